@@ -1,0 +1,74 @@
+"""gramax: numbers and pictures that tell whether a latent space is any good.
+
+Names are loaded when first used, so that ``import gramax`` and ``gramax --help`` stay quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from gramax._version import __version__
+
+if TYPE_CHECKING:
+    from gramax.collapse import collapse_ratio, scatter_ratio, within_class_variance
+    from gramax.crosstalk import coherence, smooth_coherence_loss, welch_floor, welch_gap
+    from gramax.errors import InputError
+    from gramax.moments import ClassMoments
+    from gramax.rank import covariance_eigs, effective_rank
+    from gramax.reach import descent, frame_potential, run_many
+    from gramax.reporting import latent_geometry_report, report
+    from gramax.simplex import simplex_error, simplex_gram, simplex_step
+    from gramax.sphere import class_means, gram, l2_normalize
+
+_HOMES = {
+    "sphere": ("l2_normalize", "gram", "class_means"),
+    "moments": ("ClassMoments",),
+    "collapse": ("collapse_ratio", "scatter_ratio", "within_class_variance"),
+    "rank": ("covariance_eigs", "effective_rank"),
+    "simplex": ("simplex_error", "simplex_gram", "simplex_step"),
+    "crosstalk": ("coherence", "smooth_coherence_loss", "welch_floor", "welch_gap"),
+    "reach": ("descent", "frame_potential", "run_many"),
+    "reporting": ("latent_geometry_report", "report"),
+    "errors": ("InputError",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ClassMoments",
+    "InputError",
+    "__version__",
+    "class_means",
+    "coherence",
+    "collapse_ratio",
+    "covariance_eigs",
+    "descent",
+    "effective_rank",
+    "frame_potential",
+    "gram",
+    "l2_normalize",
+    "latent_geometry_report",
+    "report",
+    "run_many",
+    "scatter_ratio",
+    "simplex_error",
+    "simplex_gram",
+    "simplex_step",
+    "smooth_coherence_loss",
+    "welch_floor",
+    "welch_gap",
+    "within_class_variance",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from the module that holds it."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'gramax' has no attribute {name!r}")
+    value = getattr(import_module(f"gramax.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,169 @@
+"""Question 1: are classes tightening?
+
+On the sphere, the mean μ of unit rows satisfies 1 - |μ|² = mean |z - μ|², so the seed's scatter
+about the re-normalised mean, 2(1 - |μ|), follows from the centred variance without cancellation.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from gramax.evidence import Evidence
+from gramax.linalg import safe_sqrt
+from gramax.moments import ClassMoments
+from gramax.registry import METRICS, Metric
+
+
+def _code_scatter(e: Evidence) -> Float[Array, ""]:
+    """Mean squared distance of a row to the code of its class."""
+    if not e.moments.normalize:
+        return e.within_trace
+    variance = jnp.minimum(e.variances, 1)
+    return jnp.sum(e.share * 2 * variance / (1 + safe_sqrt(1 - variance)))
+
+
+def _ratio(part: Float[Array, ""], whole: Float[Array, ""], eps: float = 0.0) -> Float[Array, ""]:
+    """`part / (whole + eps)` with finite gradients where the whole is 0."""
+    return part / jnp.where(whole > 0, whole + eps, 1)
+
+
+WITHIN_CLASS_VARIANCE = METRICS.add(
+    Metric(
+        name="within_class_variance",
+        question="collapse",
+        meaning="mean squared distance of a row to the code of its class",
+        formula="mean_i |z_i - m_{y_i}|², rows on the sphere, m the re-normalised class mean",
+        source="Bouhsine 2026, Auditing Latent Space Geometry in JAX",
+        interval=(0.0, 2.0),
+        best="0 (each class a point)",
+        direction="lower",
+        compute=_code_scatter,
+        undefined=("few_rows", "no_samples"),
+        invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
+        degenerate="NaN where no class has two rows; a class of one row adds 0",
+        raw="m is the class mean itself, and the range is unbounded",
+    )
+)
+
+COLLAPSE_RATIO = METRICS.add(
+    Metric(
+        name="collapse_ratio",
+        question="collapse",
+        meaning="within-class scatter about the class codes over the total scatter",
+        formula="within_class_variance / (mean_i |z_i - mean z|² + 1e-8)",
+        source="Bouhsine 2026, Auditing Latent Space Geometry in JAX",
+        interval=(0.0, 2.0),
+        best="0 (collapsed classes), about 1 and more for diffuse ones",
+        direction="lower",
+        compute=lambda e: _ratio(_code_scatter(e), e.total_trace, _epsilon(e)),
+        undefined=("few_rows", "no_samples", "few_classes", "no_scatter"),
+        invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
+        degenerate="NaN for one class, for classes of one row, and where all rows coincide",
+        raw="equal to scatter_ratio",
+    )
+)
+
+SCATTER_RATIO = METRICS.add(
+    Metric(
+        name="scatter_ratio",
+        question="collapse",
+        meaning="share of the total scatter that lies within classes",
+        formula="tr Σ_W / tr Σ_T about the class means themselves (Euclidean), rows weighted alike",
+        source="the weak form of NC1; Papyan, Han, Donoho 2020",
+        interval=(0.0, 1.0),
+        best="0 (each class a point); 1 means that the classes share one mean",
+        direction="lower",
+        compute=lambda e: _ratio(e.within_trace, e.total_trace),
+        undefined=("few_rows", "no_samples", "few_classes", "no_scatter"),
+        invariant=frozenset({"rotation", "permutation", "scale", "translation", "duplication"}),
+        degenerate="NaN for one class, for classes of one row, and where all rows coincide",
+    )
+)
+
+
+def _epsilon(e: Evidence) -> float:
+    """The seed adds 1e-8 to the total scatter of unit rows; raw rows have no such scale."""
+    return 1e-8 if e.moments.normalize else 0.0
+
+
+def _of(metric: Metric, z: ArrayLike, y: ArrayLike, c: int) -> Float[Array, ""]:
+    return metric.value(Evidence(ClassMoments.of(z, y, c, scatter=False)))
+
+
+def within_class_variance(z: ArrayLike, y: ArrayLike, c: int) -> Float[Array, ""]:
+    """Mean squared distance of a row to the code of its class, on the sphere.
+
+    Args:
+        z: `[n, d]` embeddings.
+        y: `[n]` integer labels in 0..c-1; -1 leaves a row out.
+        c: number of classes, a static integer; absent classes are left out.
+
+    Returns:
+        A scalar in [0, 2]; best 0. NaN where no class has two rows, or a row holds NaN.
+
+    Raises:
+        ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> z = jnp.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [-2.0, 0.0]])
+        >>> print(within_class_variance(z, jnp.array([0, 0, 1, 1]), 2).round(4))
+        0.2929
+    """
+    return _of(WITHIN_CLASS_VARIANCE, z, y, c)
+
+
+def collapse_ratio(
+    z: ArrayLike, y: ArrayLike, c: int, eps: float = 1e-8
+) -> Float[Array, ""]:
+    """Scatter about the class codes over the total scatter, on the sphere.
+
+    The seed's definition: as codes are re-normalised means, diffuse classes exceed 1 (1.62 on
+    noise). `scatter_ratio` is the Euclidean one, bounded by 1.
+
+    Args:
+        z: `[n, d]` embeddings.
+        y: `[n]` integer labels in 0..c-1; -1 leaves a row out.
+        c: number of classes, a static integer; absent classes are left out.
+        eps: added to the total scatter.
+
+    Returns:
+        A scalar in [0, 2]; best 0. NaN for fewer than two classes or coinciding rows.
+
+    Raises:
+        ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> z = jnp.array([[1.0, 0.1], [1.0, -0.1], [-1.0, 0.1], [-1.0, -0.1]])
+        >>> print(collapse_ratio(z, jnp.array([0, 0, 1, 1]), 2).round(4))
+        0.0099
+    """
+    e = Evidence(ClassMoments.of(z, y, c, scatter=False))
+    defined = jnp.isfinite(COLLAPSE_RATIO.value(e))
+    return jnp.where(defined, _ratio(_code_scatter(e), e.total_trace, eps), jnp.nan)
+
+
+def scatter_ratio(z: ArrayLike, y: ArrayLike, c: int) -> Float[Array, ""]:
+    """Share of the total scatter that lies within classes, tr Σ_W / tr Σ_T, rows as they are.
+
+    Args:
+        z: `[n, d]` embeddings, not normalised here.
+        y: `[n]` integer labels in 0..c-1; -1 leaves a row out.
+        c: number of classes, a static integer; absent classes are left out.
+
+    Returns:
+        A scalar in [0, 1]; best 0. NaN for fewer than two classes or coinciding rows.
+
+    Raises:
+        ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> z = jnp.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+        >>> print(scatter_ratio(z, jnp.array([0, 0, 1, 1]), 2))
+        0.5
+    """
+    moments = ClassMoments.of(z, y, c, normalize=False, scatter=False)
+    return SCATTER_RATIO.value(Evidence(moments))

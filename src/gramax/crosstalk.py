@@ -1,0 +1,175 @@
+"""Question 4: how close is the worst crosstalk to its floor, when the codes do not fit?"""
+
+from __future__ import annotations
+
+from typing import overload
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from gramax import _checks, pairs
+from gramax.evidence import Evidence
+from gramax.reach import _potential
+from gramax.registry import METRICS, Metric
+from gramax.sphere import unit_rows
+
+
+def _coherence(codes: Float[Array, "c d"]) -> Float[Array, ""]:
+    def step(worst: Array, cosines: Array, pair: Array, *_: object) -> Array:
+        return jnp.maximum(worst, jnp.max(jnp.where(pair, jnp.abs(cosines), -1)))
+
+    worst = pairs.reduce_pairs(codes, step, jnp.full((), -1.0, codes.dtype))
+    return jnp.where(worst == -1, jnp.nan, jnp.minimum(worst, 1))
+
+
+def _floor(c: Float[Array, ""], d: int) -> Float[Array, ""]:
+    return jnp.sqrt(jnp.maximum(c - d, 0) / (d * jnp.maximum(c - 1, 1)))
+
+
+CLASS_COHERENCE = METRICS.add(
+    Metric(
+        name="class_coherence",
+        question="crosstalk",
+        meaning="the worst crosstalk: largest |cosine| between two class codes",
+        formula="max over a<b of |cos(m_a, m_b)|, m the class means",
+        source="Welch 1974; Strohmer & Heath 2003",
+        interval=(0.0, 1.0),
+        best="the floor of c codes in d dimensions (Welch and better bounds)",
+        direction="lower",
+        compute=lambda e: _coherence(e.codes),
+        undefined=("few_codes",),
+        samples=False,
+        invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
+        degenerate="NaN for fewer than two classes; a class mean of zero is left out",
+    )
+)
+
+CLASS_WELCH_GAP = METRICS.add(
+    Metric(
+        name="class_welch_gap",
+        question="crosstalk",
+        meaning="worst crosstalk above the Welch floor",
+        formula="class_coherence - sqrt(max(c-d, 0)/(d·max(c-1, 1))), c the classes present",
+        source="Welch 1974",
+        interval=(0.0, 1.0),
+        best="0 (an equiangular tight frame; possible only for some d < c ≤ d(d+1)/2)",
+        direction="lower",
+        compute=lambda e: _coherence(e.codes) - _floor(e.code_count, e.codes.shape[1]),
+        undefined=("few_codes",),
+        samples=False,
+        invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
+        degenerate="NaN for fewer than two classes",
+    )
+)
+
+
+def coherence(x: ArrayLike) -> Float[Array, ""]:
+    """The worst crosstalk of a codebook: its largest |off-diagonal cosine|.
+
+    Args:
+        x: `[c, d]` codes, of any length; zero rows are absent classes, left out. The cosines are
+            worked through in tiles, so c may be large.
+
+    Returns:
+        A scalar in [0, 1]; lower is better, no lower than `welch_floor(c, d)`. NaN for fewer than
+        two codes, or where a row holds NaN.
+
+    Raises:
+        ValueError: `x` is not a matrix of real numbers.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> print(coherence(jnp.array([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]])).round(4))
+        0.7071
+    """
+    return _coherence(_checks.rows(x, "x"))
+
+
+@overload
+def welch_floor(c: int, d: int) -> float: ...
+@overload
+def welch_floor(c: Array, d: int) -> Float[Array, ""]: ...
+def welch_floor(c: int | Array, d: int) -> float | Float[Array, ""]:
+    """Welch's lower bound on the coherence of c unit vectors in d dimensions.
+
+    Args:
+        c: number of codes (may be a traced scalar).
+        d: dimension.
+
+    Returns:
+        sqrt(max(c-d, 0)/(d·max(c-1, 1))): 0 for c ≤ d. For c > d(d+1)/2 it cannot be attained by
+        real vectors; `gramax.frames.coherence_floor` gives the best bound known.
+
+    Raises:
+        ValueError: d, or a static c, is less than 1.
+
+    Source:
+        Welch 1974, Lower bounds on the maximum cross correlation of signals.
+
+    Example:
+        >>> round(welch_floor(6, 3), 4)
+        0.4472
+    """
+    d = _checks.num_classes(d)
+    if isinstance(c, jax.Array):
+        return _floor(c, d)
+    c = _checks.num_classes(c)
+    return (max(c - d, 0) / (d * max(c - 1, 1))) ** 0.5
+
+
+def welch_gap(x: ArrayLike) -> Float[Array, ""]:
+    """Coherence above the Welch floor for as many codes as `x` holds.
+
+    Args:
+        x: `[c, d]` codes, of any length; zero rows are absent classes, left out.
+
+    Returns:
+        A scalar in [0, 1] (down to -1e-7 by rounding); best 0. NaN for fewer than two codes.
+
+    Raises:
+        ValueError: `x` is not a matrix of real numbers.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> triangle = jnp.array([[2.0, 0.0], [-1.0, 3**0.5], [-1.0, -(3**0.5)]])
+        >>> print(abs(welch_gap(triangle)) < 1e-6)
+        True
+    """
+    x = _checks.rows(x, "x")
+    return _coherence(x) - _floor(jnp.sum(pairs.present(x)).astype(x.dtype), x.shape[1])
+
+
+def smooth_coherence_loss(x: ArrayLike, beta: float = 30.0) -> Float[Array, ""]:
+    """A differentiable stand-in for coherence, with a term that keeps the rank.
+
+    logsumexp(β·|off-diagonal cosines|)/β + 0.15·|xᵀx/n - I/d|²_F over unit rows. Without the second
+    term, which a tight frame minimises, an optimiser lowers crosstalk by wasting rank.
+
+    Args:
+        x: `[c, d]` codes, of any length; zero rows are absent classes, left out.
+        beta: sharpness; the first term exceeds the coherence by at most log(c(c-1))/beta.
+
+    Returns:
+        A scalar; NaN for fewer than two codes.
+
+    Raises:
+        ValueError: `x` is not a matrix of real numbers.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> print(smooth_coherence_loss(jnp.eye(3)).round(4))  # log(6)/30: all crosstalk is 0
+        0.0597
+    """
+    x = unit_rows(_checks.rows(x, "x"))
+    count = jnp.sum(pairs.present(x)).astype(x.dtype)
+
+    def step(total: Array, cosines: Array, pair: Array, *_: object) -> Array:
+        # |cosine| ≤ 1, so exp(beta·(|cosine| - 1)) cannot overflow and needs no running maximum.
+        terms = jnp.exp(beta * (jnp.abs(cosines) - 1))
+        return total + 2 * jnp.sum(jnp.where(pair, terms, 0))
+
+    total = pairs.reduce_pairs(x, step, jnp.zeros((), x.dtype))
+    crosstalk = 1 + jnp.log(jnp.where(count > 1, total, jnp.nan)) / beta
+    tightness = _potential(x) / jnp.maximum(count, 1) ** 2 - 1 / x.shape[1]
+    return crosstalk + 0.15 * tightness

@@ -1,0 +1,146 @@
+"""What the metrics are computed from: quantities derived once from the moments, when asked for.
+
+Class means are held relative to a common base (the anchor of the first class present), so that
+their differences keep their digits under a common offset.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from gramax import linalg
+from gramax.moments import NOT_FINITE, ClassMoments, displacement
+from gramax.sphere import PRECISION, norms, unit_rows
+
+
+class Evidence:
+    """Quantities that several metrics share, each computed at most once.
+
+    Attributes:
+        moments: the statistic that everything here is derived from.
+    """
+
+    def __init__(self, moments: ClassMoments) -> None:
+        """Derive from `moments`; nothing is computed until it is asked for."""
+        self.moments = moments
+
+    # -- counts ---------------------------------------------------------------------------------
+
+    @cached_property
+    def counts(self) -> Float[Array, " c"]:
+        """Rows of each class."""
+        return self.moments.counts
+
+    @cached_property
+    def n(self) -> Float[Array, ""]:
+        """Rows of all classes."""
+        return jnp.sum(self.counts)
+
+    @cached_property
+    def max_count(self) -> Float[Array, ""]:
+        """Rows of the largest class."""
+        return jnp.max(self.counts)
+
+    @cached_property
+    def present(self) -> Bool[Array, " c"]:
+        """Classes that have rows."""
+        return self.counts > 0
+
+    @cached_property
+    def present_count(self) -> Float[Array, ""]:
+        """Number of classes that have rows."""
+        return jnp.sum(self.present).astype(self.counts.dtype)
+
+    @cached_property
+    def share(self) -> Float[Array, " c"]:
+        """Share of the rows that each class holds."""
+        return self.counts / jnp.where(self.n > 0, self.n, 1)
+
+    @cached_property
+    def not_finite(self) -> Float[Array, ""]:
+        """Rows left out because they hold NaN or infinity."""
+        return jnp.sum(self.moments.left_out[:, NOT_FINITE])
+
+    # -- class means ----------------------------------------------------------------------------
+
+    @cached_property
+    def _base(self) -> Float[Array, "1 d"]:
+        return self.moments.anchor[jnp.argmax(self.present)][None]
+
+    @cached_property
+    def means(self) -> Float[Array, "c d"]:
+        """Class means relative to the common base; 0 for an absent class."""
+        m = self.moments
+        radius = norms(self._base)
+        base = displacement(m.anchor, norms(m.anchor), self._base, radius, m.normalize)
+        return jnp.where(self.present[:, None], base + m.mean, 0)
+
+    @cached_property
+    def centred(self) -> Float[Array, "c d"]:
+        """Class means minus the global mean of all rows; 0 for an absent class."""
+        mean = jnp.sum(self.share[:, None] * self.means, axis=0)
+        return jnp.where(self.present[:, None], self.means - mean, 0)
+
+    @cached_property
+    def codes(self) -> Float[Array, "c d"]:
+        """Unit class means: one code a class; 0 for an absent class."""
+        base = unit_rows(self._base) if self.moments.normalize else self._base
+        return unit_rows(jnp.where(self.present[:, None], base + self.means, 0))
+
+    @cached_property
+    def centred_codes(self) -> Float[Array, "c d"]:
+        """Unit class means after centring by the mean of the class means (Papyan's μ_k - μ_G)."""
+        mean = jnp.sum(self.means, axis=0) / jnp.maximum(self.present_count, 1)
+        return unit_rows(jnp.where(self.present[:, None], self.means - mean, 0))
+
+    @cached_property
+    def code_count(self) -> Float[Array, ""]:
+        """Number of classes whose mean has a direction."""
+        return jnp.sum(jnp.any(self.codes != 0, axis=1)).astype(self.counts.dtype)
+
+    @cached_property
+    def centred_count(self) -> Float[Array, ""]:
+        """Number of classes whose centred mean has a direction."""
+        return jnp.sum(jnp.any(self.centred_codes != 0, axis=1)).astype(self.counts.dtype)
+
+    # -- scatter --------------------------------------------------------------------------------
+
+    @cached_property
+    def variances(self) -> Float[Array, " c"]:
+        """Mean squared distance of a class's rows to their mean."""
+        return self.moments.spread / jnp.where(self.present, self.counts, 1)
+
+    @cached_property
+    def within_trace(self) -> Float[Array, ""]:
+        """tr Σ_W: mean squared distance of a row to the mean of its class."""
+        return jnp.sum(self.share * self.variances)
+
+    @cached_property
+    def between_trace(self) -> Float[Array, ""]:
+        """Mean squared distance of a row's class mean to the global mean (classes by size)."""
+        return jnp.sum(self.share * jnp.sum(self.centred**2, axis=1))
+
+    @cached_property
+    def total_trace(self) -> Float[Array, ""]:
+        """tr Σ_T: mean squared distance of a row to the global mean."""
+        return self.within_trace + self.between_trace
+
+    @cached_property
+    def covariance(self) -> Float[Array, "d d"]:
+        """Covariance of all rows about their mean, divisor n-1."""
+        scatter = self.moments.scatter
+        if scatter is None:
+            raise ValueError("these moments were made with scatter=False: they hold no spectrum")
+        spread = jnp.sqrt(self.counts)[:, None] * self.centred
+        total = scatter + jnp.matmul(spread.T, spread, precision=PRECISION)
+        return total / jnp.where(self.n > 1, self.n - 1, jnp.nan)
+
+    @cached_property
+    def eigenvalues(self) -> Float[Array, " d"]:
+        """Eigenvalues of `covariance`, ascending, not negative; at most n-1 of them nonzero."""
+        values = jnp.maximum(linalg.eigvalsh(self.covariance), 0)
+        d = values.shape[0]
+        return jnp.where(d - jnp.arange(d) < self.n, values, 0)

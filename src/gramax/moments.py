@@ -1,0 +1,361 @@
+"""`ClassMoments`: the one statistic under every metric that needs no pairs of samples.
+
+Interface: `empty(num_classes, dim)`, `.update(z, y, weight)`, `.merge(other)`; a pytree, usable
+inside jit, scan and vmap. Memory: 2·c·d + d² floats, whatever the number of rows. Pooling: any
+split of the rows, in any order, gives the same moments up to rounding.
+
+What keeps float32 right where raw moments (E[x²] - E[x]²) fail:
+
+- Every class has an anchor, its first row, and rows are measured from the anchor of their class:
+  all rounding is relative to the size of the class, however tight it is and however far it lies
+  from 0. On the sphere the difference of two directions comes from the difference of the rows,
+  without forming the directions (see `displacement`).
+- The scatter is one symmetric product of rows centred at a point between the old and the new class
+  mean. With n_a old and n_b new rows whose mean lies δ from the old one, the Chan-Golub-LeVeque
+  update adds Σ(x-μ_b)(x-μ_b)ᵀ + (n_a n_b/n) δδᵀ; centring the new rows at μ_a + (1-√(n_a/n)) δ
+  gives the same matrix as one product RᵀR. Nothing is ever subtracted.
+- Counts are unevaluated sums of two floats, exact to 2⁴⁸ rows in float32.
+
+Reference: Chan, Golub, LeVeque, "Algorithms for computing the sample variance", 1983.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Bool, Float, Int
+
+from gramax import _checks
+from gramax._tree import pytree, static
+from gramax.sphere import PRECISION, norms
+
+BLOCK = 512
+"""Rows worked on at a time: a block and its copies stay in a core's cache."""
+
+IGNORED, OUT_OF_RANGE, NOT_FINITE, NO_DIRECTION = range(4)
+"""Why a row was left out; the places in `ClassMoments.left_out`."""
+
+
+@pytree
+class ClassMoments:
+    """Count, mean and scatter of every class, mergeable and exact near collapse.
+
+    Attributes:
+        count: `[2, c]` rows (or weight) of each class, as a high and a low part.
+        anchor: `[c, d]` the raw row that a class is measured from; 0 for a class without rows.
+        mean: `[c, d]` class means, each relative to its anchor (see `displacement`).
+        spread: `[c]` sum over a class of the squared distance to its mean.
+        scatter: `[d, d]` pooled within-class scatter Σ (x-μ_y)(x-μ_y)ᵀ; None where only traces
+            are kept.
+        left_out: `[2, 4]` rows left out (ignored label, label out of range, not finite, zero row
+            on the sphere), as high and low parts.
+        normalize: whether rows are taken on the unit sphere.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> moments = ClassMoments.empty(2, 2, normalize=False)
+        >>> z = jnp.array([[0.0, 0.0], [2.0, 0.0], [5.0, 5.0]])
+        >>> moments = moments.update(z, jnp.array([0, 0, 1]))
+        >>> print(moments.counts, moments.spread)
+        [2. 1.] [2. 0.]
+    """
+
+    count: Float[Array, "2 c"]
+    anchor: Float[Array, "c d"]
+    mean: Float[Array, "c d"]
+    spread: Float[Array, " c"]
+    scatter: Float[Array, "d d"] | None
+    left_out: Float[Array, "2 4"]
+    normalize: bool = static(default=True)
+
+    @classmethod
+    def empty(
+        cls,
+        num_classes: int,
+        dim: int,
+        *,
+        normalize: bool = True,
+        scatter: bool = True,
+        dtype: Any = jnp.float32,
+    ) -> ClassMoments:
+        """Moments of no rows: the neutral element of `merge`.
+
+        Args:
+            num_classes: c, a static integer.
+            dim: d, the length of a row.
+            normalize: take rows on the unit sphere, or as they are.
+            scatter: keep the d×d scatter; without it the moments cost c·d and no product, and give
+                every metric but those of the spectrum.
+            dtype: of the accumulators; float32 or float64 (the latter needs JAX's x64 mode).
+        """
+        c, d = _checks.num_classes(num_classes), _checks.num_classes(dim)
+        dtype = jnp.promote_types(dtype, jnp.float32)
+        return cls(
+            count=jnp.zeros((2, c), dtype),
+            anchor=jnp.zeros((c, d), dtype),
+            mean=jnp.zeros((c, d), dtype),
+            spread=jnp.zeros((c,), dtype),
+            scatter=jnp.zeros((d, d), dtype) if scatter else None,
+            left_out=jnp.zeros((2, 4), dtype),
+            normalize=bool(normalize),
+        )
+
+    @classmethod
+    def of(
+        cls,
+        z: ArrayLike,
+        y: ArrayLike | None,
+        num_classes: int,
+        weight: ArrayLike | None = None,
+        *,
+        normalize: bool = True,
+        scatter: bool = True,
+    ) -> ClassMoments:
+        """Moments of one batch: `empty(...).update(z, y, weight)`; `y=None` is a single class."""
+        z = _checks.rows(z)
+        y = jnp.zeros(z.shape[0], jnp.int32) if y is None else y
+        start = cls.empty(
+            num_classes, z.shape[1], normalize=normalize, scatter=scatter, dtype=z.dtype
+        )
+        return start.update(z, y, weight)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes c that there is room for, absent ones included."""
+        return self.spread.shape[-1]
+
+    @property
+    def dim(self) -> int:
+        """Length d of a row."""
+        return self.mean.shape[-1]
+
+    @property
+    def counts(self) -> Float[Array, " c"]:
+        """Rows (or weight) of each class, rounded to one float; `count` holds them exactly."""
+        return self.count[0] + self.count[1]
+
+    @property
+    def total(self) -> Float[Array, ""]:
+        """Rows (or weight) of all classes together."""
+        return jnp.sum(self.counts)
+
+    def update(
+        self, z: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None
+    ) -> ClassMoments:
+        """These moments and those of the rows `z` together.
+
+        Args:
+            z: `[n, d]` rows, of any real dtype (half precision is widened to float32).
+            y: `[n]` integer labels in 0..c-1; -1 leaves a row out, and counts it.
+            weight: `[n]` non-negative weights; rows of weight 0 do not exist (padding).
+
+        Returns:
+            New moments; `self` is unchanged.
+
+        Raises:
+            ValueError: shapes do not match, or (eagerly) a label is outside -1..c-1 (the row is
+                named). Under jit such rows are masked and counted in `left_out`.
+        """
+        z = _checks.rows(z)
+        n, d = z.shape
+        if d != self.dim:
+            raise ValueError(f"z has rows of length {d}; these moments hold length {self.dim}")
+        y = _checks.labels(y, n, self.num_classes)
+        if weight is not None:
+            weight = _checks.weights(weight, n).astype(self.mean.dtype)
+        return _update(self, z.astype(self.mean.dtype), y, weight) if n else self
+
+    def merge(self, other: ClassMoments) -> ClassMoments:
+        """The moments of both sets of rows; merging with empty moments changes nothing.
+
+        Raises:
+            ValueError: the two differ in classes, dimension or normalisation.
+        """
+        mine, theirs = (
+            (m.num_classes, m.dim, m.normalize, m.scatter is not None) for m in (self, other)
+        )
+        if mine != theirs:
+            raise ValueError(
+                "moments to merge must agree in (num_classes, dim, normalize, scatter); "
+                f"got {mine} and {theirs}"
+            )
+        return _merge(self, other)
+
+
+def displacement(
+    x: Float[Array, "n d"],
+    length: Float[Array, "n 1"],
+    anchor: Float[Array, "n d"],
+    radius: Float[Array, "n 1"],
+    normalize: bool,
+) -> Float[Array, "n d"]:
+    """Rows relative to their anchors, or their directions relative to the anchors' directions.
+
+    On the sphere, with r the anchor, R = |r|, p = r/R and t = x - r (exact for close rows):
+    x/|x| - p = (t - (|x| - R) p)/|x| and |x| - R = (x + r)·t/(|x| + R), so that the result is as
+    precise as t is. Rows are first scaled by the power of two, an exact operation, that brings
+    their length closest to R.
+    """
+    if not normalize:
+        return x - anchor
+    usable = (length > 0) & (radius > 0) & jnp.isfinite(length)
+    ratio = jnp.where(usable, radius, 1) / jnp.where(usable, length, 1)
+    scale = jnp.ldexp(jnp.ones_like(ratio), jnp.frexp(ratio * math.sqrt(0.5))[1])
+    x, length = x * scale, jnp.where(usable, length * scale, 1)
+    t = x - anchor
+    growth = jnp.sum((x + anchor) * t, axis=-1, keepdims=True) / (length + radius)
+    return (t - (growth / jnp.where(usable, radius, 1)) * anchor) / length
+
+
+def add_exact(total: Float[Array, "2 *k"], more: Float[Array, "2 *k"]) -> Float[Array, "2 *k"]:
+    """Sum of two unevaluated sums of two floats (Knuth's TwoSum): exact to twice the digits."""
+    for x in (more[0], more[1]):
+        high, low = total
+        s = high + x
+        back = s - high
+        low = low + ((high - (s - back)) + (x - back))
+        top = s + low
+        total = jnp.stack([top, low - (top - s)])
+    return total
+
+
+def tally(
+    keep: Bool[Array, " n"], weight: Float[Array, " n"] | None, y: Int[Array, " n"], c: int
+) -> Float[Array, "2 c"]:
+    """Rows (counted as integers) or weight of each class, as high and low parts."""
+    if weight is not None:
+        sums = jax.ops.segment_sum(jnp.where(keep, weight, 0), y, c)
+        return jnp.stack([sums, jnp.zeros_like(sums)])
+    counts = jax.ops.segment_sum(keep.astype(jnp.int32), y, c)
+    dtype = jnp.zeros(()).dtype
+    high = counts.astype(dtype)
+    return jnp.stack([high, (counts - high.astype(jnp.int32)).astype(dtype)])
+
+
+def over_blocks(step: Callable[[Any, Any, int], Any], carry: Any, n: int) -> Any:
+    """`carry = step(carry, start, size)` over blocks of the n rows, in order, the last one short.
+
+    On a CPU a block and its copies stay in cache; elsewhere one block is all rows.
+    """
+    size = min(n, BLOCK) if jax.default_backend() == "cpu" else n
+    carry = jax.lax.fori_loop(0, n // size, lambda i, s: step(s, i * size, size), carry)
+    return step(carry, n - n % size, n % size) if n % size else carry
+
+
+def product_upper(x: Float[Array, "n d"], parts: int = 3) -> list[Array]:
+    """xᵀx on and above its diagonal, as strips of rows: two thirds of the work of all of it."""
+    d = x.shape[1]
+    width = -(-d // parts)
+    return [
+        jnp.matmul(x[:, i : i + width].T, x[:, i:], precision=PRECISION)
+        for i in range(0, d, width)
+    ]
+
+
+def join_upper(strips: list[Array]) -> Float[Array, "d d"]:
+    """The symmetric matrix whose upper strips `product_upper` gave."""
+    d = strips[0].shape[1]
+    upper = jnp.concatenate([jnp.pad(s, ((0, 0), (d - s.shape[1], 0))) for s in strips])
+    return jnp.triu(upper) + jnp.triu(upper, 1).T
+
+
+@jax.jit
+def _update(
+    moments: ClassMoments,
+    z: Float[Array, "n d"],
+    y: Int[Array, " n"],
+    weight: Float[Array, " n"] | None,
+) -> ClassMoments:
+    n, c, normalize = z.shape[0], moments.num_classes, moments.normalize
+    tiny = jnp.finfo(z.dtype).tiny
+    length = norms(z)[:, 0]
+    reason = jnp.select(
+        [y == -1, (y < 0) | (y >= c), ~jnp.isfinite(length), normalize & (length == 0)],
+        [IGNORED, OUT_OF_RANGE, NOT_FINITE, NO_DIRECTION],
+        -1,
+    )
+    exists = jnp.ones(n, bool) if weight is None else weight > 0
+    keep = exists & (reason < 0)
+    y = jnp.where(keep, y, 0)
+
+    # A class without rows so far is anchored at its first row here.
+    first = jax.ops.segment_min(jnp.where(keep, jnp.arange(n), n), y, c)
+    known = moments.counts > 0
+    begins = ~known & (first < n)
+    anchor = jnp.where(begins[:, None], z[jnp.minimum(first, n - 1)], moments.anchor)
+    radius = norms(anchor)
+
+    def block(start: Any, size: int) -> tuple[Float[Array, "b d"], Int[Array, " b"], Any]:
+        at = partial(jax.lax.dynamic_slice_in_dim, start_index=start, slice_size=size)
+        labels, base = at(y), anchor[at(y)]
+        x = jnp.where(at(keep)[:, None], at(z), base)
+        v = displacement(x, at(length)[:, None], base, radius[labels], normalize)
+        w = at(keep) if weight is None else jnp.where(at(keep), at(weight), 0)
+        return v, labels, w.astype(z.dtype)[:, None]
+
+    def add_sums(sums: Float[Array, "c d"], start: Any, size: int) -> Float[Array, "c d"]:
+        v, labels, w = block(start, size)
+        return sums.at[labels].add(v * w)
+
+    added = tally(keep, weight, y, c)
+    count = add_exact(moments.count, added)
+    batch = jnp.maximum(added[0], tiny)
+    share = batch / jnp.maximum(count[0], tiny)
+    sums = over_blocks(add_sums, jnp.zeros_like(moments.mean), n)
+    shift = jnp.where((added[0] > 0)[:, None], sums / batch[:, None] - moments.mean, 0)
+    # 1 - sqrt(1 - share), without cancellation where the batch is a small share of the class.
+    centre = moments.mean + (share / (1 + jnp.sqrt(jnp.maximum(1 - share, 0))))[:, None] * shift
+
+    def add_scatter(carry: Any, start: Any, size: int) -> Any:
+        strips, spread = carry
+        v, labels, w = block(start, size)
+        r = (v - centre[labels]) * jnp.sqrt(w)
+        spread = spread.at[labels].add(jnp.sum(r * r, axis=1))
+        if strips is not None:
+            strips = [s + p for s, p in zip(strips, product_upper(r), strict=True)]
+        return strips, spread
+
+    strips = None
+    if moments.scatter is not None:
+        strips = [jnp.zeros(s.shape, s.dtype) for s in jax.eval_shape(product_upper, z)]
+    strips, spread = over_blocks(add_scatter, (strips, moments.spread), n)
+    return ClassMoments(
+        count=count,
+        anchor=anchor,
+        mean=moments.mean + share[:, None] * shift,
+        spread=spread,
+        scatter=None if strips is None else moments.scatter + join_upper(strips),
+        left_out=add_exact(
+            moments.left_out, tally(exists & (reason >= 0), None, jnp.maximum(reason, 0), 4)
+        ),
+        normalize=normalize,
+    )
+
+
+@jax.jit
+def _merge(a: ClassMoments, b: ClassMoments) -> ClassMoments:
+    mine, theirs = a.counts, b.counts
+    anchor = jnp.where((mine > 0)[:, None], a.anchor, b.anchor)
+    radius, length = norms(anchor), norms(b.anchor)
+    mean_b = b.mean + displacement(b.anchor, length, anchor, radius, a.normalize)
+    mean_a = jnp.where((mine > 0)[:, None], a.mean, mean_b)
+    gap = jnp.where((theirs > 0)[:, None], mean_b - mean_a, 0)
+    count = add_exact(a.count, b.count)
+    share = theirs / jnp.maximum(count[0], jnp.finfo(count.dtype).tiny)
+    between = gap * jnp.sqrt(mine * share)[:, None]
+    return ClassMoments(
+        count=count,
+        anchor=anchor,
+        mean=jnp.where((count[0] > 0)[:, None], mean_a + share[:, None] * gap, 0),
+        spread=a.spread + b.spread + jnp.sum(between * between, axis=1),
+        scatter=None
+        if a.scatter is None
+        else a.scatter + b.scatter + jnp.matmul(between.T, between, precision=PRECISION),
+        left_out=add_exact(a.left_out, b.left_out),
+        normalize=a.normalize,
+    )

@@ -1,0 +1,178 @@
+"""Question 5: can a plain optimiser find the geometry?
+
+The frame potential has no bad local minima on the product of spheres (Benedetto & Fickus 2003):
+gradient descent from any start reaches a tight frame. What a codebook has above that floor, a
+plain optimiser can remove.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from gramax import _checks
+from gramax.evidence import Evidence
+from gramax.registry import METRICS, Metric
+from gramax.sphere import PRECISION, unit_rows
+
+if TYPE_CHECKING:
+    import optax
+
+
+def _potential(x: Float[Array, "c d"]) -> Float[Array, ""]:
+    """|xxᵀ|²_F = |xᵀx|²_F: the smaller of the two products is formed."""
+    small = x if x.shape[0] < x.shape[1] else x.T
+    return jnp.sum(jnp.matmul(small, small.T, precision=PRECISION) ** 2)
+
+
+def _potential_floor(c: Float[Array, ""], d: int) -> Float[Array, ""]:
+    return jnp.maximum(c, c * c / d)
+
+
+FRAME_POTENTIAL = METRICS.add(
+    Metric(
+        name="class_frame_potential",
+        question="reach",
+        meaning="total crosstalk of the class codes: the sum of all squared cosines",
+        formula="Σ_ab cos(m_a, m_b)², the diagonal included",
+        source="Benedetto & Fickus 2003",
+        interval=(1.0, float("inf")),
+        best="max(c, c²/d) (a tight frame)",
+        direction="lower",
+        compute=lambda e: _potential(e.codes),
+        undefined=("few_codes",),
+        samples=False,
+        invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
+        degenerate="NaN for fewer than two classes; c² where all codes coincide",
+    )
+)
+
+TIGHT_FRAME_GAP = METRICS.add(
+    Metric(
+        name="class_tight_frame_gap",
+        question="reach",
+        meaning="total crosstalk above what a plain optimiser reaches from any start",
+        formula="class_frame_potential / max(c, c²/d) - 1",
+        source="Benedetto & Fickus 2003",
+        interval=(0.0, float("inf")),
+        best="0 (a tight frame)",
+        direction="lower",
+        compute=lambda e: _potential(e.codes) / _potential_floor(e.code_count, e.codes.shape[1])
+        - 1,
+        undefined=("few_codes",),
+        samples=False,
+        invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
+        degenerate="NaN for fewer than two classes; min(c, d) - 1 where all codes coincide",
+    )
+)
+
+
+def frame_potential(x: ArrayLike) -> Float[Array, ""]:
+    """Total crosstalk Σ_ij ⟨x_i, x_j⟩², the diagonal included.
+
+    Args:
+        x: `[c, d]` unit rows (rows of another length are taken as they are).
+
+    Returns:
+        A scalar, for unit rows at least max(c, c²/d); the off-diagonal part is c less.
+
+    Raises:
+        ValueError: `x` is not a matrix of real numbers.
+
+    Source:
+        Benedetto & Fickus 2003, Finite normalized tight frames: no bad local minima.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> print(frame_potential(jnp.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])).round(3))
+        5.0
+    """
+    return _potential(_checks.rows(x, "x"))
+
+
+def descent(
+    x0: ArrayLike,
+    loss_fn: Callable[[Float[Array, "c d"]], Float[Array, ""]],
+    opt: optax.GradientTransformation,
+    steps: int,
+) -> Float[Array, "steps+1 c d"]:
+    """Projected gradient descent on the product of spheres, as one `lax.scan`.
+
+    Gradients are projected to the tangent space, any optax optimiser makes the update, and the
+    rows are normalised again.
+
+    Args:
+        x0: `[c, d]` start; its rows are normalised.
+        loss_fn: a differentiable function of `[c, d]` unit rows.
+        opt: an optax optimiser.
+        steps: number of steps, a static integer.
+
+    Returns:
+        `[steps+1, c, d]`: every iterate, the normalised start first.
+
+    Raises:
+        ValueError: `x0` is not a matrix of real numbers, or `steps` is negative.
+
+    Example:
+        >>> import jax.numpy as jnp, optax
+        >>> x0 = jnp.array([[1.0, 0.0], [1.0, 0.2]])
+        >>> path = descent(x0, frame_potential, optax.sgd(0.1), 100)
+        >>> print(path.shape, frame_potential(path[-1]).round(3))
+        (101, 2, 2) 2.0
+    """
+    x0 = unit_rows(_checks.rows(x0, "x0"))
+    if steps < 0:
+        raise ValueError(f"steps must be 0 or more; got {steps}")
+
+    def step(state: tuple[Array, optax.OptState], _: None) -> tuple[tuple[Array, object], Array]:
+        x, memory = state
+        slope = jax.grad(loss_fn)(x)
+        slope = slope - jnp.sum(slope * x, axis=-1, keepdims=True) * x
+        update, memory = opt.update(slope, memory, x)
+        x = unit_rows(x + update)
+        return (x, memory), x
+
+    _, path = jax.lax.scan(step, (x0, opt.init(x0)), None, length=steps)
+    return jnp.concatenate([x0[None], path])
+
+
+def run_many(
+    key: Array, c: int, d: int, n_seeds: int = 6, steps: int = 600
+) -> Float[Array, "n_seeds steps+1"]:
+    """Frame potential descended from many random starts at once.
+
+    Args:
+        key: a JAX random key.
+        c: number of codes.
+        d: dimension.
+        n_seeds: number of starts.
+        steps: gradient steps of each.
+
+    Returns:
+        `[n_seeds, steps+1]` off-diagonal frame potential Σ_{i≠j} ⟨x_i, x_j⟩² of every iterate; all
+        rows fall to the same floor, max(c²/d - c, 0).
+
+    Raises:
+        ValueError: a size is less than 1.
+
+    Example:
+        >>> import jax
+        >>> floors = run_many(jax.random.key(0), 7, 3)[:, -1]
+        >>> print(abs(floors - (49 / 3 - 7)).max() < 1e-3)
+        True
+    """
+    import optax
+
+    c, d, n_seeds = (_checks.num_classes(v) for v in (c, d, n_seeds))
+    # The potential's gradient is Lipschitz with a constant of about 4·max(1, c/d) near a minimum.
+    opt = optax.sgd(0.125 / max(1.0, c / d))
+
+    def one(key: Array) -> Array:
+        path = descent(jax.random.normal(key, (c, d)), frame_potential, opt, steps)
+        return jax.vmap(frame_potential)(path) - c
+
+    return jax.vmap(one)(jax.random.split(key, n_seeds))

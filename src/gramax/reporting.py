@@ -1,0 +1,90 @@
+"""Moments to numbers: every metric that the moments determine, inside jit or out."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from gramax import _checks, collapse, crosstalk, rank, reach, simplex
+from gramax.evidence import Evidence
+from gramax.moments import ClassMoments
+from gramax.registry import METRICS
+
+QUESTION_FILES = (collapse, rank, simplex, crosstalk, reach)
+"""Importing these fills the registry."""
+
+
+def report(moments: ClassMoments) -> dict[str, Float[Array, ""]]:
+    """Every metric that the moments determine, by name.
+
+    Args:
+        moments: from `ClassMoments.update` and `.merge`; rows on the sphere or raw as it says.
+
+    Returns:
+        Scalars by metric name (see `gramax metrics`), NaN where a metric is undefined. Moments
+        made with `scatter=False` give no metric of the spectrum. Works inside jit and vmap.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> z = jnp.array([[1.0, 0.1], [1.0, -0.1], [-1.0, 0.1], [-1.0, -0.1]])
+        >>> numbers = report(ClassMoments.of(z, jnp.array([0, 0, 1, 1]), 2))
+        >>> print(numbers["scatter_ratio"].round(4), numbers["class_coherence"])
+        0.0099 1.0
+    """
+    return _report(moments)
+
+
+@jax.jit
+def _report(moments: ClassMoments) -> dict[str, Array]:
+    evidence = Evidence(moments)
+    usable = [m for m in METRICS if moments.scatter is not None or not m.spectrum]
+    return {metric.name: metric.value(evidence) for metric in usable}
+
+
+def latent_geometry_report(z: ArrayLike, y: ArrayLike, c: int) -> dict[str, Float[Array, ""]]:
+    """The six numbers to log while training: the seed's report, inside jit.
+
+    Reading: collapse ratio down, classes tighten; effective rank high, no wasted dimensions;
+    simplex error down, the means become a simplex when they fit; coherence down, the worst
+    crosstalk improves; Welch gap near zero, the overloaded codebook is close to the floor.
+
+    Args:
+        z: `[n, d]` embeddings. The rank is of the rows as they are, all else of unit rows.
+        y: `[n]` integer labels in 0..c-1; -1 leaves a row out of every number.
+        c: number of classes, a static integer; absent classes are left out.
+
+    Returns:
+        Scalars `collapse_ratio`, `within_class_variance`, `effective_rank`,
+        `class_simplex_error`, `class_coherence`, `class_welch_gap`; NaN where undefined.
+
+    Raises:
+        ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> z = jnp.array([[1.0, 0.1], [1.0, -0.1], [-1.0, 0.1], [-1.0, -0.1]])
+        >>> numbers = latent_geometry_report(z, jnp.array([0, 0, 1, 1]), 2)
+        >>> print(numbers["collapse_ratio"].round(4), numbers["effective_rank"].round(3))
+        0.0099 1.057
+    """
+    z, c = _checks.rows(z), _checks.num_classes(c)
+    return _latent_geometry(z, _checks.labels(y, z.shape[0], c), c)
+
+
+def _latent_geometry(z: Array, y: Array, c: int) -> dict[str, Array]:
+    sphere = Evidence(ClassMoments.of(z, y, c, scatter=False))
+    member = jnp.where((y >= 0) & (y < c), 0, -1)
+    raw = Evidence(ClassMoments.of(z, member, 1, normalize=False))
+    names = (
+        "collapse_ratio",
+        "within_class_variance",
+        "effective_rank",
+        "class_simplex_error",
+        "class_coherence",
+        "class_welch_gap",
+    )
+    return {name: METRICS[name].value(raw if METRICS[name].spectrum else sphere) for name in names}
+
+
+_latent_geometry = jax.jit(_latent_geometry, static_argnums=2)

@@ -1,0 +1,135 @@
+"""Question 3: do the class codes form a simplex, when they fit?"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from gramax import _checks, pairs
+from gramax.evidence import Evidence
+from gramax.linalg import safe_sqrt
+from gramax.registry import METRICS, Metric
+from gramax.sphere import unit_rows
+
+
+def _mean_square(codes: Float[Array, "c d"]) -> Float[Array, ""]:
+    """Mean square entry difference of the codes' Gram matrix to the simplex's, by tiles."""
+    count = jnp.sum(pairs.present(codes)).astype(codes.dtype)
+    target = -1 / jnp.maximum(count - 1, 1)
+
+    def step(total: Array, cosines: Array, pair: Array, *_: object) -> Array:
+        return total + jnp.sum(jnp.where(pair, (cosines - target) ** 2, 0))
+
+    total = pairs.reduce_pairs(codes, step, jnp.zeros((), codes.dtype))
+    return jnp.where(count > 1, 2 * total / jnp.maximum(count, 1) ** 2, jnp.nan)
+
+
+def _error(codes: Float[Array, "c d"]) -> Float[Array, ""]:
+    return safe_sqrt(_mean_square(codes))
+
+
+CLASS_SIMPLEX_ERROR = METRICS.add(
+    Metric(
+        name="class_simplex_error",
+        question="simplex",
+        meaning="distance of the class codes' cosines to those of a simplex",
+        formula="RMS over all c² entries of (cos(m_a, m_b) - target), target 1 and -1/(c-1)",
+        source="Bouhsine 2026, Auditing Latent Space Geometry in JAX",
+        interval=(0.0, 2.0),
+        best="0 (a simplex; possible for c ≤ d+1)",
+        direction="lower",
+        compute=lambda e: _error(e.codes),
+        undefined=("few_codes",),
+        samples=False,
+        invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
+        degenerate="NaN for fewer than two classes; a class mean of zero is left out",
+    )
+)
+
+CENTRED_SIMPLEX_ERROR = METRICS.add(
+    Metric(
+        name="class_simplex_error_centred",
+        question="simplex",
+        meaning="the same after centring the class means by their mean, as neural collapse does",
+        formula="RMS over all c² entries of (cos(m_a - m̄, m_b - m̄) - target), m̄ the mean of means",
+        source="Papyan, Han, Donoho 2020 (centring); Bouhsine 2026 (error)",
+        interval=(0.0, 2.0),
+        best="0 (a simplex; possible for c ≤ d+1)",
+        direction="lower",
+        compute=lambda e: _error(e.centred_codes),
+        undefined=("few_classes", "few_centred"),
+        samples=False,
+        invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
+        degenerate="NaN for fewer than two classes, or where all class means coincide",
+    )
+)
+
+
+def simplex_gram(c: int) -> Float[Array, "c c"]:
+    """Gram matrix of a regular simplex: ones on the diagonal, -1/(c-1) elsewhere.
+
+    Args:
+        c: number of codes, at least 2.
+
+    Returns:
+        `[c, c]`, of rank c-1.
+
+    Raises:
+        ValueError: c is less than 2 (one code has no partner).
+
+    Example:
+        >>> print(simplex_gram(3))
+        [[ 1.  -0.5 -0.5]
+         [-0.5  1.  -0.5]
+         [-0.5 -0.5  1. ]]
+    """
+    c = _checks.num_classes(c)
+    if c < 2:
+        raise ValueError("a simplex needs at least two codes; got c = 1")
+    off = -1.0 / (c - 1)
+    return jnp.full((c, c), off).at[jnp.diag_indices(c)].set(1.0)
+
+
+def simplex_error(means: ArrayLike) -> Float[Array, ""]:
+    """RMS entry difference between the Gram matrix of the normalised means and the simplex's.
+
+    Args:
+        means: `[c, d]` class means, of any length; zero rows are absent classes, left out.
+
+    Returns:
+        A scalar in [0, 2]; best 0, with a gradient of 0 there. NaN for fewer than two codes.
+
+    Raises:
+        ValueError: `means` is not a matrix of real numbers.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> triangle = jnp.array([[2.0, 0.0], [-1.0, 3**0.5], [-1.0, -(3**0.5)]])
+        >>> print(simplex_error(triangle).round(5))
+        0.0
+    """
+    return _error(_checks.rows(means, "means"))
+
+
+def simplex_step(means: ArrayLike, lr: float = 0.04) -> Float[Array, "c d"]:
+    """One projected gradient step on `simplex_error`² from the normalised means.
+
+    Args:
+        means: `[c, d]` class means, of any length.
+        lr: step size.
+
+    Returns:
+        `[c, d]` unit rows, closer to a simplex for a small enough step.
+
+    Raises:
+        ValueError: `means` is not a matrix of real numbers.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> before = jnp.array([[1.0, 0.0], [0.0, 1.0]])
+        >>> bool(simplex_error(simplex_step(before)) < simplex_error(before))
+        True
+    """
+    codes = unit_rows(_checks.rows(means, "means"))
+    return unit_rows(codes - lr * jax.grad(_mean_square)(codes))

@@ -1,0 +1,109 @@
+"""The scaffolding: rows on the unit sphere, their cosines, and one code a class."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from gramax import _checks
+
+PRECISION = jax.lax.Precision.HIGHEST
+"""Every product of a statistic: GPUs would otherwise round float32 inputs to TF32."""
+
+
+def norms(x: Float[Array, "n d"]) -> Float[Array, "n 1"]:
+    """Euclidean norms of the rows, with a gradient of 0 (not NaN) at a zero row.
+
+    Rows are scaled by a power of two first, so that 1e-30 does not underflow nor 1e30 overflow.
+    """
+    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=-1, keepdims=True))
+    usable = (largest > 0) & jnp.isfinite(largest)
+    scale = jnp.exp2(jnp.floor(jnp.log2(jnp.where(usable, largest, 1))))
+    scaled = x / scale
+    squares = jnp.sum(scaled * scaled, axis=-1, keepdims=True)
+    positive = squares > 0
+    root = jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1)), squares)
+    return scale * root
+
+
+def unit_rows(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
+    """Rows divided by their norm exactly; a zero row, which has no direction, stays zero."""
+    length = norms(x)
+    return x / jnp.where(length == 0, 1, length)
+
+
+def l2_normalize(x: ArrayLike, eps: float = 1e-8) -> Float[Array, "n d"]:
+    """Rows over their Euclidean norm plus `eps`.
+
+    Args:
+        x: `[n, d]` vectors, one a row.
+        eps: added to the norm, so that a zero row gives a zero row.
+
+    Returns:
+        `[n, d]` rows of norm 1 (0 for a zero row; NaN for a row that holds NaN).
+
+    Raises:
+        ValueError: `x` is not a matrix of real numbers.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> print(l2_normalize(jnp.array([[3.0, 4.0], [0.0, 0.0]])))
+        [[0.6 0.8]
+         [0.  0. ]]
+    """
+    x = _checks.rows(x, "x")
+    return x / (norms(x) + eps)
+
+
+def gram(z: ArrayLike) -> Float[Array, "n n"]:
+    """Cosine matrix of the rows: `gram(z)[i, j]` is the cosine of rows i and j.
+
+    Args:
+        z: `[n, d]` vectors, one a row; a zero row has cosine 0 with every row.
+
+    Returns:
+        `[n, n]`, in [-1, 1] up to rounding. For many rows use `gramax.coherence` and its kin,
+        which hold one tile of this matrix at a time.
+
+    Raises:
+        ValueError: `z` is not a matrix of real numbers.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> print(gram(jnp.array([[2.0, 0.0], [1.0, 1.0]])).round(3))
+        [[1.    0.707]
+         [0.707 1.   ]]
+    """
+    z = l2_normalize(z)
+    return jnp.matmul(z, z.T, precision=PRECISION)
+
+
+def class_means(z: ArrayLike, y: ArrayLike, c: int) -> Float[Array, "c d"]:
+    """One code a class: normalised rows, averaged by class, normalised again.
+
+    Args:
+        z: `[n, d]` embeddings.
+        y: `[n]` integer labels in 0..c-1; -1 leaves a row out.
+        c: number of classes, a static integer.
+
+    Returns:
+        `[c, d]` unit rows; the row of a class without samples is zero, and is left out by
+        `coherence`, `simplex_error` and every function of a codebook.
+
+    Raises:
+        ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> z = jnp.array([[1.0, 0.0], [0.0, 2.0], [0.0, 5.0]])
+        >>> print(class_means(z, jnp.array([0, 1, 1]), 2))
+        [[1. 0.]
+         [0. 1.]]
+    """
+    c = _checks.num_classes(c)
+    z = l2_normalize(z)
+    y = _checks.labels(y, z.shape[0], c)
+    member = (y >= 0) & (y < c)
+    sums = jax.ops.segment_sum(jnp.where(member[:, None], z, 0), jnp.where(member, y, 0), c)
+    return unit_rows(sums)
