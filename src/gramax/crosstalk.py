@@ -10,7 +10,6 @@ from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks, pairs
 from gramax.evidence import Evidence
-from gramax.reach import _potential
 from gramax.registry import METRICS, Metric
 from gramax.sphere import unit_rows
 
@@ -27,6 +26,10 @@ def _floor(c: Float[Array, ""], d: int) -> Float[Array, ""]:
     return jnp.sqrt(jnp.maximum(c - d, 0) / (d * jnp.maximum(c - 1, 1)))
 
 
+def _of_codes(e: Evidence) -> Float[Array, ""]:
+    return _coherence(e.codes)
+
+
 CLASS_COHERENCE = METRICS.add(
     Metric(
         name="class_coherence",
@@ -37,7 +40,7 @@ CLASS_COHERENCE = METRICS.add(
         interval=(0.0, 1.0),
         best="the floor of c codes in d dimensions (Welch and better bounds)",
         direction="lower",
-        compute=lambda e: _coherence(e.codes),
+        compute=lambda e: e.once(_of_codes),
         undefined=("few_codes",),
         samples=False,
         invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
@@ -55,7 +58,7 @@ CLASS_WELCH_GAP = METRICS.add(
         interval=(0.0, 1.0),
         best="0 (an equiangular tight frame; possible only for some d < c ≤ d(d+1)/2)",
         direction="lower",
-        compute=lambda e: _coherence(e.codes) - _floor(e.code_count, e.codes.shape[1]),
+        compute=lambda e: e.once(_of_codes) - _floor(e.code_count, e.codes.shape[1]),
         undefined=("few_codes",),
         samples=False,
         invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
@@ -171,5 +174,5 @@ def smooth_coherence_loss(x: ArrayLike, beta: float = 30.0) -> Float[Array, ""]:
 
     total = pairs.reduce_pairs(x, step, jnp.zeros((), x.dtype))
     crosstalk = 1 + jnp.log(jnp.where(count > 1, total, jnp.nan)) / beta
-    tightness = _potential(x) / jnp.maximum(count, 1) ** 2 - 1 / x.shape[1]
+    tightness = pairs.potential(x) / jnp.maximum(count, 1) ** 2 - 1 / x.shape[1]
     return crosstalk + 0.15 * tightness

@@ -6,7 +6,10 @@ their differences keep their digits under a common offset.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, TypeVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -16,16 +19,42 @@ from gramax.moments import NOT_FINITE, ClassMoments, displacement
 from gramax.sphere import PRECISION, norms, unit_rows
 
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The choices in which published definitions differ; recorded with every number.
+
+    Attributes:
+        weighting: "sample" weighs every row alike, "macro" every class, in means over classes.
+        deviation: "population" divides by K, "sample" by K-1, in deviations over K classes
+            (Papyan's equinorm uses the latter).
+    """
+
+    weighting: Literal["sample", "macro"] = "sample"
+    deviation: Literal["population", "sample"] = "population"
+
+
 class Evidence:
     """Quantities that several metrics share, each computed at most once.
 
     Attributes:
         moments: the statistic that everything here is derived from.
+        options: the choices in which definitions differ.
     """
 
-    def __init__(self, moments: ClassMoments) -> None:
+    def __init__(self, moments: ClassMoments, options: Options | None = None) -> None:
         """Derive from `moments`; nothing is computed until it is asked for."""
         self.moments = moments
+        self.options = options or Options()
+        self._once: dict[Callable[[Evidence], object], object] = {}
+
+    def once(self, derive: Callable[[Evidence], T]) -> T:
+        """`derive(self)`, computed the first time; for what the metrics of one file share."""
+        if derive not in self._once:
+            self._once[derive] = derive(self)
+        return self._once[derive]  # type: ignore[return-value]
 
     # -- counts ---------------------------------------------------------------------------------
 
@@ -56,7 +85,9 @@ class Evidence:
 
     @cached_property
     def share(self) -> Float[Array, " c"]:
-        """Share of the rows that each class holds."""
+        """Weight of each class, summing to 1: its share of the rows, or 1/K with "macro"."""
+        if self.options.weighting == "macro":
+            return self.present / jnp.maximum(self.present_count, 1)
         return self.counts / jnp.where(self.n > 0, self.n, 1)
 
     @cached_property
@@ -81,7 +112,7 @@ class Evidence:
     @cached_property
     def centred(self) -> Float[Array, "c d"]:
         """Class means minus the global mean of all rows; 0 for an absent class."""
-        mean = jnp.sum(self.share[:, None] * self.means, axis=0)
+        mean = jnp.sum(self.counts[:, None] * self.means, axis=0) / jnp.maximum(self.n, 1)
         return jnp.where(self.present[:, None], self.means - mean, 0)
 
     @cached_property

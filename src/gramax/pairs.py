@@ -58,6 +58,12 @@ def reduce_pairs(x: Float[Array, "c d"], step: Step, carry: Any) -> Any:
     )
 
 
+def potential(x: Float[Array, "c d"]) -> Float[Array, ""]:
+    """Sum of all squared inner products, |xxᵀ|²_F = |xᵀx|²_F: the smaller product is formed."""
+    small = x if x.shape[0] < x.shape[1] else x.T
+    return jnp.sum(jnp.matmul(small, small.T, precision=PRECISION) ** 2)
+
+
 def largest(x: Float[Array, "c d"], k: int) -> tuple[Int[Array, "k 2"], Float[Array, " k"]]:
     """The `k` pairs of rows with the largest |cosine|, largest first, and their signed cosines.
 

@@ -14,19 +14,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax import _checks
+from gramax import _checks, pairs
 from gramax.evidence import Evidence
 from gramax.registry import METRICS, Metric
-from gramax.sphere import PRECISION, unit_rows
+from gramax.sphere import unit_rows
 
 if TYPE_CHECKING:
     import optax
-
-
-def _potential(x: Float[Array, "c d"]) -> Float[Array, ""]:
-    """|xxᵀ|²_F = |xᵀx|²_F: the smaller of the two products is formed."""
-    small = x if x.shape[0] < x.shape[1] else x.T
-    return jnp.sum(jnp.matmul(small, small.T, precision=PRECISION) ** 2)
 
 
 def _potential_floor(c: Float[Array, ""], d: int) -> Float[Array, ""]:
@@ -43,7 +37,7 @@ FRAME_POTENTIAL = METRICS.add(
         interval=(1.0, float("inf")),
         best="max(c, c²/d) (a tight frame)",
         direction="lower",
-        compute=lambda e: _potential(e.codes),
+        compute=lambda e: pairs.potential(e.codes),
         undefined=("few_codes",),
         samples=False,
         invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
@@ -61,7 +55,7 @@ TIGHT_FRAME_GAP = METRICS.add(
         interval=(0.0, float("inf")),
         best="0 (a tight frame)",
         direction="lower",
-        compute=lambda e: _potential(e.codes) / _potential_floor(e.code_count, e.codes.shape[1])
+        compute=lambda e: pairs.potential(e.codes) / _potential_floor(e.code_count, e.codes.shape[1])
         - 1,
         undefined=("few_codes",),
         samples=False,
@@ -91,7 +85,7 @@ def frame_potential(x: ArrayLike) -> Float[Array, ""]:
         >>> print(frame_potential(jnp.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])).round(3))
         5.0
     """
-    return _potential(_checks.rows(x, "x"))
+    return pairs.potential(_checks.rows(x, "x"))
 
 
 def descent(
