@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gramax._version import __version__
 
 if TYPE_CHECKING:
+    from gramax.auditing import audit
     from gramax.collapse import collapse_ratio, scatter_ratio, within_class_variance
     from gramax.crosstalk import coherence, smooth_coherence_loss, welch_floor, welch_gap
     from gramax.errors import InputError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from gramax.rank import covariance_eigs, effective_rank
     from gramax.reach import descent, frame_potential, run_many
     from gramax.reporting import latent_geometry_report, report
+    from gramax.reports import Report
     from gramax.simplex import simplex_error, simplex_gram, simplex_step
     from gramax.sphere import class_means, gram, l2_normalize
 
@@ -30,6 +32,8 @@ _HOMES = {
     "crosstalk": ("coherence", "smooth_coherence_loss", "welch_floor", "welch_gap"),
     "reach": ("descent", "frame_potential", "run_many"),
     "reporting": ("latent_geometry_report", "report"),
+    "reports": ("Report",),
+    "auditing": ("audit",),
     "errors": ("InputError",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -37,7 +41,9 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "ClassMoments",
     "InputError",
+    "Report",
     "__version__",
+    "audit",
     "class_means",
     "coherence",
     "collapse_ratio",

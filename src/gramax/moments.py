@@ -237,14 +237,19 @@ def tally(
     return jnp.stack([high, (counts - high.astype(jnp.int32)).astype(dtype)])
 
 
-def over_blocks(step: Callable[[Any, Any, int], Any], carry: Any, n: int) -> Any:
-    """`carry = step(carry, start, size)` over blocks of the n rows, in order, the last one short.
+def over_blocks(step: Callable[[Any, Any, int, Any], Any], carry: Any, n: int) -> Any:
+    """`carry = step(carry, start, size, new)` over blocks of the n rows.
 
-    On a CPU a block and its copies stay in cache; elsewhere one block is all rows.
+    `new` marks the rows of the block not seen before: where n is no multiple of the size, the last
+    block starts early. On a CPU a block and its copies stay in cache; elsewhere one block is all.
     """
     size = min(n, BLOCK) if jax.default_backend() == "cpu" else n
-    carry = jax.lax.fori_loop(0, n // size, lambda i, s: step(s, i * size, size), carry)
-    return step(carry, n - n % size, n % size) if n % size else carry
+
+    def body(i: Any, carry: Any) -> Any:
+        start = jnp.minimum(i * size, n - size)
+        return step(carry, start, size, start + jnp.arange(size) >= i * size)
+
+    return jax.lax.fori_loop(0, -(-n // size), body, carry)
 
 
 def product_upper(x: Float[Array, "n d"], parts: int = 3) -> list[Array]:
@@ -290,16 +295,17 @@ def _update(
     anchor = jnp.where(begins[:, None], z[jnp.minimum(first, n - 1)], moments.anchor)
     radius = norms(anchor)
 
-    def block(start: Any, size: int) -> tuple[Float[Array, "b d"], Int[Array, " b"], Any]:
+    def block(start: Any, size: int, new: Any) -> tuple[Array, Int[Array, " b"], Array]:
         at = partial(jax.lax.dynamic_slice_in_dim, start_index=start, slice_size=size)
-        labels, base = at(y), anchor[at(y)]
-        x = jnp.where(at(keep)[:, None], at(z), base)
+        labels, kept = at(y), at(keep) & new
+        base = anchor[labels]
+        x = jnp.where(kept[:, None], at(z), base)
         v = displacement(x, at(length)[:, None], base, radius[labels], normalize)
-        w = at(keep) if weight is None else jnp.where(at(keep), at(weight), 0)
+        w = kept if weight is None else jnp.where(kept, at(weight), 0)
         return v, labels, w.astype(z.dtype)[:, None]
 
-    def add_sums(sums: Float[Array, "c d"], start: Any, size: int) -> Float[Array, "c d"]:
-        v, labels, w = block(start, size)
+    def add_sums(sums: Float[Array, "c d"], *rows: Any) -> Float[Array, "c d"]:
+        v, labels, w = block(*rows)
         return sums.at[labels].add(v * w)
 
     added = tally(keep, weight, y, c)
@@ -311,9 +317,9 @@ def _update(
     # 1 - sqrt(1 - share), without cancellation where the batch is a small share of the class.
     centre = moments.mean + (share / (1 + jnp.sqrt(jnp.maximum(1 - share, 0))))[:, None] * shift
 
-    def add_scatter(carry: Any, start: Any, size: int) -> Any:
+    def add_scatter(carry: Any, *rows: Any) -> Any:
         strips, spread = carry
-        v, labels, w = block(start, size)
+        v, labels, w = block(*rows)
         r = (v - centre[labels]) * jnp.sqrt(w)
         spread = spread.at[labels].add(jnp.sum(r * r, axis=1))
         if strips is not None:

@@ -1,0 +1,267 @@
+"""`audit`: from an array or a file to a `Report`, in one pass over the rows.
+
+Chunks are summed in their own precision, then merged and judged in float64 on the host, so the
+numbers do not depend on how the rows were cut.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gramax import pairs, reporting
+from gramax.classes import nearest
+from gramax.data import (
+    ArraySource,
+    Labels,
+    Source,
+    check_finite,
+    labels_from_array,
+    open_embeddings,
+    read_labels,
+)
+from gramax.errors import InputError
+from gramax.evidence import Evidence
+from gramax.moments import IGNORED, NO_DIRECTION, ClassMoments
+from gramax.registry import METRICS
+from gramax.reports import ClassView, Number, Pair, Report
+from gramax.verdict import UNLABELLED, Facts, judge
+
+CHUNK_BYTES = 1 << 26
+"""Bytes of float32 rows in a chunk."""
+
+Progress = Callable[[int, int], None]
+"""Told (rows done, rows in all) after every chunk."""
+
+
+def audit(
+    source: Any,
+    labels: Any = None,
+    *,
+    codes: bool = False,
+    raw: bool = False,
+    column: str | None = None,
+    worst: int = 10,
+    progress: Progress | None = None,
+) -> Report:
+    """Audit the geometry of embeddings: the five questions, with numbers and a verdict.
+
+    Args:
+        source: `[n, d]` array, or the path of a .npy, .npz, .safetensors or .parquet file.
+        labels: one class a row: an array or list (integers ≥ 0, or strings; -1 leaves a row out),
+            the path of a file, or the name of a column of the source. None answers the questions
+            that need no labels.
+        codes: the rows are themselves a codebook, one vector a class; `labels` then names them.
+        raw: take rows as they are, not on the unit sphere.
+        column: the embedding column or array of a file that holds several.
+        worst: how many of the worst pairs of classes to name.
+        progress: called with (rows done, rows in all) after every chunk.
+
+    Returns:
+        A `Report`: `report["effective_rank"]` is a number (NaN where undefined, with the reason in
+        `report.numbers`), `report.to_dict()` the JSON.
+
+    Raises:
+        InputError: the input cannot be audited; the message names the file, row or column.
+
+    Example:
+        >>> import numpy as np
+        >>> z = np.array([[1.0, 0.1], [1.0, -0.1], [-1.0, 0.1], [-1.0, -0.1]])
+        >>> found = audit(z, ["left", "left", "right", "right"])
+        >>> print(found.c, round(found["collapse_ratio"], 4))
+        2 0.0099
+    """
+    opened = _open(source, column)
+    classes = _classes(labels, source, opened, codes)
+    moments = _accumulate(opened, classes, normalize=not raw, progress=progress)
+    with jax.enable_x64(True):
+        return _conclude(opened.name, moments, classes, worst)
+
+
+@dataclass(frozen=True)
+class _Classes:
+    """The label of every row, the names of the classes, and whether labels were given."""
+
+    labels: np.ndarray
+    names: tuple[str, ...]
+    labelled: bool
+
+
+def _open(source: Any, column: str | None) -> Source:
+    if isinstance(source, str | os.PathLike):
+        return open_embeddings(os.fspath(source), column=column)
+    return ArraySource(source)
+
+
+def _classes(labels: Any, source: Any, opened: Source, codes: bool) -> _Classes:
+    n = opened.rows
+    given = None if labels is None else _read_labels(labels, source, opened)
+    if codes:
+        names = tuple(str(i) for i in range(n)) if given is None else _code_names(given, n)
+        return _Classes(np.arange(n, dtype=np.int32), names, True)
+    if given is None:
+        return _Classes(np.zeros(n, np.int32), ("all",), False)
+    if not given.names:
+        raise InputError(f"{opened.name}: every label is missing or -1; nothing is left to audit")
+    return _Classes(given.codes, given.names, True)
+
+
+def _read_labels(labels: Any, source: Any, opened: Source) -> Labels:
+    if isinstance(labels, str | os.PathLike):
+        path = source if isinstance(source, str | os.PathLike) else None
+        return read_labels(os.fspath(labels), path, opened.rows)
+    return labels_from_array(labels, opened.rows)
+
+
+def _code_names(given: Labels, n: int) -> tuple[str, ...]:
+    if len(given.names) != n:
+        raise InputError(
+            f"with codes every row is a class of its own, but the {n} labels hold "
+            f"{len(given.names)} different names"
+        )
+    return tuple(given.names[i] for i in given.codes)
+
+
+def _accumulate(
+    source: Source, classes: _Classes, *, normalize: bool, progress: Progress | None
+) -> ClassMoments:
+    """Moments of all rows in float64, merged from the moments of the chunks."""
+    c, d, n = len(classes.names), source.dim, source.rows
+    # A merge costs as much as c rows do, so a chunk holds several times as many.
+    size = min(n, max(1024, 4 * c, CHUNK_BYTES // (4 * d)))
+    wide = source.dtype == np.float64
+    with jax.enable_x64(True):
+        total = ClassMoments.empty(c, d, normalize=normalize, dtype=jnp.float64)
+    for z, y, weight, done in _padded(source, classes.labels, size):
+        with jax.enable_x64(wide):
+            part = ClassMoments.of(z, y, c, weight, normalize=normalize)
+        with jax.enable_x64(True):
+            part = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), jnp.float64), part)
+            total = total.merge(part)
+        if progress:
+            progress(done, n)
+    return total
+
+
+def _padded(
+    source: Source, labels: np.ndarray, size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None, int]]:
+    """Checked chunks of one shape, the last filled up with rows of weight 0."""
+    for start, z in source.chunks(size):
+        check_finite(z, start, source.name)
+        if z.dtype != np.float64:
+            z = z.astype(np.float32, copy=False)
+        short, y = size - len(z), labels[start : start + len(z)]
+        weight = None
+        if source.rows > size:
+            weight = np.pad(np.ones(len(z), z.dtype), (0, short))
+            z, y = np.pad(z, ((0, short), (0, 0))), np.pad(y, (0, short))
+        yield z, y, weight, start + size - short
+
+
+class _Found(NamedTuple):
+    """What is computed of the moments, in one compiled program."""
+
+    numbers: dict[str, Any]
+    pairs: Any
+    pair_cosines: Any
+    nearest: Any
+    nearest_cosines: Any
+
+
+@partial(jax.jit, static_argnums=1)
+def _find(moments: ClassMoments, worst: int) -> _Found:
+    codes = Evidence(moments).codes
+    return _Found(reporting.report(moments), *pairs.largest(codes, worst), *nearest(codes))
+
+
+def _conclude(name: str, moments: ClassMoments, classes: _Classes, worst: int) -> Report:
+    counts = np.asarray(moments.counts)
+    n, c = round(float(counts.sum())), int((counts > 0).sum())
+    if n == 0:
+        raise InputError(f"{name}: no row is left to audit ({_left_out_words(moments)})")
+    found = jax.tree.map(np.asarray, _find(moments, min(worst, max(1, c * (c - 1) // 2))))
+    numbers = _numbers(moments, found.numbers, classes.labelled)
+    worst_pairs = _worst_pairs(found, classes.names) if classes.labelled else ()
+    facts = Facts(
+        n=n,
+        d=moments.dim,
+        c=c,
+        labelled=classes.labelled,
+        samples=bool(counts.max() > 1),
+        values={name: number.value for name, number in numbers.items()},
+        reasons={name: number.reason for name, number in numbers.items()},
+        worst=worst_pairs[0] if worst_pairs else None,
+    )
+    return Report(
+        source=name,
+        n=n,
+        d=moments.dim,
+        c=c if classes.labelled else 0,
+        normalized=moments.normalize,
+        numbers=numbers,
+        worst_pairs=worst_pairs,
+        classes=_views(moments, found, classes.names) if classes.labelled else (),
+        answers=judge(facts),
+        left_out=_left_out(moments),
+    )
+
+
+def _numbers(
+    moments: ClassMoments, values: dict[str, np.ndarray], labelled: bool
+) -> dict[str, Number]:
+    evidence, numbers = Evidence(moments), {}
+    for metric in METRICS:
+        if metric.name not in values:
+            continue
+        value, reason = float(values[metric.name]), None
+        if metric.labels and not labelled:
+            value, reason = float("nan"), UNLABELLED
+        elif value != value:
+            reason = metric.reason(evidence)
+        numbers[metric.name] = Number(value, reason)
+    return numbers
+
+
+def _worst_pairs(found: _Found, names: tuple[str, ...]) -> tuple[Pair, ...]:
+    return tuple(
+        Pair(names[a], names[b], float(cosine))
+        for (a, b), cosine in zip(found.pairs, found.pair_cosines, strict=True)
+        if a >= 0
+    )
+
+
+def _views(
+    moments: ClassMoments, found: _Found, names: tuple[str, ...]
+) -> tuple[ClassView, ...]:
+    counts, spread = np.asarray(moments.counts), np.asarray(moments.spread)
+    who, cosines = found.nearest, found.nearest_cosines
+    whole = spread.sum() or 1.0
+    return tuple(
+        ClassView(
+            name=name,
+            count=round(float(counts[k])),
+            within=float(spread[k] / counts[k]),
+            share=float(spread[k] / whole),
+            nearest=names[who[k]] if who[k] >= 0 else None,
+            cosine=float(cosines[k]) if who[k] >= 0 else None,
+        )
+        for k, name in enumerate(names)
+        if counts[k] > 0
+    )
+
+
+def _left_out(moments: ClassMoments) -> dict[str, int]:
+    rows = np.asarray(moments.left_out).sum(axis=0)
+    return {"ignored_label": round(rows[IGNORED]), "zero_row": round(rows[NO_DIRECTION])}
+
+
+def _left_out_words(moments: ClassMoments) -> str:
+    return ", ".join(f"{count} {why.replace('_', ' ')}s" for why, count in _left_out(moments).items())

@@ -1,0 +1,144 @@
+"""The command line: parse, call, print, exit code.
+
+Exit codes: 0 fine, 1 a threshold was crossed, 2 the input cannot be used, 130 interrupted.
+Heavy modules are imported by the command that needs them, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gramax._version import __version__
+from gramax.errors import InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from gramax.auditing import Progress
+
+OK, CROSSED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="gramax")
+def cli() -> None:
+    """Audit the geometry of a latent space.
+
+    Are classes tightening? Is the space used? Do the class codes form a simplex? How close is the
+    worst crosstalk to its floor? Can an optimiser reach that geometry?
+    """
+
+
+@cli.command()
+@click.argument("embeddings")
+@click.option("--labels", metavar="LABELS", help="A file of labels, or a column of EMBEDDINGS.")
+@click.option("--column", metavar="NAME", help="The embedding column, where there are several.")
+@click.option("--codes", is_flag=True, help="The rows are a codebook: one vector a class.")
+@click.option("--raw", is_flag=True, help="Take rows as they are, not on the unit sphere.")
+@click.option("--worst", default=5, show_default=True, help="Worst pairs of classes to name.")
+@click.option("--json", "json_out", metavar="OUT", help="Write the report as JSON (- for stdout).")
+@click.option(
+    "--fail-on",
+    multiple=True,
+    metavar="CONDITION",
+    help='Exit with 1 where it holds, e.g. "effective_rank<50". Repeatable.',
+)
+def audit(
+    embeddings: str,
+    labels: str | None,
+    column: str | None,
+    codes: bool,
+    raw: bool,
+    worst: int,
+    json_out: str | None,
+    fail_on: tuple[str, ...],
+) -> int:
+    """Audit a file of EMBEDDINGS (.npy, .npz, .safetensors, .parquet)."""
+    from gramax import thresholds
+
+    conditions = [thresholds.parse(text) for text in fail_on]
+    if json_out not in (None, "-") and _same_file(json_out, embeddings, labels):
+        raise InputError(f"{json_out}: is an input of this audit and is not written over")
+
+    from gramax.auditing import audit as run
+    from gramax.render import terminal
+
+    with _progress() as progress:
+        report = run(
+            embeddings,
+            labels,
+            codes=codes,
+            raw=raw,
+            column=column,
+            worst=max(worst, 1),
+            progress=progress,
+        )
+    thresholds.check_names(conditions, report)
+    if json_out == "-":
+        click.echo(json.dumps(report.to_dict(), indent=2, allow_nan=False))
+    else:
+        terminal.show(report)
+    if json_out not in (None, "-"):
+        _write_json(json_out, report.to_dict())
+    broken = [words for words in (c.broken_by(report) for c in conditions) if words]
+    for words in broken:
+        click.echo(f"failed: {words}", err=True)
+    return CROSSED if broken else OK
+
+
+def _same_file(path: str | None, *others: str | None) -> bool:
+    if path is None or not os.path.exists(path):
+        return False
+    return any(o and os.path.exists(o) and os.path.samefile(path, o) for o in others)
+
+
+def _write_json(path: str, data: dict[str, Any]) -> None:
+    from gramax.files import write_text
+
+    write_text(path, json.dumps(data, indent=2, allow_nan=False) + "\n")
+
+
+@contextmanager
+def _progress() -> Iterator[Progress | None]:
+    """A progress bar on standard error, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("reading"), BarColumn(), TextColumn("{task.completed:,.0f} rows"))
+    with Progress(
+        *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
+    ) as bar:
+        task = bar.add_task("reading", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with `argv` (default: the process's own) and return its exit code."""
+    try:
+        result = cli.main(
+            args=None if argv is None else list(argv), prog_name="gramax", standalone_mode=False
+        )
+    except click.ClickException as error:
+        error.show()
+        return BAD_INPUT
+    except (InputError, MissingExtraError) as error:
+        click.echo(f"gramax: {error}", err=True)
+        return BAD_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away; what is left to print goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    return result if isinstance(result, int) else OK
+
+

@@ -1,0 +1,166 @@
+"""The result of an audit: numbers with their reasons, the worst pairs, the classes, the answers.
+
+A `Report` is plain Python data, made once on the host; `to_dict` is its form for machines.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gramax.registry import METRICS, QUESTIONS, Question
+
+SCHEMA = 1
+"""Version of the layout of `Report.to_dict`."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """One metric of one audit.
+
+    Attributes:
+        value: the number; NaN where it is undefined.
+        reason: why it is undefined, or None.
+    """
+
+    value: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two classes and the cosine of their codes."""
+
+    a: str
+    b: str
+    cosine: float
+
+
+@dataclass(frozen=True)
+class ClassView:
+    """One class: its rows, its spread, and the class nearest to it.
+
+    Attributes:
+        name: as the labels have it.
+        count: its rows.
+        within: mean squared distance of its rows to its mean (0 for a single row).
+        share: its share of the whole within-class scatter, in [0, 1].
+        nearest: the class whose code has the largest cosine with its own, or None.
+        cosine: that cosine.
+    """
+
+    name: str
+    count: int
+    within: float
+    share: float
+    nearest: str | None
+    cosine: float | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One audit question answered: the number, what it is held against, and a sentence.
+
+    Attributes:
+        question: key in `gramax.registry.QUESTIONS`.
+        status: "good", "fair", "poor", or "open" where the input cannot answer it.
+        text: the answer in a sentence, with its evidence.
+        metric: the number that it rests on.
+        value: that number (NaN where undefined).
+        against: the floor, best value or baseline that it is held against, in words.
+    """
+
+    question: Question
+    status: str
+    text: str
+    metric: str
+    value: float
+    against: str
+
+
+@dataclass(frozen=True)
+class Report(Mapping[str, float]):
+    """What an audit found; a mapping from metric name to number.
+
+    Attributes:
+        source: what was audited.
+        n: rows that count; d: their length; c: classes with rows (0 without labels).
+        normalized: whether rows were taken on the unit sphere.
+        numbers: every metric, with its reason where it is undefined.
+        worst_pairs: the pairs of classes with the largest |cosine|, worst first.
+        classes: one view a class, in label order.
+        answers: the five questions answered.
+        left_out: rows left out, by reason.
+    """
+
+    source: str
+    n: int
+    d: int
+    c: int
+    normalized: bool
+    numbers: dict[str, Number]
+    worst_pairs: tuple[Pair, ...]
+    classes: tuple[ClassView, ...]
+    answers: tuple[Answer, ...]
+    left_out: dict[str, int] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> float:
+        try:
+            return self.numbers[name].value
+        except KeyError:
+            known = ", ".join(self.numbers)
+            raise KeyError(f"no metric {name!r} in this report; it has {known}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.numbers)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON-ready data: no NaN or infinity, null with a reason instead."""
+        return {
+            "schema": SCHEMA,
+            "source": self.source,
+            "n": self.n,
+            "d": self.d,
+            "c": self.c,
+            "normalized": self.normalized,
+            "left_out": dict(self.left_out),
+            "metrics": {name: _number(name, number) for name, number in self.numbers.items()},
+            "worst_pairs": [{"a": p.a, "b": p.b, "cosine": p.cosine} for p in self.worst_pairs],
+            "classes": [vars(view) for view in self.classes],
+            "verdict": [
+                {
+                    "question": answer.question,
+                    "asks": QUESTIONS[answer.question],
+                    "status": answer.status,
+                    "text": answer.text,
+                    "metric": answer.metric,
+                    "value": _finite(answer.value),
+                    "against": answer.against,
+                }
+                for answer in self.answers
+            ],
+        }
+
+
+def _number(name: str, number: Number) -> dict[str, Any]:
+    value = _finite(number.value)
+    reason = None
+    if value is None:
+        reason = number.reason or "the number is not finite"
+    metric = METRICS[name]
+    return {
+        "value": value,
+        "reason": reason,
+        "question": metric.question,
+        "best": metric.best,
+        "direction": metric.direction,
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
