@@ -1,0 +1,86 @@
+"""An uncompressed array inside a file: what .npy and .safetensors have in common."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from gramax.data.files import open_binary, read_into
+from gramax.data.source import Chunks
+
+BFLOAT16 = "bfloat16"
+
+
+def native(stored: np.ndarray) -> np.ndarray:
+    """`stored` in this machine's byte order, without a copy where it is so already."""
+    return stored.astype(stored.dtype.newbyteorder("="), copy=False)
+
+
+def widen_bfloat16(bits: np.ndarray) -> np.ndarray:
+    """The float32 values of bfloat16 `bits` (uint16): a bfloat16 is a float32's upper half."""
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+@dataclass(frozen=True)
+class RawArray:
+    """An `Entry`: bytes of `file` from `offset` on, of `stored` dtype.
+
+    It reads rather than maps: the pages of a map count as resident memory until the kernel takes
+    them back, and a mapped file that another process cuts short ends this one (SIGBUS).
+    """
+
+    file: str
+    name: str
+    offset: int
+    shape: tuple[int, ...]
+    stored: np.dtype
+    fortran: bool = False
+    code: str = ""
+    """What the format calls the dtype, where that is not NumPy's name for it."""
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the chunks: float32 for bfloat16, else the stored one in native order."""
+        return np.dtype(np.float32) if self._bfloat16 else self.stored.newbyteorder("=")
+
+    @property
+    def text(self) -> str:
+        """For messages: `float32 [100, 16]`."""
+        return f"{self.code or self.stored.name} {list(self.shape)}"
+
+    @property
+    def _bfloat16(self) -> bool:
+        return self.code == BFLOAT16
+
+    def chunks(self, size: int) -> Chunks:
+        """Pieces of `size` rows, each in memory of its own."""
+        with open_binary(self.file) as stream:
+            for start in range(0, self.shape[0], size):
+                stop = min(start + size, self.shape[0])
+                read = self._columns if self.fortran and self.rank > 1 else self._rows
+                stored = read(stream, start, stop)
+                yield start, widen_bfloat16(stored) if self._bfloat16 else native(stored)
+
+    def _rows(self, stream: io.BufferedIOBase, start: int, stop: int) -> np.ndarray:
+        row = self.shape[1:]
+        block = np.empty((stop - start, *row), self.stored)
+        stream.seek(self.offset + start * math.prod(row) * self.stored.itemsize)
+        read_into(stream, block, self.file)
+        return block
+
+    def _columns(self, stream: io.BufferedIOBase, start: int, stop: int) -> np.ndarray:
+        """Rows of an array stored column by column: one short read a column."""
+        total, dim = self.shape
+        block = np.empty((dim, stop - start), self.stored)
+        for column in range(dim):
+            stream.seek(self.offset + (column * total + start) * self.stored.itemsize)
+            read_into(stream, block[column], self.file)
+        return block.T

@@ -1,0 +1,62 @@
+"""Text from files made safe to show: control characters spelled out, long names cut."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+LONGEST_NAME = 80
+"""Characters of a class name that are shown."""
+
+
+def visible(text: str) -> str:
+    r"""`text` with every unprintable character (controls, bidi marks, ...) spelled as its escape.
+
+    Example:
+        >>> print(visible("red" + chr(27) + "[31m"))
+        red\x1b[31m
+    """
+    if text.isprintable():
+        return text
+    return "".join(ch if ch.isprintable() else ascii(ch)[1:-1] for ch in text)
+
+
+def cut(text: str, longest: int = LONGEST_NAME) -> str:
+    """`text` in at most `longest` characters, the last of them an ellipsis where some are left out.
+
+    Example:
+        >>> print(cut("chrysanthemum", 6))
+        chrys…
+    """
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def distinct_names(raw: Iterable[str]) -> tuple[str, ...]:
+    """Safe names for distinct texts, distinct again: `~2`, `~3` mark those that became alike.
+
+    Names that are safe already stay as they are, so they are handed out before any other.
+
+    Example:
+        >>> print(distinct_names(["cat", "x" * 90, "x" * 91])[2][-4:])
+        x…~2
+    """
+    raw = list(raw)
+    # A cut before the escapes keeps the work small on a name of many kilobytes.
+    safe = [cut(visible(text[: LONGEST_NAME + 1])) for text in raw]
+    used = {text for text, name in zip(raw, safe, strict=True) if text == name}
+    alike: Counter[str] = Counter()
+    names = []
+    for text, name in zip(raw, safe, strict=True):
+        names.append(name if text == name else _unused(name, used, alike))
+        used.add(names[-1])
+    return tuple(names)
+
+
+def _unused(name: str, used: set[str], alike: Counter[str]) -> str:
+    """`name`, or `name~k` with the next k that no class has; `alike` remembers the last k tried."""
+    trial = name
+    while trial in used:
+        alike[name] += 1
+        mark = f"~{alike[name] + 1}"
+        trial = cut(name, LONGEST_NAME - len(mark)) + mark
+    return trial

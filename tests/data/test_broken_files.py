@@ -1,0 +1,96 @@
+"""Files that are missing, cut short, of another kind, or not to be trusted."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from safetensors.numpy import save_file
+
+from gramax.data import open_embeddings
+from gramax.errors import InputError, MissingExtraError
+
+EXTENSIONS = pytest.mark.parametrize("extension", ["npy", "npz", "safetensors", "parquet"])
+WRITERS = {
+    "npy": lambda file, z: np.save(file, z),
+    "npz": lambda file, z: np.savez(file, z=z),
+    "safetensors": lambda file, z: save_file({"z": z}, file),
+    "parquet": lambda file, z: pq.write_table(pa.table({"z": list(z)}), file),
+}
+
+
+@EXTENSIONS
+def test_files_that_are_no_such_file(refused, tmp_path, extension):
+    file = tmp_path / f"emb.{extension}"
+    refused(file, "no such file$")
+    file.mkdir()
+    refused(file, "is a folder")
+    file.rmdir()
+    file.write_bytes(b"")
+    refused(file, r"is empty \(0 bytes\)")
+    for junk in (b"x", b"PK\x03\x04", bytes(300), np.random.default_rng(1).bytes(64)):
+        file.write_bytes(junk)
+        refused(file, r"not a|holds|header|magic")
+    file.unlink()
+    os.mkfifo(file)
+    refused(file, "is not a regular file")
+
+
+@EXTENSIONS
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_that_may_not_be_read(refused, tmp_path, extension):
+    file = tmp_path / f"emb.{extension}"
+    file.write_bytes(b"x" * 100)
+    file.chmod(0)
+    refused(file, "cannot be")
+
+
+@pytest.mark.parametrize("extension", [".pkl", ".pickle", ".pt", ".pth", ".joblib", ".ckpt"])
+def test_pickles_are_not_read(refused, tmp_path, extension):
+    refused(tmp_path / f"emb{extension}", r"can run code .* save the array with numpy.save")
+
+
+@pytest.mark.parametrize("name", ["emb.csv", "emb", "emb.h5", "emb.npy.gz"])
+def test_other_files_are_not_read(refused, tmp_path, name):
+    refused(tmp_path / name, r"what is: \.npy, \.npz, \.safetensors, \.parquet$")
+
+
+def test_control_characters_in_a_path(tmp_path):
+    with pytest.raises(InputError) as caught:
+        open_embeddings(f"{tmp_path}/\x1b[2J\n.npy")
+    assert "\\x1b[2J\\n.npy: no such file" in str(caught.value)
+    with pytest.raises(InputError, match=r"x00\.npy: cannot be opened"):
+        open_embeddings("\x00.npy")
+
+
+@EXTENSIONS
+def test_truncated_anywhere(refused, tmp_path, extension):
+    """Cut at every hundredth of its length, each file is refused."""
+    file = tmp_path / f"emb.{extension}"
+    WRITERS[extension](file, np.arange(60, dtype=np.float32).reshape(20, 3))
+    whole = file.read_bytes()
+    for end in range(1, len(whole), max(1, len(whole) // 100)):
+        file.write_bytes(whole[:end])
+        refused(file, ": ")
+
+
+def test_a_file_cut_short_while_it_is_read(tmp_path):
+    file = tmp_path / "emb.npy"
+    np.save(file, np.zeros((100_000, 4)))
+    chunks = open_embeddings(file).chunks(50_000)
+    next(chunks)
+    os.truncate(file, 2_000_000)
+    with pytest.raises(InputError, match=r"ends \d+ bytes before the data it declares"):
+        list(chunks)
+
+
+def test_parquet_without_pyarrow(tmp_path, monkeypatch):
+    WRITERS["parquet"](tmp_path / "emb.parquet", np.eye(2))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'gramax\[io\]'"):
+        open_embeddings(tmp_path / "emb.parquet")
