@@ -1,0 +1,206 @@
+"""The demo: a small network learns handwritten digits, and its classes collapse to a simplex.
+
+Trained past zero error with weight decay, the last features of a classifier tighten around their
+class means, and the means, centred, take the angles of a simplex: cosines of -1/9 for ten digits
+(Papyan, Han, Donoho 2020). The demo audits the features as that happens.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float
+
+from gramax.auditing import audit
+from gramax.errors import MissingExtraError
+from gramax.evidence import Evidence
+from gramax.files import replacing, write_text
+from gramax.moments import ClassMoments
+from gramax.reporting import report
+from gramax.reports import Report
+from gramax.sphere import gram
+
+CLASSES = 10
+WIDTHS = (64, 256, 256, 64, CLASSES)
+EPOCHS, BATCH, RATE, DECAY = 300, 128, 0.1, 2e-3
+
+Params = list[tuple[Array, Array]]
+Split = tuple[Float[Array, "n d"], Array]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One audit of the run: the log record, and the cosines of the centred class means."""
+
+    record: dict[str, Any]
+    cosines: np.ndarray
+
+
+def digits(seed: int = 0) -> tuple[Split, Split]:
+    """scikit-learn's handwritten digits, centred, as a train and a test split."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise MissingExtraError("the demo", "scikit-learn", "demo") from None
+    x, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(seed).permutation(len(x))
+    x = jnp.asarray(x[order] / 16, jnp.float32)
+    y = jnp.asarray(y[order], jnp.int32)
+    cut = round(0.8 * len(x))
+    x = x - x[:cut].mean(axis=0)
+    return (x[:cut], y[:cut]), (x[cut:], y[cut:])
+
+
+def initial(key: Array) -> Params:
+    """He-normal weights and zero biases."""
+    keys = jax.random.split(key, len(WIDTHS) - 1)
+    return [
+        (jax.random.normal(k, (a, b)) * jnp.sqrt(2 / a), jnp.zeros(b))
+        for k, a, b in zip(keys, WIDTHS, WIDTHS[1:], strict=False)
+    ]
+
+
+def features(params: Params, x: Float[Array, "n 64"]) -> Float[Array, "n 64"]:
+    """The embeddings: three layers, each normalised, the first two rectified."""
+    for depth, (weight, bias) in enumerate(params[:-1]):
+        x = jax.nn.standardize(x @ weight + bias)
+        x = jax.nn.relu(x) if depth < len(params) - 2 else x
+    return x
+
+
+def logits(params: Params, x: Float[Array, "n 64"]) -> Float[Array, "n 10"]:
+    """The linear classifier over the features."""
+    weight, bias = params[-1]
+    return features(params, x) @ weight + bias
+
+
+@jax.jit
+def error(params: Params, x: Array, y: Array) -> Float[Array, ""]:
+    """Share of wrong predictions."""
+    return jnp.mean(jnp.argmax(logits(params, x), axis=1) != y)
+
+
+@jax.jit
+def look(params: Params, x: Array, y: Array) -> tuple[dict[str, Array], Array]:
+    """The audit inside jit: every metric, and the cosines of the centred class means."""
+    moments = ClassMoments.of(features(params, x), y, CLASSES)
+    return report(moments), gram(Evidence(moments).centred_codes)
+
+
+def trainer(train: Split, epochs: int) -> tuple[optax.GradientTransformation, Callable[..., Any]]:
+    """The optimiser, and one epoch of it as a compiled function."""
+    x, y = train
+    batches = len(x) // BATCH
+    rate = optax.cosine_decay_schedule(RATE, epochs * batches, alpha=0.01)
+    opt = optax.chain(optax.add_decayed_weights(DECAY), optax.sgd(rate, momentum=0.9))
+
+    def loss(params: Params, rows: Array) -> Array:
+        scores = logits(params, x[rows])
+        return optax.softmax_cross_entropy_with_integer_labels(scores, y[rows]).mean()
+
+    def step(state: tuple[Params, Any], rows: Array) -> tuple[tuple[Params, Any], None]:
+        params, memory = state
+        update, memory = opt.update(jax.grad(loss)(params, rows), memory, params)
+        return (optax.apply_updates(params, update), memory), None
+
+    @jax.jit
+    def epoch(params: Params, memory: Any, key: Array) -> tuple[Params, Any]:
+        rows = jax.random.permutation(key, len(x))[: batches * BATCH].reshape(batches, BATCH)
+        return jax.lax.scan(step, (params, memory), rows)[0]
+
+    return opt, epoch
+
+
+def train(
+    splits: tuple[Split, Split],
+    epochs: int,
+    seed: int = 0,
+    progress: Callable[[Snapshot], None] | None = None,
+) -> tuple[Params, list[Snapshot]]:
+    """Train on the first split and audit both as it goes, more often at the start."""
+    key, start = jax.random.split(jax.random.key(seed))
+    params = initial(start)
+    opt, epoch = trainer(splits[0], epochs)
+    memory, story = opt.init(params), []
+    marks = set(np.unique(np.rint(np.geomspace(1, epochs + 1, 60)).astype(int) - 1))
+    for done in range(epochs + 1):
+        if done in marks:
+            story.append(_snapshot(params, splits, done))
+            if progress:
+                progress(story[-1])
+        if done < epochs:
+            params, memory = epoch(params, memory, jax.random.fold_in(key, done))
+    return params, story
+
+
+def _snapshot(params: Params, splits: tuple[Split, Split], epoch: int) -> Snapshot:
+    record: dict[str, Any] = {"epoch": epoch}
+    cosines = None
+    for name, split in zip(("train", "test"), splits, strict=True):
+        numbers, found = look(params, *split)
+        cosines = found if cosines is None else cosines
+        record[name] = {"error": float(error(params, *split))}
+        record[name] |= {metric: float(value) for metric, value in numbers.items()}
+    return Snapshot(record, np.asarray(cosines))
+
+
+def run(
+    out: str | Path = "demo",
+    *,
+    epochs: int = EPOCHS,
+    seed: int = 0,
+    progress: Callable[[Snapshot], None] | None = None,
+) -> Report:
+    """Train, audit, and leave the embeddings, the log, the report and the picture in `out`.
+
+    Args:
+        out: folder, made where it is missing.
+        epochs: passes over the training digits.
+        seed: of the weights and the order of the batches.
+        progress: called with every `Snapshot`.
+
+    Returns:
+        The final audit of the training embeddings.
+
+    Raises:
+        MissingExtraError: scikit-learn or matplotlib is not installed.
+    """
+    from gramax.render.story import training_story
+
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    splits = digits()
+    params, story = train(splits, epochs, seed, progress)
+    write_text(
+        out / "run.jsonl", "".join(json.dumps(_clean(shot.record)) + "\n" for shot in story)
+    )
+    for name, (x, y) in zip(("train", "test"), splits, strict=True):
+        _save(out / f"{name}_embeddings.npy", features(params, x))
+        _save(out / f"{name}_labels.npy", y)
+    found = audit(out / "train_embeddings.npy", out / "train_labels.npy")
+    write_text(out / "report.json", json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")
+    names = tuple(str(k) for k in range(CLASSES))
+    training_story(
+        [shot.record for shot in story], [shot.cosines for shot in story], names, out / "demo.gif"
+    )
+    return found
+
+
+def _clean(record: Any) -> Any:
+    """NaN is no JSON: undefined numbers are written as null."""
+    if isinstance(record, dict):
+        return {key: _clean(value) for key, value in record.items()}
+    return None if isinstance(record, float) and not np.isfinite(record) else record
+
+
+def _save(path: Path, array: Array) -> None:
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        np.save(stream, np.asarray(array), allow_pickle=False)

@@ -1,0 +1,22 @@
+"""Shared by all tests: a fixed hypothesis profile, and strict promotion of dtypes and ranks."""
+
+import os
+
+import hypothesis
+import jax
+import numpy as np
+import pytest
+
+hypothesis.settings.register_profile(
+    "gramax",
+    deadline=None,
+    derandomize=True,
+    max_examples=int(os.environ.get("GRAMAX_EXAMPLES", "10")),
+    print_blob=True,
+)
+hypothesis.settings.load_profile("gramax")
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20261123)

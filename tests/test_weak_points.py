@@ -1,0 +1,187 @@
+"""The seed's known weak points, each with its defined answer."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import gramax
+from gramax.moments import IGNORED, NOT_FINITE, OUT_OF_RANGE, ClassMoments
+from tests import transcription as seed
+from tests.test_seed import clouds
+
+
+def test_absent_classes_are_left_out():
+    z, y = clouds(0, 60, 8, 3)
+    wide = 2 * y  # classes 1, 3 and 5 have no rows
+    here, there = gramax.latent_geometry_report(z, y, 3), gramax.latent_geometry_report(z, wide, 6)
+    for name in here:
+        np.testing.assert_allclose(there[name], here[name], rtol=1e-5, atol=1e-6, err_msg=name)
+    means = gramax.class_means(z, wide, 6)
+    assert gramax.coherence(means) == pytest.approx(float(here["class_coherence"]), rel=1e-6)
+    assert gramax.simplex_error(means) == pytest.approx(float(here["class_simplex_error"]), rel=1e-5)
+
+
+def test_scatter_ratio_is_bounded_where_the_seed_exceeds_one(rng):
+    z = rng.normal(size=(2000, 64)).astype(np.float32)
+    y = rng.integers(0, 100, 2000)
+    assert gramax.collapse_ratio(z, y, 100) > 1.4
+    assert 0.9 < gramax.scatter_ratio(z, y, 100) < 1
+
+
+@pytest.mark.parametrize("bad", [7, 3, -2])
+def test_label_out_of_range_is_named_eagerly(bad):
+    z, y = clouds(0, 30, 4, 3)
+    y[17] = bad
+    calls = (
+        lambda: gramax.class_means(z, y, 3),
+        lambda: gramax.within_class_variance(z, y, 3),
+        lambda: gramax.collapse_ratio(z, y, 3),
+        lambda: gramax.latent_geometry_report(z, y, 3),
+        lambda: ClassMoments.empty(3, 4).update(z, y),
+    )
+    for call in calls:
+        with pytest.raises(ValueError, match=f"row 17: label {bad} is outside 0..2"):
+            call()
+
+
+def test_wide_label_that_would_wrap_is_refused():
+    z, y = clouds(0, 30, 4, 3)
+    y = y.astype(np.int64)
+    y[5] = 2**32 + 1
+    with pytest.raises(ValueError, match="row 5: label 4294967297"):
+        gramax.class_means(z, y, 3)
+
+
+def test_narrow_label_dtypes_are_widened():
+    z, y = clouds(0, 300, 4, 250)
+    for dtype in (np.uint8, np.uint16, np.int64, np.uint32):
+        np.testing.assert_array_equal(
+            gramax.class_means(z, y.astype(dtype), 300), gramax.class_means(z, y, 300)
+        )
+
+
+def test_label_out_of_range_under_jit_is_masked_and_counted():
+    z, y = clouds(0, 30, 4, 3)
+    broken = y.copy()
+    broken[[4, 5, 6]] = [3, -5, 99]
+    broken[7] = -1
+    good = np.ones(30, bool)
+    good[4:8] = False
+    got = jax.jit(lambda z, y: ClassMoments.empty(3, 4).update(z, y))(z, broken)
+    assert got.left_out[0, OUT_OF_RANGE] == 3
+    assert got.left_out[0, IGNORED] == 1
+    assert got.total == 26
+    report = jax.jit(lambda z, y: gramax.latent_geometry_report(z, y, 3))(z, broken)
+    expected = seed.latent_geometry_report(z[good], y[good], 3)
+    for name in expected:
+        np.testing.assert_allclose(report[name], expected[name], rtol=1e-5, err_msg=name)
+
+
+def test_one_class_and_one_row_are_undefined():
+    z, y = clouds(0, 30, 4, 2)
+    one = gramax.latent_geometry_report(z, np.zeros(30, int), 1)
+    for name in ("collapse_ratio", "class_simplex_error", "class_coherence", "class_welch_gap"):
+        assert np.isnan(one[name]), name
+    assert np.isfinite(one["effective_rank"])
+    single = gramax.latent_geometry_report(z[:1], y[:1], 2)
+    assert all(np.isnan(v) for v in single.values())
+    assert np.isnan(gramax.effective_rank(z[:1]))
+    assert np.isnan(gramax.coherence(z[:1]))
+    assert np.isnan(gramax.simplex_error(z[:1]))
+    with pytest.raises(ValueError, match="two codes"):
+        gramax.simplex_gram(1)
+
+
+def test_point_collapse_never_scores_well():
+    z, y = np.tile([[1.0, 2.0, 3.0]], (20, 1)), np.arange(20) % 4
+    report = gramax.latent_geometry_report(z, y, 4)
+    assert np.isnan(report["collapse_ratio"])
+    assert np.isnan(report["effective_rank"])
+    assert report["class_coherence"] == pytest.approx(1.0)
+    assert report["class_simplex_error"] > 1
+
+
+def test_zero_rows_have_no_direction():
+    z, y = clouds(0, 30, 4, 3)
+    z[3] = 0
+    keep = np.arange(30) != 3
+    moments = ClassMoments.of(z, y, 3)
+    assert moments.total == 29
+    assert moments.left_out[0].sum() == 1
+    got = gramax.within_class_variance(z, y, 3)
+    np.testing.assert_allclose(got, seed.within_class_variance(z[keep], y[keep], 3), rtol=1e-5)
+    assert ClassMoments.of(z, y, 3, normalize=False).total == 30
+    np.testing.assert_array_equal(gramax.l2_normalize(z)[3], 0)
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
+def test_not_finite_rows_poison_every_number(poison):
+    z, y = clouds(0, 30, 4, 3)
+    z[11, 2] = poison
+    moments = ClassMoments.of(z, y, 3)
+    assert moments.left_out[0, NOT_FINITE] == 1
+    assert np.isfinite(moments.scatter).all()
+    for source in (gramax.report(moments), gramax.latent_geometry_report(z, y, 3)):
+        assert all(np.isnan(v) for v in source.values())
+    assert np.isnan(gramax.effective_rank(z))
+    assert np.isnan(gramax.covariance_eigs(z)).all()
+    assert np.isnan(gramax.coherence(np.where(np.isinf(z), np.nan, z)))
+    masked = ClassMoments.empty(3, 4).update(z, y, weight=np.arange(30) != 11)
+    assert np.isfinite(list(gramax.report(masked).values())).all()
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16, jnp.int8, jnp.int32])
+def test_narrow_inputs_are_widened(dtype):
+    z, y = clouds(0, 60, 8, 3)
+    z = jnp.asarray(4 * z).astype(dtype)
+    wide = np.asarray(z.astype(jnp.float32))
+    got = gramax.latent_geometry_report(z, y, 3)
+    expected = seed.latent_geometry_report(wide, y, 3)
+    for name in expected:
+        assert got[name].dtype == np.float32
+        np.testing.assert_allclose(got[name], expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_common_offset_spoils_the_raw_simplex_not_the_centred_one():
+    simplex = np.linalg.cholesky(np.asarray(seed.simplex_gram(5)) + 1e-9 * np.eye(5))
+    z, y = np.repeat(simplex, 10, axis=0) + 3.0, np.repeat(np.arange(5), 10)
+    moments = ClassMoments.of(z, y, 5, normalize=False)
+    report = gramax.report(moments)
+    assert report["class_simplex_error"] > 0.5
+    assert report["class_simplex_error_centred"] < 1e-4
+
+
+def test_variance_survives_an_offset_that_breaks_raw_moments(rng):
+    z = (rng.normal(size=(4096, 64)) * 0.1 + 100).astype(np.float32)
+    y = np.zeros(4096, int)
+    raw = np.mean(np.sum(z * z, axis=1)) - np.sum(np.mean(z, axis=0) ** 2)
+    true = z.astype(np.float64).var(axis=0).sum()
+    assert abs(raw / true - 1) > 0.1
+    moments = ClassMoments.of(z, y, 1, normalize=False)
+    np.testing.assert_allclose(moments.spread[0] / 4096, true, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e-6, 1e6, 1e18])
+def test_scale_does_not_matter_on_the_sphere(scale):
+    z, y = clouds(0, 60, 8, 3)
+    here = gramax.report(ClassMoments.of(z, y, 3))
+    there = gramax.report(ClassMoments.of((z * np.float32(scale)), y, 3))
+    for name in here:
+        np.testing.assert_allclose(there[name], here[name], rtol=2e-5, atol=1e-6, err_msg=name)
+
+
+def test_shapes_are_quoted_in_errors():
+    z, y = clouds(0, 30, 4, 3)
+    with pytest.raises(ValueError, match=r"matrix \[n, d\].*\(30,\)"):
+        gramax.effective_rank(z[:, 0])
+    with pytest.raises(ValueError, match=r"shape \(30,\); got shape \(29,\)"):
+        gramax.collapse_ratio(z, y[:29], 3)
+    with pytest.raises(ValueError, match="labels must be integers"):
+        gramax.collapse_ratio(z, y.astype(float), 3)
+    with pytest.raises(ValueError, match="rows of length 4.*length 5"):
+        ClassMoments.empty(3, 5).update(z, y)
+    with pytest.raises(ValueError, match="at least 1"):
+        gramax.collapse_ratio(z, y, 0)
+    with pytest.raises(ValueError, match="real numbers"):
+        gramax.gram(z.astype(complex))
