@@ -62,8 +62,9 @@ def audit(
     from gramax import thresholds
 
     conditions = [thresholds.parse(text) for text in fail_on]
-    if json_out not in (None, "-") and _same_file(json_out, embeddings, labels):
-        raise InputError(f"{json_out}: is an input of this audit and is not written over")
+    json_file = None if json_out == "-" else json_out
+    if json_file:
+        _check_output(json_file, embeddings, labels)
 
     from gramax.auditing import audit as run
     from gramax.render import terminal
@@ -83,18 +84,62 @@ def audit(
         click.echo(json.dumps(report.to_dict(), indent=2, allow_nan=False))
     else:
         terminal.show(report)
-    if json_out not in (None, "-"):
-        _write_json(json_out, report.to_dict())
+    if json_file:
+        _write_json(json_file, report.to_dict())
     broken = [words for words in (c.broken_by(report) for c in conditions) if words]
     for words in broken:
         click.echo(f"failed: {words}", err=True)
     return CROSSED if broken else OK
 
 
-def _same_file(path: str | None, *others: str | None) -> bool:
-    if path is None or not os.path.exists(path):
-        return False
-    return any(o and os.path.exists(o) and os.path.samefile(path, o) for o in others)
+@cli.command()
+@click.option("--out", default="demo", show_default=True, help="Folder for what it leaves.")
+@click.option("--epochs", default=300, show_default=True, help="Passes over the digits.")
+@click.option("--seed", default=0, show_default=True, help="Of the weights and the batches.")
+def demo(out: str, epochs: int, seed: int) -> int:
+    """Train a network on handwritten digits and audit it as its classes collapse."""
+    from gramax.demo import run
+    from gramax.render import terminal
+
+    click.echo(terminal.DEMO_HEADING)
+    report = run(
+        out,
+        epochs=epochs,
+        seed=seed,
+        progress=lambda shot: click.echo(terminal.demo_line(shot.record, shot.cosines)),
+    )
+    click.echo()
+    terminal.show(report)
+    click.echo(f"\n{out}/ holds the embeddings, run.jsonl, report.json and demo.gif.")
+    return OK
+
+
+@cli.command()
+@click.option("--out", default="figures", show_default=True, help="Folder for the pictures.")
+@click.option("--only", multiple=True, metavar="NAME", help="One picture by name. Repeatable.")
+def figures(out: str, only: tuple[str, ...]) -> int:
+    """Draw the five pictures, each descent validated against theory first."""
+    from gramax.render.checks import FiguresError
+    from gramax.render.figures import figures as draw
+
+    try:
+        checks = draw(out, only or None, progress=click.echo)
+    except FiguresError as error:
+        click.echo(f"failed: {error}", err=True)
+        return CROSSED
+    for check in checks:
+        click.echo(str(check))
+    return OK
+
+
+def _check_output(path: str, *inputs: str | None) -> None:
+    from gramax.files import check_writable
+
+    check_writable(path)
+    if os.path.exists(path):
+        for given in filter(None, inputs):
+            if os.path.exists(given) and os.path.samefile(path, given):
+                raise InputError(f"{path}: is an input of this audit and is not written over")
 
 
 def _write_json(path: str, data: dict[str, Any]) -> None:

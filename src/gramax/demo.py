@@ -187,11 +187,17 @@ def run(
         _save(out / f"{name}_labels.npy", y)
     found = audit(out / "train_embeddings.npy", out / "train_labels.npy")
     write_text(out / "report.json", json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")
-    names = tuple(str(k) for k in range(CLASSES))
     training_story(
-        [shot.record for shot in story], [shot.cosines for shot in story], names, out / "demo.gif"
+        [{**shot.record["train"], **_story_keys(shot.record)} for shot in story],
+        [shot.cosines for shot in story],
+        [str(k) for k in range(CLASSES)],
+        out / "demo.gif",
     )
     return found
+
+
+def _story_keys(record: dict[str, Any]) -> dict[str, float]:
+    return {"epoch": record["epoch"], "train_error": record["train"]["error"]}
 
 
 def _clean(record: Any) -> Any:

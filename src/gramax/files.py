@@ -35,6 +35,15 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raise `InputError` where `path` plainly cannot be written, before hours of work for it."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise InputError(f"{path}: cannot be written: there is no folder {str(folder)!r}")
+    if Path(path).is_dir() or not os.access(folder, os.W_OK):
+        raise InputError(f"{path}: cannot be written: not a file in a folder open to you")
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

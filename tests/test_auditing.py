@@ -1,0 +1,167 @@
+"""`audit`: the same numbers from arrays and files, however cut, in a form for machines."""
+
+import json
+
+import numpy as np
+import pytest
+
+import gramax
+from gramax import auditing
+from gramax.errors import InputError
+from tests import transcription as seed
+from tests.test_seed import clouds
+
+Z, Y = clouds(7, 300, 12, 4)
+NAMES = np.array(["ant", "bee", "cat", "dog"])
+
+
+def values(report):
+    return {name: report[name] for name in report}
+
+
+def test_numbers_are_those_of_the_seed_on_the_sphere():
+    report = gramax.audit(Z, Y)
+    unit = seed.unit(Z)
+    means = seed.class_means(Z, Y, 4)
+    expected = {
+        "collapse_ratio": seed.collapse_ratio(Z, Y, 4),
+        "within_class_variance": seed.within_class_variance(Z, Y, 4),
+        "effective_rank": seed.effective_rank(unit),
+        "class_simplex_error": seed.simplex_error(means),
+        "class_coherence": seed.coherence(means),
+        "class_welch_gap": seed.welch_gap(means),
+    }
+    for name, value in expected.items():
+        assert report[name] == pytest.approx(value, rel=1e-5), name
+    assert (report.n, report.d, report.c) == (300, 12, 4)
+
+
+def test_raw_skips_the_normalisation():
+    report = gramax.audit(Z, Y, raw=True)
+    assert report["effective_rank"] == pytest.approx(seed.effective_rank(Z), rel=1e-5)
+    centred = Z - np.stack([Z[Y == k].mean(axis=0) for k in range(4)])[Y]
+    assert report["within_class_variance"] == pytest.approx((centred**2).sum(1).mean(), rel=1e-5)
+
+
+def test_chunks_do_not_change_the_numbers(monkeypatch):
+    whole = values(gramax.audit(Z, Y))
+    monkeypatch.setattr(auditing, "chunk_rows", lambda n, c, d: 77)
+    calls = []
+    cut = gramax.audit(Z, Y, progress=lambda done, total: calls.append((done, total)))
+    for name, value in whole.items():
+        np.testing.assert_allclose(cut[name], value, rtol=1e-6, atol=1e-9, err_msg=name)
+    assert calls == [(77, 300), (154, 300), (231, 300), (300, 300)]
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "safetensors", "parquet"])
+def test_files_give_what_arrays_give(kind, tmp_path):
+    path = tmp_path / f"z.{kind}"
+    labels = "label"
+    if kind == "npy":
+        np.save(path, Z)
+        labels = str(tmp_path / "y.npy")
+        np.save(labels, NAMES[Y])
+    elif kind == "npz":
+        np.savez(path, embeddings=Z, label=NAMES[Y])
+    elif kind == "safetensors":
+        from safetensors.numpy import save_file
+
+        save_file({"embeddings": Z, "label": Y}, path)
+    else:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.table({"emb": list(Z), "label": NAMES[Y]})
+        pq.write_table(table, path)
+    got, expected = gramax.audit(path, labels), gramax.audit(Z, NAMES[Y])
+    assert values(got) == pytest.approx(values(expected), rel=1e-9, nan_ok=True)
+    if kind != "safetensors":
+        assert {got.worst_pairs[0].a, got.worst_pairs[0].b} <= set(NAMES)
+
+
+def test_without_labels_answers_what_needs_none():
+    report = gramax.audit(Z)
+    assert report.c == 0
+    assert np.isfinite(report["effective_rank"])
+    assert np.isnan(report["collapse_ratio"])
+    assert "labels" in report.numbers["collapse_ratio"].reason
+    status = {a.question: a.status for a in report.answers}
+    assert status["collapse"] == status["crosstalk"] == "open"
+    assert status["rank"] != "open"
+    assert report.worst_pairs == ()
+
+
+def test_codes_are_a_codebook():
+    book = seed.unit(np.random.default_rng(0).normal(size=(9, 4)))
+    report = gramax.audit(book, codes=True)
+    assert report.c == 9
+    assert report["class_coherence"] == pytest.approx(seed.coherence(book), rel=1e-6)
+    assert np.isnan(report["collapse_ratio"])
+    assert "single row" in report.numbers["collapse_ratio"].reason
+    named = gramax.audit(book, list("abcdefghi"), codes=True)
+    cosines = book @ book.T
+    pair = named.worst_pairs[0]
+    a, b = "abcdefghi".index(pair.a), "abcdefghi".index(pair.b)
+    assert pair.cosine == pytest.approx(cosines[a, b], abs=1e-6)
+    assert abs(pair.cosine) == pytest.approx(seed.coherence(book), rel=1e-6)
+    with pytest.raises(InputError, match="class of its own"):
+        gramax.audit(book, [0] * 9, codes=True)
+
+
+def test_json_has_the_layout_and_no_nan():
+    data = gramax.audit(Z, np.where(Y == 3, -1, Y)).to_dict()
+    text = json.dumps(data, allow_nan=False)
+    assert json.loads(text) == data
+    assert data["schema"] == 1
+    assert data["c"] == 3
+    assert data["left_out"]["ignored_label"] == int((Y == 3).sum())
+    assert {"a", "b", "cosine"} == set(data["worst_pairs"][0])
+    assert [v["question"] for v in data["verdict"]] == [
+        "collapse",
+        "rank",
+        "simplex",
+        "crosstalk",
+        "reach",
+    ]
+    unlabelled = gramax.audit(Z).to_dict()["metrics"]
+    for metric in unlabelled.values():
+        assert (metric["value"] is None) == bool(metric["reason"])
+
+
+def test_class_views_add_up():
+    report = gramax.audit(Z, Y)
+    assert sum(view.count for view in report.classes) == 300
+    assert sum(view.share for view in report.classes) == pytest.approx(1)
+    means = seed.class_means(Z, Y, 4)
+    cosines = means @ means.T - 2 * np.eye(4)
+    for k, view in enumerate(report.classes):
+        assert view.nearest == str(cosines[k].argmax())
+        assert view.cosine == pytest.approx(cosines[k].max(), abs=1e-6)
+
+
+def test_many_classes_go_through_tiles(monkeypatch):
+    from gramax import pairs
+
+    book = np.random.default_rng(1).normal(size=(70, 5))
+    whole = gramax.audit(book, codes=True, worst=4)
+    monkeypatch.setattr(pairs, "TILE", 16)
+    auditing._find.clear_cache()
+    tiled = gramax.audit(book, codes=True, worst=4)
+    auditing._find.clear_cache()
+    assert tiled.worst_pairs == whole.worst_pairs
+    assert values(tiled) == pytest.approx(values(whole), rel=1e-9, nan_ok=True)
+    assert [v.nearest for v in tiled.classes] == [v.nearest for v in whole.classes]
+
+
+def test_float64_input_keeps_its_digits():
+    z = Z.astype(np.float64) * 1e-9 + 1.0
+    report = gramax.audit(z, Y, raw=True)
+    rows = Z.astype(np.float64)
+    centred = rows - np.stack([rows[Y == k].mean(axis=0) for k in range(4)])[Y]
+    ratio = (centred**2).sum() / ((rows - rows.mean(axis=0)) ** 2).sum()
+    assert report["scatter_ratio"] == pytest.approx(ratio, rel=1e-5)
+
+
+def test_an_unknown_metric_is_named():
+    with pytest.raises(KeyError, match="no metric 'rank'"):
+        gramax.audit(Z)["rank"]
