@@ -1,0 +1,230 @@
+"""Lower bounds on the coherence max |<x_i, x_j>| of c unit vectors in R^d or C^d.
+
+Each bound is a function of its own that gives a number, or None outside its range of validity.
+Levenshtein's are in `gramax.frames.levenshtein`, those of the largest cosine (with its sign) in
+`gramax.frames.signed`; `gramax.frames.coherence_floor` takes the best of all.
+
+Notation: m = 1/2 (real) or 1 (complex), Z(d) = d(d+1)/2 or d^2. Float64, without JAX.
+"""
+
+from __future__ import annotations
+
+import math
+
+from gramax.frames import _args
+from gramax.frames._special import beta_quantile
+
+MAX_ORDER = 256
+"""The highest order of Welch's bounds that is tried."""
+
+
+def trivial(c: int, d: int) -> float | None:
+    """0, the coherence of orthogonal vectors.
+
+    Args:
+        c: number of vectors.
+        d: dimension.
+
+    Returns:
+        0.0; attained by orthonormal rows where c <= d.
+
+    Raises:
+        ValueError: `c` or `d` is not a positive integer.
+
+    Example:
+        >>> trivial(3, 4)
+        0.0
+    """
+    _args.counts(c, d)
+    return 0.0
+
+
+def welch(c: int, d: int) -> float | None:
+    """Welch's bound sqrt((c - d) / (d (c - 1))), the same for real and complex vectors.
+
+    Args:
+        c: number of vectors.
+        d: dimension.
+
+    Returns:
+        The bound in [0, 1], or None for c <= d. Attained by equiangular tight frames and by
+        nothing else, so only for c <= Z(d).
+
+    Raises:
+        ValueError: `c` or `d` is not a positive integer.
+
+    Source:
+        Welch, IEEE Trans. Inf. Theory 20 (1974); Rankin 1955; Strohmer, Heath 2003.
+
+    Example:
+        >>> round(welch(28, 7), 12)  # 28 equiangular lines in R^7
+        0.333333333333
+    """
+    c, d = _args.counts(c, d)
+    return math.sqrt((c - d) / (d * (c - 1))) if c > d else None
+
+
+def welch_order(c: int, d: int, k: int, field: str = "real") -> float | None:
+    """Welch's bound of order k, from the average of |<x, y>|^(2k).
+
+    Args:
+        c: number of vectors.
+        d: dimension.
+        k: order, at least 1; order 1 is `welch`.
+        field: "real" or "complex".
+
+    Returns:
+        ((c / N_k - 1) / (c - 1))^(1 / 2k), where 1/N_k is the mean of |<x, y>|^(2k) over the
+        sphere; None where c <= N_k, for there it says nothing.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Source:
+        Welch 1974 (complex); Sidelnikov, Probl. Inf. Transm. 10 (1974) (real).
+
+    Example:
+        >>> round(welch_order(40, 3, 2, "complex"), 6)
+        0.617399
+    """
+    c, d = _args.counts(c, d)
+    _args.half_degree(field)
+    if k < 1:
+        raise ValueError(f"the order k must be at least 1; got {k}")
+    if field == "complex":
+        size = float(math.comb(d + k - 1, k))
+    else:
+        size = math.prod((d + 2 * j) / (2 * j + 1) for j in range(k))
+    return ((c / size - 1) / (c - 1)) ** (1 / (2 * k)) if c > max(size, 1) else None
+
+
+def welch_best(c: int, d: int, field: str = "real") -> tuple[float | None, int]:
+    """The best of Welch's bounds of order 2 and above, and its order.
+
+    Args:
+        c: number of vectors.
+        d: dimension.
+        field: "real" or "complex".
+
+    Returns:
+        `(value, k)`; `(None, 2)` where no such order says anything.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+    best: tuple[float | None, int] = (None, 2)
+    for k in range(2, MAX_ORDER):
+        value = welch_order(c, d, k, field)
+        if value is None or d == 1:
+            break
+        if best[0] is None or value > best[0]:
+            best = (value, k)
+    return best
+
+
+def orthoplex(c: int, d: int, field: str = "real") -> float | None:
+    """The orthoplex bound 1 / sqrt(d), for more vectors than there can be equiangular lines.
+
+    Args:
+        c: number of vectors.
+        d: dimension.
+        field: "real" or "complex".
+
+    Returns:
+        1 / sqrt(d), or None for c <= Z(d). Attained, where it is, for c <= 2 (Z(d) - 1) only:
+        by mutually unbiased bases and parts of them.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Source:
+        Rankin, Proc. Glasgow Math. Assoc. 2 (1955); Conway, Hardin, Sloane 1996.
+
+    Example:
+        >>> orthoplex(12, 4)  # the 24-cell
+        0.5
+    """
+    c, d = _args.counts(c, d)
+    return 1 / math.sqrt(d) if c > _args.gerzon(d, field) else None
+
+
+def bukh_cox(c: int, d: int, field: str = "real") -> float | None:
+    """Bukh and Cox's bound, the best one for c just above d.
+
+    Args:
+        c: number of vectors.
+        d: dimension.
+        field: "real" or "complex".
+
+    Returns:
+        Z(k) / (c (1 + m (k-1) sqrt(1/m + k)) - Z(k)) with k = c - d; None for c <= d.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Source:
+        Bukh, Cox, Israel J. Math. 238 (2020), "Nearly orthogonal vectors and small antipodal
+        spherical codes".
+
+    Example:
+        >>> round(bukh_cox(6, 4), 6)
+        0.333333
+    """
+    c, d = _args.counts(c, d)
+    m = _args.half_degree(field)
+    if c <= d:
+        return None
+    k = c - d
+    z = _args.gerzon(k, field)
+    return z / (c * (1 + m * (k - 1) * math.sqrt(1 / m + k)) - z)
+
+
+def plane(c: int, d: int = 2) -> float | None:
+    """The exact value for lines of the plane R^2, cos(pi / c): every 180/c degrees.
+
+    Args:
+        c: number of lines.
+        d: dimension; the value is for 2 only, and for real lines only.
+
+    Returns:
+        The value, or None for c = 1 and d other than 2.
+
+    Raises:
+        ValueError: `c` or `d` is not a positive integer.
+
+    Example:
+        >>> round(plane(3), 12)
+        0.5
+    """
+    c, d = _args.counts(c, d)
+    return math.cos(math.pi / c) if d == 2 and c > 1 else None
+
+
+def volume(c: int, d: int, field: str = "real") -> float | None:
+    """The volume bound: caps around the vectors, half the least angle wide, do not overlap.
+
+    Args:
+        c: number of vectors.
+        d: dimension.
+        field: "real" or "complex".
+
+    Returns:
+        1 - 2x, x the 1/c quantile of Beta(m(d-1), m); None where that is not positive, and for
+        d = 1. Exact in R^2. Best for very many vectors in few dimensions.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Source:
+        Mukkavilli, Sabharwal, Erkip, Aazhang 2003; Xia, Zhou, Giannakis 2005.
+
+    Example:
+        >>> round(volume(10, 2, "complex"), 12)
+        0.8
+    """
+    c, d = _args.counts(c, d)
+    m = _args.half_degree(field)
+    if d == 1 or c == 1:
+        return None
+    x = c ** (-1 / (d - 1)) if field == "complex" else beta_quantile(1 / c, m * (d - 1), m)
+    return 1 - 2 * x if x < 0.5 else None

@@ -1,0 +1,184 @@
+"""Difference sets of abelian groups, and the equiangular tight frames that their characters give.
+
+D is a difference set of a group of v elements when every element other than 0 is a difference of
+two elements of D equally often. The v characters restricted to D are then equiangular and tight
+(Strohmer, Heath 2003; Xia, Zhou, Giannakis 2005).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gramax.frames._numbers import prime_power
+from gramax.frames.finite_fields import FiniteField
+
+
+@dataclass(frozen=True)
+class DifferenceSet:
+    """A difference set in the group Z_orders[0] x Z_orders[1] x ...
+
+    Attributes:
+        name: the family.
+        orders: orders of the cyclic factors of the group.
+        elements: `[k, len(orders)]` the elements of the set.
+    """
+
+    name: str
+    orders: tuple[int, ...]
+    elements: np.ndarray
+
+
+def harmonic(points: DifferenceSet) -> np.ndarray:
+    """The harmonic frame of a difference set: the characters of the group, restricted to it.
+
+    Args:
+        points: the set, of k elements in a group of v.
+
+    Returns:
+        `[v, k]` unit rows; attains the Welch bound. Real where every order is 2.
+
+    Source:
+        Strohmer, Heath, Appl. Comput. Harmon. Anal. 14 (2003).
+
+    Example:
+        >>> harmonic(singer(2, 2)).shape  # the Fano plane: 7 lines in C^3
+        (7, 3)
+    """
+    orders = np.array(points.orders)
+    group = np.stack(np.meshgrid(*(np.arange(o) for o in orders), indexing="ij"), -1)
+    group = group.reshape(-1, len(orders))
+    scale = int(np.lcm.reduce(orders))
+    phase = (group * (scale // orders)) @ points.elements.T % scale
+    codes = np.exp(2j * np.pi * np.arange(scale) / scale)[phase] / np.sqrt(len(points.elements))
+    return np.ascontiguousarray(codes.real) if scale <= 2 else codes
+
+
+def complement(points: DifferenceSet) -> DifferenceSet:
+    """The elements that are not in the set: a difference set too, of the Naimark complement.
+
+    Args:
+        points: a difference set.
+
+    Returns:
+        Its complement in the group.
+    """
+    group = np.stack(np.meshgrid(*(np.arange(o) for o in points.orders), indexing="ij"), -1)
+    group = group.reshape(-1, len(points.orders))
+    index = np.ravel_multi_index(tuple(points.elements.T), points.orders)
+    rest = np.delete(group, index, axis=0)
+    return DifferenceSet(f"complement of the {points.name}", points.orders, rest)
+
+
+def singer(q: int, m: int) -> DifferenceSet:
+    """Singer's set: the hyperplanes of the projective space PG(m, q), as a cyclic group.
+
+    Args:
+        q: a prime power.
+        m: dimension of the projective space, at least 2.
+
+    Returns:
+        (q^m - 1)/(q - 1) elements of Z_v, v = (q^(m+1) - 1)/(q - 1).
+
+    Raises:
+        ValueError: `q` is not a prime power.
+
+    Source:
+        Singer, Trans. Amer. Math. Soc. 43 (1938).
+
+    Example:
+        >>> singer(2, 2).elements.ravel().tolist()
+        [3, 5, 6]
+    """
+    field = FiniteField(q ** (m + 1))
+    v = (q ** (m + 1) - 1) // (q - 1)
+    zero = field.trace(field.exp[:v], q) == 0
+    return DifferenceSet(f"Singer difference set PG({m}, {q})", (v,), np.flatnonzero(zero)[:, None])
+
+
+def paley(q: int) -> DifferenceSet:
+    """Paley's set: the nonzero squares of GF(q), q = 3 mod 4.
+
+    Args:
+        q: a prime power that leaves 3 on division by 4.
+
+    Returns:
+        (q - 1)/2 elements of the additive group of GF(q).
+
+    Raises:
+        ValueError: `q` is not such a prime power.
+
+    Source:
+        Paley, J. Math. Phys. 12 (1933).
+
+    Example:
+        >>> paley(7).elements.ravel().tolist()
+        [1, 2, 4]
+    """
+    if q % 4 != 3:
+        raise ValueError(f"Paley's difference sets need q = 3 mod 4; got {q}")
+    field = FiniteField(q)
+    squares = np.flatnonzero(field.squares == 1)
+    return DifferenceSet(
+        f"Paley difference set of GF({q})", (field.p,) * field.k, field.digits[squares]
+    )
+
+
+def twin_prime(p: int) -> DifferenceSet:
+    """The twin prime set in Z_p x Z_(p+2).
+
+    Args:
+        p: an odd prime with p + 2 prime.
+
+    Returns:
+        (p^2 + 2p - 1)/2 elements of a group of p(p + 2).
+
+    Raises:
+        ValueError: `p` and `p + 2` are not both odd primes.
+
+    Source:
+        Stanton, Sprott, Canad. J. Math. 10 (1958).
+
+    Example:
+        >>> twin_prime(3).elements.shape
+        (7, 2)
+    """
+    if p < 3 or prime_power(p) != (p, 1) or prime_power(p + 2) != (p + 2, 1):
+        raise ValueError(f"p and p + 2 must be odd primes; got {p}")
+    x, y = np.meshgrid(np.arange(p), np.arange(p + 2), indexing="ij")
+    like = FiniteField(p).squares[x] * FiniteField(p + 2).squares[y]
+    inside = (like == 1) | (y == 0)
+    elements = np.stack([x[inside], y[inside]], axis=-1)
+    return DifferenceSet(f"twin prime difference set {p}, {p + 2}", (p, p + 2), elements)
+
+
+def power_residues(p: int, e: int, zero: bool = False) -> DifferenceSet | None:
+    """The e-th powers modulo a prime, with or without 0, where they are a difference set.
+
+    Args:
+        p: a prime.
+        e: the power; it must divide p - 1. 4 and 8 give sets for some primes.
+        zero: whether 0 belongs to the set.
+
+    Returns:
+        The set, or None where the differences are not equally frequent.
+
+    Source:
+        Lehmer, Canad. J. Math. 5 (1953).
+
+    Example:
+        >>> power_residues(37, 4).elements.size, power_residues(29, 4) is None
+        (9, True)
+    """
+    if prime_power(p) != (p, 1) or (p - 1) % e:
+        return None
+    elements = np.unique(np.append(FiniteField(p).exp[::e], 0 if zero else 1))
+    k = elements.size
+    if k * (k - 1) % (p - 1):
+        return None
+    differences = np.bincount(((elements[:, None] - elements) % p).ravel(), minlength=p)
+    if np.any(differences[1:] != differences[1]):
+        return None
+    label = f"difference set of the {e}th powers modulo {p}" + (" with 0" if zero else "")
+    return DifferenceSet(label, (p,), elements[:, None])

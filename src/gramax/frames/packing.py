@@ -1,0 +1,234 @@
+"""`pack`: the best codebook that descent finds, where no formula gives one at the floor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gramax.frames import _args, catalogue
+from gramax.frames.floor import Floor, coherence_floor
+from gramax.frames.objective import Kind, as_codes, as_real, coherence, kind_of
+
+ATTAINED = 1e-12
+"""A packing this close to the floor is at the floor."""
+
+LARGE = 160
+"""With more codes than this, one descent in tiles takes the place of many starts."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One line of the trace.
+
+    Attributes:
+        round: how many batches have run.
+        seconds: since the start.
+        coherence: the best so far.
+        gap: the best so far, less the floor.
+        how: what the batch was: "random", "hop", "structured", "closure", "adam", ...
+    """
+
+    round: int
+    seconds: float
+    coherence: float
+    gap: float
+    how: str
+
+
+@dataclass(frozen=True)
+class Packing:
+    """A codebook found by `pack`.
+
+    Attributes:
+        codes: `[c, d]` unit rows, float64 or complex128.
+        coherence: its largest |<x_i, x_j>| (largest cosine where signed).
+        floor: the largest lower bound, see `coherence_floor`.
+        gap: `coherence` less the floor's value; 0 is best, and reached only where some codebook
+            attains the floor.
+        trace: the best after every batch.
+        stopped: why the search ended.
+        found: how the codes were found.
+    """
+
+    codes: np.ndarray
+    coherence: float
+    floor: Floor
+    gap: float
+    trace: tuple[Progress, ...]
+    stopped: str
+    found: str
+
+
+@dataclass
+class Best:
+    """The best so far, its trace, and the budget: what the searches share."""
+
+    kind: Kind
+    floor: float
+    seconds: float | None
+    rounds: int | None
+    patience: int
+    report: Callable[[Progress], None] | None
+    began: float
+    x: np.ndarray | None = None
+    value: float = np.inf
+    how: str = ""
+    done: int = 0
+    idle: int = 0
+    trace: list[Progress] | None = None
+
+    def offer(self, x: np.ndarray, how: str) -> bool:
+        """Keep real rows `x` if they are the best so far; whether they are."""
+        value = coherence(as_codes(x, self.kind), self.kind == "signed")
+        if not value < self.value:
+            return False
+        if value < self.value - 1e-10:
+            self.idle = 0
+        self.x, self.value, self.how = x, value, how
+        return True
+
+    def tick(self, how: str) -> None:
+        """Count a round and report it."""
+        self.done += 1
+        self.idle += 1
+        point = Progress(self.done, self.elapsed(), self.value, self.value - self.floor, how)
+        self.trace = [*(self.trace or []), point]
+        if self.report is not None:
+            self.report(point)
+
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.began
+
+    def stop(self) -> str | None:
+        """Why to stop now, or None."""
+        if self.value <= self.floor + ATTAINED:
+            return "the floor is attained: nothing better exists"
+        if self.rounds is not None and self.done >= self.rounds:
+            return f"the budget of {self.rounds} rounds is spent"
+        if self.seconds is not None and self.elapsed() >= self.seconds:
+            return f"the budget of {self.seconds:g} seconds is spent"
+        if self.idle >= self.patience:
+            return f"{self.idle} rounds brought nothing better"
+        return None
+
+
+def pack(
+    c: int,
+    d: int,
+    field: str = "real",
+    signed: bool = False,
+    *,
+    seconds: float | None = None,
+    rounds: int | None = None,
+    key: Any = 0,
+    start: np.ndarray | None = None,
+    starts: int | None = None,
+    patience: int = 200,
+    construct: bool = True,
+    report: Callable[[Progress], None] | None = None,
+) -> Packing:
+    """The c unit codes in R^d or C^d of least coherence that can be found in the budget.
+
+    A construction where one attains the floor; otherwise batches of annealed descents from random,
+    structured and shaken starts, the best polished by Newton's method to 1e-12.
+
+    Args:
+        c: number of codes.
+        d: dimension.
+        field: "real" or "complex".
+        signed: spread points (largest cosine) rather than lines (largest |cosine|); real only.
+        seconds: time to spend, 10 where neither budget is given.
+        rounds: batches to run; with it and without `seconds` the result is a function of the key.
+        key: an integer or a JAX random key.
+        start: `[c, d]` codes to start from as well.
+        starts: starts in a batch; left out, as many as take about a second and a half on a CPU
+            core, thousands on a GPU.
+        patience: stop after so many rounds that bring nothing.
+        construct: whether a construction may answer, or be a start. Orthonormal rows and the
+            regular simplex always may.
+        report: called after every batch with a `Progress`.
+
+    Returns:
+        The best codebook found, its coherence, the floor, the gap, the trace, why the search ended
+        and how the codes were found. Computed in float64 whatever the caller's setting.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Source:
+        Sloane, Hardin, Smith (tables of packings); Jasper, King, Mixon, Game of Sloanes (2019).
+
+    Example:
+        >>> found = pack(6, 3)
+        >>> round(found.coherence, 9), found.found
+        (0.447213595, 'conference frame of order 6')
+        >>> found = pack(5, 3, rounds=1, starts=8)
+        >>> round(found.coherence, 9)
+        0.447213595
+    """
+    c, d = _args.counts(c, d)
+    floor = coherence_floor(c, d, field, signed)
+    kind = kind_of(field, signed)
+    if seconds is None and rounds is None:
+        seconds = 10.0
+    best = Best(kind, floor.value, seconds, rounds, patience, report, time.monotonic())
+    if start is not None:
+        best.offer(_checked(start, c, d, kind), "the start given")
+    recipe = catalogue.best_signed(c, d) if signed else catalogue.best(c, d, field)
+    if recipe is not None and (construct or recipe.bound in ("trivial", "simplex")):
+        best.offer(as_real(recipe.build(), kind), recipe.name)
+        best.tick("construction")
+    reason = best.stop()
+    if reason is None and c > 1:
+        reason = _search(best, c, d, np.random.default_rng(_seed(key)), starts, construct)
+    if best.x is None:
+        raise ValueError("the budget allows no round: give seconds > 0 or rounds > 0")
+    codes = as_codes(best.x, kind)
+    gap = best.value - floor.value
+    trace = tuple(best.trace or ())
+    return Packing(codes, best.value, floor, gap, trace, reason or "one code", best.how)
+
+
+def _search(
+    best: Best, c: int, d: int, random: np.random.Generator, starts: int | None, construct: bool
+) -> str:
+    """Run the search for small or for large codebooks; why it stopped."""
+    import jax
+
+    with jax.enable_x64(True):
+        if c > LARGE:
+            from gramax.frames.large import descend_large
+
+            return descend_large(best, c, d, random, construct)
+        from gramax.frames.search import search
+
+        return search(best, c, d, random, starts, construct)
+
+
+def _seed(key: Any) -> list[int]:
+    """Entropy for NumPy from an integer or a JAX key."""
+    if isinstance(key, int | np.integer):
+        return [int(key)]
+    import jax
+
+    typed = jax.numpy.issubdtype(key.dtype, jax.dtypes.prng_key)
+    data = jax.random.key_data(key) if typed else key
+    return [int(v) for v in np.asarray(data).ravel()]
+
+
+def _checked(start: np.ndarray, c: int, d: int, kind: Kind) -> np.ndarray:
+    """A start as real rows of norm 1, or a ValueError that quotes it."""
+    start = np.asarray(start)
+    if start.shape != (c, d):
+        raise ValueError(f"start must be [{c}, {d}] codes; got shape {start.shape}")
+    x = as_real(start, kind)
+    length = np.linalg.norm(x, axis=1, keepdims=True)
+    bad = np.flatnonzero(~(np.isfinite(length) & (length > 0)))
+    if bad.size:
+        raise ValueError(f"start: row {bad[0]} is zero or not finite")
+    return x / length

@@ -1,0 +1,90 @@
+"""Where descent starts: random rows, hops from the best, constructions with codes more or fewer."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from gramax.frames import catalogue, mub
+from gramax.frames._numbers import prime_power
+from gramax.frames.objective import Kind, as_real
+from gramax.frames.symmetry import Orbits, orbits
+
+
+class Start(NamedTuple):
+    """Real rows, the first beta times the scale of the floor, and what ties the rows."""
+
+    rows: np.ndarray
+    beta: float
+    ties: Orbits | None = None
+
+
+def log_uniform(random: np.random.Generator, low: float, high: float) -> float:
+    """A number whose logarithm is uniform."""
+    return float(np.exp(random.uniform(np.log(low), np.log(high))))
+
+
+def fresh(c: int, width: int, random: np.random.Generator) -> Start:
+    """Random rows, annealed from afar: beta from 0.7 to 24."""
+    return Start(random.normal(size=(c, width)), log_uniform(random, 0.7, 24))
+
+
+def hop(base: np.ndarray, random: np.random.Generator) -> Start:
+    """A good configuration shaken, with up to three rows drawn again."""
+    c, width = base.shape
+    noise = log_uniform(random, 0.02, 0.4)
+    x = base + noise * random.normal(size=base.shape) / np.sqrt(width)
+    again = random.choice(c, size=min(c, random.integers(0, 4)), replace=False)
+    x[again] = random.normal(size=(len(again), width))
+    return Start(x, log_uniform(random, 4, 400))
+
+
+def structured(c: int, d: int, kind: Kind, random: np.random.Generator) -> Start:
+    """Orbits of a group, or a construction near c with codes dropped or added."""
+    known = nearby(c, d, kind)
+    if not known or random.random() < 0.7:
+        ties = orbits(c, d, kind, random)
+        return Start(ties.rows, log_uniform(random, 0.7, 30), ties)
+    codes = as_real(known[random.integers(len(known))], kind)
+    codes = random.permutation(codes)[:c]
+    x = np.concatenate([codes, random.normal(size=(c - len(codes), codes.shape[1]))])
+    x = x / np.linalg.norm(x, axis=1, keepdims=True)
+    x = x + random.choice([0.0, 1e-4, 0.02]) * random.normal(size=x.shape)
+    return Start(x, log_uniform(random, 1, 100))
+
+
+@lru_cache(maxsize=8)
+def nearby(c: int, d: int, kind: Kind) -> tuple[np.ndarray, ...]:
+    """Codebooks with a formula in d dimensions, of more codes than c or a few fewer."""
+    field = "complex" if kind == "complex" else "real"
+    reach = max(8, c // 4)
+    counts = [*range(c + 1, c + reach + 1), *range(c - 1, max(d, c - 4) - 1, -1)]
+    recipes = (
+        catalogue.best_signed(n, d) if kind == "signed" else catalogue.best(n, d, field)
+        for n in counts
+    )
+    found = [r.build() for r in recipes if r is not None][:6]
+    if kind == "complex" and prime_power(d) and c < d * (d + 1) and d <= 64:
+        found.append(mub.mutually_unbiased_bases(d))
+    power_of_four = d > 1 and 4 ** (d.bit_length() // 2) == d
+    if kind == "real" and power_of_four and c < d * (d // 2 + 1) and d <= 256:
+        found.append(mub.real_mutually_unbiased_bases(d))
+    return tuple(found)
+
+
+def shed(x: np.ndarray, c: int, kind: Kind) -> np.ndarray:
+    """Drop rows until `c` are left, each time the one that crowds the others most."""
+    x = x / np.linalg.norm(x, axis=1, keepdims=True)
+    while len(x) > c:
+        g = x @ x.T
+        s = g if kind == "signed" else g * g
+        if kind == "complex":
+            d = x.shape[1] // 2
+            h = x @ np.concatenate([-x[:, d:], x[:, :d]], axis=1).T
+            s = s + h * h
+        np.fill_diagonal(s, -np.inf)
+        crowding = np.exp((s - s.max()) * 1e4).sum(axis=1)
+        x = np.delete(x, np.argmax(crowding), axis=0)
+    return x

@@ -1,0 +1,177 @@
+"""Steiner equiangular tight frames: a Steiner system and a Hadamard matrix.
+
+A (2, k, v) Steiner system has blocks of k of v points such that two points share exactly one. Put a
+Hadamard matrix's columns in the place of the ones of its incidence matrix (Fickus, Mixon, Tremain,
+Linear Algebra Appl. 436, 2012).
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from gramax.frames._numbers import divisors, prime_power
+from gramax.frames.finite_fields import FiniteField
+from gramax.frames.hadamard import hadamard
+
+
+def all_pairs(v: int) -> np.ndarray:
+    """The (2, 2, v) Steiner system: every pair of points is a block.
+
+    Args:
+        v: number of points.
+
+    Returns:
+        `[b, v]` incidence matrix of zeros and ones.
+    """
+    pairs = np.array(list(itertools.combinations(range(v), 2)))
+    incidence = np.zeros((len(pairs), v), dtype=int)
+    np.put_along_axis(incidence, pairs, 1, axis=1)
+    return incidence
+
+
+def affine_lines(m: int, q: int) -> np.ndarray:
+    """The lines of the affine space AG(m, q): a (2, q, q^m) Steiner system.
+
+    Args:
+        m: dimension, at least 2.
+        q: a prime power.
+
+    Returns:
+        `[b, v]` incidence matrix, v = q^m.
+    """
+    field = FiniteField(q)
+    points = np.array(list(itertools.product(range(q), repeat=m)))
+    place = q ** np.arange(m - 1, -1, -1)
+    lines = set()
+    for direction in _projective_points(m - 1, field):
+        steps = field.multiply(np.arange(q)[:, None], direction)
+        for point in points:
+            lines.add(tuple(sorted(field.add(point, steps) @ place)))
+    return _incidence(sorted(lines), q**m)
+
+
+def projective_lines(m: int, q: int) -> np.ndarray:
+    """The lines of the projective space PG(m, q): a (2, q+1, (q^(m+1)-1)/(q-1)) Steiner system.
+
+    Args:
+        m: dimension, at least 2.
+        q: a prime power.
+
+    Returns:
+        `[b, v]` incidence matrix.
+    """
+    field = FiniteField(q)
+    points = _projective_points(m, field)
+    index = {tuple(p): i for i, p in enumerate(points)}
+    lines = set()
+    for a, b in itertools.combinations(points, 2):
+        span = field.add(a, field.multiply(np.arange(q)[:, None], b))
+        ends = [index[tuple(b)]] + [index[_normalise(p, field)] for p in span]
+        lines.add(tuple(sorted(ends)))
+    return _incidence(sorted(lines), len(points))
+
+
+def bose_triples(t: int) -> np.ndarray:
+    """Bose's Steiner triple system on 6t + 3 points.
+
+    Args:
+        t: at least 1.
+
+    Returns:
+        `[b, v]` incidence matrix, v = 6t + 3.
+    """
+    n = 2 * t + 1
+    half = (n + 1) // 2  # the inverse of 2 modulo the odd n
+    lines = [(x, x + n, x + 2 * n) for x in range(n)]
+    for x, y in itertools.combinations(range(n), 2):
+        middle = (x + y) * half % n
+        lines += [(x + i * n, y + i * n, middle + (i + 1) % 3 * n) for i in range(3)]
+    return _incidence(lines, 3 * n)
+
+
+def _projective_points(m: int, field: FiniteField) -> np.ndarray:
+    """One vector of each line through 0 of GF(q)^(m+1): the first nonzero coordinate is 1."""
+    every = np.array(list(itertools.product(range(field.q), repeat=m + 1)))
+    first = (every != 0).argmax(axis=1)
+    return every[np.take_along_axis(every, first[:, None], axis=1)[:, 0] == 1]
+
+
+def _normalise(point: np.ndarray, field: FiniteField) -> tuple[int, ...]:
+    leading = point[np.flatnonzero(point)[0]]
+    inverse = field.exp[-field.log[leading] % (field.q - 1)]
+    return tuple(field.multiply(point, inverse))
+
+
+def _incidence(lines: list[tuple[int, ...]], v: int) -> np.ndarray:
+    incidence = np.zeros((len(lines), v), dtype=int)
+    np.put_along_axis(incidence, np.array(lines), 1, axis=1)
+    return incidence
+
+
+def steiner(incidence: np.ndarray, real: bool) -> np.ndarray:
+    """The Steiner equiangular tight frame of a Steiner system.
+
+    Args:
+        incidence: `[b, v]` incidence matrix of a (2, k, v) Steiner system, r blocks on a point.
+        real: use a real Hadamard matrix of order r + 1 rather than the Fourier matrix.
+
+    Returns:
+        `[v (r + 1), b]` unit rows; attains the Welch bound.
+
+    Raises:
+        ValueError: `real`, and there is no Hadamard matrix of order r + 1 at hand.
+
+    Source:
+        Fickus, Mixon, Tremain, Linear Algebra Appl. 436 (2012).
+
+    Example:
+        >>> steiner(all_pairs(4), real=True).shape  # 16 lines in R^6
+        (16, 6)
+    """
+    b, v = incidence.shape
+    r = int(incidence[:, 0].sum())
+    n = r + 1
+    if real:
+        entries = hadamard(n).astype(float)
+    else:
+        entries = np.exp(2j * np.pi * (np.outer(np.arange(n), np.arange(n)) % n) / n)
+    codes = np.zeros((v, n, b), dtype=entries.dtype)
+    for point in range(v):
+        codes[point][:, np.flatnonzero(incidence[:, point])] = entries[:, 1:]
+    return codes.reshape(v * n, b) / np.sqrt(r)
+
+
+def steiner_systems(c: int, d: int) -> list[tuple[str, int, tuple[str, tuple[int, ...]]]]:
+    """The Steiner systems at hand whose frame has c codes in d dimensions.
+
+    Args:
+        c: number of codes.
+        d: dimension.
+
+    Returns:
+        `(label, r, (kind, parameters))` for each, `kind` the name of a function of this module.
+    """
+    found: list[tuple[str, int, tuple[str, tuple[int, ...]]]] = []
+
+    def offer(label: str, v: int, k: int, kind: str, parameters: tuple[int, ...]) -> None:
+        r = (v - 1) // (k - 1)
+        if v * (r + 1) == c and v * r == d * k:
+            found.append((label, r, (kind, parameters)))
+
+    for v in (v for v in sorted(divisors(c)) if v > 2):
+        offer(f"all pairs of {v} points", v, 2, "all_pairs", (v,))
+        if v % 6 == 3:
+            offer(f"Bose triples on {v} points", v, 3, "bose_triples", ((v - 3) // 6,))
+        for q in (q for q in range(2, v) if prime_power(q)):
+            power, m = q * q, 2
+            while power <= v:
+                if power == v:
+                    offer(f"lines of AG({m}, {q})", v, q, "affine_lines", (m, q))
+                if (power * q - 1) // (q - 1) == v:
+                    offer(f"lines of PG({m}, {q})", v, q + 1, "projective_lines", (m, q))
+                power, m = power * q, m + 1
+            if q * q > v:
+                break
+    return found
