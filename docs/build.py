@@ -32,19 +32,11 @@ def metrics() -> str:
 
 
 def _metric(metric) -> str:
-    low, high = metric.interval
-    rows = {
-        "formula": metric.formula,
-        "source": metric.source,
-        "range": f"[{low:g}, {high:g}]",
-        "best": metric.best,
-        "better": metric.direction,
-        "invariant to": ", ".join(sorted(metric.invariant)),
-        "degenerate": metric.degenerate,
-        "raw rows": metric.raw,
-    }
-    lines = [f"- **{key}**: {text}\n" for key, text in rows.items() if text]
-    return f"\n### `{metric.name}`\n{metric.meaning[0].upper()}{metric.meaning[1:]}.\n\n" + "".join(lines)
+    rows = metric.declared()
+    del rows["question"], rows["meaning"]
+    lines = [f"- **{name}**: {text}\n" for name, text in rows.items()]
+    meaning = f"{metric.meaning[0].upper()}{metric.meaning[1:]}."
+    return f"\n### `{metric.name}`\n{meaning}\n\n" + "".join(lines)
 
 
 def reference() -> str:

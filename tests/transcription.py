@@ -8,22 +8,23 @@ def unit(x, eps=1e-8):
     return x / (np.linalg.norm(x, axis=-1, keepdims=True) + eps)
 
 
-def class_means(z, y, c):
-    z = unit(z)
-    return unit(np.stack([z[y == k].mean(axis=0) for k in range(c)]))
+def class_means(z, y, c, eps=1e-8):
+    z = unit(z, eps)
+    return unit(np.stack([z[y == k].mean(axis=0) for k in range(c)]), eps)
 
 
-def within_class_variance(z, y, c):
-    return np.mean(np.sum((unit(z) - class_means(z, y, c)[y]) ** 2, axis=1))
+def within_class_variance(z, y, c, eps=1e-8):
+    return np.mean(np.sum((unit(z, eps) - class_means(z, y, c, eps)[y]) ** 2, axis=1))
 
 
-def total_scatter(z):
-    z = unit(z)
+def total_scatter(z, eps=1e-8):
+    z = unit(z, eps)
     return np.mean(np.sum((z - z.mean(axis=0)) ** 2, axis=1))
 
 
 def collapse_ratio(z, y, c, eps=1e-8):
-    return within_class_variance(z, y, c) / (total_scatter(z) + eps)
+    """With eps = 0 every epsilon is left out: at depth they weigh more than what is measured."""
+    return within_class_variance(z, y, c, eps) / (total_scatter(z, eps) + eps)
 
 
 def covariance_eigs(z):

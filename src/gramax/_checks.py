@@ -84,4 +84,4 @@ def weights(w: Any, n: int) -> Float[Array, " n"]:
         bad = np.flatnonzero(~(np.isfinite(host) & (host >= 0)))
         if bad.size:
             raise ValueError(f"row {bad[0]}: weight {host[bad[0]]} is not a number of 0 or more")
-    return widen(w, "weight")
+    return widen(jnp.asarray(w) + 0, "weight")

@@ -6,9 +6,10 @@ numbers do not depend on how the rows were cut.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,6 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from gramax import pairs, reporting
+from gramax.baselines import by_law, chance
+from gramax.blocks import BlockMoments
 from gramax.classes import nearest
 from gramax.data import (
     ArraySource,
@@ -27,15 +30,22 @@ from gramax.data import (
     open_embeddings,
     read_labels,
 )
+from gramax.diagnosis import diagnose
+from gramax.errorbars import error_bars, warnings_for
 from gramax.errors import InputError
 from gramax.evidence import Evidence
+from gramax.frames import coherence_floor
 from gramax.moments import IGNORED, NO_DIRECTION, ClassMoments
+from gramax.options import Options
 from gramax.registry import METRICS
 from gramax.reports import ClassView, Number, Pair, Report
-from gramax.verdict import UNLABELLED, Facts, judge
+from gramax.verdict import SURE, UNLABELLED, Facts, judge
 
 CHUNK_BYTES = 1 << 26
 """Bytes of float32 rows in a chunk."""
+
+BLOCKS = 20
+"""Blocks of the jackknife."""
 
 Progress = Callable[[int, int], None]
 """Told (rows done, rows in all) after every chunk."""
@@ -49,6 +59,8 @@ def audit(
     raw: bool = False,
     column: str | None = None,
     worst: int = 10,
+    explain: bool = False,
+    options: Options | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Audit the geometry of embeddings: the five questions, with numbers and a verdict.
@@ -62,6 +74,9 @@ def audit(
         raw: take rows as they are, not on the unit sphere.
         column: the embedding column or array of a file that holds several.
         worst: how many of the worst pairs of classes to name.
+        explain: hold every number against chance (simulated where no law is known) and give it an
+            error bar; takes some seconds more. Without it, chance is given where a law is known.
+        options: the choices in which published definitions differ (see `gramax.Options`).
         progress: called with (rows done, rows in all) after every chunk.
 
     Returns:
@@ -80,9 +95,12 @@ def audit(
     """
     opened = _open(source, column)
     classes = _classes(labels, source, opened, codes)
-    moments = _accumulate(opened, classes, normalize=not raw, progress=progress)
+    options = options or Options()
+    blocks = _accumulate(opened, classes, BLOCKS if explain else 1, not raw, progress)
     with jax.enable_x64(True):
-        return _conclude(opened.name, moments, classes, worst)
+        moments = _joined(blocks)
+        found = _conclude(opened.name, moments, classes, worst, options)
+        return _explained(found, moments, blocks, options) if explain else found
 
 
 @dataclass(frozen=True)
@@ -129,31 +147,64 @@ def _code_names(given: Labels, n: int) -> tuple[str, ...]:
     return tuple(given.names[i] for i in given.codes)
 
 
+def chunk_rows(n: int, c: int, d: int) -> int:
+    """Rows of a chunk: a merge costs as much as c rows do, so it holds several times as many."""
+    return min(n, max(1024, 4 * c, CHUNK_BYTES // (4 * d)))
+
+
 def _accumulate(
-    source: Source, classes: _Classes, *, normalize: bool, progress: Progress | None
-) -> ClassMoments:
-    """Moments of all rows in float64, merged from the moments of the chunks."""
+    source: Source, classes: _Classes, blocks: int, normalize: bool, progress: Progress | None
+) -> list[ClassMoments]:
+    """Moments of all rows in float64, in random blocks of rows, merged from those of the chunks."""
     c, d, n = len(classes.names), source.dim, source.rows
-    # A merge costs as much as c rows do, so a chunk holds several times as many.
-    size = min(n, max(1024, 4 * c, CHUNK_BYTES // (4 * d)))
+    size = chunk_rows(n, c, d)
     wide = source.dtype == np.float64
     with jax.enable_x64(True):
-        total = ClassMoments.empty(c, d, normalize=normalize, dtype=jnp.float64)
-    for z, y, weight, done in _padded(source, classes.labels, size):
+        empty = ClassMoments.empty(c, d, normalize=normalize, dtype=jnp.float64)
+        totals = [empty] * blocks
+    for start, z, y, weight in _padded(source, classes.labels, size):
         with jax.enable_x64(wide):
-            part = ClassMoments.of(z, y, c, weight, normalize=normalize)
+            if blocks == 1:
+                parts = [ClassMoments.of(z, y, c, weight, normalize=normalize)]
+            else:
+                parts = _dealt(z, y, c, weight, start, blocks, normalize)
         with jax.enable_x64(True):
-            part = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), jnp.float64), part)
-            total = total.merge(part)
+            totals = [t.merge(_widened(p)) for t, p in zip(totals, parts, strict=True)]
         if progress:
-            progress(done, n)
+            progress(min(start + size, n), n)
+    return totals
+
+
+def _dealt(
+    z: np.ndarray,
+    y: np.ndarray,
+    c: int,
+    weight: np.ndarray | None,
+    start: int,
+    blocks: int,
+    normalize: bool,
+) -> list[ClassMoments]:
+    """Moments of the chunk's rows in blocks; a row's block depends on its number alone."""
+    empty = BlockMoments.empty(c, z.shape[1], blocks=blocks, normalize=normalize, dtype=z.dtype)
+    parts = replace(empty, rows=start).update(z, y, weight).parts
+    return [jax.tree.map(lambda leaf, k=k: leaf[k], parts) for k in range(blocks)]
+
+
+def _widened(moments: ClassMoments) -> ClassMoments:
+    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), jnp.float64), moments)
+
+
+def _joined(blocks: list[ClassMoments]) -> ClassMoments:
+    total, *rest = blocks
+    for block in rest:
+        total = total.merge(block)
     return total
 
 
 def _padded(
     source: Source, labels: np.ndarray, size: int
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None, int]]:
-    """Checked chunks of one shape, the last filled up with rows of weight 0."""
+) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray | None]]:
+    """Checked chunks (start, z, y, weight) of one shape, the last filled with rows of weight 0."""
     for start, z in source.chunks(size):
         check_finite(z, start, source.name)
         if z.dtype != np.float64:
@@ -163,7 +214,7 @@ def _padded(
         if source.rows > size:
             weight = np.pad(np.ones(len(z), z.dtype), (0, short))
             z, y = np.pad(z, ((0, short), (0, 0))), np.pad(y, (0, short))
-        yield z, y, weight, start + size - short
+        yield start, z, y, weight
 
 
 class _Found(NamedTuple):
@@ -174,31 +225,42 @@ class _Found(NamedTuple):
     pair_cosines: Any
     nearest: Any
     nearest_cosines: Any
+    gaps: Any
 
 
-@partial(jax.jit, static_argnums=1)
-def _find(moments: ClassMoments, worst: int) -> _Found:
-    codes = Evidence(moments).codes
-    return _Found(reporting.report(moments), *pairs.largest(codes, worst), *nearest(codes))
+@partial(jax.jit, static_argnums=(1, 2))
+def _find(moments: ClassMoments, worst: int, options: Options) -> _Found:
+    evidence = Evidence(moments, options)
+    codes, means = evidence.codes, evidence.means
+    who, cosines = nearest(codes)
+    gaps = jnp.sum((means - means[who]) ** 2, axis=1)
+    numbers = reporting.report(moments, options)
+    return _Found(numbers, *pairs.largest(codes, worst), who, cosines, gaps)
 
 
-def _conclude(name: str, moments: ClassMoments, classes: _Classes, worst: int) -> Report:
+def _conclude(
+    name: str, moments: ClassMoments, classes: _Classes, worst: int, options: Options
+) -> Report:
     counts = np.asarray(moments.counts)
     n, c = round(float(counts.sum())), int((counts > 0).sum())
     if n == 0:
         raise InputError(f"{name}: no row is left to audit ({_left_out_words(moments)})")
-    found = jax.tree.map(np.asarray, _find(moments, min(worst, max(1, c * (c - 1) // 2))))
-    numbers = _numbers(moments, found.numbers, classes.labelled)
+    most = max(1, c * (c - 1) // 2)
+    found = jax.tree.map(np.asarray, _find(moments, min(worst, most), options))
+    numbers = _numbers(moments, found.numbers, classes.labelled, options)
     worst_pairs = _worst_pairs(found, classes.names) if classes.labelled else ()
+    merged = _merged(moments, found, classes.names) if classes.labelled else ()
     facts = Facts(
         n=n,
         d=moments.dim,
         c=c,
         labelled=classes.labelled,
-        samples=bool(counts.max() > 1),
         values={name: number.value for name, number in numbers.items()},
         reasons={name: number.reason for name, number in numbers.items()},
+        chance={name: number.chance for name, number in numbers.items() if number.chance},
+        floor=_floor(c, moments.dim),
         worst=worst_pairs[0] if worst_pairs else None,
+        merged=merged,
     )
     return Report(
         source=name,
@@ -208,16 +270,43 @@ def _conclude(name: str, moments: ClassMoments, classes: _Classes, worst: int) -
         normalized=moments.normalize,
         numbers=numbers,
         worst_pairs=worst_pairs,
+        merged=merged,
         classes=_views(moments, found, classes.names) if classes.labelled else (),
         answers=judge(facts),
+        diagnosis=diagnose(facts),
+        warnings=tuple(warnings_for(n, moments.dim, counts, classes.names)),
         left_out=_left_out(moments),
+        options=asdict(options),
     )
 
 
+def _floor(c: int, d: int) -> tuple[float, str]:
+    if c < 2:
+        return 0.0, "trivial"
+    floor = coherence_floor(c, d)
+    return floor.value, floor.bound
+
+
+def _explained(
+    report: Report, moments: ClassMoments, blocks: list[ClassMoments], options: Options
+) -> Report:
+    """The report with every number held against chance, and with error bars."""
+    random = chance(moments, options=options)
+    bars = error_bars(BlockMoments.of_parts(blocks), options=options)
+    numbers = {
+        name: replace(number, chance=random[name], error=bars[name])
+        if number.reason is None
+        else number
+        for name, number in report.numbers.items()
+    }
+    return replace(report, numbers=numbers)
+
+
 def _numbers(
-    moments: ClassMoments, values: dict[str, np.ndarray], labelled: bool
+    moments: ClassMoments, values: dict[str, np.ndarray], labelled: bool, options: Options
 ) -> dict[str, Number]:
-    evidence, numbers = Evidence(moments), {}
+    evidence, numbers = Evidence(moments, options), {}
+    laws = by_law(moments, options)
     for metric in METRICS:
         if metric.name not in values:
             continue
@@ -226,8 +315,31 @@ def _numbers(
             value, reason = float("nan"), UNLABELLED
         elif value != value:
             reason = metric.reason(evidence)
-        numbers[metric.name] = Number(value, reason)
+        law = laws.get(metric.name) if reason is None else None
+        numbers[metric.name] = Number(value, reason, law)
     return numbers
+
+
+DISTINCT = 1 + SURE * math.sqrt(2)
+"""Classes of one distribution have |μ_a - μ_b|²/(v_a/n_a + v_b/n_b) of mean 1, and of standard
+deviation √(2/D) for a within-class covariance of D dimensions: at most √2."""
+
+
+def _merged(
+    moments: ClassMoments, found: _Found, names: tuple[str, ...]
+) -> tuple[Pair, ...]:
+    """Pairs of nearest classes whose means lie no further apart than sampling puts them."""
+    counts = np.asarray(moments.counts)
+    if counts.max() < 2:
+        return ()
+    noise = np.asarray(moments.spread) / np.maximum(counts, 1) ** 2
+    who = found.nearest
+    close = (who >= 0) & (found.gaps <= DISTINCT * (noise + noise[who]))
+    ends = {(min(k, who[k]), max(k, who[k])): k for k in np.flatnonzero(close)}
+    return tuple(
+        Pair(names[a], names[b], float(found.nearest_cosines[k]))
+        for (a, b), k in sorted(ends.items())
+    )
 
 
 def _worst_pairs(found: _Found, names: tuple[str, ...]) -> tuple[Pair, ...]:

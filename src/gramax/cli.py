@@ -41,6 +41,32 @@ def cli() -> None:
 @click.option("--codes", is_flag=True, help="The rows are a codebook: one vector a class.")
 @click.option("--raw", is_flag=True, help="Take rows as they are, not on the unit sphere.")
 @click.option("--worst", default=5, show_default=True, help="Worst pairs of classes to name.")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Every number with its error bar and what chance gives; takes some seconds more.",
+)
+@click.option(
+    "--weighting",
+    type=click.Choice(["sample", "macro"]),
+    default="sample",
+    show_default=True,
+    help="Weigh every row alike, or every class.",
+)
+@click.option(
+    "--deviation",
+    type=click.Choice(["population", "sample"]),
+    default="population",
+    show_default=True,
+    help="Deviations over K classes divide by K, or by K-1.",
+)
+@click.option(
+    "--center",
+    type=click.Choice(["global", "none"]),
+    default="global",
+    show_default=True,
+    help="Take class means and spectra about the global mean, or from the origin.",
+)
 @click.option("--json", "json_out", metavar="OUT", help="Write the report as JSON (- for stdout).")
 @click.option(
     "--fail-on",
@@ -55,8 +81,10 @@ def audit(
     codes: bool,
     raw: bool,
     worst: int,
+    explain: bool,
     json_out: str | None,
     fail_on: tuple[str, ...],
+    **options: Any,
 ) -> int:
     """Audit a file of EMBEDDINGS (.npy, .npz, .safetensors, .parquet)."""
     from gramax import thresholds
@@ -67,6 +95,7 @@ def audit(
         _check_output(json_file, embeddings, labels)
 
     from gramax.auditing import audit as run
+    from gramax.options import Options
     from gramax.render import terminal
 
     with _progress() as progress:
@@ -77,6 +106,8 @@ def audit(
             raw=raw,
             column=column,
             worst=max(worst, 1),
+            explain=explain,
+            options=Options(**options),
             progress=progress,
         )
     thresholds.check_names(conditions, report)
@@ -90,6 +121,46 @@ def audit(
     for words in broken:
         click.echo(f"failed: {words}", err=True)
     return CROSSED if broken else OK
+
+
+@cli.command()
+@click.argument("name", required=False)
+def metrics(name: str | None) -> int:
+    """List the metrics, or tell all about the one called NAME."""
+    from rich.console import Console
+
+    from gramax.render import terminal
+
+    console = Console()
+    if name is None:
+        console.print(terminal.metric_list())
+    elif name in terminal.METRICS:
+        console.print(terminal.metric_page(terminal.METRICS[name]))
+    else:
+        raise InputError(f"no metric {name!r}; `gramax metrics` lists them")
+    return OK
+
+
+@cli.command()
+@click.argument("c", type=click.IntRange(min=1))
+@click.argument("d", type=click.IntRange(min=1))
+@click.option("--field", type=click.Choice(["real", "complex"]), default="real")
+@click.option("--signed", is_flag=True, help="Bound the largest cosine, not the largest |cosine|.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def bounds(c: int, d: int, field: str, signed: bool, as_json: bool) -> int:
+    """Every lower bound on the coherence of C codes in D dimensions, and the largest."""
+    from gramax.frames import all_bounds, coherence_floor
+
+    floor = coherence_floor(c, d, field, signed)
+    rows = all_bounds(c, d, field, signed)
+    if as_json:
+        data = {"c": c, "d": d, "field": field, "signed": signed, "floor": vars(floor)}
+        click.echo(json.dumps(data | {"bounds": [vars(row) for row in rows]}, indent=2))
+    else:
+        from gramax.render import terminal
+
+        terminal.show_bounds(floor, rows)
+    return OK
 
 
 @cli.command()

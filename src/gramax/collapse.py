@@ -43,6 +43,9 @@ WITHIN_CLASS_VARIANCE = METRICS.add(
         invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
         degenerate="NaN where no class has two rows; a class of one row adds 0",
         raw="m is the class mean itself, and the range is unbounded",
+        variants="about the re-normalised mean (2(1-|μ|) for a class), not the mean μ (1-|μ|²)",
+        options=("normalize", "weighting"),
+        function="collapse.within_class_variance",
     )
 )
 
@@ -61,6 +64,9 @@ COLLAPSE_RATIO = METRICS.add(
         invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
         degenerate="NaN for one class, for classes of one row, and where all rows coincide",
         raw="equal to scatter_ratio",
+        variants="as codes are re-normalised, noise reads above 1; scatter_ratio cannot",
+        options=("normalize", "weighting"),
+        function="collapse.collapse_ratio",
     )
 )
 
@@ -78,6 +84,10 @@ SCATTER_RATIO = METRICS.add(
         undefined=("few_rows", "no_samples", "few_classes", "no_scatter"),
         invariant=frozenset({"rotation", "permutation", "scale", "translation", "duplication"}),
         degenerate="NaN for one class, for classes of one row, and where all rows coincide",
+        abbreviation="weak NC1",
+        variants="macro weighting weighs classes alike in Σ_W, Σ_T and the global mean",
+        options=("normalize", "weighting"),
+        function="collapse.scatter_ratio",
     )
 )
 

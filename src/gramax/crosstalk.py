@@ -14,6 +14,7 @@ from gramax.registry import METRICS, Metric
 from gramax.sphere import unit_rows
 
 
+@jax.jit
 def _coherence(codes: Float[Array, "c d"]) -> Float[Array, ""]:
     def step(worst: Array, cosines: Array, pair: Array, *_: object) -> Array:
         return jnp.maximum(worst, jnp.max(jnp.where(pair, jnp.abs(cosines), -1)))

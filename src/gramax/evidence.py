@@ -7,33 +7,18 @@ their differences keep their digits under a common offset.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from gramax import linalg
 from gramax.moments import NOT_FINITE, ClassMoments, displacement
+from gramax.options import Options as Options
 from gramax.sphere import PRECISION, norms, unit_rows
 
-
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Options:
-    """The choices in which published definitions differ; recorded with every number.
-
-    Attributes:
-        weighting: "sample" weighs every row alike, "macro" every class, in means over classes.
-        deviation: "population" divides by K, "sample" by K-1, in deviations over K classes
-            (Papyan's equinorm uses the latter).
-    """
-
-    weighting: Literal["sample", "macro"] = "sample"
-    deviation: Literal["population", "sample"] = "population"
 
 
 class Evidence:
@@ -88,7 +73,7 @@ class Evidence:
         """Weight of each class, summing to 1: its share of the rows, or 1/K with "macro"."""
         if self.options.weighting == "macro":
             return self.present / jnp.maximum(self.present_count, 1)
-        return self.counts / jnp.where(self.n > 0, self.n, 1)
+        return self.row_share
 
     @cached_property
     def not_finite(self) -> Float[Array, ""]:
@@ -98,28 +83,54 @@ class Evidence:
     # -- class means ----------------------------------------------------------------------------
 
     @cached_property
-    def _base(self) -> Float[Array, "1 d"]:
+    def base(self) -> Float[Array, "1 d"]:
+        """The anchor of the first class present, as a raw row: `means` are relative to it."""
         return self.moments.anchor[jnp.argmax(self.present)][None]
 
     @cached_property
     def means(self) -> Float[Array, "c d"]:
         """Class means relative to the common base; 0 for an absent class."""
         m = self.moments
-        radius = norms(self._base)
-        base = displacement(m.anchor, norms(m.anchor), self._base, radius, m.normalize)
+        radius = norms(self.base)
+        base = displacement(m.anchor, norms(m.anchor), self.base, radius, m.normalize)
         return jnp.where(self.present[:, None], base + m.mean, 0)
 
     @cached_property
+    def row_share(self) -> Float[Array, " c"]:
+        """Share of the rows that each class has, whatever the weighting."""
+        return self.counts / jnp.where(self.n > 0, self.n, 1)
+
+    @cached_property
     def centred(self) -> Float[Array, "c d"]:
-        """Class means minus the global mean of all rows; 0 for an absent class."""
-        mean = jnp.sum(self.counts[:, None] * self.means, axis=0) / jnp.maximum(self.n, 1)
+        """Class means minus the global mean μ_G (weighted as asked); 0 for an absent class."""
+        mean = jnp.sum(self.share[:, None] * self.means, axis=0)
         return jnp.where(self.present[:, None], self.means - mean, 0)
+
+    @cached_property
+    def origin_means(self) -> Float[Array, "c d"]:
+        """Class means as they lie, from the origin; 0 for an absent class."""
+        base = unit_rows(self.base) if self.moments.normalize else self.base
+        return jnp.where(self.present[:, None], base + self.means, 0)
+
+    @cached_property
+    def vectors(self) -> Float[Array, "c d"]:
+        """Class means from μ_G, or from the origin with center "none"; 0 for an absent class."""
+        return self.centred if self.options.center == "global" else self.origin_means
+
+    @cached_property
+    def directions(self) -> Float[Array, "c d"]:
+        """Rows of `vectors` over their lengths; 0 for an absent class.
+
+        A vector no longer than the rounding of the longest has no direction either, and gives 0.
+        """
+        lengths = norms(self.vectors)
+        floor = 16 * jnp.finfo(lengths.dtype).eps * jnp.max(lengths)
+        return jnp.where(lengths > floor, unit_rows(self.vectors), 0 * lengths)
 
     @cached_property
     def codes(self) -> Float[Array, "c d"]:
         """Unit class means: one code a class; 0 for an absent class."""
-        base = unit_rows(self._base) if self.moments.normalize else self._base
-        return unit_rows(jnp.where(self.present[:, None], base + self.means, 0))
+        return unit_rows(self.origin_means)
 
     @cached_property
     def centred_codes(self) -> Float[Array, "c d"]:
@@ -146,32 +157,75 @@ class Evidence:
 
     @cached_property
     def within_trace(self) -> Float[Array, ""]:
-        """tr Σ_W: mean squared distance of a row to the mean of its class."""
+        """Trace of Σ_W: mean squared distance of a row to the mean of its class."""
         return jnp.sum(self.share * self.variances)
 
     @cached_property
     def between_trace(self) -> Float[Array, ""]:
-        """Mean squared distance of a row's class mean to the global mean (classes by size)."""
+        """Mean squared distance of a row's class mean to the global mean."""
         return jnp.sum(self.share * jnp.sum(self.centred**2, axis=1))
 
     @cached_property
     def total_trace(self) -> Float[Array, ""]:
-        """tr Σ_T: mean squared distance of a row to the global mean."""
+        """Trace of Σ_T: mean squared distance of a row to the global mean."""
         return self.within_trace + self.between_trace
+
+    @cached_property
+    def between_norm(self) -> Float[Array, ""]:
+        """Trace of Papyan's Σ_B = (1/K) Σ (μ_k-μ_G)(μ_k-μ_G)ᵀ, every class alike."""
+        squares = jnp.sum(self.centred**2, axis=1)
+        return jnp.sum(squares) / jnp.maximum(self.present_count, 1)
+
+    @cached_property
+    def _scatter(self) -> Float[Array, "d d"]:
+        if self.moments.scatter is None:
+            raise ValueError("these moments were made with scatter=False: they hold no spectrum")
+        return self.moments.scatter
+
+    @cached_property
+    def within(self) -> Float[Array, "d d"]:
+        """Pooled within-class covariance Σ_W, divisor n; the weighting cannot change it."""
+        return self._scatter / jnp.where(self.n > 0, self.n, 1)
 
     @cached_property
     def covariance(self) -> Float[Array, "d d"]:
         """Covariance of all rows about their mean, divisor n-1."""
-        scatter = self.moments.scatter
-        if scatter is None:
-            raise ValueError("these moments were made with scatter=False: they hold no spectrum")
-        spread = jnp.sqrt(self.counts)[:, None] * self.centred
-        total = scatter + jnp.matmul(spread.T, spread, precision=PRECISION)
+        mean = jnp.sum(self.row_share[:, None] * self.means, axis=0)
+        centred = jnp.where(self.present[:, None], self.means - mean, 0)
+        spread = jnp.sqrt(self.counts)[:, None] * centred
+        total = self._scatter + jnp.matmul(spread.T, spread, precision=PRECISION)
         return total / jnp.where(self.n > 1, self.n - 1, jnp.nan)
+
+    @cached_property
+    def second_moment(self) -> Float[Array, "d d"]:
+        """ZᵀZ/n: the covariance about the origin, not about the mean."""
+        means = jnp.sqrt(self.row_share)[:, None] * self.origin_means
+        return self.within + jnp.matmul(means.T, means, precision=PRECISION)
+
+    @cached_property
+    def spread_matrix(self) -> Float[Array, "d d"]:
+        """`covariance`, or `second_moment` with center "none"."""
+        return self.covariance if self.options.center == "global" else self.second_moment
 
     @cached_property
     def eigenvalues(self) -> Float[Array, " d"]:
         """Eigenvalues of `covariance`, ascending, not negative; at most n-1 of them nonzero."""
-        values = jnp.maximum(linalg.eigvalsh(self.covariance), 0)
+        return self._spectrum(self.covariance, self.n)
+
+    @cached_property
+    def moment_eigenvalues(self) -> Float[Array, " d"]:
+        """Eigenvalues of `second_moment`, ascending, not negative; at most n of them nonzero."""
+        return self._spectrum(self.second_moment, self.n + 1)
+
+    @cached_property
+    def spread_eigenvalues(self) -> Float[Array, " d"]:
+        """Eigenvalues of `spread_matrix`, ascending."""
+        centred = self.options.center == "global"
+        return self.eigenvalues if centred else self.moment_eigenvalues
+
+    @staticmethod
+    def _spectrum(matrix: Float[Array, "d d"], limit: Float[Array, ""]) -> Float[Array, " d"]:
+        """Eigenvalues; the rank is less than `limit`, so those beyond are set to 0."""
+        values = jnp.maximum(linalg.eigvalsh(matrix), 0)
         d = values.shape[0]
-        return jnp.where(d - jnp.arange(d) < self.n, values, 0)
+        return jnp.where(d - jnp.arange(d) < limit, values, 0)

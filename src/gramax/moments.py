@@ -198,18 +198,24 @@ def displacement(
 
     On the sphere, with r the anchor, R = |r|, p = r/R and t = x - r (exact for close rows):
     x/|x| - p = (t - (|x| - R) p)/|x| and |x| - R = (x + r)·t/(|x| + R), so that the result is as
-    precise as t is. Rows are first scaled by the power of two, an exact operation, that brings
-    their length closest to R.
+    precise as t is. Anchors are first scaled to a length near 1, and rows to the length closest to
+    their anchor's, by powers of two, which is exact.
     """
     if not normalize:
         return x - anchor
     usable = (length > 0) & (radius > 0) & jnp.isfinite(length)
-    ratio = jnp.where(usable, radius, 1) / jnp.where(usable, length, 1)
-    scale = jnp.ldexp(jnp.ones_like(ratio), jnp.frexp(ratio * math.sqrt(0.5))[1])
+    unit = _power_of_two(1 / jnp.where(usable, radius, 1))
+    anchor, radius = anchor * unit, jnp.where(usable, radius * unit, 1)
+    scale = _power_of_two(radius / jnp.where(usable, length, 1))
     x, length = x * scale, jnp.where(usable, length * scale, 1)
     t = x - anchor
     growth = jnp.sum((x + anchor) * t, axis=-1, keepdims=True) / (length + radius)
-    return (t - (growth / jnp.where(usable, radius, 1)) * anchor) / length
+    return (t - (growth / radius) * anchor) / length
+
+
+def _power_of_two(x: Float[Array, "n 1"]) -> Float[Array, "n 1"]:
+    """The power of two closest to `x` (in ratio)."""
+    return jnp.ldexp(jnp.ones_like(x), jnp.frexp(x * math.sqrt(0.5))[1])
 
 
 def add_exact(total: Float[Array, "2 *k"], more: Float[Array, "2 *k"]) -> Float[Array, "2 *k"]:

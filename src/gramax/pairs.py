@@ -19,7 +19,13 @@ from gramax.sphere import PRECISION, unit_rows
 TILE = 1024
 """Side of a tile: 4 MiB of float32 cosines."""
 
+CLOSE = 1 / 16
+"""A squared distance below this share of |a|² + |b|² is taken from the difference itself."""
+
 Step = Callable[[Any, Float[Array, "t t"], Bool[Array, "t t"], Any, Any], Any]
+Measure = Callable[
+    [Float[Array, "t d"], Float[Array, "t d"], Bool[Array, "t t"]], Float[Array, "t t"]
+]
 
 
 def present(x: Float[Array, "c d"]) -> Bool[Array, " c"]:
@@ -36,26 +42,90 @@ def reduce_pairs(x: Float[Array, "c d"], step: Step, carry: Any) -> Any:
             `pair[i, j]` says whether it counts (i < j overall, both rows codes).
         carry: the state before the first tile.
     """
+    x = unit_rows(x)
+    return _fold(x, present(x), _products, step, carry)
+
+
+def reduce_products(
+    x: Float[Array, "c d"], exists: Bool[Array, " c"], step: Step, carry: Any
+) -> Any:
+    """`reduce_pairs` over the inner products of rows as they are; `exists` says which count."""
+    return _fold(x, exists, _products, step, carry)
+
+
+def reduce_distances(
+    x: Float[Array, "c d"], exists: Bool[Array, " c"], step: Step, carry: Any
+) -> Any:
+    """`reduce_pairs` over the squared distances of rows as they are, right for close rows too."""
+    return _fold(x, exists, _squared_distances, step, carry)
+
+
+def _products(a: Array, b: Array, _: Array) -> Float[Array, "t t"]:
+    return jnp.matmul(a, b.T, precision=PRECISION)
+
+
+def _squared_distances(a: Array, b: Array, pair: Array) -> Float[Array, "t t"]:
+    both = jnp.sum(a * a, axis=1)[:, None] + jnp.sum(b * b, axis=1)
+    quick = both - 2 * jnp.matmul(a, b.T, precision=PRECISION)
+    return where_close(a, b, quick, jnp.any(pair & (quick < CLOSE * both)))
+
+
+def where_close(
+    a: Float[Array, "s d"], b: Float[Array, "t d"], quick: Float[Array, "s t"], close: Array
+) -> Float[Array, "s t"]:
+    """Squared distances: `quick` = |a|² + |b|² - 2ab, or Σ (a-b)² where close rows cancel it."""
+
+    def direct() -> Array:
+        def add(k: Any, total: Array) -> Array:
+            return total + (a[:, k][:, None] - b[:, k]) ** 2
+
+        return jax.lax.fori_loop(0, a.shape[1], add, jnp.zeros_like(quick))
+
+    return jax.lax.cond(close, direct, lambda: quick)
+
+
+def _fold(
+    x: Float[Array, "c d"], exists: Bool[Array, " c"], measure: Measure, step: Step, carry: Any
+) -> Any:
     c = x.shape[0]
     tile = min(c, TILE)
-    x = jnp.pad(unit_rows(x), ((0, -c % tile), (0, 0)))
-    code = present(x)
+    x = jnp.pad(x, ((0, -c % tile), (0, 0)))
+    exists = jnp.pad(exists, (0, -c % tile))
     first, second = np.triu_indices(x.shape[0] // tile)
     starts = jnp.asarray(np.stack([first, second], axis=1) * tile)
 
     @jax.checkpoint
     def fold(carry: Any, row: Any, column: Any) -> Any:
         a, b = (jax.lax.dynamic_slice_in_dim(x, at, tile) for at in (row, column))
-        own, other = (jax.lax.dynamic_slice_in_dim(code, at, tile) for at in (row, column))
+        own, other = (jax.lax.dynamic_slice_in_dim(exists, at, tile) for at in (row, column))
         ordered = row + jnp.arange(tile)[:, None] < column + jnp.arange(tile)
-        cosines = jnp.matmul(a, b.T, precision=PRECISION)
-        return step(carry, cosines, ordered & own[:, None] & other, row, column)
+        pair = ordered & own[:, None] & other
+        return step(carry, measure(a, b, pair), pair, row, column)
 
     if len(first) == 1:
         return fold(carry, 0, 0)
-    return jax.lax.fori_loop(
-        0, len(first), lambda i, s: fold(s, starts[i, 0], starts[i, 1]), carry
-    )
+    return jax.lax.fori_loop(0, len(first), lambda i, s: fold(s, starts[i, 0], starts[i, 1]), carry)
+
+
+def pair_count(exists: Bool[Array, " c"], dtype: Any) -> Float[Array, ""]:
+    """Number of pairs i < j of rows that exist."""
+    count = jnp.sum(exists).astype(dtype)
+    return count * (count - 1) / 2
+
+
+def row_sums(x: Float[Array, "c d"]) -> Float[Array, " c"]:
+    """Sum over the other rows of the |cosine| to each row."""
+    c = x.shape[0]
+    tile = min(c, TILE)
+
+    def step(sums: Array, cosines: Array, pair: Array, row: Any, column: Any) -> Array:
+        sizes = jnp.where(pair, jnp.abs(cosines), 0)
+        for start, axis in ((row, 1), (column, 0)):
+            at = start + jnp.arange(tile)
+            sums = sums.at[at].add(jnp.sum(sizes, axis=axis))
+        return sums
+
+    return reduce_pairs(x, step, jnp.zeros(c + -c % tile, x.dtype))[:c]
 
 
 def potential(x: Float[Array, "c d"]) -> Float[Array, ""]:

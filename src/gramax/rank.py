@@ -10,7 +10,7 @@ from gramax.moments import ClassMoments
 from gramax.registry import METRICS, Metric
 
 
-def _entropy_rank(values: Float[Array, " d"], eps: float = 1e-12) -> Float[Array, ""]:
+def entropy_rank(values: Float[Array, " d"], eps: float = 1e-12) -> Float[Array, ""]:
     """Exponential of the entropy of `values` over their sum."""
     total = jnp.sum(values)
     p = values / jnp.where(total > 0, total, 1)
@@ -27,12 +27,15 @@ EFFECTIVE_RANK = METRICS.add(
         interval=(1.0, float("inf")),
         best="min(n-1, d) (all dimensions alike); c-1 for collapsed classes",
         direction="higher",
-        compute=lambda e: _entropy_rank(e.eigenvalues),
+        compute=lambda e: entropy_rank(e.eigenvalues),
         undefined=("few_rows", "no_scatter"),
         labels=False,
         spectrum=True,
         invariant=frozenset({"rotation", "permutation", "scale", "translation", "duplication"}),
         degenerate="NaN for one row or coinciding rows; 1 for rows on a line",
+        abbreviation="erank",
+        variants="of eigenvalues (σ²); RankMe takes the singular values σ, and reads more",
+        function="rank.effective_rank",
     )
 )
 
@@ -87,4 +90,4 @@ def effective_rank(z: ArrayLike, eps: float = 1e-12) -> Float[Array, ""]:
     """
     e = _spectrum(z)
     defined = jnp.isfinite(EFFECTIVE_RANK.value(e))
-    return jnp.where(defined, _entropy_rank(e.eigenvalues, eps), jnp.nan)
+    return jnp.where(defined, entropy_rank(e.eigenvalues, eps), jnp.nan)

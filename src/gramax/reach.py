@@ -8,14 +8,13 @@ plain optimiser can remove.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks, pairs
-from gramax.evidence import Evidence
 from gramax.registry import METRICS, Metric
 from gramax.sphere import unit_rows
 
@@ -42,6 +41,8 @@ FRAME_POTENTIAL = METRICS.add(
         samples=False,
         invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
         degenerate="NaN for fewer than two classes; c² where all codes coincide",
+        abbreviation="FP",
+        function="reach.frame_potential",
     )
 )
 
@@ -55,8 +56,9 @@ TIGHT_FRAME_GAP = METRICS.add(
         interval=(0.0, float("inf")),
         best="0 (a tight frame)",
         direction="lower",
-        compute=lambda e: pairs.potential(e.codes) / _potential_floor(e.code_count, e.codes.shape[1])
-        - 1,
+        compute=lambda e: (
+            pairs.potential(e.codes) / _potential_floor(e.code_count, e.codes.shape[1]) - 1
+        ),
         undefined=("few_codes",),
         samples=False,
         invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
@@ -122,12 +124,12 @@ def descent(
     if steps < 0:
         raise ValueError(f"steps must be 0 or more; got {steps}")
 
-    def step(state: tuple[Array, optax.OptState], _: None) -> tuple[tuple[Array, object], Array]:
+    def step(state: tuple[Array, Any], _: None) -> tuple[tuple[Array, Any], Array]:
         x, memory = state
         slope = jax.grad(loss_fn)(x)
         slope = slope - jnp.sum(slope * x, axis=-1, keepdims=True) * x
         update, memory = opt.update(slope, memory, x)
-        x = unit_rows(x + update)
+        x = unit_rows(x + jnp.asarray(update))
         return (x, memory), x
 
     _, path = jax.lax.scan(step, (x0, opt.init(x0)), None, length=steps)

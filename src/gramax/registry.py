@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from gramax.evidence import Evidence
 
 Question = Literal["collapse", "rank", "simplex", "crosstalk", "reach"]
-Invariance = Literal["rotation", "permutation", "scale", "translation", "duplication"]
+Invariance = Literal["rotation", "permutation", "scale", "translation", "duplication", "linear"]
+Option = Literal["normalize", "weighting", "deviation", "center"]
+Need = Literal["pairs", "neighbours", "classifier", "outliers"]
+
+SCALED: frozenset[Invariance] = frozenset({"rotation", "permutation", "scale", "duplication"})
+MOVED: frozenset[Invariance] = frozenset({*SCALED, "translation"})
+"""The invariances that most metrics have; that to translation is for raw rows."""
 
 QUESTIONS: dict[Question, str] = {
     "collapse": "Are classes tightening?",
@@ -50,7 +56,7 @@ class Metric:
         interval: the values that it can take.
         best: the best value in words, or the floor that it is held against.
         direction: whether lower or higher is better, or neither.
-        compute: the value, from the evidence.
+        compute: the value, from the evidence; None where `needs` names what evidence lacks.
         undefined: names of the conditions (see `CONDITIONS`) under which it is NaN.
         labels: whether it needs labels (or a codebook).
         spectrum: whether it needs the d×d scatter.
@@ -58,6 +64,13 @@ class Metric:
         invariant: the changes of the data that leave it as it is.
         degenerate: what it does on degenerate input, in words.
         raw: how the formula changes where rows are not normalised ("" where it does not).
+        abbreviation: what the field calls it for short ("" where nothing).
+        variants: how other definitions of the same name differ, and what options change.
+        options: the choices that it depends on: "normalize" of the moments and the fields of
+            `gramax.evidence.Options`.
+        needs: what it needs that the moments do not hold: all pairs of rows, their neighbours, a
+            classifier, or rows of no class. `report` leaves such a metric out.
+        function: where the public function of it is, as module.name.
     """
 
     name: str
@@ -68,7 +81,7 @@ class Metric:
     interval: tuple[float, float]
     best: str
     direction: Literal["lower", "higher", "neither"]
-    compute: Callable[[Evidence], Float[Array, ""]] = field(repr=False)
+    compute: Callable[[Evidence], Float[Array, ""]] | None = field(repr=False)
     undefined: tuple[str, ...]
     labels: bool = True
     spectrum: bool = False
@@ -76,9 +89,20 @@ class Metric:
     invariant: frozenset[Invariance] = frozenset({"rotation", "permutation", "duplication"})
     degenerate: str = ""
     raw: str = ""
+    abbreviation: str = ""
+    variants: str = ""
+    options: tuple[Option, ...] = ("normalize",)
+    needs: frozenset[Need] = frozenset()
+    function: str = ""
 
     def value(self, evidence: Evidence) -> Float[Array, ""]:
-        """The number, or NaN under a condition that leaves it undefined; works inside jit."""
+        """The number, or NaN under a condition that leaves it undefined; works inside jit.
+
+        Raises:
+            ValueError: the metric needs more than evidence holds (see `needs`).
+        """
+        if self.compute is None:
+            raise ValueError(self._lacking())
         undefined = jnp.array(False)
         for name in ("not_finite", *self.undefined):
             undefined = undefined | CONDITIONS[name].holds(evidence)
@@ -86,10 +110,49 @@ class Metric:
 
     def reason(self, evidence: Evidence) -> str | None:
         """Why the metric is undefined on concrete evidence, or None where it is defined."""
+        if self.compute is None:
+            return self._lacking()
         for name in ("not_finite", *self.undefined):
             if bool(CONDITIONS[name].holds(evidence)):
                 return CONDITIONS[name].text(evidence)
         return None
+
+    def declared(self) -> dict[str, str]:
+        """What it declares, as a person reads it: the text of the docs and of the command."""
+        low, high = self.interval
+        needs = [NEEDS[need] for need in sorted(self.needs)]
+        needs += ["labels"] * self.labels + ["the d×d scatter"] * self.spectrum
+        rows = {
+            "question": QUESTIONS[self.question],
+            "meaning": self.meaning,
+            "formula": self.formula,
+            "source": self.source,
+            "known as": self.abbreviation,
+            "range": f"[{low:g}, {high:g}]",
+            "best": self.best,
+            "better": self.direction,
+            "variants": self.variants,
+            "raw rows": self.raw,
+            "options": ", ".join(self.options),
+            "needs": ", ".join(needs),
+            "invariant to": ", ".join(sorted(self.invariant)),
+            "degenerate": self.degenerate,
+            "function": f"gramax.{self.function}" if self.function else "",
+        }
+        return {name: text for name, text in rows.items() if text}
+
+    def _lacking(self) -> str:
+        wants = " and ".join(NEEDS[need] for need in sorted(self.needs))
+        return f"{self.name} needs {wants}, which moments do not hold: call {self.function}"
+
+
+NEEDS: dict[Need, str] = {
+    "pairs": "all pairs of rows",
+    "neighbours": "the nearest neighbours of every row",
+    "classifier": "the weights of a classifier",
+    "outliers": "rows that belong to no class",
+}
+"""What a metric can need beyond the moments, in words."""
 
 
 CONDITIONS: dict[str, Condition] = {
@@ -106,8 +169,10 @@ CONDITIONS: dict[str, Condition] = {
     ),
     "few_codes": Condition(
         lambda e: e.code_count < 2,
-        lambda e: "needs at least two class means with a direction (a mean of zero has none), "
-        f"got {int(e.code_count)}",
+        lambda e: (
+            "needs at least two class means with a direction (a mean of zero has none), "
+            f"got {int(e.code_count)}"
+        ),
     ),
     "few_centred": Condition(
         lambda e: e.centred_count < 2,
@@ -120,12 +185,34 @@ CONDITIONS: dict[str, Condition] = {
         lambda e: jnp.asarray(e.max_count < 2),
         lambda e: "every class has a single row: nothing within a class to measure",
     ),
+    "no_between": Condition(
+        lambda e: ~(e.between_norm > (16 * jnp.finfo(e.n.dtype).eps) ** 2 * e.total_trace),
+        lambda e: "all class means coincide: there is no scatter between classes",
+    ),
+    "no_length": Condition(
+        lambda e: ~(jnp.trace(e.second_moment) > 0),
+        lambda e: "all rows are zero: nothing to measure",
+    ),
+    "no_within": Condition(
+        lambda e: ~(e.within_trace > 0),
+        lambda e: "every class is a single point: no scatter within classes",
+    ),
+    "no_direction": Condition(
+        lambda e: jnp.any(e.present & ~jnp.any(e.directions != 0, axis=1)),
+        lambda e: (
+            "the mean of a class lies at the centre, so it has no direction: class "
+            f"{int(jnp.argmax(e.present & ~jnp.any(e.directions != 0, axis=1)))}"
+        ),
+    ),
 }
-"""Every state in which some metric is undefined."""
+"""States in which some metric is undefined; question files add those of their own metrics."""
 
 
 class Registry:
-    """The metrics by name, in the order of the questions; the question files fill it."""
+    """The metrics by name, in the order of the questions; the question files fill it.
+
+    Iterating gives the metrics that moments determine, `everything()` those that need more too.
+    """
 
     def __init__(self) -> None:
         """Start empty; `METRICS` is the one instance."""
@@ -138,6 +225,11 @@ class Registry:
         unknown = set(metric.undefined) - set(CONDITIONS)
         if unknown:
             raise ValueError(f"{metric.name}: unknown conditions {sorted(unknown)}")
+        unknown = set(metric.options) - set(get_args(Option))
+        if unknown:
+            raise ValueError(f"{metric.name}: unknown options {sorted(unknown)}")
+        if (metric.compute is None) != bool(metric.needs):
+            raise ValueError(f"{metric.name}: `needs` says why `compute` is None, and only then")
         self._metrics[metric.name] = metric
         return metric
 
@@ -147,12 +239,16 @@ class Registry:
     def __contains__(self, name: object) -> bool:
         return name in self._metrics
 
-    def __iter__(self) -> Iterator[Metric]:
+    def everything(self) -> list[Metric]:
+        """Every metric, in the order of the questions."""
         order = list(QUESTIONS)
-        return iter(sorted(self._metrics.values(), key=lambda m: order.index(m.question)))
+        return sorted(self._metrics.values(), key=lambda m: order.index(m.question))
+
+    def __iter__(self) -> Iterator[Metric]:
+        return (metric for metric in self.everything() if not metric.needs)
 
     def __len__(self) -> int:
-        return len(self._metrics)
+        return sum(1 for _ in self)
 
 
 METRICS = Registry()

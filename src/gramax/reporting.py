@@ -2,24 +2,55 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax import _checks, collapse, crosstalk, rank, reach, simplex
+from gramax import (
+    _checks,
+    babel,
+    classifier,
+    collapse,
+    crosstalk,
+    decisions,
+    dispersion,
+    entropy,
+    equiangular,
+    hubs,
+    neighbours,
+    rank,
+    reach,
+    separation,
+    simplex,
+    spectra,
+    uniform,
+    variability,
+)
 from gramax.evidence import Evidence
 from gramax.moments import ClassMoments
+from gramax.options import Options
 from gramax.registry import METRICS
 
-QUESTION_FILES = (collapse, rank, simplex, crosstalk, reach)
+QUESTION_FILES = (
+    *(collapse, variability, separation),
+    *(rank, spectra, entropy, uniform, neighbours),
+    *(simplex, equiangular, dispersion, classifier, decisions),
+    *(crosstalk, babel, hubs),
+    reach,
+)
 """Importing these fills the registry."""
 
 
-def report(moments: ClassMoments) -> dict[str, Float[Array, ""]]:
+def report(
+    moments: ClassMoments, options: Options | None = None
+) -> dict[str, Float[Array, ""]]:
     """Every metric that the moments determine, by name.
 
     Args:
         moments: from `ClassMoments.update` and `.merge`; rows on the sphere or raw as it says.
+        options: the choices in which published definitions differ.
 
     Returns:
         Scalars by metric name (see `gramax metrics`), NaN where a metric is undefined. Moments
@@ -32,12 +63,12 @@ def report(moments: ClassMoments) -> dict[str, Float[Array, ""]]:
         >>> print(numbers["scatter_ratio"].round(4), numbers["class_coherence"])
         0.0099 1.0
     """
-    return _report(moments)
+    return _report(moments, options or Options())
 
 
-@jax.jit
-def _report(moments: ClassMoments) -> dict[str, Array]:
-    evidence = Evidence(moments)
+@partial(jax.jit, static_argnums=1)
+def _report(moments: ClassMoments, options: Options) -> dict[str, Array]:
+    evidence = Evidence(moments, options)
     usable = [m for m in METRICS if moments.scatter is not None or not m.spectrum]
     return {metric.name: metric.value(evidence) for metric in usable}
 
@@ -72,19 +103,32 @@ def latent_geometry_report(z: ArrayLike, y: ArrayLike, c: int) -> dict[str, Floa
     return _latent_geometry(z, _checks.labels(y, z.shape[0], c), c)
 
 
+SEED_NAMES = (
+    "collapse_ratio",
+    "within_class_variance",
+    "effective_rank",
+    "class_simplex_error",
+    "class_coherence",
+    "class_welch_gap",
+)
+"""What `latent_geometry_report` returns."""
+
+
+def _seed_evidence(z: Array, y: Array, c: int) -> tuple[Evidence, Evidence]:
+    """Evidence of the rows on the sphere (traces alone), and of the raw rows as one class."""
+    sphere = ClassMoments.of(z, y, c, scatter=False)
+    one = jnp.where((y >= 0) & (y < c), 0, -1)
+    return Evidence(sphere), Evidence(ClassMoments.of(z, one, 1, normalize=False))
+
+
+@partial(jax.jit, static_argnums=2)
 def _latent_geometry(z: Array, y: Array, c: int) -> dict[str, Array]:
-    sphere = Evidence(ClassMoments.of(z, y, c, scatter=False))
-    member = jnp.where((y >= 0) & (y < c), 0, -1)
-    raw = Evidence(ClassMoments.of(z, member, 1, normalize=False))
-    names = (
-        "collapse_ratio",
-        "within_class_variance",
-        "effective_rank",
-        "class_simplex_error",
-        "class_coherence",
-        "class_welch_gap",
-    )
-    return {name: METRICS[name].value(raw if METRICS[name].spectrum else sphere) for name in names}
+    sphere, raw = _seed_evidence(z, y, c)
+    return {name: METRICS[name].value(raw if METRICS[name].spectrum else sphere) for name in SEED_NAMES}
 
 
-_latent_geometry = jax.jit(_latent_geometry, static_argnums=2)
+def before_eigenvalues(z: Array, y: Array, c: int) -> tuple[dict[str, Array], Array]:
+    """The report's numbers but the rank, and the covariance it is taken from; for benchmarks."""
+    sphere, raw = _seed_evidence(z, y, c)
+    names = [name for name in SEED_NAMES if not METRICS[name].spectrum]
+    return {name: METRICS[name].value(sphere) for name in names}, raw.covariance

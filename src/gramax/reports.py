@@ -8,9 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gramax.registry import METRICS, QUESTIONS, Question
+from gramax.registry import METRICS, QUESTIONS, Metric, Question
+
+if TYPE_CHECKING:
+    from gramax.chance_laws import Chance
+    from gramax.diagnosis import Diagnosis
+    from gramax.errorbars import ErrorBar
 
 SCHEMA = 1
 """Version of the layout of `Report.to_dict`."""
@@ -23,10 +28,14 @@ class Number:
     Attributes:
         value: the number; NaN where it is undefined.
         reason: why it is undefined, or None.
+        chance: what it would be with isotropic rows and random labels; None where not computed.
+        error: its error bar; None where not computed.
     """
 
     value: float
     reason: str | None = None
+    chance: Chance | None = None
+    error: ErrorBar | None = None
 
 
 @dataclass(frozen=True)
@@ -90,9 +99,13 @@ class Report(Mapping[str, float]):
         normalized: whether rows were taken on the unit sphere.
         numbers: every metric, with its reason where it is undefined.
         worst_pairs: the pairs of classes with the largest |cosine|, worst first.
+        merged: pairs of classes that these rows cannot tell apart.
         classes: one view a class, in label order.
         answers: the five questions answered.
+        diagnosis: the kind of space, and what to try.
+        warnings: where rows or classes are too few for what is asked of them.
         left_out: rows left out, by reason.
+        options: the choices in which published definitions differ.
     """
 
     source: str
@@ -102,9 +115,13 @@ class Report(Mapping[str, float]):
     normalized: bool
     numbers: dict[str, Number]
     worst_pairs: tuple[Pair, ...]
+    merged: tuple[Pair, ...]
     classes: tuple[ClassView, ...]
     answers: tuple[Answer, ...]
+    diagnosis: Diagnosis
+    warnings: tuple[str, ...] = ()
     left_out: dict[str, int] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> float:
         try:
@@ -128,9 +145,16 @@ class Report(Mapping[str, float]):
             "d": self.d,
             "c": self.c,
             "normalized": self.normalized,
+            "options": dict(self.options),
             "left_out": dict(self.left_out),
-            "metrics": {name: _number(name, number) for name, number in self.numbers.items()},
-            "worst_pairs": [{"a": p.a, "b": p.b, "cosine": p.cosine} for p in self.worst_pairs],
+            "warnings": list(self.warnings),
+            "diagnosis": vars(self.diagnosis),
+            "metrics": {
+                name: _number(METRICS[name], number, self.options)
+                for name, number in self.numbers.items()
+            },
+            "worst_pairs": [vars(pair) for pair in self.worst_pairs],
+            "merged": [vars(pair) for pair in self.merged],
             "classes": [vars(view) for view in self.classes],
             "verdict": [
                 {
@@ -147,19 +171,33 @@ class Report(Mapping[str, float]):
         }
 
 
-def _number(name: str, number: Number) -> dict[str, Any]:
+def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str, Any]:
     value = _finite(number.value)
-    reason = None
-    if value is None:
-        reason = number.reason or "the number is not finite"
-    metric = METRICS[name]
-    return {
+    entry: dict[str, Any] = {
         "value": value,
-        "reason": reason,
+        "reason": (number.reason or "the number is not finite") if value is None else None,
         "question": metric.question,
         "best": metric.best,
         "direction": metric.direction,
+        "options": {name: options[name] for name in metric.options if name in options},
     }
+    if number.chance and value is not None:
+        random = number.chance
+        entry["chance"] = {
+            "mean": _finite(random.mean),
+            "sd": _finite(random.sd),
+            "z": _finite(random.z(value)),
+            "method": random.method,
+        }
+    if number.error and value is not None:
+        bar = number.error
+        entry["error"] = {
+            "standard": bar.error,
+            "low": bar.low,
+            "high": bar.high,
+            "reason": bar.reason or None,
+        }
+    return entry
 
 
 def _finite(value: float) -> float | None:

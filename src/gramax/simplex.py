@@ -7,12 +7,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks, pairs
-from gramax.evidence import Evidence
 from gramax.linalg import safe_sqrt
 from gramax.registry import METRICS, Metric
 from gramax.sphere import unit_rows
 
 
+@jax.jit
 def _mean_square(codes: Float[Array, "c d"]) -> Float[Array, ""]:
     """Mean square entry difference of the codes' Gram matrix to the simplex's, by tiles."""
     count = jnp.sum(pairs.present(codes)).astype(codes.dtype)
@@ -44,6 +44,8 @@ CLASS_SIMPLEX_ERROR = METRICS.add(
         samples=False,
         invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
         degenerate="NaN for fewer than two classes; a class mean of zero is left out",
+        variants="of the class means as they lie; see class_simplex_error_centred",
+        function="simplex.simplex_error",
     )
 )
 
@@ -62,6 +64,8 @@ CENTRED_SIMPLEX_ERROR = METRICS.add(
         samples=False,
         invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
         degenerate="NaN for fewer than two classes, or where all class means coincide",
+        variants="centred by the mean of the class means, whatever the weighting",
+        function="simplex.simplex_error",
     )
 )
 
@@ -131,5 +135,9 @@ def simplex_step(means: ArrayLike, lr: float = 0.04) -> Float[Array, "c d"]:
         >>> bool(simplex_error(simplex_step(before)) < simplex_error(before))
         True
     """
-    codes = unit_rows(_checks.rows(means, "means"))
+    return _step(unit_rows(_checks.rows(means, "means")), lr)
+
+
+@jax.jit
+def _step(codes: Float[Array, "c d"], lr: float) -> Float[Array, "c d"]:
     return unit_rows(codes - lr * jax.grad(_mean_square)(codes))

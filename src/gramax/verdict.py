@@ -1,53 +1,106 @@
 """Numbers to answers: the five questions in words, each with its evidence.
 
 Every threshold is a floor, a law of chance, or a comparison of two measured lengths; each is named
-where it is used. See the docs page "How to read a verdict".
+where it is used, and docs/questions.md explains them.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from gramax.chance_laws import Chance
 from gramax.registry import Question
 from gramax.reports import Answer, Pair
 
 UNLABELLED = "needs labels (or --codes, where each row is itself a code)"
 
+SURE = 3.0
+"""Standard deviations from chance beyond which a number is not put down to it."""
+
+ROUNDING = 1e-3
+"""Relative distance to a floor below which a codebook stands at it: well above float32's error."""
+
 
 @dataclass(frozen=True)
 class Facts:
-    """What the answers are made from: sizes, numbers, and the worst pair.
+    """What the answers are made from.
 
     Attributes:
         n: rows; d: their length; c: classes with rows.
         labelled: whether the rows carry classes (or are themselves codes).
-        samples: whether some class has more than one row.
         values: numbers by metric name, NaN where undefined.
         reasons: why a number is undefined.
+        chance: what chance gives for a number, where a law of it is known.
+        floor: the largest lower bound on the coherence of c codes, and its name.
         worst: the pair of classes with the largest |cosine|, or None.
+        merged: pairs of classes that these rows cannot tell apart.
     """
 
     n: int
     d: int
     c: int
     labelled: bool
-    samples: bool
     values: Mapping[str, float]
     reasons: Mapping[str, str | None]
-    worst: Pair | None
+    chance: Mapping[str, Chance] = field(default_factory=dict)
+    floor: tuple[float, str] = (0.0, "trivial")
+    worst: Pair | None = None
+    merged: tuple[Pair, ...] = ()
+
+    @property
+    def fits(self) -> bool:
+        """Whether c codes can be a simplex in d dimensions."""
+        return self.c <= self.d + 1
+
+    @property
+    def need(self) -> int:
+        """Directions that the class codes need, or that unlabelled rows could use."""
+        return min(self.c - 1 if self.labelled and self.c > 1 else self.n - 1, self.d)
 
     def defined(self, *names: str) -> bool:
         """Whether all these numbers are there."""
         return all(math.isfinite(self.values.get(name, math.nan)) for name in names)
 
+    def by_chance(self, name: str) -> Chance:
+        """What chance gives for a number; NaN where no law of it is known."""
+        return self.chance.get(name, Chance(math.nan, math.nan, "unknown"))
+
+    # -- the comparisons that answers and diagnosis share ---------------------------------------
+
+    @property
+    def labels_matter(self) -> bool:
+        """Whether less of the scatter is within classes than random labels leave there."""
+        name = "scatter_ratio"
+        return self.defined(name) and self.by_chance(name).z(self.values[name]) < -SURE
+
+    @property
+    def tight(self) -> bool:
+        """Whether all scatter within classes is less than one of the c-1 directions between."""
+        share = self.values.get("scatter_ratio", math.nan)
+        return share * (self.c - 1) < 1 - share
+
+    @property
+    def simplex(self) -> bool:
+        """Whether centred cosines are nearer to -1/(c-1), a simplex, than to 0, orthogonality."""
+        error = self.values.get("class_simplex_error_centred", math.nan)
+        return self.fits and error < 0.5 / max(self.c - 1, 1)
+
+    @property
+    def rank_lost(self) -> bool:
+        """Whether rows spread over less than half of the directions that they need."""
+        return 2 * self.values.get("effective_rank", math.nan) < self.need
+
+    @property
+    def cone(self) -> bool:
+        """Whether more of a row's squared length lies along the common direction than across."""
+        return self.values.get("mean_cosine", math.nan) > 0.5
+
 
 def judge(facts: Facts) -> tuple[Answer, ...]:
     """The five questions answered, in order."""
-    return tuple(
-        ask(facts) for ask in (_collapse, _rank, _simplex, _crosstalk, _reach)
-    )
+    return tuple(ask(facts) for ask in (_collapse, _rank, _simplex, _crosstalk, _reach))
 
 
 def _answer(
@@ -63,59 +116,49 @@ def _open(facts: Facts, question: Question, metric: str) -> Answer:
 
 
 def _collapse(facts: Facts) -> Answer:
-    """Random labels leave (n-c)/(n-1) of the scatter within classes, whatever the data.
-
-    Tight: the scatter within a class, all directions together, is less than that of a single one
-    of the c-1 directions between classes, S/(1-S) < 1/(c-1).
-    """
     metric = "collapse_ratio"
     if not facts.defined(metric, "scatter_ratio"):
         return _open(facts, "collapse", metric)
-    share = facts.values["scatter_ratio"]
-    chance = (facts.n - facts.c) / (facts.n - 1)
-    # Between share of random labels: a mean of (c-1)/(n-1), and at most (effective dimension 1) a
-    # relative deviation of sqrt(2/(c-1)).
-    noise = 3 * (1 - chance) * math.sqrt(2 / (facts.c - 1))
-    against = f"0 collapsed, {chance:.3g} by chance"
-    if 1 - share < 1 - chance + noise:
+    share = percent(facts.values["scatter_ratio"])
+    chance = percent(facts.by_chance("scatter_ratio").mean)
+    against = f"0 collapsed, {number(facts.by_chance(metric).mean)} by chance"
+    if not facts.labels_matter:
         status = "poor"
         text = (
-            f"Labels say little about where rows lie: {_percent(share)} of the scatter is within "
-            f"classes, {_percent(chance)} would be with random labels."
+            f"Labels say little about where rows lie: {share} of the scatter is within classes, "
+            f"{chance} would be with random labels."
         )
-    elif share * (facts.c - 1) < 1 - share:
+    elif facts.tight:
         status = "good"
         text = (
-            f"Classes are tight: {_percent(share)} of the scatter is within them, less than one "
-            f"of the {facts.c - 1} directions between them carries."
+            f"Classes are tight: {share} of the scatter is within them, less than one of the "
+            f"{facts.c - 1} directions between them carries."
         )
     else:
         status = "fair"
-        text = (
-            f"Classes differ, but are loose: {_percent(share)} of the scatter is within them "
-            f"(chance {_percent(chance)})."
-        )
+        text = f"Classes differ, but are loose: {share} of the scatter is within them."
     return _answer(facts, "collapse", metric, status, against, text)
 
 
 def _rank(facts: Facts) -> Answer:
-    """c class codes need min(c-1, d) directions; unlabelled rows could use min(n-1, d)."""
     metric = "effective_rank"
     if not facts.defined(metric):
         return _open(facts, "rank", metric)
-    rank, most = facts.values[metric], min(facts.n - 1, facts.d)
-    need = min(facts.c - 1, facts.d) if facts.labelled and facts.c > 1 else most
-    what = "the classes need" if need < most else "there are"
-    against = f"{most} at most" + (f", {need} for {facts.c} classes" if need < most else "")
-    if 2 * rank < need:
-        status = "poor" if rank < 2 or need < most else "fair"
-        text = f"Rows spread over {rank:.3g} dimensions, less than half of the {need} {what}."
-    elif rank < need:
-        status = "fair"
-        text = f"Rows spread over {rank:.3g} dimensions of the {need} {what}."
+    rank, need = facts.values[metric], facts.need
+    chance = facts.by_chance(metric)
+    against = f"{min(facts.n - 1, facts.d)} at most, {number(chance.mean)} by chance"
+    if need < min(facts.n - 1, facts.d):
+        against += f", {need} for {facts.c} classes"
+    spread = f"Rows spread over {rank:.3g} dimensions"
+    if facts.rank_lost:
+        status = "poor"
+        text = f"{spread}, less than half of the {need} that there is room for."
+        if facts.labelled:
+            text = f"{spread}, less than half of the {need} that the classes need."
+    elif rank >= need or chance.z(rank) > -SURE:
+        status, text = "good", f"{spread}: enough for {need}."
     else:
-        status = "good"
-        text = f"Rows spread over {rank:.3g} dimensions, enough: {what} {need}."
+        status, text = "fair", f"{spread} of {need}."
     return _answer(facts, "rank", metric, status, against, text)
 
 
@@ -129,85 +172,87 @@ def simplex_floor(c: int, d: int) -> float:
 
 
 def _simplex(facts: Facts) -> Answer:
-    """A simplex is told from orthogonal codes by cosines nearer to -1/(c-1) than to 0.
-
-    Random codes have cosines of about 1/√d around their mean.
-    """
     metric = "class_simplex_error_centred"
     if not facts.defined(metric, "class_simplex_error"):
         return _open(facts, "simplex", metric)
     error, raw = facts.values[metric], facts.values["class_simplex_error"]
-    floor, c, d = simplex_floor(facts.c, facts.d), facts.c, facts.d
-    chance = math.sqrt(1 / d)
-    if c > d + 1:
-        against = f"{floor:.3g} (c > d+1: no simplex fits)"
+    c, d = facts.c, facts.d
+    if not facts.fits:
+        floor = simplex_floor(c, d)
         text = (
-            f"{c} codes cannot be a simplex in {d} dimensions; the least error there is "
+            f"{c:,} codes cannot be a simplex in {d:,} dimensions; the least error there is "
             f"{floor:.3g}, here {error:.3g}. Crosstalk is the question that counts."
         )
-        return _answer(facts, "simplex", metric, "open", against, text)
-    against = f"0 (a simplex of {c}), {chance:.2g} by chance"
-    if error < 0.5 / (c - 1):
+        return _answer(facts, "simplex", metric, "open", f"{floor:.3g} (no simplex fits)", text)
+    random = facts.by_chance(metric).mean
+    random = random if math.isfinite(random) else 1 / math.sqrt(d)
+    against = f"0 (a simplex of {c}), {number(random)} by chance"
+    if facts.simplex:
         status = "good"
-        text = f"Class means form a simplex, centred: cosines within {error:.2g} of {-1 / (c - 1):.3g}."
-    elif error < chance:
+        text = f"Class means form a simplex, centred: cosines {error:.2g} from {-1 / (c - 1):.3g}."
+    elif error < random:
         status = "fair"
-        text = f"On the way to a simplex: cosines are {error:.2g} off, random codes {chance:.2g}."
+        text = f"On the way to a simplex: cosines {error:.2g} off, random codes {random:.2g}."
     else:
         status = "poor"
-        text = f"Far from a simplex: cosines are {error:.2g} off, random codes {chance:.2g}."
+        text = f"Far from a simplex: cosines {error:.2g} off, random codes {random:.2g}."
     if raw > 2 * error and raw > 0.5 / (c - 1):
         text += f" Uncentred they are {raw:.2g} off: the means share an offset."
     return _answer(facts, "simplex", metric, status, against, text)
 
 
 def _crosstalk(facts: Facts) -> Answer:
-    """Held against the floor, and against the worst of c(c-1)/2 random pairs."""
     metric = "class_coherence"
-    if not facts.defined(metric, "class_welch_gap"):
+    if not facts.defined(metric):
         return _open(facts, "crosstalk", metric)
-    worst, c, d = facts.values[metric], facts.c, facts.d
-    floor = worst - facts.values["class_welch_gap"]
-    # Codes that fit need not be orthogonal: a simplex has |cosines| of 1/(c-1).
-    ideal = max(floor, 1 / (c - 1)) if c <= d + 1 else floor
-    chance = min(1.0, math.sqrt(2 * math.log(max(c * (c - 1) / 2, 2)) / d))
-    name = "simplex" if c <= d + 1 else "Welch floor"
-    against = f"{ideal:.3g} ({name}), {chance:.2g} by chance"
+    worst, c = facts.values[metric], facts.c
+    floor, name = facts.floor
+    if facts.fits:  # codes that fit need not be orthogonal: a simplex has |cosines| of 1/(c-1)
+        floor, name = max(floor, 1 / (c - 1)), "simplex"
+    random = facts.by_chance(metric)
+    against = f"{floor:.3g} ({name}), {number(random.mean)} by chance"
     pair = f" The worst pair is {facts.worst.a} and {facts.worst.b}." if facts.worst else ""
-    if worst <= (ideal + chance) / 2:
-        status, text = "good", f"Worst crosstalk {worst:.3g} is close to {ideal:.3g}, the {name}."
-    elif worst <= chance:
-        status, text = "fair", f"Worst crosstalk {worst:.3g} is what random codes have."
+    if worst <= max(floor * (1 + ROUNDING), (floor + random.mean) / 2):
+        status, text = "good", f"Worst crosstalk {worst:.3g} is close to the floor {floor:.3g}."
+    elif random.z(worst) <= SURE:
+        status, text = "fair", f"Worst crosstalk {worst:.3g} is about what random codes have."
     else:
         status = "poor"
-        text = f"Worst crosstalk {worst:.3g} is above that of random codes, {chance:.2g}.{pair}"
+        text = f"Worst crosstalk {worst:.3g} is above that of random codes.{pair}"
     return _answer(facts, "crosstalk", metric, status, against, text)
 
 
 def _reach(facts: Facts) -> Answer:
-    """The frame potential has no bad local minima: what is above its floor can be descended.
-
-    Random codes have c(c-1)/d off the diagonal.
-    """
-    metric = "class_tight_frame_gap"
+    """Codes that fit and are told apart by sign end in a simplex, tight in its own dimensions."""
+    metric = "class_frame_potential"
     if not facts.defined(metric):
         return _open(facts, "reach", metric)
-    gap, c, d = facts.values[metric], facts.c, facts.d
-    floor = max(c, c * c / d)
-    chance = (c + c * (c - 1) / d) / floor - 1
-    against = f"0 (potential {floor:.4g}), {chance:.2g} by chance"
-    above = f"total crosstalk is {_percent(gap)} above the floor that descent reaches from any start"
-    if gap <= chance / 2:
-        status, text = "good", f"At the reachable floor, nearly: {above}."
-    elif gap <= chance:
-        status, text = "fair", f"Reachable, not reached: {above}; random codes {_percent(chance)}."
+    here, c, d = facts.values[metric], facts.c, facts.d
+    floor = c * c / (c - 1) if facts.fits else c * c / d
+    random = facts.by_chance(metric)
+    kind = "simplex" if facts.fits else "tight frame"
+    against = f"{floor:.4g} ({kind}), {number(random.mean)} by chance"
+    above = percent(max(here / floor - 1, 0.0))
+    if here <= max(floor * (1 + ROUNDING), (floor + random.mean) / 2):
+        status, text = "good", f"At the floor that descent reaches from any start ({above} above)."
+    elif random.z(here) <= SURE:
+        status, text = "fair", f"Total crosstalk is {above} above the floor that descent reaches."
     else:
         status = "poor"
-        text = f"Worse than random codes ({_percent(chance)}): {above}."
+        text = (
+            f"Total crosstalk is {above} above the floor that descent reaches from any start, "
+            f"and above that of random codes ({percent(random.mean / floor - 1)})."
+        )
     return _answer(facts, "reach", metric, status, against, text)
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share in percent, in three significant digits."""
     if 0 < share < 1e-4:
         return f"{100 * share:.1e} %"
-    return f"{100 * share:.3g} %"
+    return f"{float(f'{100 * share:.3g}'):,g} %"
+
+
+def number(value: float) -> str:
+    """A number in three significant digits; a question mark where it is not known."""
+    return f"{value:.3g}" if math.isfinite(value) else "?"

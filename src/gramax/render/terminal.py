@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gramax.registry import QUESTIONS
-from gramax.reports import Answer, Report
+from gramax import reporting
+from gramax.registry import METRICS, QUESTIONS, Metric
+from gramax.reports import Answer, Pair, Report
+
+if TYPE_CHECKING:
+    from gramax.frames import Bound, Floor
+
+METRIC_FILES = reporting.QUESTION_FILES
+"""Importing these fills the registry."""
+
+MOST = 10
+"""Pairs or classes listed."""
 
 STYLES = {"good": "green", "fair": "yellow", "poor": "red", "open": "dim"}
 MARKS = {"good": "●", "fair": "◐", "poor": "○", "open": "–"}
@@ -28,9 +38,15 @@ def render(report: Report) -> RenderableType:
     """The report as one rich renderable: what was audited, the answers, the worst pairs."""
     parts: list[RenderableType] = [_heading(report), _answers(report)]
     if report.worst_pairs:
-        parts += [Text("\nWorst-aligned classes", style="bold"), _pairs(report)]
-    left_out = _left_out(report)
-    return Group(*parts, *([left_out] if left_out else []))
+        parts += [Text("Worst-aligned classes", style="bold"), _pairs(report.worst_pairs)]
+    if report.merged:
+        parts += [Text("\nClasses that these rows cannot tell apart", style="bold")]
+        parts += [_pairs(report.merged[:MOST])]
+    if any(entry.error for entry in report.numbers.values()):
+        parts += [Text("\nEvery number", style="bold"), _numbers(report)]
+        if len(report.classes) > 1:
+            parts += [Text("\nLoosest classes", style="bold"), _classes(report)]
+    return Group(*parts, *_notes(report))
 
 
 def number(value: float) -> str:
@@ -57,8 +73,11 @@ def _heading(report: Report) -> Text:
     rows = "on the unit sphere" if report.normalized else "raw"
     text = Text(no_wrap=False)
     text.append(report.source, style="bold")
-    text.append(f"\n{report.n:,} rows × {report.d:,} dimensions{classes} · {rows}\n")
-    return text
+    text.append(f"\n{report.n:,} rows × {report.d:,} dimensions{classes} · {rows}\n\n")
+    text.append(report.diagnosis.text, style="bold")
+    if report.diagnosis.advice:
+        text.append(f"\nTry: {report.diagnosis.advice}")
+    return text.append("\n")
 
 
 def _answers(report: Report) -> Table:
@@ -86,17 +105,100 @@ def _number_against(answer: Answer) -> Text:
     return text
 
 
-def _pairs(report: Report) -> Table:
+def _pairs(pairs: Sequence[Pair]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(justify="right", no_wrap=True)
     table.add_column()
-    for pair in report.worst_pairs:
+    for pair in pairs:
         table.add_row(f"{pair.cosine:+.4f}", Text(f"{pair.a}  ·  {pair.b}"))
     return table
 
 
-def _left_out(report: Report) -> Text | None:
-    parts = [
-        f"{count:,} ({why.replace('_', ' ')})" for why, count in report.left_out.items() if count
-    ]
-    return Text(f"\nRows left out: {', '.join(parts)}", style="yellow") if parts else None
+def _numbers(report: Report) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name, side in (("", "left"), ("value", "right"), ("± error", "right"), ("chance", "right")):
+        table.add_column(name, justify=side, no_wrap=True)
+    table.add_column("z", justify="right", no_wrap=True)
+    table.add_column("best")
+    for name, entry in report.numbers.items():
+        error = entry.error.error if entry.error else None
+        random = entry.chance
+        table.add_row(
+            name,
+            number(entry.value),
+            number(error) if error is not None else "–",
+            number(random.mean) if random else "–",
+            f"{random.z(entry.value):+.1f}" if random else "–",
+            Text(_short(METRICS[name].best) if entry.reason is None else entry.reason, style="dim"),
+        )
+    return table
+
+
+def _short(best: str) -> str:
+    """The best value without its explanation."""
+    return best.split(" (")[0].split(";")[0]
+
+
+def _classes(report: Report) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("class")
+    for name in ("rows", "within variance", "of all scatter"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("nearest class")
+    for view in sorted(report.classes, key=lambda view: -view.within)[:MOST]:
+        near = f"{view.nearest} ({view.cosine:+.3f})" if view.nearest is not None else "–"
+        table.add_row(
+            Text(view.name), f"{view.count:,}", number(view.within), f"{view.share:.1%}", Text(near)
+        )
+    return table
+
+
+def _notes(report: Report) -> list[RenderableType]:
+    notes = [f"Note: {warning}" for warning in report.warnings]
+    out = [f"{n:,} ({why.replace('_', ' ')})" for why, n in report.left_out.items() if n]
+    if out:
+        notes.append(f"Rows left out: {', '.join(out)}")
+    return [Text("\n" + "\n".join(notes), style="yellow")] if notes else []
+
+
+def metric_list() -> RenderableType:
+    """Every metric of the registry, under its question."""
+    parts: list[RenderableType] = []
+    for question, asks in QUESTIONS.items():
+        table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+        table.add_column(no_wrap=True, min_width=30)
+        table.add_column()
+        for metric in METRICS:
+            if metric.question == question:
+                table.add_row(f"  {metric.name}", Text(metric.meaning, style="dim"))
+        parts += [Text(asks, style="bold"), table]
+    return Group(*parts)
+
+
+def metric_page(metric: Metric) -> RenderableType:
+    """All that one metric declares."""
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column()
+    table.add_row("", Text(metric.name, style="bold"))
+    for name, text in metric.declared().items():
+        table.add_row(name, Text(text))
+    return table
+
+
+def show_bounds(floor: Floor, rows: Sequence[Bound]) -> None:
+    """Print the bounds side by side, the largest marked."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("")
+    table.add_column("bound", no_wrap=True)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("where it holds")
+    for row in rows:
+        best = row.name == floor.bound
+        value = f"{row.value:.12f}" if row.value is not None else "–"
+        table.add_row("→" if best else "", row.name, value, row.holds, style="bold" if best else "")
+    told = {True: "attained", False: "cannot be attained", None: "not known to be attained"}
+    console = Console()
+    console.print(table)
+    console.print(f"\nFloor {floor.value:.12f} ({floor.bound}; {floor.source})")
+    console.print(f"It is {told[floor.attainable]}: {floor.reason}")

@@ -1,0 +1,239 @@
+"""Question 2, by entropy and by decay: RankMe, LiDAR and the power law of the spectrum."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from gramax import _checks, linalg
+from gramax.evidence import Evidence
+from gramax.moments import ClassMoments
+from gramax.options import Options
+from gramax.rank import entropy_rank
+from gramax.registry import CONDITIONS, METRICS, MOVED, Condition, Metric
+from gramax.single import measure
+from gramax.sphere import PRECISION
+
+RANKME_EPSILON = 1e-7
+"""As published, added to p and not normalised away."""
+
+RIDGE = 1e-4
+"""Share of the mean within-class variance that LiDAR adds along every dimension."""
+
+
+def _rankme(e: Evidence) -> Float[Array, ""]:
+    values = linalg.settled(e.moment_eigenvalues)
+    d = values.shape[0]
+    sigma = linalg.safe_sqrt(values)
+    total = jnp.sum(sigma)
+    p = sigma / jnp.where(total > 0, total, 1) + RANKME_EPSILON
+    exists = d - jnp.arange(d) <= e.n  # Z has min(n, d) singular values; each counts, 0 too
+    return jnp.exp(-jnp.sum(jnp.where(exists, p * jnp.log(p), 0)))
+
+
+def _lidar(e: Evidence) -> Float[Array, ""]:
+    values, vectors = jnp.linalg.eigh(e.within)
+    ridge = RIDGE * jnp.sum(values) / values.shape[0]
+    scale = 1 / jnp.sqrt(jnp.where(ridge > 0, jnp.maximum(values, 0) + ridge, 1))
+    means = linalg.compressed(e.centred)
+    white = jnp.matmul(means, vectors, precision=PRECISION) * scale
+    sigma = jnp.linalg.svd(white, compute_uv=False)
+    return entropy_rank(sigma**2)
+
+
+def _decay(values: Float[Array, " d"], first: int, last: int | None) -> Float[Array, ""]:
+    """Least squares of log λ on log rank, weighted by 1/rank, over the ranks asked for."""
+    values = linalg.settled(values)[::-1]
+    rank = jnp.arange(1, values.shape[0] + 1)
+    used = (values > 0) & (rank >= first) & (rank <= (last or values.shape[0]))
+    x, y = jnp.log(rank.astype(values.dtype)), jnp.log(jnp.where(used, values, 1))
+    w = jnp.where(used, 1 / rank.astype(values.dtype), 0)
+    w = w / jnp.maximum(jnp.sum(w), jnp.finfo(w.dtype).tiny)
+    x, y = x - jnp.sum(w * x), y - jnp.sum(w * y)
+    spread = jnp.sum(w * x * x)
+    enough = jnp.sum(used) >= 2
+    return jnp.where(enough, -jnp.sum(w * x * y) / jnp.where(enough, spread, 1), jnp.nan)
+
+
+CONDITIONS["one_eigenvalue"] = Condition(
+    lambda e: jnp.sum(linalg.settled(e.spread_eigenvalues) > 0) < 2,
+    lambda e: "the spectrum has a single eigenvalue: no slope can be fitted",
+)
+
+
+RANKME = METRICS.add(
+    Metric(
+        name="rankme",
+        question="rank",
+        meaning="number of dimensions that the rows spread over, by their singular values",
+        formula="exp(-Σ p log p), p = σ/|σ|₁ + 1e-7, σ the min(n, d) singular values of Z, not "
+        "centred",
+        source="Garrido et al. 2023",
+        interval=(1.0, float("inf")),
+        best="min(n, d) (all dimensions alike)",
+        direction="higher",
+        compute=_rankme,
+        undefined=("few_rows", "no_length"),
+        labels=False,
+        spectrum=True,
+        invariant=frozenset({"rotation", "permutation", "scale"}),
+        degenerate="NaN for one row or where all are zero; about 1 for coinciding rows",
+        abbreviation="RankMe",
+        variants="p is published without normalising after 1e-7 is added, so it reads a little "
+        "above d (2051 for a full-rank d = 2048; copies that add 1e-5 read 2345); "
+        "effective_rank takes centred eigenvalues and reads less",
+        function="entropy.rankme",
+    )
+)
+
+LIDAR = METRICS.add(
+    Metric(
+        name="lidar",
+        question="rank",
+        meaning="number of dimensions in which classes differ by more than their own scatter",
+        formula="exp(-Σ p log(p + 1e-12)), p the eigenvalues of Σ_w^-½ Σ_B Σ_w^-½ over their sum, "
+        "Σ_w = Σ_W + 1e-4 (tr Σ_W/d) I",
+        source="Thilak et al. 2024",
+        interval=(1.0, float("inf")),
+        best="min(c-1, d)",
+        direction="higher",
+        compute=_lidar,
+        undefined=("few_rows", "no_samples", "few_classes", "no_between", "no_within"),
+        spectrum=True,
+        invariant=MOVED,
+        degenerate="NaN for one class, where all class means coincide, and where every class is a "
+        "point (nothing to measure against)",
+        abbreviation="LiDAR",
+        variants="published with Σ_W + 1e-4 I, which makes it depend on the scale of the rows, and "
+        "with 1e-7 added to p; its classes are the views of one sample",
+        options=("normalize", "weighting"),
+        function="entropy.lidar",
+    )
+)
+
+ALPHA_REQ = METRICS.add(
+    Metric(
+        name="alpha_req",
+        question="rank",
+        meaning="how fast the spectrum falls: the exponent α of λ_i ∝ i^-α",
+        formula="minus the slope of log λ_i on log i, least squares weighted by 1/i, over all "
+        "nonzero eigenvalues of the covariance",
+        source="Agrawal et al. 2022; Stringer et al. 2019 (the weights)",
+        interval=(0.0, float("inf")),
+        best="about 1; well above, few dimensions are used, well below, noise fills the space",
+        direction="neither",
+        compute=lambda e: _decay(e.spread_eigenvalues, 1, None),
+        undefined=("few_rows", "no_scatter", "one_eigenvalue"),
+        labels=False,
+        spectrum=True,
+        invariant=MOVED,
+        degenerate="NaN for fewer than two nonzero eigenvalues",
+        abbreviation="α-ReQ",
+        variants="the published code fits a window of ranks (see the function); of ZᵀZ/n with "
+        'center "none"',
+        options=("normalize", "center"),
+        function="entropy.alpha_req",
+    )
+)
+
+
+def rankme(
+    z: ArrayLike, *, normalize: bool = False, options: Options | None = None
+) -> Float[Array, ""]:
+    """Number of dimensions that the rows spread over, by their singular values, not centred.
+
+    Args:
+        z: `[n, d]` embeddings.
+        normalize: take rows on the unit sphere, or as they are.
+        options: the choices in which definitions differ (none matters here).
+
+    Returns:
+        A scalar, at most a little over min(n, d); higher is better. NaN for a single row or where
+        all are zero.
+
+    Raises:
+        ValueError: `z` is not a matrix of real numbers.
+
+    Source:
+        Garrido et al. 2023, RankMe: assessing the downstream performance of representations.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> cross = jnp.array([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+        >>> print(rankme(cross).round(2))
+        1.89
+    """
+    return measure("rankme", z, None, 1, normalize=normalize, options=options)
+
+
+def lidar(
+    z: ArrayLike,
+    y: ArrayLike,
+    c: int,
+    *,
+    normalize: bool = False,
+    options: Options | None = None,
+) -> Float[Array, ""]:
+    """Number of dimensions in which classes differ by more than their own scatter.
+
+    Args:
+        z: `[n, d]` embeddings.
+        y: `[n]` integer labels in 0..c-1; -1 leaves a row out.
+        c: number of classes, a static integer; absent classes are left out.
+        normalize: take rows on the unit sphere, or as they are.
+        options: the choices in which definitions differ (`weighting`: of μ_G).
+
+    Returns:
+        A scalar in [1, min(c-1, d)]; higher is better. NaN for fewer than two classes, where all
+        class means coincide, or where every class is a point.
+
+    Raises:
+        ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.
+
+    Source:
+        Thilak et al. 2024, LiDAR: sensing linear probing performance in joint embedding SSL.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> z = jnp.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])
+        >>> print(lidar(z, jnp.array([0, 0, 1, 1]), 2))
+        1.0
+    """
+    return measure("lidar", z, y, c, normalize=normalize, options=options)
+
+
+def alpha_req(
+    z: ArrayLike, *, first: int = 1, last: int | None = None, normalize: bool = False
+) -> Float[Array, ""]:
+    """Exponent α of the spectrum's power law, λ_i ∝ i^-α, fitted with weights 1/i.
+
+    Args:
+        z: `[n, d]` embeddings.
+        first: the first rank i of the fit, from 1.
+        last: the last rank of the fit; None takes all nonzero eigenvalues.
+        normalize: take rows on the unit sphere, or as they are.
+
+    Returns:
+        A scalar, about 1 for the spectra that generalise best; NaN for fewer than two nonzero
+        eigenvalues among the ranks.
+
+    Raises:
+        ValueError: `z` is not a matrix of real numbers, or the ranks are fewer than two.
+
+    Source:
+        Agrawal et al. 2022, α-ReQ: assessing representation quality by measuring eigenspectrum
+        decay.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> print(alpha_req(jnp.diag(jnp.array([4.0, 2.0])), normalize=True))
+        nan
+        >>> cross = jnp.array([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+        >>> print(alpha_req(cross))  # eigenvalues 4 and 1: log 4 / log 2
+        2.0
+    """
+    if first < 1 or (last is not None and last <= first):
+        raise ValueError(f"the fit needs ranks 1 ≤ first < last; got {first} and {last}")
+    e = Evidence(ClassMoments.of(_checks.rows(z), None, 1, normalize=normalize))
+    defined = jnp.isfinite(ALPHA_REQ.value(e))
+    return jnp.where(defined, _decay(e.spread_eigenvalues, first, last), jnp.nan)

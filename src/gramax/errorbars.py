@@ -1,0 +1,222 @@
+"""How much each number would change with another sample: a jackknife over blocks of rows.
+
+Rows are dealt to B blocks while they stream by (`blocks`), and every number is computed B times
+without one block. For a number θ that is a smooth function of the moments,
+(B-1)/B Σ_b (θ_(-b) - mean θ_(-b))² is the variance of θ from one sample of n rows to the next
+(Tukey 1958; Shao & Tu 1995, section 2.3), and (θ - E θ)/error follows Student's t with B-1 degrees
+of freedom closely enough for intervals.
+
+- What an interval covers: the mean of the number over samples of this size. A number that is
+  biased at small n (an effective rank, the frame potential of noisy means) is not pulled to its
+  value at infinite n; `ErrorBar.bias` estimates how far that is.
+- Rows are taken to be independent. Many frames of one video are not: their errors are too small.
+- The chance of class sizes is part of the error, as for labels drawn with their rows; where sizes
+  are held fixed by design the error is somewhat too large.
+- Not valid for extremes (`EXTREMES`), and rough where a number is at chance: there its first-order
+  variation vanishes. `baselines.chance` is the yardstick then.
+- Work: B times that of one report, and 3·B merges of c·d² each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Bool, Float
+
+from gramax import reporting
+from gramax.blocks import BlockMoments
+from gramax.evidence import Evidence, Options
+from gramax.jackknife import ErrorBar, jackknife
+from gramax.moments import ClassMoments
+from gramax.registry import METRICS, Metric
+
+METRIC_FILES = reporting.QUESTION_FILES
+"""Importing these fills the registry."""
+
+EXTREMES = frozenset(
+    {"class_coherence", "class_welch_gap", "class_babel", "class_average_coherence"}
+)
+"""Numbers that are the worst of many: without a block another pair becomes the worst, the number
+jumps, and the jackknife does not estimate its variance (Efron 1982, section 3.4, on quantiles)."""
+
+
+# -- leaving one out ----------------------------------------------------------------------------
+
+
+def standard_errors(
+    blocks: BlockMoments,
+    *,
+    options: Options | None = None,
+    names: Sequence[str] | None = None,
+) -> dict[str, float | None]:
+    """Standard error of every metric by the jackknife; None where it is not valid.
+
+    Args:
+        blocks: the moments, kept apart by blocks.
+        options: as for `report`.
+        names: the metrics to leave it at, where all would take too long.
+
+    Example:
+        >>> import jax
+        >>> z = jax.random.normal(jax.random.key(0), (400, 3))
+        >>> blocks = BlockMoments.empty(2, 3).update(z, jax.numpy.arange(400) % 2)
+        >>> errors = standard_errors(blocks)
+        >>> 0 < errors["scatter_ratio"] < 0.01, errors["class_coherence"]
+        (True, None)
+    """
+    bars = error_bars(blocks, options=options, names=names)
+    return {name: bar.error for name, bar in bars.items()}
+
+
+def error_bars(
+    blocks: BlockMoments,
+    *,
+    level: float = 0.95,
+    options: Options | None = None,
+    names: Sequence[str] | None = None,
+) -> dict[str, ErrorBar]:
+    """Every metric with its standard error and an interval that covers its mean at this n.
+
+    Intervals are formed on the scale on which the metric is unbounded (the logarithm of its
+    distance to a bound, or the log odds between two), and end inside its range.
+
+    Args:
+        blocks: the moments, kept apart by blocks.
+        level: probability with which an interval is to cover.
+        options: as for `report`.
+        names: the metrics to leave it at, where all would take too long.
+
+    Raises:
+        ValueError: `level` is not between 0 and 1.
+
+    Source:
+        Tukey 1958; Shao & Tu 1995, The Jackknife and Bootstrap, section 2.3.
+    """
+    usable = [m for m in METRICS if blocks.parts.scatter is not None or not m.spectrum]
+    usable = [m for m in usable if names is None or m.name in names]
+    asked = tuple(m.name for m in usable)
+    with jax.enable_x64(True):
+        table = jax.device_get(_leave_one_out(blocks.parts, asked, options or Options()))
+    filled = np.asarray(blocks.counts) > 0
+    used = filled.any(axis=1)
+    lone = int(np.sum(filled.sum(axis=0) == 1))
+    bars = {}
+    for metric, values in zip(usable, table, strict=True):
+        value, left = float(values[-1]), values[:-1][used]
+        if metric.name in EXTREMES:
+            reason = "the worst of many: another pair takes its place where rows are left out"
+            bars[metric.name] = ErrorBar(value, None, None, None, None, reason)
+        else:
+            bar = jackknife(value, left, _range(metric, blocks.parts.normalize), level)
+            bars[metric.name] = _warned(bar, lone if metric.labels else 0)
+    return bars
+
+
+def _range(metric: Metric, normalize: bool) -> tuple[float, float]:
+    """The values that a metric can take; the upper end is declared for rows on the sphere."""
+    low, high = metric.interval
+    return (low, math.inf) if metric.raw and not normalize else (low, high)
+
+
+def _warned(bar: ErrorBar, lone: int) -> ErrorBar:
+    if not lone or bar.error is None:
+        return bar
+    reason = f"{lone} class(es) have all their rows in one block: their absence widens the error"
+    return replace(bar, reason=reason)
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def _leave_one_out(
+    parts: ClassMoments, names: tuple[str, ...], options: Options
+) -> list[Float[Array, " b+1"]]:
+    """Every metric without each block, and of all rows last: two passes of merges.
+
+    Extremes, whose jackknife is not valid, are computed for all rows only.
+    """
+
+    def widened(part: ClassMoments) -> ClassMoments:
+        return jax.tree.map(lambda a: a.astype(jnp.zeros(()).dtype), part)
+
+    def compute(moments: ClassMoments, whole: Bool[Array, ""]) -> list[Array]:
+        evidence = Evidence(moments, options)
+
+        def value(name: str) -> Array:
+            if name not in EXTREMES:
+                return METRICS[name].value(evidence)
+            extreme = partial(lambda name, m: METRICS[name].value(Evidence(m, options)), name)
+            return jax.lax.cond(whole, extreme, lambda m: jnp.nan * m.spread[0], moments)
+
+        return [value(name) for name in names]
+
+    def gather(after: ClassMoments, part: ClassMoments) -> tuple[ClassMoments, ClassMoments]:
+        return after.merge(widened(part)), after
+
+    def leave(before: ClassMoments, at: tuple[Any, ...]) -> tuple[ClassMoments, Any]:
+        part, after, whole = at
+        return before.merge(widened(part)), compute(before.merge(after), whole)
+
+    # Without an empty block more, the last one, there are all rows: one trace serves both.
+    parts = jax.tree.map(lambda a: jnp.concatenate([a, jnp.zeros_like(a[:1])]), parts)
+    empty = widened(jax.tree.map(lambda a: a[-1], parts))
+    _, after = jax.lax.scan(gather, empty, parts, reverse=True)
+    whole = jnp.arange(parts.spread.shape[0]) == parts.spread.shape[0] - 1
+    _, values = jax.lax.scan(leave, empty, (parts, after, whole))
+    return values
+
+
+# -- warnings -----------------------------------------------------------------------------------
+
+ROWS_PER_DIMENSION = 5
+"""n ≥ 5d: isotropic rows then show an effective rank above exp(-d/2n) = 0.9 of their d (the entropy
+of the Marchenko-Pastur law lies d/2n below log d, to first order)."""
+
+HANDFUL = 5
+"""A class variance with divisor m is low by 1/m: more than a fifth below five rows."""
+
+
+def warnings_for(
+    n: float, d: int, counts: ArrayLike, names: Sequence[str] | None = None
+) -> list[str]:
+    """What to be wary of at these sizes, in words.
+
+    Args:
+        n: number of rows.
+        d: their length.
+        counts: `[c]` rows of each class.
+        names: `[c]` names of the classes; their numbers by default.
+
+    Example:
+        >>> for line in warnings_for(30, 8, [14, 13, 3, 0]): print(line)
+        30 rows in 8 dimensions: below 40 rows the participation ratio of even isotropic data ...
+        1 class (2) has fewer than 5 rows: variances read low
+        1 class (3) has no rows: left out of every number
+    """
+    counts = np.asarray(counts, np.float64)
+    called = [str(k) for k in range(len(counts))] if names is None else list(names)
+    found = []
+    if n < ROWS_PER_DIMENSION * d:
+        most = d / (1 + d / max(n - 1, 1))
+        found.append(
+            f"{n:g} rows in {d} dimensions: below {ROWS_PER_DIMENSION * d} rows the participation "
+            f"ratio of even isotropic data is {most:.3g}; compare ranks with chance, not with d"
+        )
+    for which, text in (
+        ((counts > 0) & (counts < HANDFUL), f"fewer than {HANDFUL} rows: variances read low"),
+        (counts <= 0, "no rows: left out of every number"),
+    ):
+        if which.any():
+            found.append(f"{_classes(np.flatnonzero(which), called)} {text}")
+    return found
+
+
+def _classes(which: np.ndarray, called: list[str], most: int = 5) -> str:
+    """The number of classes and the names of the first few."""
+    shown = ", ".join(called[k] for k in which[:most]) + (", …" if which.size > most else "")
+    return f"{which.size} classes ({shown}) have" if which.size > 1 else f"1 class ({shown}) has"

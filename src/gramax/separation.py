@@ -1,0 +1,192 @@
+"""Question 1, the field's other numbers: how far classes lie apart for the room that they take."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float, Int
+
+from gramax import linalg, pairs
+from gramax.evidence import Evidence
+from gramax.options import Options
+from gramax.registry import CONDITIONS, METRICS, MOVED, Condition, Metric
+from gramax.single import measure
+from gramax.sphere import PRECISION
+
+
+def _vci(e: Evidence) -> Float[Array, ""]:
+    """Σ_T as Σ_W + Σ_B, with classes in Σ_B by their share, which keeps the value in [0, 1]."""
+    means = linalg.compressed(jnp.sqrt(e.share)[:, None] * e.centred)
+    total = e.within + jnp.matmul(means.T, means, precision=PRECISION)
+    values, vectors = jnp.linalg.eigh(total)
+    kept = linalg.significant(values)
+    between = jnp.sum(jnp.matmul(means, vectors, precision=PRECISION) ** 2, axis=0)
+    trace = jnp.sum(jnp.where(kept, between / jnp.where(kept, values, 1), 0))
+    return 1 - trace / jnp.clip(e.present_count - 1, 1, e.moments.dim)
+
+
+VCI = METRICS.add(
+    Metric(
+        name="vci",
+        question="collapse",
+        meaning="collapse that a linear map of the space cannot change",
+        formula="1 - tr(Σ_T⁺ Σ_B)/min(d, K-1), Σ_T = Σ_W + Σ_B, Σ_B with classes by size",
+        source="Xu & Liu 2023, arXiv 2306.03440",
+        interval=(0.0, 1.0),
+        best="0 (each class a point); 1 means that the classes share one mean",
+        direction="lower",
+        compute=_vci,
+        undefined=("few_rows", "no_samples", "few_classes", "no_scatter"),
+        spectrum=True,
+        invariant=frozenset({*MOVED, "linear"}),
+        degenerate="NaN for one class, for classes of one row, and where all rows coincide; 1 "
+        "where all class means do; reads low where n is not far above d, as n ≤ d rows separate",
+        variants="with Σ_B = (1/K) Σ and unequal classes Σ_T ≠ Σ_W + Σ_B and the value leaves "
+        "[0, 1]; macro weighting takes that Σ_B in both",
+        options=("normalize", "weighting"),
+        function="separation.vci",
+    )
+)
+
+
+class _Distances(NamedTuple):
+    """Sum over pairs of classes of CDNV, and the two classes that lie closest."""
+
+    total: Float[Array, ""]
+    closest: Float[Array, ""]
+    where: Int[Array, " 2"]
+
+
+def _cdnv(e: Evidence) -> _Distances:
+    tile = min(e.moments.num_classes, pairs.TILE)
+    pad = (0, -e.moments.num_classes % tile)
+    variances, squares = (jnp.pad(v, pad) for v in (e.variances, jnp.sum(e.centred**2, axis=1)))
+
+    def both(v: Array, row: Array, column: Array) -> Float[Array, "t t"]:
+        a, b = (jax.lax.dynamic_slice_in_dim(v, at, tile) for at in (row, column))
+        return a[:, None] + b
+
+    def step(s: _Distances, d2: Array, pair: Array, row: Array, column: Array) -> _Distances:
+        apart = pair & (d2 > 0)
+        terms = both(variances, row, column) / jnp.where(apart, 2 * d2, 1)
+        size = both(squares, row, column)
+        relative = jnp.where(pair, d2 / jnp.where(size > 0, size, 1), jnp.inf)
+        least, at = jnp.min(relative), jnp.argmin(relative)
+        here = jnp.stack([row + at // tile, column + at % tile]).astype(jnp.int32)
+        better = least < s.closest
+        return _Distances(
+            s.total + jnp.sum(jnp.where(apart, terms, 0)),
+            jnp.where(better, least, s.closest),
+            jnp.where(better, here, s.where),
+        )
+
+    start = _Distances(jnp.zeros_like(e.n), jnp.full_like(e.n, jnp.inf), jnp.zeros(2, jnp.int32))
+    return pairs.reduce_distances(e.centred, e.present, step, start)
+
+
+def _merged(e: Evidence) -> Array:
+    return e.once(_cdnv).closest <= (16 * jnp.finfo(e.n.dtype).eps) ** 2
+
+
+CONDITIONS["merged_means"] = Condition(
+    _merged,
+    lambda e: "classes {} and {} have the same mean".format(*map(int, e.once(_cdnv).where)),
+)
+
+CDNV = METRICS.add(
+    Metric(
+        name="cdnv",
+        question="collapse",
+        meaning="spread of two classes against the distance of their means, averaged over pairs",
+        formula="mean over k<l of (v_k + v_l)/(2|μ_k-μ_l|²), v the mean |z-μ|² of a class",
+        source="Galanti, György, Hutter 2021",
+        interval=(0.0, float("inf")),
+        best="0 (each class a point)",
+        direction="lower",
+        compute=lambda e: (
+            e.once(_cdnv).total / jnp.maximum(pairs.pair_count(e.present, e.n.dtype), 1)
+        ),
+        undefined=("few_rows", "no_samples", "few_classes", "merged_means"),
+        invariant=MOVED,
+        degenerate="NaN where two classes have the same mean (they are named), for one class, and "
+        "for classes of one row",
+        abbreviation="CDNV",
+        variants="pairs weigh alike whatever the class sizes; some average over ordered pairs, "
+        "which is the same number",
+        function="separation.cdnv",
+    )
+)
+
+
+def vci(
+    z: ArrayLike,
+    y: ArrayLike,
+    c: int,
+    *,
+    normalize: bool = False,
+    options: Options | None = None,
+) -> Float[Array, ""]:
+    """Collapse that no invertible linear map changes, 1 - tr(Σ_T⁺ Σ_B)/min(d, K-1).
+
+    Args:
+        z: `[n, d]` embeddings.
+        y: `[n]` integer labels in 0..c-1; -1 leaves a row out.
+        c: number of classes, a static integer; absent classes are left out.
+        normalize: take rows on the unit sphere, or as they are.
+        options: the choices in which definitions differ (`weighting`: of Σ_B).
+
+    Returns:
+        A scalar in [0, 1]; best 0. NaN for fewer than two classes, classes of one row, or where
+        all rows coincide.
+
+    Raises:
+        ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.
+
+    Source:
+        Xu & Liu 2023, Quantifying the variability collapse of neural networks.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> z = jnp.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])
+        >>> print(vci(z, jnp.array([0, 0, 1, 1]), 2).round(4))
+        0.0
+    """
+    return measure("vci", z, y, c, normalize=normalize, options=options)
+
+
+def cdnv(
+    z: ArrayLike,
+    y: ArrayLike,
+    c: int,
+    *,
+    normalize: bool = False,
+    options: Options | None = None,
+) -> Float[Array, ""]:
+    """Spread of two classes against the distance of their means, averaged over pairs of classes.
+
+    Args:
+        z: `[n, d]` embeddings.
+        y: `[n]` integer labels in 0..c-1; -1 leaves a row out.
+        c: number of classes, a static integer; absent classes are left out.
+        normalize: take rows on the unit sphere, or as they are.
+        options: the choices in which definitions differ (none matters here).
+
+    Returns:
+        A scalar ≥ 0; best 0. NaN where two classes have the same mean, for fewer than two
+        classes, or for classes of one row.
+
+    Raises:
+        ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.
+
+    Source:
+        Galanti, György, Hutter 2021, On the role of neural collapse in transfer learning.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> z = jnp.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])
+        >>> print(cdnv(z, jnp.array([0, 0, 1, 1]), 2))
+        0.0625
+    """
+    return measure("cdnv", z, y, c, normalize=normalize, options=options)

@@ -1,0 +1,62 @@
+"""What every metric declares, and that the registry refuses what is not declared well."""
+
+import dataclasses
+import importlib
+import inspect
+import math
+
+import pytest
+
+from gramax import reporting
+from gramax.registry import METRICS, QUESTIONS, Registry
+
+NAMES = {  # the table of the field
+    *("nc1_pinv", "nc1_svd", "nc1_quotient", "scatter_ratio", "cdnv", "vci"),
+    *("nc2_equinorm", "nc2_equiangular", "nc2_etf_error", "gnc2_log_mean", "gnc2_log_variance"),
+    *("nc3_self_duality", "nc3_uniform_duality", "nc4_agreement", "nc5_orthogonality"),
+    *("rankme", "participation_ratio", "isoscore", "stable_rank", "nesum", "alpha_req", "lidar"),
+    *("alignment", "uniformity", "mean_cosine", "two_nn", "mle_id", "hubness", "anti_hub_share"),
+    *("class_coherence", "class_babel", "class_average_coherence", "class_frame_potential"),
+}
+EVERY = METRICS.everything()
+
+
+def test_the_whole_field_is_there():
+    assert {m.name for m in EVERY} >= NAMES
+    assert {m.question for m in EVERY} == set(QUESTIONS)
+    assert len(METRICS) == len(list(METRICS)) == sum(not m.needs for m in EVERY)
+
+
+@pytest.mark.parametrize("metric", EVERY, ids=lambda m: m.name)
+def test_every_entry_says_all_that_a_reader_needs(metric):
+    for text in (metric.meaning, metric.formula, metric.source, metric.best, metric.degenerate):
+        assert text
+        assert text == text.strip()
+    low, high = metric.interval
+    assert low < high
+    assert not math.isnan(low)
+    if metric.function:
+        module, name = metric.function.split(".")
+        function = getattr(importlib.import_module(f"gramax.{module}"), name)
+        assert "Example:" in inspect.getdoc(function)
+    if metric.needs:
+        assert metric.function
+        assert metric.function in metric.reason(None)
+        with pytest.raises(ValueError, match="moments do not hold"):
+            metric.value(None)
+
+
+def test_refusals():
+    registry, metric = Registry(), METRICS["cdnv"]
+    registry.add(metric)
+    with pytest.raises(ValueError, match="registered already"):
+        registry.add(metric)
+    wrong = {"undefined": ("sundays",), "options": ("luck",), "compute": None}
+    for field, value in wrong.items():
+        with pytest.raises(ValueError, match="cdnv2"):
+            registry.add(dataclasses.replace(metric, name="cdnv2", **{field: value}))
+
+
+def test_question_files_are_those_that_fill_the_registry():
+    homes = {m.function.split(".")[0] for m in EVERY if m.function}
+    assert homes <= {module.__name__.rsplit(".", 1)[-1] for module in reporting.QUESTION_FILES}

@@ -1,0 +1,170 @@
+"""Degenerate input: no value and a reason, never a flattering number."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gramax.collapse import collapse_ratio, scatter_ratio
+from gramax.crosstalk import smooth_coherence_loss
+from gramax.reach import frame_potential
+from gramax.registry import METRICS
+from gramax.simplex import simplex_error
+from gramax.spectra import isoscore, participation_ratio
+from gramax.uniform import alignment, uniformity
+from tests.numbers import C, D, N, clouds, numbers, reason
+
+Y = np.arange(N, dtype=np.int32) % C
+NC1 = ("nc1_pinv", "nc1_svd", "nc1_quotient")
+NC2 = ("nc2_equinorm", "nc2_equiangular", "nc2_etf_error", "gnc2_log_mean", "gnc2_log_variance")
+
+
+def undefined(found, names):
+    return {name for name in names if math.isnan(found[name])}
+
+
+def test_total_collapse_to_a_point_has_no_score():
+    found = numbers(np.full((N, D), 3.0), Y)
+    every = (*NC1, *NC2, "cdnv", "vci", "lidar", "participation_ratio", "isoscore", "nesum")
+    assert undefined(found, every) == set(every)
+    assert math.isnan(found["alpha_req"])
+    assert math.isclose(found["stable_rank"], 1, rel_tol=1e-5)
+    assert math.isclose(found["rankme"], 1, rel_tol=1e-3)
+    assert math.isclose(found["class_babel"], C - 1, rel_tol=1e-5)
+    assert math.isclose(found["class_average_coherence"], 1, rel_tol=1e-5)
+
+
+def test_coinciding_class_means_have_no_score(rng):
+    half = rng.normal(size=(N // 10, D))
+    half = np.concatenate([half, -half])
+    found = numbers(np.repeat(half, C, axis=0) + 5, Y)
+    every = (*NC1, *NC2, "cdnv", "lidar")
+    assert undefined(found, every) == set(every)
+    assert math.isclose(found["vci"], 1, abs_tol=1e-4)  # the worst
+
+
+def test_one_class_has_no_score(rng):
+    found = numbers(rng.normal(size=(N, D)), np.zeros(N))
+    every = (*NC1, *NC2, "cdnv", "vci", "lidar", "class_babel", "class_average_coherence")
+    assert undefined(found, every) == set(every)
+
+
+def test_one_row_a_class_says_nothing_of_collapse(rng):
+    y = np.where(np.arange(N) < C, np.arange(N), -1)
+    found = numbers(rng.normal(size=(N, D)), y)
+    every = (*NC1, "cdnv", "vci", "lidar")
+    assert undefined(found, (*every, *NC2)) == set(every)
+
+
+def test_points_for_classes_are_perfect_and_have_no_lidar(rng):
+    found = numbers(rng.normal(size=(C, D))[Y], Y)
+    for name in (*NC1, "cdnv"):
+        assert found[name] == 0, name
+    assert abs(found["vci"]) < 1e-5
+    assert math.isnan(found["lidar"])
+
+
+def test_a_simplex_scores_as_its_closed_form():
+    corners = np.pad(np.eye(C) - 1 / C, ((0, 0), (0, D - C))).astype(np.float32)
+    found = numbers(corners[Y] * 3 + 2, Y)
+    for name in ("nc2_equinorm", "nc2_equiangular", "nc2_etf_error", "gnc2_log_variance"):
+        assert abs(found[name]) < 1e-5, name
+    assert math.isclose(found["gnc2_log_mean"], -math.log(2 * C / (C - 1)) / 2, rel_tol=1e-5)
+    for name in ("participation_ratio", "nesum"):
+        assert math.isclose(found[name], C - 1, rel_tol=1e-5), name
+    assert abs(found["alpha_req"]) < 1e-4
+
+
+def test_a_random_full_rank_matrix_reads_little_above_d():
+    """RankMe adds 1e-7 to p and does not normalise: 2051 for d = 2048, 2345 where 1e-5 is added."""
+    p = np.full(2048, 1 / 2048)
+    for epsilon, reads in ((1e-7, 2051.5), (1e-5, 2345)):
+        q = p + epsilon
+        assert abs(np.exp(-np.sum(q * np.log(q))) - reads) < 1
+
+
+def line(rng):
+    """Class means on a line, with scatter in all dimensions."""
+    noise = rng.normal(size=(N // C // 2, D))
+    z = np.repeat(np.concatenate([noise, -noise]), C, axis=0)
+    z[:, 0] += Y
+    return z
+
+
+def test_means_on_a_line_leave_the_svd_form_undefined(rng):
+    """Five means on a line span one dimension of four: the published code divides by rounding."""
+    z = line(rng)
+    found = numbers(z, Y)
+    assert math.isnan(found["nc1_svd"])
+    expected = np.mean((z[:, 0] - Y) ** 2) / 2 / C  # Σ_W along the line over the variance of 0..4
+    assert math.isclose(found["nc1_pinv"], expected, rel_tol=1e-5)
+    assert math.isnan(found["nc2_equiangular"])  # the middle class lies at the centre
+    assert not math.isnan(found["nc2_equinorm"])
+
+
+def test_every_reason_is_in_words(rng):
+    z, _ = clouds(rng)
+    merged = z.copy()
+    merged[Y == 3] = merged[Y == 1]
+    assert "span 1 dimensions, not 4" in reason("nc1_svd", line(rng), Y)
+    assert reason("cdnv", merged, Y) == "classes 1 and 3 have the same mean"
+    assert "same direction" in reason("gnc2_log_mean", merged, Y)
+    assert "class 2" in reason("nc2_equiangular", line(rng), Y)
+    assert "single point" in reason("lidar", z[:C][Y], Y)
+    assert "on the sphere" in reason("mean_cosine", z, Y)
+    assert "gramax" not in METRICS["uniformity"].reason(None)
+    assert "all pairs of rows" in METRICS["uniformity"].reason(None)
+
+
+def test_rows_on_a_line_and_rows_of_length_one():
+    found = numbers(np.arange(N)[:, None] * np.ones(D), Y)
+    assert math.isclose(found["participation_ratio"], 1, rel_tol=1e-5)
+    assert math.isclose(found["isoscore"], 0, abs_tol=1e-5)
+    assert math.isnan(found["alpha_req"])
+    assert math.isnan(isoscore(np.arange(N, dtype=np.float32)[:, None]))
+
+
+def test_a_row_with_nan_leaves_nothing(rng):
+    z, y = clouds(rng)
+    z[5, 2] = np.nan
+    assert all(math.isnan(v) for v in numbers(z, y).values())
+
+
+CORNERS = jnp.array([[1.0, 0.0], [-0.5, 0.75**0.5], [-0.5, -(0.75**0.5)]])
+LABELS = jnp.array([0, 0, 1, 1, 2, 2])
+REGULARISERS = {
+    "collapse_ratio": lambda z: collapse_ratio(z, LABELS, 3),
+    "scatter_ratio": lambda z: scatter_ratio(z, LABELS, 3),
+    "simplex_error": simplex_error,
+    "smooth_coherence_loss": smooth_coherence_loss,
+    "frame_potential": frame_potential,
+    "uniformity": uniformity,
+    "participation_ratio": participation_ratio,
+    "alignment": lambda z: alignment(z, z[::-1]),
+    "alignment_1": lambda z: alignment(z, z[::-1], alpha=1.0),
+}
+POINTS = {
+    "simplex": CORNERS[LABELS],
+    "collapse": jnp.ones((6, 2)),
+    "zero": jnp.zeros((6, 2)),
+    "anywhere": jax.random.normal(jax.random.key(3), (6, 2)),
+}
+
+
+@pytest.mark.parametrize("name", REGULARISERS)
+def test_gradients_are_finite_at_degenerate_points(name):
+    slope = jax.jit(jax.grad(REGULARISERS[name]))
+    for point, z in POINTS.items():
+        assert np.isfinite(slope(z)).all(), (name, point)
+
+
+def test_the_gradient_of_uniformity_is_that_of_finite_differences():
+    f, step = jax.jit(uniformity), 1e-5
+    with jax.enable_x64(True):
+        z = np.asarray(POINTS["anywhere"], np.float64)
+        along = np.random.default_rng(0).normal(size=z.shape)
+        rise = float((f(z + step * along) - f(z - step * along)) / (2 * step))
+        slope = float(np.sum(np.asarray(jax.jit(jax.grad(f))(z)) * along))
+    assert math.isclose(slope, rise, rel_tol=1e-6, abs_tol=1e-9)
