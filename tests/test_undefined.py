@@ -112,7 +112,6 @@ def test_every_reason_is_in_words(rng):
     assert reason("cdnv", merged, Y) == "classes 1 and 3 have the same mean"
     assert "same direction" in reason("gnc2_log_mean", merged, Y)
     assert "class 2" in reason("nc2_equiangular", line(rng), Y)
-    assert "single point" in reason("lidar", z[:C][Y], Y)
     assert "on the sphere" in reason("mean_cosine", z, Y)
     assert "gramax" not in METRICS["uniformity"].reason(None)
     assert "all pairs of rows" in METRICS["uniformity"].reason(None)
@@ -142,8 +141,7 @@ REGULARISERS = {
     "frame_potential": frame_potential,
     "uniformity": uniformity,
     "participation_ratio": participation_ratio,
-    "alignment": lambda z: alignment(z, z[::-1]),
-    "alignment_1": lambda z: alignment(z, z[::-1], alpha=1.0),
+    "alignment": lambda z: alignment(z, z[::-1], alpha=1.0),
 }
 POINTS = {
     "simplex": CORNERS[LABELS],

@@ -39,6 +39,7 @@ from gramax.moments import IGNORED, NO_DIRECTION, ClassMoments
 from gramax.options import Options
 from gramax.registry import METRICS
 from gramax.reports import ClassView, Number, Pair, Report
+from gramax.sampled import chosen, measure_rows
 from gramax.verdict import SURE, UNLABELLED, Facts, judge
 
 CHUNK_BYTES = 1 << 26
@@ -96,10 +97,12 @@ def audit(
     opened = _open(source, column)
     classes = _classes(labels, source, opened, codes)
     options = options or Options()
-    blocks = _accumulate(opened, classes, BLOCKS if explain else 1, not raw, progress)
+    blocks, rows = _accumulate(opened, classes, BLOCKS if explain else 1, not raw, progress)
     with jax.enable_x64(True):
         moments = _joined(blocks)
         found = _conclude(opened.name, moments, classes, worst, options)
+    found = _with_rows(found, rows)
+    with jax.enable_x64(True):
         return _explained(found, moments, blocks, options) if explain else found
 
 
@@ -154,14 +157,15 @@ def chunk_rows(n: int, c: int, d: int) -> int:
 
 def _accumulate(
     source: Source, classes: _Classes, blocks: int, normalize: bool, progress: Progress | None
-) -> list[ClassMoments]:
-    """Moments of all rows in float64, in random blocks of rows, merged from those of the chunks."""
+) -> tuple[list[ClassMoments], np.ndarray]:
+    """Moments of all rows in float64, in random blocks, and a sample of the rows themselves."""
     c, d, n = len(classes.names), source.dim, source.rows
     size = chunk_rows(n, c, d)
     wide = source.dtype == np.float64
     with jax.enable_x64(True):
         empty = ClassMoments.empty(c, d, normalize=normalize, dtype=jnp.float64)
         totals = [empty] * blocks
+    sample, kept = chosen(n), []
     for start, z, y, weight in _padded(source, classes.labels, size):
         with jax.enable_x64(wide):
             if blocks == 1:
@@ -170,9 +174,11 @@ def _accumulate(
                 parts = _dealt(z, y, c, weight, start, blocks, normalize)
         with jax.enable_x64(True):
             totals = [t.merge(_widened(p)) for t, p in zip(totals, parts, strict=True)]
+        at = sample[(sample >= start) & (sample < start + size)] - start
+        kept.append(z[at][(y[at] >= 0) & (z[at].any(axis=1) | (not normalize))])
         if progress:
             progress(min(start + size, n), n)
-    return totals
+    return totals, np.concatenate(kept)
 
 
 def _dealt(
@@ -287,6 +293,16 @@ def _floor(c: int, d: int) -> tuple[float, str]:
     return floor.value, floor.bound
 
 
+def _with_rows(report: Report, rows: np.ndarray) -> Report:
+    """The report with the metrics that need the rows themselves."""
+    found = measure_rows(rows, report.normalized)
+    extra = {name: Number(value, reason) for name, (value, reason) in found.items()}
+    note = ()
+    if len(rows) < report.n:
+        note = (f"{', '.join(extra)} are of a random sample of {len(rows):,} rows",)
+    return replace(report, numbers=report.numbers | extra, warnings=report.warnings + note)
+
+
 def _explained(
     report: Report, moments: ClassMoments, blocks: list[ClassMoments], options: Options
 ) -> Report:
@@ -295,7 +311,7 @@ def _explained(
     bars = error_bars(BlockMoments.of_parts(blocks), options=options)
     numbers = {
         name: replace(number, chance=random[name], error=bars[name])
-        if number.reason is None
+        if number.reason is None and name in random
         else number
         for name, number in report.numbers.items()
     }

@@ -124,9 +124,7 @@ def within_class_variance(z: ArrayLike, y: ArrayLike, c: int) -> Float[Array, ""
     return _of(WITHIN_CLASS_VARIANCE, z, y, c)
 
 
-def collapse_ratio(
-    z: ArrayLike, y: ArrayLike, c: int, eps: float = 1e-8
-) -> Float[Array, ""]:
+def collapse_ratio(z: ArrayLike, y: ArrayLike, c: int, eps: float = 1e-8) -> Float[Array, ""]:
     """Scatter about the class codes over the total scatter, on the sphere.
 
     The seed's definition: as codes are re-normalised means, diffuse classes exceed 1 (1.62 on

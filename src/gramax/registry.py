@@ -96,11 +96,7 @@ class Metric:
     function: str = ""
 
     def value(self, evidence: Evidence) -> Float[Array, ""]:
-        """The number, or NaN under a condition that leaves it undefined; works inside jit.
-
-        Raises:
-            ValueError: the metric needs more than evidence holds (see `needs`).
-        """
+        """The number, NaN where undefined; ValueError where it needs more than evidence holds."""
         if self.compute is None:
             raise ValueError(self._lacking())
         undefined = jnp.array(False)
