@@ -1,4 +1,4 @@
-"""The seed's formulas as they stand, in JAX: one-hot means, repeated normalisation, several passes."""
+"""The seed's formulas as they stand, in JAX: one-hot means, several passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times several functions of the same arrays in turn, so that their ratios hold on a noisy machine."""
+"""Times functions of the same arrays in turn, so that ratios hold on a noisy machine."""
 
 from __future__ import annotations
 

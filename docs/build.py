@@ -11,23 +11,26 @@ import sys
 from pathlib import Path
 
 import gramax
+import gramax.chance
+import gramax.errorbars
 import gramax.frames
-from gramax import reporting
+import gramax.metrics
 from gramax.registry import METRICS, QUESTIONS
 
 DOCS = Path(__file__).parent
-assert reporting.QUESTION_FILES  # importing it fills the registry
+METRICS_HEAD = """# Metrics
+
+Made from the registry by `make docs`. Every metric is undefined (NaN, with the reason) on the input
+named under *degenerate*, and never scores well there.
+"""
 
 
 def metrics() -> str:
     """Every metric, under the question that it answers."""
-    parts = [
-        "# Metrics\n\nMade from the registry by `make docs`. Every metric is undefined (NaN, with "
-        "the reason) on the input named under *degenerate*, and never scores well there.\n"
-    ]
+    parts = [METRICS_HEAD]
     for question, asks in QUESTIONS.items():
         parts.append(f"\n## {asks}\n")
-        parts += [_metric(metric) for metric in METRICS if metric.question == question]
+        parts += [_metric(metric) for metric in METRICS.everything() if metric.question == question]
     return "".join(parts)
 
 
@@ -42,10 +45,17 @@ def _metric(metric) -> str:
 def reference() -> str:
     """Every public name, with its signature and docstring."""
     parts = ["# Reference\n\nMade from the docstrings by `make docs`.\n"]
-    for module in (gramax, gramax.frames):
+    for module in (gramax, gramax.metrics, gramax.chance, gramax.errorbars, gramax.frames):
         parts.append(f"\n## {module.__name__}\n")
-        parts += [_entry(module, name) for name in sorted(module.__all__, key=str.lower)]
+        names = sorted(module.__all__, key=str.lower)
+        parts += [_entry(module, name) for name in names if not _elsewhere(module, name)]
     return "".join(parts)
+
+
+def _elsewhere(module, name: str) -> bool:
+    """Whether the name is a package, or a metric that the top of the package shows already."""
+    value = getattr(module, name)
+    return inspect.ismodule(value) or (module is not gramax and name in gramax.__all__)
 
 
 def _entry(module, name: str) -> str:
@@ -75,6 +85,7 @@ def _signature(value) -> str:
 
 
 def main() -> int:
+    """Write the pages, or check them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check

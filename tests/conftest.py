@@ -3,7 +3,6 @@
 import os
 
 import hypothesis
-import jax
 import numpy as np
 import pytest
 

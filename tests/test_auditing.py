@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gramax
-from gramax import auditing
+from gramax import auditing, gathering
 from gramax.errors import InputError
 from tests import transcription as seed
 from tests.test_seed import clouds
@@ -39,13 +39,13 @@ def test_numbers_are_those_of_the_seed_on_the_sphere():
 def test_raw_skips_the_normalisation():
     report = gramax.audit(Z, Y, raw=True)
     assert report["effective_rank"] == pytest.approx(seed.effective_rank(Z), rel=1e-5)
-    centred = Z - np.stack([Z[Y == k].mean(axis=0) for k in range(4)])[Y]
+    centred = Z - np.stack([Z[k == Y].mean(axis=0) for k in range(4)])[Y]
     assert report["within_class_variance"] == pytest.approx((centred**2).sum(1).mean(), rel=1e-5)
 
 
 def test_chunks_do_not_change_the_numbers(monkeypatch):
     whole = values(gramax.audit(Z, Y))
-    monkeypatch.setattr(auditing, "chunk_rows", lambda n, c, d: 77)
+    monkeypatch.setattr(gathering, "chunk_rows", lambda n, c, d: 77)
     calls = []
     cut = gramax.audit(Z, Y, progress=lambda done, total: calls.append((done, total)))
     for name, value in whole.items():
@@ -157,7 +157,7 @@ def test_float64_input_keeps_its_digits():
     z = Z.astype(np.float64) * 1e-9 + 1.0
     report = gramax.audit(z, Y, raw=True)
     rows = Z.astype(np.float64)
-    centred = rows - np.stack([rows[Y == k].mean(axis=0) for k in range(4)])[Y]
+    centred = rows - np.stack([rows[k == Y].mean(axis=0) for k in range(4)])[Y]
     ratio = (centred**2).sum() / ((rows - rows.mean(axis=0)) ** 2).sum()
     assert report["scatter_ratio"] == pytest.approx(ratio, rel=1e-5)
 

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from gramax import baselines, chance_draws, random_cosines
-from gramax.baselines import Chance, chance, position
-from gramax.chance_laws import LAWS, Setting
-from gramax.chance_spectrum import Spectrum
+from gramax.chance import baselines
+from gramax.chance import cosines as random_cosines
+from gramax.chance import draws as chance_draws
+from gramax.chance.baselines import Chance, chance, position
+from gramax.chance.laws import LAWS, Setting
+from gramax.chance.spectrum import Spectrum
 from gramax.evidence import Options
 from gramax.moments import ClassMoments
 from gramax.registry import METRICS

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gramax import blocks, errorbars
-from gramax.blocks import BlockMoments
-from gramax.errorbars import EXTREMES, error_bars, jackknife, warnings_for
+from gramax.chance.cosines import student_quantile
+from gramax.errorbars import bars as errorbars
+from gramax.errorbars import blocks
+from gramax.errorbars.bars import EXTREMES, error_bars, jackknife, warnings_for
+from gramax.errorbars.blocks import BlockMoments
 from gramax.evidence import Evidence, Options
 from gramax.moments import ClassMoments
-from gramax.random_cosines import student_quantile
 from gramax.registry import METRICS
 
 SEED = 20

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from gramax import pairs
-from gramax.babel import _babel, average_coherence, babel
-from gramax.classifier import nc3_self_duality, nc3_uniform_duality, nc5_orthogonality
-from gramax.crosstalk import coherence
-from gramax.decisions import nc4_agreement
-from gramax.hubs import _hubness, hubness
-from gramax.nearest import distinct, nearest
-from gramax.neighbours import mle_id, two_nn
-from gramax.uniform import _uniformity, alignment, mean_cosine, uniformity
+from gramax.metrics.babel import _babel, average_coherence, babel
+from gramax.metrics.classifier import nc3_self_duality, nc3_uniform_duality, nc5_orthogonality
+from gramax.metrics.crosstalk import coherence
+from gramax.metrics.decisions import nc4_agreement
+from gramax.metrics.hubs import _hubness, hubness
+from gramax.metrics.nearest import distinct, nearest
+from gramax.metrics.neighbours import mle_id, two_nn
+from gramax.metrics.uniform import _uniformity, alignment, mean_cosine, uniformity
 from tests import field
 from tests.numbers import clouds
 

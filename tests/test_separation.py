@@ -6,11 +6,11 @@ import pytest
 
 from gramax import pairs
 from gramax.evidence import Evidence
+from gramax.metrics.separation import cdnv, vci
 from gramax.moments import ClassMoments
 from gramax.options import Options
 from gramax.registry import METRICS
 from gramax.reporting import report
-from gramax.separation import cdnv, vci
 from tests import field
 
 

@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gramax.collapse import collapse_ratio, scatter_ratio
-from gramax.crosstalk import smooth_coherence_loss
-from gramax.reach import frame_potential
+from gramax.metrics.collapse import collapse_ratio, scatter_ratio
+from gramax.metrics.crosstalk import smooth_coherence_loss
+from gramax.metrics.reach import frame_potential
+from gramax.metrics.simplex import simplex_error
+from gramax.metrics.spectra import isoscore, participation_ratio
+from gramax.metrics.uniform import alignment, uniformity
 from gramax.registry import METRICS
-from gramax.simplex import simplex_error
-from gramax.spectra import isoscore, participation_ratio
-from gramax.uniform import alignment, uniformity
 from tests.numbers import C, D, N, clouds, numbers, reason
 
 Y = np.arange(N, dtype=np.int32) % C

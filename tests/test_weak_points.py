@@ -181,7 +181,7 @@ def test_shapes_are_quoted_in_errors():
         gramax.collapse_ratio(z, y[:29], 3)
     with pytest.raises(ValueError, match="labels must be integers"):
         gramax.collapse_ratio(z, y.astype(float), 3)
-    with pytest.raises(ValueError, match="rows of length 4.*length 5"):
+    with pytest.raises(ValueError, match=r"rows of length 4.*length 5"):
         ClassMoments.empty(3, 5).update(z, y)
     with pytest.raises(ValueError, match="at least 1"):
         gramax.collapse_ratio(z, y, 0)

@@ -1,6 +1,8 @@
 """gramax: numbers and pictures that tell whether a latent space is any good.
 
 Names are loaded when first used, so that ``import gramax`` and ``gramax --help`` stay quick.
+Packages of more: `gramax.metrics` (every metric as a function), `gramax.frames` (floors and ideal
+codebooks), `gramax.chance` (what pure chance gives), `gramax.errorbars` (the jackknife).
 """
 
 from __future__ import annotations
@@ -11,26 +13,42 @@ from typing import TYPE_CHECKING, Any
 from gramax._version import __version__
 
 if TYPE_CHECKING:
+    from gramax import chance, errorbars, frames, metrics
     from gramax.auditing import audit
-    from gramax.collapse import collapse_ratio, scatter_ratio, within_class_variance
-    from gramax.crosstalk import coherence, smooth_coherence_loss, welch_floor, welch_gap
     from gramax.errors import InputError
+    from gramax.metrics import (
+        coherence,
+        collapse_ratio,
+        covariance_eigs,
+        descent,
+        effective_rank,
+        frame_potential,
+        run_many,
+        scatter_ratio,
+        simplex_error,
+        simplex_gram,
+        simplex_step,
+        smooth_coherence_loss,
+        welch_floor,
+        welch_gap,
+        within_class_variance,
+    )
     from gramax.moments import ClassMoments
-    from gramax.rank import covariance_eigs, effective_rank
-    from gramax.reach import descent, frame_potential, run_many
+    from gramax.options import Options
     from gramax.reporting import latent_geometry_report, report
     from gramax.reports import Report
-    from gramax.simplex import simplex_error, simplex_gram, simplex_step
     from gramax.sphere import class_means, gram, l2_normalize
 
+_PACKAGES = ("chance", "errorbars", "frames", "metrics")
 _HOMES = {
     "sphere": ("l2_normalize", "gram", "class_means"),
     "moments": ("ClassMoments",),
-    "collapse": ("collapse_ratio", "scatter_ratio", "within_class_variance"),
-    "rank": ("covariance_eigs", "effective_rank"),
-    "simplex": ("simplex_error", "simplex_gram", "simplex_step"),
-    "crosstalk": ("coherence", "smooth_coherence_loss", "welch_floor", "welch_gap"),
-    "reach": ("descent", "frame_potential", "run_many"),
+    "options": ("Options",),
+    "metrics.collapse": ("collapse_ratio", "scatter_ratio", "within_class_variance"),
+    "metrics.rank": ("covariance_eigs", "effective_rank"),
+    "metrics.simplex": ("simplex_error", "simplex_gram", "simplex_step"),
+    "metrics.crosstalk": ("coherence", "smooth_coherence_loss", "welch_floor", "welch_gap"),
+    "metrics.reach": ("descent", "frame_potential", "run_many"),
     "reporting": ("latent_geometry_report", "report"),
     "reports": ("Report",),
     "auditing": ("audit",),
@@ -41,19 +59,24 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "ClassMoments",
     "InputError",
+    "Options",
     "Report",
     "__version__",
     "audit",
+    "chance",
     "class_means",
     "coherence",
     "collapse_ratio",
     "covariance_eigs",
     "descent",
     "effective_rank",
+    "errorbars",
     "frame_potential",
+    "frames",
     "gram",
     "l2_normalize",
     "latent_geometry_report",
+    "metrics",
     "report",
     "run_many",
     "scatter_ratio",
@@ -69,6 +92,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Load a public name from the module that holds it."""
+    if name in _PACKAGES:
+        return import_module(f"gramax.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'gramax' has no attribute {name!r}")
     value = getattr(import_module(f"gramax.{_HOME_OF[name]}"), name)

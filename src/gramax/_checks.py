@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Int
 
 def is_concrete(x: Any) -> bool:
     """Whether the values of `x` can be looked at now (False while JAX traces)."""
-    return not isinstance(x, jax.core.Tracer)
+    return not isinstance(x, jax.core.Tracer)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def rows(z: Any, name: str = "z") -> Float[Array, "n d"]:
@@ -30,7 +30,7 @@ def rows(z: Any, name: str = "z") -> Float[Array, "n d"]:
     return widen(z, name)
 
 
-def widen(z: Any, name: str = "z") -> Float[Array, "..."]:
+def widen(z: Any, name: str = "z") -> Float[Array, ...]:
     """`z` in float32, or in float64 where it is float64 already (float16 and integers widen)."""
     z = jnp.asarray(z)
     if not (jnp.issubdtype(z.dtype, jnp.floating) or jnp.issubdtype(z.dtype, jnp.integer)):
@@ -70,7 +70,7 @@ def labels(y: Any, n: int, c: int) -> Int[Array, " n"]:
                 "use -1 for a row to leave out"
             )
     y = jnp.asarray(y)
-    if y.dtype.itemsize >= 4:  # clipped before it is narrowed, so that no wide label wraps into range
+    if y.dtype.itemsize >= 4:  # clipped before it is narrowed, so that none wraps
         y = jnp.clip(y, -2 if jnp.issubdtype(y.dtype, jnp.signedinteger) else 0, c)
     return y.astype(jnp.int32)
 

@@ -1,15 +1,9 @@
-"""`audit`: from an array or a file to a `Report`, in one pass over the rows.
-
-Chunks are summed in their own precision, then merged and judged in float64 on the host, so the
-numbers do not depend on how the rows were cut.
-"""
+"""`audit`: from an array or a file to a `Report`, in one pass over the rows."""
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,38 +12,23 @@ import jax.numpy as jnp
 import numpy as np
 
 from gramax import pairs, reporting
-from gramax.baselines import by_law, chance
-from gramax.blocks import BlockMoments
+from gramax.chance import by_law, chance
 from gramax.classes import nearest
-from gramax.data import (
-    ArraySource,
-    Labels,
-    Source,
-    check_finite,
-    labels_from_array,
-    open_embeddings,
-    read_labels,
-)
 from gramax.diagnosis import diagnose
-from gramax.errorbars import error_bars, warnings_for
+from gramax.errorbars import BlockMoments, error_bars, warnings_for
 from gramax.errors import InputError
 from gramax.evidence import Evidence
 from gramax.frames import coherence_floor
+from gramax.gathering import Classes, Progress, accumulate, classes_of, joined, open_source
 from gramax.moments import IGNORED, NO_DIRECTION, ClassMoments
 from gramax.options import Options
 from gramax.registry import METRICS
 from gramax.reports import ClassView, Number, Pair, Report
-from gramax.sampled import chosen, measure_rows
+from gramax.sampled import measure_rows
 from gramax.verdict import SURE, UNLABELLED, Facts, judge
-
-CHUNK_BYTES = 1 << 26
-"""Bytes of float32 rows in a chunk."""
 
 BLOCKS = 20
 """Blocks of the jackknife."""
-
-Progress = Callable[[int, int], None]
-"""Told (rows done, rows in all) after every chunk."""
 
 
 def audit(
@@ -94,133 +73,16 @@ def audit(
         >>> print(found.c, round(found["collapse_ratio"], 4))
         2 0.0099
     """
-    opened = _open(source, column)
-    classes = _classes(labels, source, opened, codes)
+    opened = open_source(source, column)
+    classes = classes_of(labels, source, opened, codes)
     options = options or Options()
-    blocks, rows = _accumulate(opened, classes, BLOCKS if explain else 1, not raw, progress)
+    blocks, rows = accumulate(opened, classes, BLOCKS if explain else 1, not raw, progress)
     with jax.enable_x64(True):
-        moments = _joined(blocks)
+        moments = joined(blocks)
         found = _conclude(opened.name, moments, classes, worst, options)
     found = _with_rows(found, rows)
     with jax.enable_x64(True):
         return _explained(found, moments, blocks, options) if explain else found
-
-
-@dataclass(frozen=True)
-class _Classes:
-    """The label of every row, the names of the classes, and whether labels were given."""
-
-    labels: np.ndarray
-    names: tuple[str, ...]
-    labelled: bool
-
-
-def _open(source: Any, column: str | None) -> Source:
-    if isinstance(source, str | os.PathLike):
-        return open_embeddings(os.fspath(source), column=column)
-    return ArraySource(source)
-
-
-def _classes(labels: Any, source: Any, opened: Source, codes: bool) -> _Classes:
-    n = opened.rows
-    given = None if labels is None else _read_labels(labels, source, opened)
-    if codes:
-        names = tuple(str(i) for i in range(n)) if given is None else _code_names(given, n)
-        return _Classes(np.arange(n, dtype=np.int32), names, True)
-    if given is None:
-        return _Classes(np.zeros(n, np.int32), ("all",), False)
-    if not given.names:
-        raise InputError(f"{opened.name}: every label is missing or -1; nothing is left to audit")
-    return _Classes(given.codes, given.names, True)
-
-
-def _read_labels(labels: Any, source: Any, opened: Source) -> Labels:
-    if isinstance(labels, str | os.PathLike):
-        path = source if isinstance(source, str | os.PathLike) else None
-        return read_labels(os.fspath(labels), path, opened.rows)
-    return labels_from_array(labels, opened.rows)
-
-
-def _code_names(given: Labels, n: int) -> tuple[str, ...]:
-    if len(given.names) != n:
-        raise InputError(
-            f"with codes every row is a class of its own, but the {n} labels hold "
-            f"{len(given.names)} different names"
-        )
-    return tuple(given.names[i] for i in given.codes)
-
-
-def chunk_rows(n: int, c: int, d: int) -> int:
-    """Rows of a chunk: a merge costs as much as c rows do, so it holds several times as many."""
-    return min(n, max(1024, 4 * c, CHUNK_BYTES // (4 * d)))
-
-
-def _accumulate(
-    source: Source, classes: _Classes, blocks: int, normalize: bool, progress: Progress | None
-) -> tuple[list[ClassMoments], np.ndarray]:
-    """Moments of all rows in float64, in random blocks, and a sample of the rows themselves."""
-    c, d, n = len(classes.names), source.dim, source.rows
-    size = chunk_rows(n, c, d)
-    wide = source.dtype == np.float64
-    with jax.enable_x64(True):
-        empty = ClassMoments.empty(c, d, normalize=normalize, dtype=jnp.float64)
-        totals = [empty] * blocks
-    sample, kept = chosen(n), []
-    for start, z, y, weight in _padded(source, classes.labels, size):
-        with jax.enable_x64(wide):
-            if blocks == 1:
-                parts = [ClassMoments.of(z, y, c, weight, normalize=normalize)]
-            else:
-                parts = _dealt(z, y, c, weight, start, blocks, normalize)
-        with jax.enable_x64(True):
-            totals = [t.merge(_widened(p)) for t, p in zip(totals, parts, strict=True)]
-        at = sample[(sample >= start) & (sample < start + size)] - start
-        kept.append(z[at][(y[at] >= 0) & (z[at].any(axis=1) | (not normalize))])
-        if progress:
-            progress(min(start + size, n), n)
-    return totals, np.concatenate(kept)
-
-
-def _dealt(
-    z: np.ndarray,
-    y: np.ndarray,
-    c: int,
-    weight: np.ndarray | None,
-    start: int,
-    blocks: int,
-    normalize: bool,
-) -> list[ClassMoments]:
-    """Moments of the chunk's rows in blocks; a row's block depends on its number alone."""
-    empty = BlockMoments.empty(c, z.shape[1], blocks=blocks, normalize=normalize, dtype=z.dtype)
-    parts = replace(empty, rows=start).update(z, y, weight).parts
-    return [jax.tree.map(lambda leaf, k=k: leaf[k], parts) for k in range(blocks)]
-
-
-def _widened(moments: ClassMoments) -> ClassMoments:
-    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), jnp.float64), moments)
-
-
-def _joined(blocks: list[ClassMoments]) -> ClassMoments:
-    total, *rest = blocks
-    for block in rest:
-        total = total.merge(block)
-    return total
-
-
-def _padded(
-    source: Source, labels: np.ndarray, size: int
-) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray | None]]:
-    """Checked chunks (start, z, y, weight) of one shape, the last filled with rows of weight 0."""
-    for start, z in source.chunks(size):
-        check_finite(z, start, source.name)
-        if z.dtype != np.float64:
-            z = z.astype(np.float32, copy=False)
-        short, y = size - len(z), labels[start : start + len(z)]
-        weight = None
-        if source.rows > size:
-            weight = np.pad(np.ones(len(z), z.dtype), (0, short))
-            z, y = np.pad(z, ((0, short), (0, 0))), np.pad(y, (0, short))
-        yield start, z, y, weight
 
 
 class _Found(NamedTuple):
@@ -245,7 +107,7 @@ def _find(moments: ClassMoments, worst: int, options: Options) -> _Found:
 
 
 def _conclude(
-    name: str, moments: ClassMoments, classes: _Classes, worst: int, options: Options
+    name: str, moments: ClassMoments, classes: Classes, worst: int, options: Options
 ) -> Report:
     counts = np.asarray(moments.counts)
     n, c = round(float(counts.sum())), int((counts > 0).sum())
@@ -341,9 +203,7 @@ DISTINCT = 1 + SURE * math.sqrt(2)
 deviation √(2/D) for a within-class covariance of D dimensions: at most √2."""
 
 
-def _merged(
-    moments: ClassMoments, found: _Found, names: tuple[str, ...]
-) -> tuple[Pair, ...]:
+def _merged(moments: ClassMoments, found: _Found, names: tuple[str, ...]) -> tuple[Pair, ...]:
     """Pairs of nearest classes whose means lie no further apart than sampling puts them."""
     counts = np.asarray(moments.counts)
     if counts.max() < 2:
@@ -366,9 +226,7 @@ def _worst_pairs(found: _Found, names: tuple[str, ...]) -> tuple[Pair, ...]:
     )
 
 
-def _views(
-    moments: ClassMoments, found: _Found, names: tuple[str, ...]
-) -> tuple[ClassView, ...]:
+def _views(moments: ClassMoments, found: _Found, names: tuple[str, ...]) -> tuple[ClassView, ...]:
     counts, spread = np.asarray(moments.counts), np.asarray(moments.spread)
     who, cosines = found.nearest, found.nearest_cosines
     whole = spread.sum() or 1.0
@@ -392,4 +250,6 @@ def _left_out(moments: ClassMoments) -> dict[str, int]:
 
 
 def _left_out_words(moments: ClassMoments) -> str:
-    return ", ".join(f"{count} {why.replace('_', ' ')}s" for why, count in _left_out(moments).items())
+    return ", ".join(
+        f"{count} {why.replace('_', ' ')}s" for why, count in _left_out(moments).items()
+    )

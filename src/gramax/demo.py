@@ -109,7 +109,8 @@ def trainer(train: Split, epochs: int) -> tuple[optax.GradientTransformation, Ca
     def step(state: tuple[Params, Any], rows: Array) -> tuple[tuple[Params, Any], None]:
         params, memory = state
         update, memory = opt.update(jax.grad(loss)(params, rows), memory, params)
-        return (optax.apply_updates(params, update), memory), None
+        moved: Any = optax.apply_updates(params, update)
+        return (moved, memory), None
 
     @jax.jit
     def epoch(params: Params, memory: Any, key: Array) -> tuple[Params, Any]:
@@ -179,9 +180,7 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     splits = digits()
     params, story = train(splits, epochs, seed, progress)
-    write_text(
-        out / "run.jsonl", "".join(json.dumps(_clean(shot.record)) + "\n" for shot in story)
-    )
+    write_text(out / "run.jsonl", "".join(json.dumps(_clean(shot.record)) + "\n" for shot in story))
     for name, (x, y) in zip(("train", "test"), splits, strict=True):
         _save(out / f"{name}_embeddings.npy", features(params, x))
         _save(out / f"{name}_labels.npy", y)

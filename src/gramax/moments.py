@@ -144,9 +144,7 @@ class ClassMoments:
         """Rows (or weight) of all classes together."""
         return jnp.sum(self.counts)
 
-    def update(
-        self, z: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None
-    ) -> ClassMoments:
+    def update(self, z: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None) -> ClassMoments:
         """These moments and those of the rows `z` together.
 
         Args:
@@ -218,7 +216,7 @@ def _power_of_two(x: Float[Array, "n 1"]) -> Float[Array, "n 1"]:
     return jnp.ldexp(jnp.ones_like(x), jnp.frexp(x * math.sqrt(0.5))[1])
 
 
-def add_exact(total: Float[Array, "2 *k"], more: Float[Array, "2 *k"]) -> Float[Array, "2 *k"]:
+def add_exact(total: Float[Array, "2 ..."], more: Float[Array, "2 ..."]) -> Float[Array, "2 ..."]:
     """Sum of two unevaluated sums of two floats (Knuth's TwoSum): exact to twice the digits."""
     for x in (more[0], more[1]):
         high, low = total
@@ -263,8 +261,7 @@ def product_upper(x: Float[Array, "n d"], parts: int = 3) -> list[Array]:
     d = x.shape[1]
     width = -(-d // parts)
     return [
-        jnp.matmul(x[:, i : i + width].T, x[:, i:], precision=PRECISION)
-        for i in range(0, d, width)
+        jnp.matmul(x[:, i : i + width].T, x[:, i:], precision=PRECISION) for i in range(0, d, width)
     ]
 
 
@@ -341,12 +338,17 @@ def _update(
         anchor=anchor,
         mean=moments.mean + share[:, None] * shift,
         spread=spread,
-        scatter=None if strips is None else moments.scatter + join_upper(strips),
+        scatter=_sum(moments.scatter, None if strips is None else join_upper(strips)),
         left_out=add_exact(
             moments.left_out, tally(exists & (reason >= 0), None, jnp.maximum(reason, 0), 4)
         ),
         normalize=normalize,
     )
+
+
+def _sum(a: Array | None, b: Array | None) -> Array | None:
+    """The sum of two scatters, where they are kept."""
+    return None if a is None or b is None else a + b
 
 
 @jax.jit
@@ -365,9 +367,9 @@ def _merge(a: ClassMoments, b: ClassMoments) -> ClassMoments:
         anchor=anchor,
         mean=jnp.where((count[0] > 0)[:, None], mean_a + share[:, None] * gap, 0),
         spread=a.spread + b.spread + jnp.sum(between * between, axis=1),
-        scatter=None
-        if a.scatter is None
-        else a.scatter + b.scatter + jnp.matmul(between.T, between, precision=PRECISION),
+        scatter=_sum(
+            _sum(a.scatter, b.scatter), jnp.matmul(between.T, between, precision=PRECISION)
+        ),
         left_out=add_exact(a.left_out, b.left_out),
         normalize=a.normalize,
     )

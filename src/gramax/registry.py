@@ -113,6 +113,11 @@ class Metric:
                 return CONDITIONS[name].text(evidence)
         return None
 
+    @property
+    def public(self) -> str:
+        """Its public function by full name, or "" where there is none."""
+        return f"gramax.metrics.{self.function.split('.')[-1]}" if self.function else ""
+
     def declared(self) -> dict[str, str]:
         """What it declares, as a person reads it: the text of the docs and of the command."""
         low, high = self.interval
@@ -133,13 +138,13 @@ class Metric:
             "needs": ", ".join(needs),
             "invariant to": ", ".join(sorted(self.invariant)),
             "degenerate": self.degenerate,
-            "function": f"gramax.{self.function}" if self.function else "",
+            "function": self.public,
         }
         return {name: text for name, text in rows.items() if text}
 
     def _lacking(self) -> str:
         wants = " and ".join(NEEDS[need] for need in sorted(self.needs))
-        return f"{self.name} needs {wants}, which moments do not hold: call {self.function}"
+        return f"{self.name} needs {wants}, which moments do not hold: call {self.public}"
 
 
 NEEDS: dict[Need, str] = {

@@ -8,44 +8,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax import (
-    _checks,
-    babel,
-    classifier,
-    collapse,
-    crosstalk,
-    decisions,
-    dispersion,
-    entropy,
-    equiangular,
-    hubs,
-    neighbours,
-    rank,
-    reach,
-    separation,
-    simplex,
-    spectra,
-    uniform,
-    variability,
-)
+from gramax import _checks
 from gramax.evidence import Evidence
 from gramax.moments import ClassMoments
 from gramax.options import Options
 from gramax.registry import METRICS
 
-QUESTION_FILES = (
-    *(collapse, variability, separation),
-    *(rank, spectra, entropy, uniform, neighbours),
-    *(simplex, equiangular, dispersion, classifier, decisions),
-    *(crosstalk, babel, hubs),
-    reach,
-)
-"""Importing these fills the registry."""
 
-
-def report(
-    moments: ClassMoments, options: Options | None = None
-) -> dict[str, Float[Array, ""]]:
+def report(moments: ClassMoments, options: Options | None = None) -> dict[str, Float[Array, ""]]:
     """Every metric that the moments determine, by name.
 
     Args:
@@ -124,7 +94,9 @@ def _seed_evidence(z: Array, y: Array, c: int) -> tuple[Evidence, Evidence]:
 @partial(jax.jit, static_argnums=2)
 def _latent_geometry(z: Array, y: Array, c: int) -> dict[str, Array]:
     sphere, raw = _seed_evidence(z, y, c)
-    return {name: METRICS[name].value(raw if METRICS[name].spectrum else sphere) for name in SEED_NAMES}
+    return {
+        name: METRICS[name].value(raw if METRICS[name].spectrum else sphere) for name in SEED_NAMES
+    }
 
 
 def before_eigenvalues(z: Array, y: Array, c: int) -> tuple[dict[str, Array], Array]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from gramax.registry import METRICS, QUESTIONS, Metric, Question
 
 if TYPE_CHECKING:
-    from gramax.chance_laws import Chance
+    from gramax.chance.laws import Chance
     from gramax.diagnosis import Diagnosis
-    from gramax.errorbars import ErrorBar
+    from gramax.errorbars.bars import ErrorBar
 
 SCHEMA = 1
 """Version of the layout of `Report.to_dict`."""

@@ -14,11 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from gramax.hubs import hubness
-from gramax.neighbours import mle_id, two_nn
+from gramax.metrics.hubs import hubness
+from gramax.metrics.neighbours import mle_id, two_nn
+from gramax.metrics.uniform import uniformity
 from gramax.registry import METRICS
 from gramax.sphere import unit_rows
-from gramax.uniform import uniformity
 
 ROWS = 4096
 """Rows that are looked at: their pairs take about a tenth of a second in 512 dimensions."""

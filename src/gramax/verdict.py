@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gramax.chance_laws import Chance
+from gramax.chance.laws import Chance
 from gramax.registry import Question
 from gramax.reports import Answer, Pair
 

@@ -11,15 +11,12 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gramax import reporting
+import gramax.metrics  # noqa: F401  (fills the registry)
 from gramax.registry import METRICS, QUESTIONS, Metric
 from gramax.reports import Answer, Pair, Report
 
 if TYPE_CHECKING:
     from gramax.frames import Bound, Floor
-
-METRIC_FILES = reporting.QUESTION_FILES
-"""Importing these fills the registry."""
 
 MOST = 10
 """Pairs or classes listed."""
@@ -116,9 +113,9 @@ def _pairs(pairs: Sequence[Pair]) -> Table:
 
 def _numbers(report: Report) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name, side in (("", "left"), ("value", "right"), ("± error", "right"), ("chance", "right")):
-        table.add_column(name, justify=side, no_wrap=True)
-    table.add_column("z", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for name in ("value", "± error", "chance", "z"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("best")
     for name, entry in report.numbers.items():
         error = entry.error.error if entry.error else None
@@ -168,7 +165,7 @@ def metric_list() -> RenderableType:
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
         table.add_column(no_wrap=True, min_width=30)
         table.add_column()
-        for metric in METRICS:
+        for metric in METRICS.everything():
             if metric.question == question:
                 table.add_row(f"  {metric.name}", Text(metric.meaning, style="dim"))
         parts += [Text(asks, style="bold"), table]

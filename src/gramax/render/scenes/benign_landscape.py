@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import optax
 
-from gramax.reach import descent, frame_potential, run_many
+from gramax.metrics.reach import descent, frame_potential, run_many
 from gramax.render import style
 from gramax.render.board import Board
 from gramax.render.checks import Check

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from gramax.collapse import collapse_ratio, within_class_variance
+from gramax.metrics.collapse import collapse_ratio, within_class_variance
 from gramax.render import style
 from gramax.render.board import Board
 from gramax.render.checks import Check

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from gramax.rank import covariance_eigs, effective_rank
+from gramax.metrics.rank import covariance_eigs, effective_rank
 from gramax.render import style
 from gramax.render.board import Board
 from gramax.render.checks import Check

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from gramax.metrics.simplex import simplex_error, simplex_step
 from gramax.render import style
 from gramax.render.board import Board
 from gramax.render.checks import Check
@@ -26,7 +27,6 @@ from gramax.render.scenes.common import (
     random_rows,
     schedule,
 )
-from gramax.simplex import simplex_error, simplex_step
 from gramax.sphere import gram, unit_rows
 
 NAME = "simplex-descent"

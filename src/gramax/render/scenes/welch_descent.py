@@ -13,8 +13,8 @@ import jax
 import numpy as np
 import optax
 
-from gramax.crosstalk import coherence, smooth_coherence_loss, welch_floor, welch_gap
-from gramax.reach import descent
+from gramax.metrics.crosstalk import coherence, smooth_coherence_loss, welch_floor, welch_gap
+from gramax.metrics.reach import descent
 from gramax.render import style
 from gramax.render.board import Board
 from gramax.render.checks import Check

@@ -30,15 +30,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float
 
-from gramax import reporting
-from gramax.blocks import BlockMoments
+from gramax.errorbars.blocks import BlockMoments
+from gramax.errorbars.jackknife import ErrorBar, jackknife
 from gramax.evidence import Evidence, Options
-from gramax.jackknife import ErrorBar, jackknife
 from gramax.moments import ClassMoments
 from gramax.registry import METRICS, Metric
-
-METRIC_FILES = reporting.QUESTION_FILES
-"""Importing these fills the registry."""
 
 EXTREMES = frozenset(
     {"class_coherence", "class_welch_gap", "class_babel", "class_average_coherence"}

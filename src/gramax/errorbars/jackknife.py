@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from gramax.random_cosines import student_quantile
+from gramax.chance.cosines import student_quantile
 
 Curve = Callable[[np.ndarray], np.ndarray]
 

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax.evidence import Evidence
+from gramax.metrics.single import measure
 from gramax.options import Options
 from gramax.registry import CONDITIONS, METRICS, MOVED, SCALED, Condition, Metric
-from gramax.single import measure
 
 
 def _participation(e: Evidence) -> Float[Array, ""]:

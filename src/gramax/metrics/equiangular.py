@@ -11,9 +11,9 @@ from jaxtyping import Array, ArrayLike, Float
 from gramax import pairs
 from gramax.evidence import Evidence
 from gramax.linalg import safe_sqrt
+from gramax.metrics.single import measure
 from gramax.options import Options
 from gramax.registry import METRICS, MOVED, Metric
-from gramax.single import measure
 from gramax.sphere import norms
 
 

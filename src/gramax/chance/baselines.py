@@ -21,16 +21,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from gramax import chance_spectrum, reporting
-from gramax.chance_draws import draw, drawn_as_rows
-from gramax.chance_laws import LAWS, Chance, Setting
-from gramax.chance_work import Costs
+from gramax.chance.draws import draw, drawn_as_rows
+from gramax.chance.laws import LAWS, Chance, Setting
+from gramax.chance.work import Costs
 from gramax.evidence import Evidence, Options
 from gramax.moments import ClassMoments
 from gramax.registry import METRICS
-
-LAW_FILES, METRIC_FILES = (chance_spectrum,), reporting.QUESTION_FILES
-"""Importing these fills the laws and the registry."""
 
 DRAWS = 200
 """Draws where they are cheap: the mean is then known to 7% of the sd, the sd to 5% of itself."""

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gramax.chance.cosines import largest_cosine, mean_length, squared_cosine
 from gramax.evidence import Options
-from gramax.random_cosines import largest_cosine, mean_length, squared_cosine
 
 MANY_CODES = 30
 """From here on, laws that hold for many codes are within a tenth of an sd of simulations."""

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gramax.chance_laws import Chance, Setting, law
+from gramax.chance.laws import Chance, Setting, law
 
 MANY_DIMENSIONS = 64
 """The laws are of large matrices; smaller ones are simulated, which is cheap."""

@@ -10,9 +10,9 @@ from jaxtyping import Array, ArrayLike, Float, Int
 
 from gramax import linalg, pairs
 from gramax.evidence import Evidence
+from gramax.metrics.single import measure
 from gramax.options import Options
 from gramax.registry import CONDITIONS, METRICS, MOVED, Condition, Metric
-from gramax.single import measure
 from gramax.sphere import PRECISION
 
 

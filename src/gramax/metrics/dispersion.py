@@ -9,9 +9,9 @@ from jaxtyping import Array, ArrayLike, Float
 
 from gramax import pairs
 from gramax.evidence import Evidence
+from gramax.metrics.single import measure
 from gramax.options import Options
 from gramax.registry import CONDITIONS, METRICS, MOVED, Condition, Metric
-from gramax.single import measure
 
 
 class _Logs(NamedTuple):

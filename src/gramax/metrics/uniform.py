@@ -8,8 +8,8 @@ from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks, pairs
 from gramax.evidence import Evidence
+from gramax.metrics.single import measure
 from gramax.registry import CONDITIONS, METRICS, SCALED, Condition, Metric
-from gramax.single import measure
 from gramax.sphere import unit_rows
 
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from gramax.chance_laws import Setting
+from gramax.chance.cosines import length_shapes
+from gramax.chance.laws import Setting
 from gramax.moments import ClassMoments
-from gramax.random_cosines import length_shapes
 
 FEW_VALUES = 2**15
 """n·d up to which rows themselves are drawn."""

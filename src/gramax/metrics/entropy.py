@@ -7,11 +7,11 @@ from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks, linalg
 from gramax.evidence import Evidence
+from gramax.metrics.rank import entropy_rank
+from gramax.metrics.single import measure
 from gramax.moments import ClassMoments
 from gramax.options import Options
-from gramax.rank import entropy_rank
 from gramax.registry import CONDITIONS, METRICS, MOVED, Condition, Metric
-from gramax.single import measure
 from gramax.sphere import PRECISION
 
 RANKME_EPSILON = 1e-7

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks
-from gramax.nearest import centred, distinct, nearest
+from gramax.metrics.nearest import centred, distinct, nearest
 from gramax.registry import METRICS, MOVED, Metric
 
 HUBNESS = METRICS.add(

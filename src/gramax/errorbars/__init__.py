@@ -1,0 +1,7 @@
+"""Error bars by a delete-a-block jackknife over mergeable moments, with no second pass."""
+
+from gramax.errorbars.bars import error_bars, standard_errors, warnings_for
+from gramax.errorbars.blocks import BlockMoments
+from gramax.errorbars.jackknife import ErrorBar
+
+__all__ = ["BlockMoments", "ErrorBar", "error_bars", "standard_errors", "warnings_for"]
