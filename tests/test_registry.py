@@ -4,9 +4,12 @@ import dataclasses
 import importlib
 import inspect
 import math
+import subprocess
+import sys
 
 import pytest
 
+import gramax.metrics  # noqa: F401  (fills the registry)
 from gramax.registry import METRICS, QUESTIONS, Registry
 
 NAMES = {  # the table of the field
@@ -54,3 +57,9 @@ def test_refusals():
     for field, value in wrong.items():
         with pytest.raises(ValueError, match="cdnv2"):
             registry.add(dataclasses.replace(metric, name="cdnv2", **{field: value}))
+
+
+def test_importing_the_report_alone_fills_the_registry():
+    code = "import gramax.reporting as r; print(len(r.METRICS.everything()))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(run.stdout) == len(EVERY)

@@ -188,8 +188,8 @@ class ClassMoments:
 def displacement(
     x: Float[Array, "n d"],
     length: Float[Array, "n 1"],
-    anchor: Float[Array, "n d"],
-    radius: Float[Array, "n 1"],
+    anchor: Float[Array, "#n d"],
+    radius: Float[Array, "#n 1"],
     normalize: bool,
 ) -> Float[Array, "n d"]:
     """Rows relative to their anchors, or their directions relative to the anchors' directions.

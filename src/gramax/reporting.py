@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
+import gramax.metrics  # noqa: F401  (fills the registry)
 from gramax import _checks
 from gramax.evidence import Evidence
 from gramax.moments import ClassMoments

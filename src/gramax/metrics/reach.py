@@ -95,7 +95,7 @@ def descent(
     loss_fn: Callable[[Float[Array, "c d"]], Float[Array, ""]],
     opt: optax.GradientTransformation,
     steps: int,
-) -> Float[Array, "steps+1 c d"]:
+) -> Float[Array, "_ c d"]:
     """Projected gradient descent on the product of spheres, as one `lax.scan`.
 
     Gradients are projected to the tangent space, any optax optimiser makes the update, and the
@@ -138,7 +138,7 @@ def descent(
 
 def run_many(
     key: Array, c: int, d: int, n_seeds: int = 6, steps: int = 600
-) -> Float[Array, "n_seeds steps+1"]:
+) -> Float[Array, "_ _"]:
     """Frame potential descended from many random starts at once.
 
     Args:

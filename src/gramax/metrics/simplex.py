@@ -139,5 +139,5 @@ def simplex_step(means: ArrayLike, lr: float = 0.04) -> Float[Array, "c d"]:
 
 
 @jax.jit
-def _step(codes: Float[Array, "c d"], lr: float) -> Float[Array, "c d"]:
+def _step(codes: Float[Array, "c d"], lr: float | Float[Array, ""]) -> Float[Array, "c d"]:
     return unit_rows(codes - lr * jax.grad(_mean_square)(codes))
