@@ -23,6 +23,7 @@ test: setup  ## the test suite
 lint: setup
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m docs.build --check
 
 types: setup  ## static types, then the shapes of internal functions at run time
 	$(VENV)/bin/pyright

@@ -1,4 +1,4 @@
-"""gramax against the packages of the field on the same float64 arrays: ``python -m benchmarks.peers``.
+"""gramax against the packages of the field, in float64: ``python -m benchmarks.peers``.
 
 Compares with those that are installed: scikit-learn, IsoScore, scikit-dimension, neural-collapse
 (and torch, which it needs). Balanced classes, so that the peers' weightings coincide.
@@ -35,16 +35,22 @@ def arrays(n: int = 1200, d: int = 24, c: int = 6) -> tuple[np.ndarray, np.ndarr
 def scikit_learn(z: np.ndarray, y: np.ndarray, ours: dict[str, float]) -> Iterator[Row]:
     pca = import_module("sklearn.decomposition").PCA().fit(z)
     values = pca.explained_variance_
-    yield "participation_ratio", "sklearn PCA", ours["participation_ratio"], (
-        values.sum() ** 2 / (values**2).sum()
+    yield (
+        "participation_ratio",
+        "sklearn PCA",
+        ours["participation_ratio"],
+        (values.sum() ** 2 / (values**2).sum()),
     )
     yield "nesum", "sklearn PCA", ours["nesum"], values.sum() / values[0]
     centroids = import_module("sklearn.neighbors").NearestCentroid().fit(z, y)
-    c, d = centroids.centroids_.shape
+    c = len(centroids.centroids_)
     agree = metrics.nc4_agreement(z, np.asarray(centroids.centroids_), np.zeros(c), y, c)
     scores = z @ centroids.centroids_.T
-    yield "nc4_agreement", "sklearn NearestCentroid", float(agree), float(
-        np.mean(scores.argmax(axis=1) == centroids.predict(z))
+    yield (
+        "nc4_agreement",
+        "sklearn NearestCentroid",
+        float(agree),
+        float(np.mean(scores.argmax(axis=1) == centroids.predict(z))),
     )
 
 
@@ -58,8 +64,11 @@ def scikit_dimension(z: np.ndarray, y: np.ndarray, ours: dict[str, float]) -> It
     k = 20
     local = skdim.id.MLE().fit_transform(z, n_neighbors=k)
     yield "mle_id", "skdim MLE", float(metrics.mle_id(z, k)), float(local)
-    yield "two_nn", "skdim TwoNN", float(metrics.two_nn(z)), float(
-        skdim.id.TwoNN().fit_transform(z)
+    yield (
+        "two_nn",
+        "skdim TwoNN",
+        float(metrics.two_nn(z)),
+        float(skdim.id.TwoNN().fit_transform(z)),
     )
 
 
@@ -75,8 +84,11 @@ def neural_collapse(z: np.ndarray, y: np.ndarray, ours: dict[str, float]) -> Ite
         yield name, "neural-collapse", ours[name], value
     value = peer.variability_cdnv(spread.double(), means)
     yield "cdnv", "neural-collapse", ours["cdnv"], value
-    yield "nc2_etf_error", "neural-collapse", ours["nc2_etf_error"], peer.simplex_etf_error(
-        means, centre
+    yield (
+        "nc2_etf_error",
+        "neural-collapse",
+        ours["nc2_etf_error"],
+        peer.simplex_etf_error(means, centre),
     )
     lengths = peer.mean_norms(means, centre)
     cv = float(lengths.std() / lengths.mean())

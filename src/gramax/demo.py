@@ -22,7 +22,7 @@ from jaxtyping import Array, Float
 from gramax.auditing import audit
 from gramax.errors import MissingExtraError
 from gramax.evidence import Evidence
-from gramax.files import replacing, write_text
+from gramax.files import write_array, write_text
 from gramax.moments import ClassMoments
 from gramax.reporting import report
 from gramax.reports import Report
@@ -182,8 +182,8 @@ def run(
     params, story = train(splits, epochs, seed, progress)
     write_text(out / "run.jsonl", "".join(json.dumps(_clean(shot.record)) + "\n" for shot in story))
     for name, (x, y) in zip(("train", "test"), splits, strict=True):
-        _save(out / f"{name}_embeddings.npy", features(params, x))
-        _save(out / f"{name}_labels.npy", y)
+        write_array(out / f"{name}_embeddings.npy", features(params, x))
+        write_array(out / f"{name}_labels.npy", y)
     found = audit(out / "train_embeddings.npy", out / "train_labels.npy")
     write_text(out / "report.json", json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")
     training_story(
@@ -204,8 +204,3 @@ def _clean(record: Any) -> Any:
     if isinstance(record, dict):
         return {key: _clean(value) for key, value in record.items()}
     return None if isinstance(record, float) and not np.isfinite(record) else record
-
-
-def _save(path: Path, array: Array) -> None:
-    with replacing(path) as temporary, temporary.open("wb") as stream:
-        np.save(stream, np.asarray(array), allow_pickle=False)

@@ -7,6 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from gramax.errors import InputError
 
@@ -56,3 +59,9 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write `text` in UTF-8, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_array(path: str | os.PathLike[str], array: Any) -> None:
+    """Write an array as .npy, whole or not at all."""
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        np.save(stream, np.asarray(array), allow_pickle=False)

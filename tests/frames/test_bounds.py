@@ -2,7 +2,6 @@
 
 import csv
 import math
-import os
 import subprocess
 import sys
 from itertools import pairwise
@@ -14,8 +13,7 @@ import pytest
 from gramax.frames import all_bounds, bounds, coherence_floor, levenshtein, signed
 from gramax.frames._special import beta_cdf, beta_quantile, jacobi_largest_zero, jacobi_values
 
-SHARED = Path(__file__).parents[3] / "shared" / "packings.csv"
-TABLE = Path(os.environ.get("GRAMAX_PACKINGS", SHARED))
+TABLE = Path(__file__).parent / "packings.csv"
 FIELDS = ("real", "complex")
 
 EXACT = [
@@ -66,7 +64,6 @@ def test_exact_signed_values(c, d, value, name):
     assert floor.bound == name
 
 
-@pytest.mark.skipif(not TABLE.exists(), reason="the tables are not beside this checkout")
 def test_every_row_of_the_tables():
     rows = list(csv.DictReader(TABLE.read_text().splitlines()))
     wrong = []

@@ -136,9 +136,7 @@ def descent(
     return jnp.concatenate([x0[None], path])
 
 
-def run_many(
-    key: Array, c: int, d: int, n_seeds: int = 6, steps: int = 600
-) -> Float[Array, "_ _"]:
+def run_many(key: Array, c: int, d: int, n_seeds: int = 6, steps: int = 600) -> Float[Array, "_ _"]:
     """Frame potential descended from many random starts at once.
 
     Args:

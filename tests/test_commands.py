@@ -1,0 +1,81 @@
+"""The other commands: metrics, bounds, codebook, demo, figures."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gramax import metrics as every
+from gramax.cli import main
+from gramax.registry import METRICS
+
+
+def test_metrics_lists_all_and_tells_all_about_one(capsys):
+    assert main(["metrics"]) == 0
+    listed = capsys.readouterr().out
+    assert every.__all__
+    assert all(metric.name in listed for metric in METRICS.everything())
+    assert main(["metrics", "cdnv"]) == 0
+    page = capsys.readouterr().out
+    for words in ("formula", "Galanti", "range", "best", "degenerate", "gramax.metrics.cdnv"):
+        assert words in page
+    assert main(["metrics", "absent"]) == 2
+    assert "no metric 'absent'" in capsys.readouterr().err
+
+
+def test_bounds_side_by_side(capsys):
+    assert main(["bounds", "6", "3", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["floor"]["value"] == pytest.approx(5**-0.5, abs=1e-12)
+    assert found["floor"]["attainable"] is True
+    assert {"Welch", "orthoplex"} <= {row["name"] for row in found["bounds"]}
+    assert main(["bounds", "64", "4", "--field", "complex"]) == 0
+    assert "Levenshtein" in capsys.readouterr().out
+    assert main(["bounds", "0", "3"]) == 2
+
+
+def test_codebook_is_written_and_is_as_good_as_it_says(tmp_path, capsys):
+    out = tmp_path / "codes.npy"
+    assert main(["codebook", "6", "3", "--seconds", "5", "--out", str(out)]) == 0
+    codes = np.load(out)
+    cosines = np.abs(codes @ codes.T)[~np.eye(6, dtype=bool)]
+    assert codes.shape == (6, 3)
+    assert cosines.max() == pytest.approx(5**-0.5, abs=1e-9)
+    assert "0.447213595" in capsys.readouterr().out
+
+
+def test_demo_leaves_what_it_promises(tmp_path, capsys):
+    out = tmp_path / "demo"
+    assert main(["demo", "--out", str(out), "--epochs", "3"]) == 0
+    left = {path.name for path in out.iterdir()}
+    assert left == {
+        "demo.gif",
+        "report.json",
+        "run.jsonl",
+        "test_embeddings.npy",
+        "test_labels.npy",
+        "train_embeddings.npy",
+        "train_labels.npy",
+    }
+    log = [json.loads(line) for line in (out / "run.jsonl").read_text().splitlines()]
+    assert [record["epoch"] for record in log] == [0, 1, 2, 3]
+    assert log[-1]["train"]["error"] < log[0]["train"]["error"]
+    report = json.loads((out / "report.json").read_text())
+    audited = report["metrics"]["effective_rank"]["value"]
+    assert audited == pytest.approx(log[-1]["train"]["effective_rank"], rel=1e-3)
+    assert "Are classes" in capsys.readouterr().out
+
+
+def test_figures_exit_code_where_a_descent_misses(tmp_path, monkeypatch, capsys):
+    from gramax.render.scenes import rank_collapse
+
+    checks = rank_collapse.checks
+    monkeypatch.setattr(
+        rank_collapse,
+        "checks",
+        lambda data: [type(c)(c.scene, c.name, 9.0, c.expected, c.tolerance) for c in checks(data)],
+    )
+    assert main(["figures", "--out", str(tmp_path / "f"), "--only", "rank-collapse"]) == 1
+    assert "measured 9, expected 2" in capsys.readouterr().err
+    assert not (tmp_path / "f").exists()
+    assert main(["figures", "--only", "absent"]) == 2
