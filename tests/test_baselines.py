@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -289,3 +291,14 @@ def test_heavy_tails_are_summed_up_by_their_middle():
         "median" not in baselines._summary(stats.norm.rvs(size=200, random_state=SEED), "").method
     )
     assert baselines._summary(np.full(9, np.nan), "").method.startswith("undefined")
+
+
+@pytest.mark.parametrize("package", ["chance", "errorbars"])
+def test_a_package_imported_alone_knows_every_metric_and_law(package):
+    code = (
+        f"import gramax.{package}, gramax.registry as r, sys\n"
+        "laws = sys.modules.get('gramax.chance.laws')\n"
+        "print(len(r.METRICS), laws is None or 'effective_rank' in laws.LAWS)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == [str(len(METRICS)), "True"]

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gramax
-from gramax import moments as module
-from gramax.moments import ClassMoments, add_exact
+from gramax.kernels import add_exact, product_upper
+from gramax.moments import ClassMoments
 from tests import transcription as seed
 from tests.test_seed import clouds
 
@@ -179,7 +179,7 @@ def test_update_makes_one_product_of_all_rows():
     z, y = jnp.zeros((4096, 96)), jnp.zeros(4096, int)
     text = str(jax.make_jaxpr(lambda z, y: ClassMoments.empty(50, 96).update(z, y))(z, y))
     products = text.count("dot_general")
-    assert products == len(module.product_upper(z[:8]))  # the strips of one symmetric product
+    assert products == len(product_upper(z[:8]))  # the strips of one symmetric product
 
 
 def test_empty_takes_no_bad_sizes():

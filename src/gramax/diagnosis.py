@@ -8,27 +8,12 @@ told apart. The kinds are tried in order: the first that holds is the diagnosis.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from gramax.reports import Diagnosis
 from gramax.verdict import SURE, Facts, number, percent
 
 SAME = 1e-6
 """1 - cosine below which float32 rows are one direction: a few times float32's precision."""
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """The kind of space, the evidence in a sentence, and what to try.
-
-    Attributes:
-        kind: one of `KINDS`.
-        text: what was seen.
-        advice: what to try; empty where nothing is wrong.
-    """
-
-    kind: str
-    text: str
-    advice: str
 
 
 def _point(f: Facts) -> str | None:

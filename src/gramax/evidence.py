@@ -14,7 +14,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from gramax import linalg
-from gramax.moments import NOT_FINITE, ClassMoments, displacement
+from gramax.kernels import displacement
+from gramax.moments import NOT_FINITE, ClassMoments
 from gramax.options import Options as Options
 from gramax.sphere import PRECISION, norms, unit_rows
 

@@ -14,7 +14,6 @@ from gramax.registry import METRICS, QUESTIONS, Metric, Question
 
 if TYPE_CHECKING:
     from gramax.chance.laws import Chance
-    from gramax.diagnosis import Diagnosis
     from gramax.errorbars.bars import ErrorBar
 
 SCHEMA = 1
@@ -87,6 +86,21 @@ class Answer:
     metric: str
     value: float
     against: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The kind of space, the evidence in a sentence, and what to try.
+
+    Attributes:
+        kind: a key of `gramax.diagnosis.KINDS`.
+        text: what was seen.
+        advice: what to try; empty where nothing is wrong.
+    """
+
+    kind: str
+    text: str
+    advice: str
 
 
 @dataclass(frozen=True)

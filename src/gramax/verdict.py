@@ -121,7 +121,7 @@ def _collapse(facts: Facts) -> Answer:
         return _open(facts, "collapse", metric)
     share = percent(facts.values["scatter_ratio"])
     chance = percent(facts.by_chance("scatter_ratio").mean)
-    against = f"0 collapsed, {number(facts.by_chance(metric).mean)} by chance"
+    against = f"0 collapsed{_by_chance(facts.by_chance(metric))}"
     if not facts.labels_matter:
         status = "poor"
         text = (
@@ -146,7 +146,7 @@ def _rank(facts: Facts) -> Answer:
         return _open(facts, "rank", metric)
     rank, need = facts.values[metric], facts.need
     chance = facts.by_chance(metric)
-    against = f"{min(facts.n - 1, facts.d)} at most, {number(chance.mean)} by chance"
+    against = f"{min(facts.n - 1, facts.d)} at most{_by_chance(chance)}"
     if need < min(facts.n - 1, facts.d):
         against += f", {need} for {facts.c} classes"
     spread = f"Rows spread over {rank:.3g} dimensions"
@@ -210,7 +210,7 @@ def _crosstalk(facts: Facts) -> Answer:
     if facts.fits:  # codes that fit need not be orthogonal: a simplex has |cosines| of 1/(c-1)
         floor, name = max(floor, 1 / (c - 1)), "simplex"
     random = facts.by_chance(metric)
-    against = f"{floor:.3g} ({name}), {number(random.mean)} by chance"
+    against = f"{floor:.3g} ({name}){_by_chance(random)}"
     pair = f" The worst pair is {facts.worst.a} and {facts.worst.b}." if facts.worst else ""
     if worst <= max(floor * (1 + ROUNDING), (floor + random.mean) / 2):
         status, text = "good", f"Worst crosstalk {worst:.3g} is close to the floor {floor:.3g}."
@@ -231,7 +231,7 @@ def _reach(facts: Facts) -> Answer:
     floor = c * c / (c - 1) if facts.fits else c * c / d
     random = facts.by_chance(metric)
     kind = "simplex" if facts.fits else "tight frame"
-    against = f"{floor:.4g} ({kind}), {number(random.mean)} by chance"
+    against = f"{floor:.4g} ({kind}){_by_chance(random)}"
     above = percent(max(here / floor - 1, 0.0))
     if here <= max(floor * (1 + ROUNDING), (floor + random.mean) / 2):
         status, text = "good", f"At the floor that descent reaches from any start ({above} above)."
@@ -241,9 +241,13 @@ def _reach(facts: Facts) -> Answer:
         status = "poor"
         text = (
             f"Total crosstalk is {above} above the floor that descent reaches from any start, "
-            f"and above that of random codes ({percent(random.mean / floor - 1)})."
+            "and above that of random codes."
         )
     return _answer(facts, "reach", metric, status, against, text)
+
+
+def _by_chance(chance: Chance) -> str:
+    return f", {number(chance.mean)} by chance" if math.isfinite(chance.mean) else ""
 
 
 def percent(share: float) -> str:

@@ -21,6 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+import gramax.chance.spectrum
+import gramax.metrics  # noqa: F401  (fills the registry)
 from gramax.chance.draws import draw, drawn_as_rows
 from gramax.chance.laws import LAWS, Chance, Setting
 from gramax.chance.work import Costs

@@ -30,6 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float
 
+import gramax.metrics  # noqa: F401  (fills the registry)
 from gramax.errorbars.blocks import BlockMoments
 from gramax.errorbars.jackknife import ErrorBar, jackknife
 from gramax.evidence import Evidence, Options

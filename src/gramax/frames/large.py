@@ -18,7 +18,7 @@ from gramax.frames.objective import HIGHEST, Kind, as_real, turn
 from gramax.frames.tight import tight_frame
 
 if TYPE_CHECKING:
-    from gramax.frames.packing import Best
+    from gramax.frames.best import Best
 
 TILE_ENTRIES = 2**21
 """Entries of the Gram matrix that are held at once."""

@@ -12,7 +12,7 @@ from gramax.frames.objective import Kind, rotate
 from gramax.frames.polish import LARGEST, free_variables, polish
 
 if TYPE_CHECKING:
-    from gramax.frames.packing import Best
+    from gramax.frames.best import Best
 
 SHARPEST = 1.3e5
 """The last beta, times the scale of the floor."""

@@ -1,0 +1,103 @@
+"""The numerics under `ClassMoments`: displacements, exact counts, blocks, symmetric products."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from gramax.sphere import PRECISION
+
+BLOCK = 512
+"""Rows worked on at a time: a block and its copies stay in a core's cache."""
+
+
+def displacement(
+    x: Float[Array, "n d"],
+    length: Float[Array, "n 1"],
+    anchor: Float[Array, "#n d"],
+    radius: Float[Array, "#n 1"],
+    normalize: bool,
+) -> Float[Array, "n d"]:
+    """Rows relative to their anchors, or their directions relative to the anchors' directions.
+
+    On the sphere, with r the anchor, R = |r|, p = r/R and t = x - r (exact for close rows):
+    x/|x| - p = (t - (|x| - R) p)/|x| and |x| - R = (x + r)·t/(|x| + R), so that the result is as
+    precise as t is. Anchors are first scaled to a length near 1, and rows to the length closest to
+    their anchor's, by powers of two, which is exact.
+    """
+    if not normalize:
+        return x - anchor
+    usable = (length > 0) & (radius > 0) & jnp.isfinite(length)
+    unit = _power_of_two(1 / jnp.where(usable, radius, 1))
+    anchor, radius = anchor * unit, jnp.where(usable, radius * unit, 1)
+    scale = _power_of_two(radius / jnp.where(usable, length, 1))
+    x, length = x * scale, jnp.where(usable, length * scale, 1)
+    t = x - anchor
+    growth = jnp.sum((x + anchor) * t, axis=-1, keepdims=True) / (length + radius)
+    return (t - (growth / radius) * anchor) / length
+
+
+def _power_of_two(x: Float[Array, "n 1"]) -> Float[Array, "n 1"]:
+    """The power of two closest to `x` (in ratio)."""
+    return jnp.ldexp(jnp.ones_like(x), jnp.frexp(x * math.sqrt(0.5))[1])
+
+
+def add_exact(total: Float[Array, "2 ..."], more: Float[Array, "2 ..."]) -> Float[Array, "2 ..."]:
+    """Sum of two unevaluated sums of two floats (Knuth's TwoSum): exact to twice the digits."""
+    for x in (more[0], more[1]):
+        high, low = total
+        s = high + x
+        back = s - high
+        low = low + ((high - (s - back)) + (x - back))
+        top = s + low
+        total = jnp.stack([top, low - (top - s)])
+    return total
+
+
+def tally(
+    keep: Bool[Array, " n"], weight: Float[Array, " n"] | None, y: Int[Array, " n"], c: int
+) -> Float[Array, "2 c"]:
+    """Rows (counted as integers) or weight of each class, as high and low parts."""
+    if weight is not None:
+        sums = jax.ops.segment_sum(jnp.where(keep, weight, 0), y, c)
+        return jnp.stack([sums, jnp.zeros_like(sums)])
+    counts = jax.ops.segment_sum(keep.astype(jnp.int32), y, c)
+    dtype = jnp.zeros(()).dtype
+    high = counts.astype(dtype)
+    return jnp.stack([high, (counts - high.astype(jnp.int32)).astype(dtype)])
+
+
+def over_blocks(step: Callable[[Any, Any, int, Any], Any], carry: Any, n: int) -> Any:
+    """`carry = step(carry, start, size, new)` over blocks of the n rows.
+
+    `new` marks the rows of the block not seen before: where n is no multiple of the size, the last
+    block starts early. On a CPU a block and its copies stay in cache; elsewhere one block is all.
+    """
+    size = min(n, BLOCK) if jax.default_backend() == "cpu" else n
+
+    def body(i: Any, carry: Any) -> Any:
+        start = jnp.minimum(i * size, n - size)
+        return step(carry, start, size, start + jnp.arange(size) >= i * size)
+
+    return jax.lax.fori_loop(0, -(-n // size), body, carry)
+
+
+def product_upper(x: Float[Array, "n d"], parts: int = 3) -> list[Array]:
+    """xᵀx on and above its diagonal, as strips of rows: two thirds of the work of all of it."""
+    d = x.shape[1]
+    width = -(-d // parts)
+    return [
+        jnp.matmul(x[:, i : i + width].T, x[:, i:], precision=PRECISION) for i in range(0, d, width)
+    ]
+
+
+def join_upper(strips: list[Array]) -> Float[Array, "d d"]:
+    """The symmetric matrix whose upper strips `product_upper` gave."""
+    d = strips[0].shape[1]
+    upper = jnp.concatenate([jnp.pad(s, ((0, 0), (d - s.shape[1], 0))) for s in strips])
+    return jnp.triu(upper) + jnp.triu(upper, 1).T
