@@ -165,3 +165,54 @@ def test_float64_input_keeps_its_digits():
 def test_an_unknown_metric_is_named():
     with pytest.raises(KeyError, match="no metric 'rank'"):
         gramax.audit(Z)["rank"]
+
+
+def test_explained_numbers_have_chance_and_error_bars():
+    data = gramax.audit(Z, Y, explain=True).to_dict()
+    plain = gramax.audit(Z, Y)
+    json.dumps(data, allow_nan=False)
+    for name, entry in data["metrics"].items():
+        if entry["value"] is None:
+            continue
+        assert entry["value"] == pytest.approx(plain[name], rel=1e-6, abs=1e-9), name
+        assert entry["chance"]["method"], name
+    error = data["metrics"]["scatter_ratio"]["error"]
+    assert error["low"] < data["metrics"]["scatter_ratio"]["value"] < error["high"]
+    assert data["metrics"]["class_coherence"]["error"]["standard"] is None
+    assert data["metrics"]["class_coherence"]["error"]["reason"]
+    assert data["metrics"]["scatter_ratio"]["chance"]["mean"] == pytest.approx(296 / 299)
+
+
+def test_raw_carries_every_metric_that_rows_and_labels_allow():
+    from gramax.registry import METRICS
+
+    there = gramax.audit(Z, Y, raw=True)
+    lacking = {m.name for m in METRICS.everything()} - set(there)
+    assert lacking == {
+        "alignment",  # positive pairs
+        "nc3_self_duality",  # a classifier
+        "nc3_uniform_duality",
+        "nc4_agreement",
+        "nc5_orthogonality",  # rows of no class
+    }
+    assert [name for name in there if np.isnan(there[name])] == []
+
+
+def test_rows_of_chance_look_like_chance():
+    from gramax.sampled import chance_of_rows, measure_rows
+
+    rows = np.random.default_rng(5).normal(size=(400, 10))
+    random = chance_of_rows(400, 10, True)
+    for name, (value, reason) in measure_rows(rows, True).items():
+        assert reason is None
+        assert abs(random[name].z(value)) < 4, name
+
+
+def test_options_are_recorded_with_the_numbers_that_they_change():
+    macro = gramax.audit(Z, Y, raw=True, options=gramax.Options(weighting="macro"))
+    plain = gramax.audit(Z, Y, raw=True)
+    assert macro["scatter_ratio"] != plain["scatter_ratio"]
+    data = macro.to_dict()
+    assert data["options"]["weighting"] == "macro"
+    assert data["metrics"]["scatter_ratio"]["options"] == {"weighting": "macro"}
+    assert data["metrics"]["effective_rank"]["options"] == {}

@@ -24,7 +24,7 @@ from gramax.moments import IGNORED, NO_DIRECTION, ClassMoments
 from gramax.options import Options
 from gramax.registry import METRICS
 from gramax.reports import ClassView, Number, Pair, Report
-from gramax.sampled import measure_rows
+from gramax.sampled import chance_of_rows, measure_rows
 from gramax.verdict import SURE, UNLABELLED, Facts, judge
 
 BLOCKS = 20
@@ -82,7 +82,7 @@ def audit(
         found = _conclude(opened.name, moments, classes, worst, options)
     found = _with_rows(found, rows)
     with jax.enable_x64(True):
-        return _explained(found, moments, blocks, options) if explain else found
+        return _explained(found, moments, blocks, options, rows) if explain else found
 
 
 class _Found(NamedTuple):
@@ -166,14 +166,20 @@ def _with_rows(report: Report, rows: np.ndarray) -> Report:
 
 
 def _explained(
-    report: Report, moments: ClassMoments, blocks: list[ClassMoments], options: Options
+    report: Report,
+    moments: ClassMoments,
+    blocks: list[ClassMoments],
+    options: Options,
+    rows: np.ndarray,
 ) -> Report:
     """The report with every number held against chance, and with error bars."""
-    random = chance(moments, options=options)
+    with jax.enable_x64(False):
+        random = chance_of_rows(len(rows), report.d, report.normalized)
+    random |= {name: law for name, law in chance(moments, options=options).items() if law.sd >= 0}
     bars = error_bars(BlockMoments.of_parts(blocks), options=options)
     numbers = {
-        name: replace(number, chance=random[name], error=bars[name])
-        if number.reason is None and name in random
+        name: replace(number, chance=random.get(name), error=bars.get(name))
+        if number.reason is None
         else number
         for name, number in report.numbers.items()
     }

@@ -6,7 +6,6 @@ drawn by row number, the same whatever the chunks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -14,9 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from gramax.metrics.hubs import hubness
-from gramax.metrics.neighbours import mle_id, two_nn
-from gramax.metrics.uniform import uniformity
+from gramax.chance import Chance
+from gramax.metrics import hubness, mean_cosine, mle_id, two_nn, uniformity
 from gramax.registry import METRICS
 from gramax.sphere import unit_rows
 
@@ -26,12 +24,8 @@ ROWS = 4096
 LEAST = 3
 """Rows below which neighbours mean nothing."""
 
-MEASURES: dict[str, Callable[[jax.Array], jax.Array]] = {
-    "uniformity": uniformity,
-    "two_nn": two_nn,
-    "mle_id": mle_id,
-    "hubness": lambda x: hubness(x).skewness,
-}
+WORK, DRAWS = 5e10, (5, 50)
+"""Multiply-adds for the simulation of chance, and the fewest and the most draws."""
 
 
 def chosen(n: int) -> np.ndarray:
@@ -42,7 +36,7 @@ def chosen(n: int) -> np.ndarray:
 
 
 def measure_rows(rows: np.ndarray, normalize: bool) -> dict[str, tuple[float, str | None]]:
-    """Every such metric of the rows with the reason where it is undefined.
+    """Every such metric of the rows, with the reason where it is undefined.
 
     Args:
         rows: `[m, d]` the rows to look at, without those that the audit leaves out.
@@ -50,7 +44,7 @@ def measure_rows(rows: np.ndarray, normalize: bool) -> dict[str, tuple[float, st
     """
     if len(rows) < LEAST:
         why = f"needs at least {LEAST} rows, got {len(rows)}"
-        return {name: (float("nan"), why) for name in MEASURES}
+        return {name: (float("nan"), why) for name in _names(normalize)}
     found = {name: float(value) for name, value in _measure(jnp.asarray(rows), normalize).items()}
     return {
         name: (value, None if np.isfinite(value) else METRICS[name].degenerate)
@@ -58,7 +52,38 @@ def measure_rows(rows: np.ndarray, normalize: bool) -> dict[str, tuple[float, st
     }
 
 
+def chance_of_rows(m: int, d: int, normalize: bool) -> dict[str, Chance]:
+    """What each such metric is for m isotropic rows: the mean and deviation of seeded draws."""
+    if m < LEAST:
+        return {}
+    draws = int(np.clip(WORK / (m * m * d), *DRAWS))
+    rng = np.random.default_rng(0)
+    rows = (rng.normal(size=(m, d)).astype(np.float32) for _ in range(draws))
+    found = [_measure(jnp.asarray(x), normalize) for x in rows]
+    method = f"Monte Carlo, {draws} draws, seed 0"
+    return {
+        name: Chance(float(np.mean(values)), float(np.std(values, ddof=1)), method)
+        for name in _names(normalize)
+        for values in [[float(one[name]) for one in found]]
+    }
+
+
+def _names(normalize: bool) -> tuple[str, ...]:
+    """The moments of rows on the sphere give the mean cosine; those of raw rows do not."""
+    names = ("uniformity", "two_nn", "mle_id", "hubness", "anti_hub_share")
+    return names if normalize else (*names, "mean_cosine")
+
+
 @partial(jax.jit, static_argnums=1)
 def _measure(x: Float[Array, "m d"], normalize: bool) -> dict[str, Array]:
     x = unit_rows(x) if normalize else x
-    return {name: measure(x) for name, measure in MEASURES.items()}
+    hubs = hubness(x)
+    found = {
+        "uniformity": uniformity(x),
+        "two_nn": two_nn(x),
+        "mle_id": mle_id(x),
+        "hubness": hubs.skewness,
+        "anti_hub_share": hubs.anti_hub_share,
+        "mean_cosine": mean_cosine(x),
+    }
+    return {name: found[name] for name in _names(normalize)}

@@ -42,8 +42,8 @@ CHEAP = 50
 HEAVY = 1.5
 """Times the central spread from which on a standard deviation tells of a heavy tail."""
 
-BUDGET, DEAR_BUDGET = 1e10, 3e10
-"""Multiply-adds of all draws of the cheap and of the dear metrics: one and two or three seconds."""
+BUDGET, DEAR_BUDGET = 1e10, 2e11
+"""Multiply-adds of all draws of the cheap and of the dear metrics: one second and ten or so."""
 
 
 def chance(

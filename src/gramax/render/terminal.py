@@ -22,6 +22,7 @@ MOST = 10
 """Pairs or classes listed."""
 
 STYLES = {"good": "green", "fair": "yellow", "poor": "red", "open": "dim"}
+BETTER = {"lower": "↓", "higher": "↑", "neither": "·"}
 MARKS = {"good": "●", "fair": "◐", "poor": "○", "open": "–"}
 
 
@@ -114,26 +115,20 @@ def _pairs(pairs: Sequence[Pair]) -> Table:
 def _numbers(report: Report) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("", no_wrap=True)
-    for name in ("value", "± error", "chance", "z"):
+    for name in ("value", "± error", "chance", "z", "better"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("best")
     for name, entry in report.numbers.items():
         error = entry.error.error if entry.error else None
         random = entry.chance
         table.add_row(
             name,
             number(entry.value),
-            number(error) if error is not None else "–",
+            f"{error:.2g}" if error is not None else "–",
             number(random.mean) if random else "–",
-            f"{random.z(entry.value):+.1f}" if random else "–",
-            Text(_short(METRICS[name].best) if entry.reason is None else entry.reason, style="dim"),
+            f"{random.z(entry.value):+.3g}" if random else "–",
+            BETTER[METRICS[name].direction],
         )
     return table
-
-
-def _short(best: str) -> str:
-    """The best value without its explanation."""
-    return best.split(" (")[0].split(";")[0]
 
 
 def _classes(report: Report) -> Table:
