@@ -144,14 +144,16 @@ def largest(x: Float[Array, "c d"], k: int) -> tuple[Int[Array, "k 2"], Float[Ar
 
     def step(carry: Any, cosines: Array, pair: Array, row: Any, column: Any) -> Any:
         best, where, signed = carry
-        size, flat = jax.lax.top_k(
-            jnp.where(pair, jnp.abs(cosines), -1).ravel(), min(k, cosines.size)
-        )
-        found = jnp.stack([row + flat // tile, column + flat % tile], axis=1)
+        size = jnp.where(pair, jnp.abs(cosines), -1)
+        # The k largest lie in the k rows with the largest maxima: no sort of the whole tile.
+        rows = jnp.sort(jax.lax.top_k(jnp.max(size, axis=1), min(k, tile))[1])
+        size, flat = jax.lax.top_k(size[rows].ravel(), min(k, rows.size * tile))
+        left, right = rows[flat // tile], flat % tile
+        found = jnp.stack([row + left, column + right], axis=1)
         found = jnp.where(size[:, None] >= 0, found, -1)
         best, where, signed = (
             jnp.concatenate(both)
-            for both in ((best, size), (where, found), (signed, cosines.ravel()[flat]))
+            for both in ((best, size), (where, found), (signed, cosines[left, right]))
         )
         order = jnp.lexsort((where[:, 1], where[:, 0], -best))[:k]
         return best[order], where[order], signed[order]
