@@ -1,0 +1,58 @@
+"""The command line: parse, call, print, exit code. One file a command.
+
+Heavy modules are imported by the command that needs them, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from gramax._version import __version__
+from gramax.cli.audit import audit
+from gramax.cli.bounds import bounds
+from gramax.cli.codebook import codebook
+from gramax.cli.codes import BAD_INPUT, INTERRUPTED, OK
+from gramax.cli.demo import demo
+from gramax.cli.figures import figures
+from gramax.cli.metrics import metrics
+from gramax.errors import InputError, MissingExtraError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="gramax")
+def cli() -> None:
+    """Audit the geometry of a latent space.
+
+    Are classes tightening? Is the space used? Do the class codes form a simplex? How close is the
+    worst crosstalk to its floor? Can an optimiser reach that geometry?
+    """
+
+
+for command in (audit, metrics, bounds, codebook, demo, figures):
+    cli.add_command(command)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with `argv` (default: the process's own) and return its exit code."""
+    try:
+        result = cli.main(
+            args=None if argv is None else list(argv), prog_name="gramax", standalone_mode=False
+        )
+    except click.ClickException as error:
+        error.show()
+        return BAD_INPUT
+    except (InputError, MissingExtraError) as error:
+        click.echo(f"gramax: {error}", err=True)
+        return BAD_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away; what is left to print goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    return result if isinstance(result, int) else OK

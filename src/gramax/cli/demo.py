@@ -1,0 +1,29 @@
+"""`gramax demo`: a network whose classes collapse, from training to audit."""
+
+from __future__ import annotations
+
+import click
+
+from gramax.cli.codes import OK
+
+
+@click.command()
+@click.option("--out", default="demo", show_default=True, help="Folder for what it leaves.")
+@click.option("--epochs", default=300, show_default=True, help="Passes over the digits.")
+@click.option("--seed", default=0, show_default=True, help="Of the weights and the batches.")
+def demo(out: str, epochs: int, seed: int) -> int:
+    """Train a network on handwritten digits and audit it as its classes collapse."""
+    from gramax.demo import run
+    from gramax.render import terminal
+
+    click.echo(terminal.DEMO_HEADING)
+    report = run(
+        out,
+        epochs=epochs,
+        seed=seed,
+        progress=lambda shot: click.echo(terminal.demo_line(shot.record, shot.cosines)),
+    )
+    click.echo()
+    terminal.show(report)
+    click.echo(f"\n{out}/ holds the embeddings, run.jsonl, report.json and demo.gif.")
+    return OK

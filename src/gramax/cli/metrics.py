@@ -1,0 +1,26 @@
+"""`gramax metrics`: what the numbers are."""
+
+from __future__ import annotations
+
+import click
+
+from gramax.cli.codes import OK
+from gramax.errors import InputError
+
+
+@click.command()
+@click.argument("name", required=False)
+def metrics(name: str | None) -> int:
+    """List the metrics, or tell all about the one called NAME."""
+    from rich.console import Console
+
+    from gramax.render import terminal
+
+    console = Console()
+    if name is None:
+        console.print(terminal.metric_list())
+    elif name in terminal.METRICS:
+        console.print(terminal.metric_page(terminal.METRICS[name]))
+    else:
+        raise InputError(f"no metric {name!r}; `gramax metrics` lists them")
+    return OK
