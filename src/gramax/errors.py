@@ -8,9 +8,9 @@ class InputError(ValueError):
 class MissingExtraError(ImportError):
     """A feature whose optional packages are not installed."""
 
-    def __init__(self, feature: str, package: str, extra: str):
-        """Name the feature, the package it lacks, and the extra that brings it."""
-        super().__init__(
-            f"{feature} needs {package}, which is not installed: "
-            f"pip install 'gramax[{extra}]' (or pip install {package})"
-        )
+    def __init__(self, feature: str, package: str, extra: str | None = None):
+        """Name the feature, the package it lacks, and the extra that brings it, if one does."""
+        line = f"pip install {package}"
+        if extra:
+            line = f"pip install 'gramax[{extra}]' (or {line})"
+        super().__init__(f"{feature} needs {package}, which is not installed: {line}")

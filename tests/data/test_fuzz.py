@@ -7,6 +7,7 @@ import json
 import zipfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -47,6 +48,23 @@ def _parquet(compression="snappy"):
     return stream.getvalue()
 
 
+def _arrow(writer, compression=None):
+    stream = io.BytesIO()
+    table = pa.table({"z": list(Z), "y": Y, "t": pa.array(T).dictionary_encode()})
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    with writer(stream, table.schema, options=options) as out:
+        out.write_table(table, max_chunksize=5)
+    return stream.getvalue()
+
+
+def _hdf5(**options):
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        file.create_dataset("z", data=Z, **options)
+        file["y"], file["t"] = Y, T.astype("S")
+    return stream.getvalue()
+
+
 FILES = {
     "npy": ("npy", _npy()),
     "npz stored": ("npz", _npz(np.savez)),
@@ -54,6 +72,10 @@ FILES = {
     "safetensors": ("safetensors", save({"z": Z, "y": Y})),
     "parquet": ("parquet", _parquet()),
     "parquet plain": ("parquet", _parquet("none")),
+    "arrow stream": ("arrow", _arrow(pa.ipc.new_stream)),
+    "arrow file": ("arrow", _arrow(pa.ipc.new_file, "lz4")),
+    "hdf5": ("h5", _hdf5()),
+    "hdf5 deflated": ("h5", _hdf5(chunks=(5, 3), compression="gzip", fletcher32=True)),
 }
 
 
@@ -66,7 +88,7 @@ def read_all(file):
         for start, chunk in source.chunks(5):
             check_finite(chunk, start, source.name)
         for column in labels:
-            read_labels(column, file, source.rows)
+            assert len(read_labels(column, source, source.rows).codes) == source.rows
     except InputError as error:
         caught = str(error)
     assert caught is None or (caught.isprintable() and len(caught) < 6000)
@@ -112,12 +134,17 @@ def test_undamaged_bytes_are_read(tmp_path, kind):
     assert read_all(str(tmp_path / f"emb.{extension}"))
 
 
-@pytest.mark.parametrize("extension", ["npy", "npz", "safetensors", "parquet"])
+@pytest.mark.parametrize("extension", ["npy", "npz", "safetensors", "parquet", "arrow", "h5"])
 @settings(FUZZ, max_examples=60)
 @given(data=st.binary(min_size=1, max_size=400))
 def test_arbitrary_bytes(tmp_path, extension, data):
     file = tmp_path / f"emb.{extension}"
-    magic = {"npy": b"\x93NUMPY\x01\x00", "npz": b"PK\x03\x04"}.get(extension, b"")
+    magic = {
+        "npy": b"\x93NUMPY\x01\x00",
+        "npz": b"PK\x03\x04",
+        "arrow": b"\xff\xff\xff\xff\x40\0\0\0",
+        "h5": b"\x89HDF\r\n\x1a\n",
+    }.get(extension, b"")
     for start in {b"", magic}:
         file.write_bytes(start + data)
         assert not read_all(str(file))

@@ -199,7 +199,7 @@ def test_text_files_that_are_refused(tmp_path, text, why):
 
 def test_text_files_are_no_embeddings(tmp_path):
     (tmp_path / "y.txt").write_text("1\n")
-    with pytest.raises(InputError, match=r"not read; what is: \.npy, .*, \.parquet$"):
+    with pytest.raises(InputError, match=r"not read; what is: \.npy, .*, \.jsonl$"):
         open_embeddings(tmp_path / "y.txt")
 
 

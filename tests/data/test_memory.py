@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tracemalloc
 
+import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import zarr
 from safetensors.numpy import save_file
 
-from gramax.data import npz, open_embeddings
+from gramax.data import npz, open_embeddings, read_labels
 
 
 def peak_of(read) -> int:
@@ -43,9 +45,23 @@ def test_reading_holds_one_chunk(tmp_path):
     np.save(tmp_path / "c.npy", z)
     np.save(tmp_path / "fortran.npy", np.asfortranarray(z))
     save_file({"z": z}, tmp_path / "z.safetensors")
-    for name in ("c.npy", "fortran.npy", "z.safetensors"):
+    zarr.create_array(tmp_path / "z.zarr", data=z, chunks=(2048, 64))
+    with h5py.File(tmp_path / "z.h5", "w") as file:
+        file.create_dataset("z", data=z, chunks=(2048, 64), compression="lzf")
+    for name in ("c.npy", "fortran.npy", "z.safetensors", "z.zarr", "z.h5"):
         source = open_embeddings(tmp_path / name)
         assert peak_of(lambda source=source: [None for _ in source.chunks(4096)]) < 4 << 20
+        last = source.fragments(8192)[-1]
+        assert peak_of(lambda last=last: list(last.chunks(4096))) < 5 << 20
+
+
+def test_labels_in_files_are_not_held(tmp_path):
+    """What is kept grows with the classes, not with the rows."""
+    y = np.random.default_rng(0).integers(0, 100, 1 << 20)  # 8 MB
+    np.save(tmp_path / "y.npy", y)
+    assert peak_of(lambda: read_labels(tmp_path / "y.npy", None, len(y))) < 4 << 20
+    labels = read_labels(tmp_path / "y.npy", None, len(y))
+    assert peak_of(lambda: [None for _ in labels.part(0, 1 << 19).chunks(4096)]) < 4 << 20
 
 
 def test_parquet_holds_a_few_pages(tmp_path):

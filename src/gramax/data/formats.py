@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from pathlib import PurePath
+from collections.abc import Callable, Mapping, Sequence
 
-from gramax.data import lines, npy, npz, parquet, safetensors
-from gramax.data.files import fail
-from gramax.data.source import Entry, FileSource, Source, readable_numbers
+from gramax.data import feather, hdf5, jsonl, lines, npy, npz, parquet, safetensors, zarr
+from gramax.data.checks import readable_numbers
+from gramax.data.faults import fail
+from gramax.data.many import FileSource, Part
+from gramax.data.places import Places, addresses, extension, files_of, is_store, title
+from gramax.data.source import Entry
 from gramax.data.text import cut
 
-READERS: dict[str, Callable[[str], tuple[Entry, ...]]] = {
+Readers = Mapping[str, Callable[[str], tuple[Entry, ...]]]
+"""By extension: from a file to the arrays in it. Each reads no more than the header."""
+
+READERS: Readers = {
     ".npy": npy.entries,
     ".npz": npz.entries,
     ".safetensors": safetensors.entries,
     ".parquet": parquet.entries,
+    ".arrow": feather.entries,
+    ".feather": feather.entries,
+    ".h5": hdf5.entries,
+    ".hdf5": hdf5.entries,
+    ".zarr": zarr.entries,
+    ".jsonl": jsonl.entries,
 }
-"""By extension: from a path to the arrays in it. Each reads no more than the header."""
+
+LABEL_READERS: Readers = {**READERS, ".txt": lines.entries}
+"""What labels are read from besides."""
 
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
 
@@ -25,51 +37,75 @@ USUAL_NAMES = ("embeddings", "embedding", "z", "features", "x")
 """Names that settle which of several matrices is meant, the first one first."""
 
 
-def list_entries(file: str, *, labels: bool = False) -> tuple[Entry, ...]:
-    """The arrays in `file`, by its header; where it holds labels, .txt is read too."""
-    readers = READERS | {".txt": lines.entries} if labels else READERS
-    extension = PurePath(file).suffix.lower()
-    if extension in PICKLES:
+def list_entries(file: str, readers: Readers = READERS) -> tuple[Entry, ...]:
+    """The arrays in `file`, by its header."""
+    kind = extension(file)
+    if kind not in readers and is_store(file):
+        kind = ".zarr"
+    if kind in PICKLES:
         raise fail(
             file,
-            f"{extension} files are pickles, which can run code when opened, and are not read; "
+            f"{kind} files are pickles, which can run code when opened, and are not read; "
             "save the array with numpy.save (.npy) or safetensors",
         )
-    if extension not in readers:
+    if kind not in readers:
         raise fail(file, f"is of a type that is not read; what is: {', '.join(readers)}")
-    return readers[extension](file)
+    return readers[kind](file)
 
 
-def open_embeddings(path: str | os.PathLike[str], *, column: str | None = None) -> Source:
-    """The matrix of embeddings in a file, ready to be read in chunks.
+def open_embeddings(path: Places, *, column: str | None = None) -> FileSource:
+    """The matrix of embeddings in a file or in many, ready to be read in chunks.
 
     Args:
-        path: a .npy, .npz, .safetensors or .parquet file. Only its header is read here.
+        path: a .npy, .npz, .safetensors, .parquet, .arrow, .feather, .h5, .hdf5 or .jsonl file;
+            a zarr store; a folder of files of one such format, or of a Hugging Face dataset saved
+            to disk; a pattern (`data/*.parquet`, `data/**/*.npy`); an address that fsspec knows
+            (`s3://...`, `https://...`: files, folders and patterns there); or a list of these.
+            Many files are one matrix: rows in the order of the list, and in natural order of the
+            names (9 before 10) in a folder or a pattern. Only headers are read here, but for
+            .jsonl, whose lines are counted.
         column: the array, tensor or column that holds the embeddings. Left out, it is the only
-            matrix of real numbers in the file or, of several, the one named embeddings,
-            embedding, z, features or x (in any case, the first of these).
+            matrix of real numbers in the first file or, of several, the one named embeddings,
+            embedding, z, features or x (in any case, the first of these); in the others, the
+            one of that name.
 
     Returns:
-        A `Source`. bfloat16 comes out as float32, other dtypes as they are, in native byte order.
+        A `Source`. bfloat16 comes out as float32, other dtypes as they are, in native byte order;
+        files of different dtypes come out in the narrowest that holds them all. Files without
+        rows are left out.
 
     Raises:
-        InputError: the file cannot be read, or has no such matrix; one line that says why.
-        MissingExtraError: a parquet file, without pyarrow.
+        InputError: a file cannot be read, has no such matrix, or is not as wide as the others;
+            one line that says which and why.
+        MissingExtraError: the format, or the address, needs a package that is not there.
 
     Example:
         >>> import tempfile, numpy as np
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     np.save(f"{folder}/emb.npy", np.eye(3, 2))
-        ...     source = open_embeddings(f"{folder}/emb.npy")
+        ...     np.save(f"{folder}/part-0.npy", np.eye(3, 2))
+        ...     np.save(f"{folder}/part-1.npy", np.eye(2, 2))
+        ...     source = open_embeddings(f"{folder}/*.npy")
         ...     print(source.rows, source.dim, [start for start, _ in source.chunks(2)])
-        3 2 [0, 2]
+        5 2 [0, 2, 4]
     """
-    file = os.fspath(path)
+    written = addresses(path)
+    parts: list[Part] = []
+    for file in files_of(written, READERS):
+        parts.append(_part(file, column, parts[0].entry.name if parts else ""))
+    filled = [part for part in parts if part.entry.shape[0]]
+    return FileSource(title(written), tuple(filled or parts[:1]))
+
+
+def _part(file: str, column: str | None, first: str) -> Part:
+    """The matrix in `file`: `column`, or what is called as in the `first` file, if it has names."""
     found = list_entries(file)
-    entry = _named(found, column, file) if column is not None else _pick_matrix(found, file)
+    if column is None and first and any(entry.name for entry in found):
+        column = first
+    entry = _pick_matrix(found, file) if column is None else _named(found, column, file)
+    part = Part(file, entry, found)
     if not _is_matrix(entry):
-        raise fail(_where(file, entry), f"{_advice(entry)}; got {entry.text}")
-    return FileSource(file, entry)
+        raise fail(part.where, f"{_advice(entry)}; got {entry.text}")
+    return part
 
 
 def find(entries: Sequence[Entry], name: str) -> Entry | None:
@@ -118,7 +154,3 @@ def _advice(entry: Entry) -> str:
     if not readable_numbers(entry.dtype):
         return "embeddings must be integers, float16, bfloat16, float32 or float64"
     return "embeddings must be a matrix [rows, columns]"
-
-
-def _where(file: str, entry: Entry) -> str:
-    return f"{file}::{entry.name}" if entry.name else file

@@ -1,62 +1,79 @@
-"""Where labels come from: an array beside the embeddings, a file of their own, or memory."""
+"""Where labels come from: arrays beside the embeddings, files of their own, or memory."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from gramax.data.classes import IGNORED, MAX_LABEL, Labels, encode
-from gramax.data.files import fail
-from gramax.data.formats import PICKLES, READERS, find, list_entries, listing
+from gramax.data.checks import as_array
+from gramax.data.classes import MAX_CLASSES, Labels, collect, held
+from gramax.data.faults import fail
+from gramax.data.formats import LABEL_READERS, PICKLES, READERS, find, list_entries, listing
+from gramax.data.labelfiles import FileLabels, LabelFile, chunks_of
 from gramax.data.lines import TextLines
-from gramax.data.source import Entry, as_array
-
-CHUNK = 1 << 14
-"""Labels read at once, or fewer where each is a wide text."""
-
-CHUNK_BYTES = 1 << 24
+from gramax.data.many import FileSource
+from gramax.data.named import MAX_LABEL
+from gramax.data.numbered import IGNORED
+from gramax.data.places import PATTERN, Places, addresses, files_of, title
+from gramax.data.source import Entry
+from gramax.data.trees import exists
+from gramax.errors import InputError
 
 
 def read_labels(
-    spec: str | os.PathLike[str], source_path: str | os.PathLike[str] | None, rows: int
+    spec: Places,
+    source: Places | FileSource | None,
+    rows: int,
+    *,
+    most: int | None = MAX_CLASSES,
 ) -> Labels:
-    """The labels of the rows of an embeddings file.
+    """The labels of the rows of embeddings in files.
 
     Integers (of any width, or whole floats) label classes from 0 on, and -1 leaves a row out;
     texts and booleans label classes by name, and null in parquet leaves a row out.
 
     Args:
-        spec: the name of an array or column in the file at `source_path`, or the path of a file
-            of labels: .npy, .npz, .safetensors, .parquet, or .txt with one label a line. Where
-            such a file holds several arrays, `file::name` picks one.
-        source_path: the file of embeddings; None where they come from memory.
+        spec: the name of an array or column in every file of `source`; or where files of labels
+            are, as `open_embeddings` takes it, .txt with one label a line too. Where such files
+            hold several arrays, `file::name` picks one.
+        source: the files of embeddings, or what `open_embeddings` made of them; None where they
+            come from memory.
         rows: the number of embeddings.
+        most: the number of distinct labels that is an error to exceed; None for any number.
 
     Returns:
-        Codes and class names, `Labels`.
+        Class names, and codes that are read from the files anew where they are needed.
 
     Raises:
         InputError: there is no such array or file, it is not one label a row, it has another
             length than the embeddings, or a label is no class (the message names its row).
-        MissingExtraError: a parquet file, without pyarrow.
+        MissingExtraError: the format needs a package that is not there.
 
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     np.save(f"{folder}/y.npy", ["dog", "cat", "dog"])
         ...     labels = read_labels(f"{folder}/y.npy", None, 3)
-        >>> print(labels.codes, labels.names)
+        ...     print(labels.codes, labels.names)
         [1 0 1] ('cat', 'dog')
     """
-    source = None if source_path is None else os.fspath(source_path)
-    entry, where = _locate(os.fspath(spec), source)
-    _check_dtype(entry, where)
-    _check_shape(entry.shape, rows, where, source or "the embeddings")
-    size = max(1, min(CHUNK, CHUNK_BYTES // entry.dtype.itemsize))
-    return encode(entry.chunks(size), where, numbers_in_text=isinstance(entry, TextLines))
+    written = addresses(spec)
+    files = _beside(written, source) or _of_their_own(written, source)
+    where = files[0].where if len(files) == 1 else title(written)
+    _check_count(sum(file.rows for file in files), rows, where, _title(source))
+    return _from_files(files, where, most)
+
+
+def _from_files(files: Sequence[LabelFile], where: str, most: int | None) -> Labels:
+    """Labels that are read where they are needed, or held where they cannot be read in parts."""
+    text = all(isinstance(file.entry, TextLines) for file in files)
+    classes = collect(chunks_of(files), where, most=most, numbers_in_text=text)
+    if any(file.entry.cuts(1 << 20) is None for file in files):
+        return held(classes, chunks_of(files))
+    return Labels(classes.names, FileLabels(tuple(files), classes))
 
 
 def labels_from_array(y: Any, rows: int, name: str = "labels") -> Labels:
@@ -79,14 +96,16 @@ def labels_from_array(y: Any, rows: int, name: str = "labels") -> Labels:
         [ 0 -1  1  0] ('3', '7')
     """
     array = as_array(y, name)
-    _check_shape(array.shape, rows, name, "the embeddings")
+    _check_one_axis(array.shape, name)
+    _check_count(len(array), rows, name, _title(None))
     if array.dtype.kind in "US" and not isinstance(y, np.ndarray):
         array = np.array(list(y), dtype=object)  # a list of 1, "a", nan would be text throughout
     if array.dtype.kind in "OT":
         array = _integers_or_none(array.astype(object))
     elif not _fits(array.dtype):
         raise fail(name, f"labels must be integers or text; got {array.dtype.name}")
-    return encode(iter([(0, array)]), name)
+    chunk = (name, 0, array)
+    return held(collect([chunk], name, most=None), [chunk])
 
 
 def _integers_or_none(values: np.ndarray) -> np.ndarray:
@@ -99,37 +118,87 @@ def _integers_or_none(values: np.ndarray) -> np.ndarray:
     return np.array(filled, np.int64) if max(map(abs, filled)) < 2**63 else values
 
 
-def _locate(spec: str, source: str | None) -> tuple[Entry, str]:
-    """The entry that `spec` means, and what messages call it."""
-    inside = list_entries(source) if source is not None else ()
-    entry = find(inside, spec)
-    if entry is not None:
-        return entry, f"{source}::{spec}"
-    file, name = _split(spec)
-    if not name and not _looks_like_a_path(file):
-        named = listing([entry for entry in inside if entry.name])
-        has = f"; {source} has {named}" if named else ""
-        raise fail(spec, f"no such file{', nor such an array or column' if source else ''}{has}")
-    entries = list_entries(file, labels=True)
-    if not name:
-        return _only(entries, file), file
-    entry = find(entries, name)
+def _title(source: Places | FileSource | None) -> str:
+    if source is None:
+        return "the embeddings"
+    return source.name if isinstance(source, FileSource) else title(addresses(source))
+
+
+def _listed(
+    source: Places | FileSource | None,
+) -> Iterator[tuple[str, Sequence[Entry], int | None]]:
+    """The files of embeddings, the arrays in each, and its rows where it is opened already."""
+    if isinstance(source, FileSource):
+        return ((part.file, part.siblings, part.entry.shape[0]) for part in source.parts)
+    files = [] if source is None else files_of(addresses(source), READERS)
+    return ((file, list_entries(file), None) for file in files)
+
+
+def _beside(written: Sequence[str], source: Places | FileSource | None) -> list[LabelFile]:
+    """The column or array of this name in every file of embeddings; nothing if there is none."""
+    found: list[LabelFile] = []
+    if len(written) != 1:
+        return found
+    for file, entries, rows in _listed(source):
+        entry = find(entries, written[0])
+        if entry is None and not found:
+            return []
+        if entry is None:
+            raise fail(file, f"has no array or column {written[0]}; it has {listing(entries)}")
+        found.append(_whole(f"{file}::{entry.name}", entry))
+        if rows is not None:
+            _check_count(found[-1].rows, rows, found[-1].where, file)
+    return found
+
+
+def _of_their_own(written: Sequence[str], source: Places | FileSource | None) -> list[LabelFile]:
+    """The files of labels that are meant."""
+    found = []
+    for spec in written:
+        place, name = _split(spec)
+        if not name and not _looks_like_a_path(place):
+            raise _unknown(spec, source)
+        for file in files_of([place], LABEL_READERS):
+            found.append(_pick(file, name))
+    return found
+
+
+def _pick(file: str, name: str) -> LabelFile:
+    entries = list_entries(file, LABEL_READERS)
+    entry = find(entries, name) if name else _only(entries, file)
     if entry is None:
         raise fail(file, f"has no array or column {name}; it has {listing(entries) or 'none'}")
-    return entry, spec
+    return _whole(f"{file}::{name}" if name else file, entry)
+
+
+def _whole(where: str, entry: Entry) -> LabelFile:
+    _check_dtype(entry, where)
+    _check_one_axis(entry.shape, where)
+    return LabelFile(where, entry, 0, entry.shape[0])
+
+
+def _unknown(spec: str, source: Places | FileSource | None) -> InputError:
+    if source is None:
+        return fail(spec, "no such file")
+    file, entries, _ = next(_listed(source))
+    named = listing([entry for entry in entries if entry.name])
+    has = f"; {file} has {named}" if named else ""
+    return fail(spec, f"no such file, nor such an array or column{has}")
 
 
 def _split(spec: str) -> tuple[str, str]:
     """`file::name` as (file, name); the name is empty where `spec` is a file."""
-    if "::" not in spec or os.path.exists(spec):
-        return spec, ""
     file, _, name = spec.rpartition("::")
+    # fsspec chains addresses by the same two colons.
+    if not file or "://" in name or exists(spec):
+        return spec, ""
     return file, name
 
 
 def _looks_like_a_path(spec: str) -> bool:
-    known = (*READERS, *PICKLES, ".txt")
-    return os.path.exists(spec) or os.sep in spec or spec.lower().endswith(known)
+    known = (*LABEL_READERS, *PICKLES)
+    marks = os.sep in spec or PATTERN.search(spec) or spec.lower().endswith(known)
+    return bool(marks) or os.path.exists(spec)
 
 
 def _only(entries: Sequence[Entry], file: str) -> Entry:
@@ -159,8 +228,11 @@ def _check_dtype(entry: Entry, where: str) -> None:
         raise fail(where, f"labels of {entry.dtype.itemsize} bytes each are not class names")
 
 
-def _check_shape(shape: tuple[int, ...], rows: int, where: str, source: str) -> None:
+def _check_one_axis(shape: tuple[int, ...], where: str) -> None:
     if len(shape) != 1:
         raise fail(where, f"labels must be one a row, of shape [n]; got shape {list(shape)}")
-    if shape[0] != rows:
-        raise fail(where, f"{shape[0]} labels for the {rows} rows of {source}")
+
+
+def _check_count(count: int, rows: int, where: str, source: str) -> None:
+    if count != rows:
+        raise fail(where, f"{count} labels for the {rows} rows of {source}")

@@ -8,8 +8,9 @@ from itertools import islice
 
 import numpy as np
 
-from gramax.data.classes import MAX_LABEL
-from gramax.data.files import byte_size, decoding, fail
+from gramax.data.faults import decoding, fail
+from gramax.data.files import byte_size
+from gramax.data.named import MAX_LABEL
 from gramax.data.source import Chunks, Entry
 
 
@@ -32,9 +33,12 @@ class TextLines:
         """For messages."""
         return "lines of text"
 
-    def chunks(self, size: int) -> Chunks:
+    def cuts(self, rows: int) -> None:
+        """Nowhere: where a line begins is not known."""
+
+    def chunks(self, size: int, start: int = 0, stop: int | None = None) -> Chunks:
         """Object arrays of `size` lines."""
-        lines, start = self._lines(), 0
+        lines = islice(self._lines(), start, stop)
         while piece := list(islice(lines, size)):
             yield start, np.array(piece, dtype=object)
             start += len(piece)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gramax.data.files import byte_size, check_lengths, decoding, fail, open_binary
+from gramax.data.faults import check_lengths, decoding, fail
+from gramax.data.files import byte_size, open_binary
 from gramax.data.raw import RawArray
 from gramax.data.source import Entry
 

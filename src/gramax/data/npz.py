@@ -12,7 +12,9 @@ from typing import cast
 
 import numpy as np
 
-from gramax.data.files import byte_size, decoding, fail, open_binary, read_into
+from gramax.data.cuts import rechunk, trimmed
+from gramax.data.faults import decoding, fail
+from gramax.data.files import byte_size, open_binary, read_into
 from gramax.data.npy import Header, check_total, read_header
 from gramax.data.raw import native
 from gramax.data.source import Chunks, Entry
@@ -54,8 +56,18 @@ class ZipArray:
         """For messages: `float32 [100, 16]`."""
         return f"{self.header.dtype.name} {list(self.shape)}"
 
-    def chunks(self, size: int) -> Chunks:
-        """Pieces of `size` rows, inflated as they are asked for."""
+    def cuts(self, rows: int) -> None:
+        """Nowhere: it is inflated, and its checksum looked at, from beginning to end."""
+
+    def chunks(self, size: int, start: int = 0, stop: int | None = None) -> Chunks:
+        """Pieces of `size` rows, inflated as they are asked for; those before `start` too."""
+        stop = self.shape[0] if stop is None else stop
+        wanted = trimmed(self._inflated(size), 0, start, stop)
+        for chunk in rechunk(wanted, size):
+            yield start, chunk
+            start += len(chunk)
+
+    def _inflated(self, size: int) -> Iterator[np.ndarray]:
         with _archive(self.file) as archive, _member(archive, self.name, self.file) as stream:
             with decoding(self.where, ".npz member"):
                 stream.read(self.header.length)
@@ -66,9 +78,9 @@ class ZipArray:
                 stop = min(start + size, self.shape[0])
                 block = np.empty((stop - start, *self.shape[1:]), self.header.dtype)
                 read_into(stream, block, self.where)
-                yield start, native(block)
+                yield native(block)
 
-    def _whole(self, stream: io.BufferedIOBase, size: int) -> Chunks:
+    def _whole(self, stream: io.BufferedIOBase, size: int) -> Iterator[np.ndarray]:
         if self.header.total > MAX_WHOLE:
             raise fail(
                 self.where,
@@ -78,7 +90,7 @@ class ZipArray:
         block = np.empty(self.shape[::-1], self.header.dtype)
         read_into(stream, block, self.where)
         for start in range(0, self.shape[0], size):
-            yield start, native(block.T[start : start + size])
+            yield native(block.T[start : start + size])
 
 
 def entries(file: str) -> tuple[Entry, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gramax.data.cuts import even_cuts
 from gramax.data.files import open_binary, read_into
 from gramax.data.source import Chunks
 
@@ -60,14 +61,18 @@ class RawArray:
     def _bfloat16(self) -> bool:
         return self.code == BFLOAT16
 
-    def chunks(self, size: int) -> Chunks:
+    def cuts(self, rows: int) -> list[int]:
+        """Anywhere."""
+        return even_cuts(self.shape[0], rows)
+
+    def chunks(self, size: int, start: int = 0, stop: int | None = None) -> Chunks:
         """Pieces of `size` rows, each in memory of its own."""
+        stop = self.shape[0] if stop is None else stop
+        read = self._columns if self.fortran and self.rank > 1 else self._rows
         with open_binary(self.file) as stream:
-            for start in range(0, self.shape[0], size):
-                stop = min(start + size, self.shape[0])
-                read = self._columns if self.fortran and self.rank > 1 else self._rows
-                stored = read(stream, start, stop)
-                yield start, widen_bfloat16(stored) if self._bfloat16 else native(stored)
+            for row in range(start, stop, size):
+                stored = read(stream, row, min(row + size, stop))
+                yield row, widen_bfloat16(stored) if self._bfloat16 else native(stored)
 
     def _rows(self, stream: io.BufferedIOBase, start: int, stop: int) -> np.ndarray:
         row = self.shape[1:]

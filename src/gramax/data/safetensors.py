@@ -11,7 +11,8 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from gramax.data.files import byte_size, check_lengths, decoding, fail, open_binary
+from gramax.data.faults import check_lengths, decoding, fail
+from gramax.data.files import byte_size, open_binary
 from gramax.data.raw import BFLOAT16, RawArray
 from gramax.data.source import Entry
 

@@ -1,0 +1,136 @@
+"""The source over files: the matrices of one or many, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from gramax.data.checks import check_matrix, check_size
+from gramax.data.cuts import rechunk
+from gramax.data.faults import fail
+from gramax.data.files import state
+from gramax.data.source import Chunks, Entry
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a source: the matrix in it that is read, and all arrays in it."""
+
+    file: str
+    entry: Entry
+    siblings: tuple[Entry, ...]
+
+    @property
+    def where(self) -> str:
+        """What messages call the matrix."""
+        return f"{self.file}::{self.entry.name}" if self.entry.name else self.file
+
+
+@dataclass(frozen=True)
+class FileFragment:
+    """A `Fragment`: rows `first` on of the matrix `entry` in `file`, as `dtype`."""
+
+    file: str
+    entry: Entry
+    start: int
+    first: int
+    rows: int
+    dtype: np.dtype
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        if self.rows == self.entry.shape[0]:
+            return self.file
+        return f"{self.file} rows {self.first}-{self.first + self.rows - 1}"
+
+    def chunks(self, size: int) -> Chunks:
+        """`(first row in the whole source, array [m, dim])`, one chunk in memory at a time."""
+        stop = self.first + self.rows
+        for row, chunk in self.entry.chunks(check_size(size), self.first, stop):
+            yield self.start + row - self.first, chunk.astype(self.dtype, copy=False)
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """The rows of all `parts` in order, under the `name` that the user gave them.
+
+    Raises:
+        InputError: a part is not a matrix of numbers, or not as wide as the first one.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    rows: int = field(init=False)
+    dtype: np.dtype = field(init=False)
+    """The narrowest one that holds the values of all files."""
+
+    def __post_init__(self):
+        head = self.parts[0]
+        for part in self.parts:
+            check_matrix(part.where, part.entry.shape, part.entry.dtype)
+            if part.entry.shape[1] != self.dim:
+                raise fail(
+                    part.where,
+                    f"has {part.entry.shape[1]} columns where {head.where} has {self.dim}; "
+                    "files audited together must be equally wide",
+                )
+        object.__setattr__(self, "rows", sum(part.entry.shape[0] for part in self.parts))
+        dtype = np.result_type(*{part.entry.dtype for part in self.parts})
+        object.__setattr__(self, "dtype", dtype)
+
+    @property
+    def dim(self) -> int:
+        """The number of columns."""
+        return self.parts[0].entry.shape[1]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """That the files differ in dtype, where they do."""
+        names = sorted({part.entry.dtype.name for part in self.parts})
+        if len(names) == 1:
+            return ()
+        return (f"the files hold {' and '.join(names)}; all are read as {self.dtype.name}",)
+
+    def chunks(self, size: int) -> Chunks:
+        """`(first row, array [m, dim])`, with one chunk in memory at a time."""
+        return self._chunks(check_size(size))
+
+    def _chunks(self, size: int) -> Chunks:
+        start = 0
+        arrays = (chunk for part in self._whole() for _, chunk in part.chunks(size))
+        for chunk in rechunk(arrays, size):
+            yield start, chunk
+            start += len(chunk)
+
+    def fragments(self, rows: int) -> tuple[FileFragment, ...]:
+        """Runs of about `rows` rows at most, cut where the files' formats allow it."""
+        check_size(rows)
+        return tuple(
+            FileFragment(
+                whole.file, whole.entry, whole.start + first, first, stop - first, self.dtype
+            )
+            for whole in self._whole()
+            for first, stop in pairwise(whole.entry.cuts(rows) or (0, whole.rows))
+        )
+
+    def fingerprint(self) -> dict[str, object]:
+        """Shape, dtype and column, and the size and the time of the last change of every file."""
+        return {
+            "rows": self.rows,
+            "dim": self.dim,
+            "dtype": self.dtype.name,
+            "column": self.parts[0].entry.name,
+            "files": [{"name": part.file, **state(part.file)} for part in self.parts],
+        }
+
+    def _whole(self) -> Iterator[FileFragment]:
+        """Every file as one fragment."""
+        start = 0
+        for part in self.parts:
+            rows = part.entry.shape[0]
+            yield FileFragment(part.file, part.entry, start, 0, rows, self.dtype)
+            start += rows
