@@ -16,8 +16,9 @@ from jaxtyping import Array, Float, Int
 
 
 def is_concrete(x: Any) -> bool:
-    """Whether the values of `x` can be looked at now (False while JAX traces)."""
-    return not isinstance(x, jax.core.Tracer)  # pyright: ignore[reportAttributeAccessIssue]
+    """Whether values can be seen now: not while JAX traces, nor if other processes hold some."""
+    traced = isinstance(x, jax.core.Tracer)  # pyright: ignore[reportAttributeAccessIssue]
+    return not traced and getattr(x, "is_fully_addressable", True)
 
 
 def rows(z: Any, name: str = "z") -> Float[Array, "n d"]:

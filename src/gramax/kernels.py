@@ -60,29 +60,42 @@ def add_exact(total: Float[Array, "2 ..."], more: Float[Array, "2 ..."]) -> Floa
 
 
 def tally(
-    keep: Bool[Array, " n"], weight: Float[Array, " n"] | None, y: Int[Array, " n"], c: int
+    keep: Bool[Array, " n"],
+    weight: Float[Array, " n"] | None,
+    y: Int[Array, " n"],
+    c: int,
+    dtype: Any,
+    total: Callable[[Any], Any],
 ) -> Float[Array, "2 c"]:
-    """Rows (counted as integers) or weight of each class, as high and low parts."""
-    if weight is not None:
-        sums = jax.ops.segment_sum(jnp.where(keep, weight, 0), y, c)
-        return jnp.stack([sums, jnp.zeros_like(sums)])
-    counts = jax.ops.segment_sum(keep.astype(jnp.int32), y, c)
-    dtype = jnp.zeros(()).dtype
+    """Rows or weight of each class, as high and low parts; `total` sums over shards.
+
+    Rows of weight 1 are counted as integers, exact to 2³¹ rows: sums of float32 ones end at 2²⁴.
+    """
+    ones = keep if weight is None else keep & (weight == 1)
+    counts = total(jax.ops.segment_sum(ones.astype(jnp.int32), y, c))
     high = counts.astype(dtype)
-    return jnp.stack([high, (counts - high.astype(jnp.int32)).astype(dtype)])
+    exact = jnp.stack([high, (counts - high.astype(jnp.int32)).astype(dtype)])
+    if weight is None:
+        return exact
+    rest = total(jax.ops.segment_sum(jnp.where(keep & (weight != 1), weight, 0), y, c))
+    return add_exact(exact, jnp.stack([rest, jnp.zeros_like(rest)]))
 
 
-def over_blocks(step: Callable[[Any, Any, int, Any], Any], carry: Any, n: int) -> Any:
-    """`carry = step(carry, start, size, new)` over blocks of the n rows.
+def over_blocks(step: Callable[[Any, Any, Any], Any], carry: Any, rows: Any) -> Any:
+    """`carry = step(carry, block, new)` over blocks of the rows, a tree of arrays `[n, ...]`.
 
     `new` marks the rows of the block not seen before: where n is no multiple of the size, the last
     block starts early. On a CPU a block and its copies stay in cache; elsewhere one block is all.
     """
+    n = len(jax.tree.leaves(rows)[0])
     size = min(n, BLOCK) if jax.default_backend() == "cpu" else n
+    if size == n:
+        return step(carry, rows, jnp.ones(n, bool))
 
     def body(i: Any, carry: Any) -> Any:
         start = jnp.minimum(i * size, n - size)
-        return step(carry, start, size, start + jnp.arange(size) >= i * size)
+        block = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, start, size), rows)
+        return step(carry, block, start + jnp.arange(size) >= i * size)
 
     return jax.lax.fori_loop(0, -(-n // size), body, carry)
 

@@ -21,27 +21,27 @@ Reference: Chan, Golub, LeVeque, "Algorithms for computing the sample variance",
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Int
+from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks
 from gramax._tree import pytree, static
-from gramax.kernels import (
-    add_exact,
-    displacement,
-    join_upper,
-    over_blocks,
-    product_upper,
-    tally,
-)
+from gramax.kernels import add_exact, displacement
 from gramax.sphere import PRECISION, norms
+from gramax.updating import (
+    IGNORED,
+    NO_DIRECTION,
+    NOT_FINITE,
+    OUT_OF_RANGE,
+    AxisName,
+    add_rows,
+    shard_groups,
+)
 
-IGNORED, OUT_OF_RANGE, NOT_FINITE, NO_DIRECTION = range(4)
-"""Why a row was left out; the places in `ClassMoments.left_out`."""
+__all__ = ["IGNORED", "NOT_FINITE", "NO_DIRECTION", "OUT_OF_RANGE", "ClassMoments"]
 
 
 @pytree
@@ -118,6 +118,7 @@ class ClassMoments:
         *,
         normalize: bool = True,
         scatter: bool = True,
+        axis_name: AxisName | None = None,
     ) -> ClassMoments:
         """Moments of one batch: `empty(...).update(z, y, weight)`; `y=None` is a single class."""
         z = _checks.rows(z)
@@ -125,7 +126,7 @@ class ClassMoments:
         start = cls.empty(
             num_classes, z.shape[1], normalize=normalize, scatter=scatter, dtype=z.dtype
         )
-        return start.update(z, y, weight)
+        return start.update(z, y, weight, axis_name=axis_name)
 
     @property
     def num_classes(self) -> int:
@@ -147,13 +148,25 @@ class ClassMoments:
         """Rows (or weight) of all classes together."""
         return jnp.sum(self.counts)
 
-    def update(self, z: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None) -> ClassMoments:
+    def update(
+        self,
+        z: ArrayLike,
+        y: ArrayLike,
+        weight: ArrayLike | None = None,
+        *,
+        axis_name: AxisName | None = None,
+    ) -> ClassMoments:
         """These moments and those of the rows `z` together.
+
+        The rows of `z` may be sharded over the devices of a mesh: rows stay on their devices, and
+        sums of 2·c·d + d² numbers go between them.
 
         Args:
             z: `[n, d]` rows, of any real dtype (half precision is widened to float32).
             y: `[n]` integer labels in 0..c-1; -1 leaves a row out, and counts it.
             weight: `[n]` non-negative weights; rows of weight 0 do not exist (padding).
+            axis_name: inside `shard_map` or `vmap`, the axis over which the rows are cut: the
+                result holds the rows of all its shards, and is the same on each.
 
         Returns:
             New moments; `self` is unchanged.
@@ -169,7 +182,9 @@ class ClassMoments:
         y = _checks.labels(y, n, self.num_classes)
         if weight is not None:
             weight = _checks.weights(weight, n).astype(self.mean.dtype)
-        return _update(self, z.astype(self.mean.dtype), y, weight) if n else self
+        if not n:
+            return self
+        return add_rows(self, z.astype(self.mean.dtype), y, weight, shard_groups(z), axis_name)
 
     def merge(self, other: ClassMoments) -> ClassMoments:
         """The moments of both sets of rows; merging with empty moments changes nothing.
@@ -187,79 +202,14 @@ class ClassMoments:
             )
         return _merge(self, other)
 
-
-@jax.jit
-def _update(
-    moments: ClassMoments,
-    z: Float[Array, "n d"],
-    y: Int[Array, " n"],
-    weight: Float[Array, " n"] | None,
-) -> ClassMoments:
-    n, c, normalize = z.shape[0], moments.num_classes, moments.normalize
-    tiny = jnp.finfo(z.dtype).tiny
-    length = norms(z)[:, 0]
-    reason = jnp.select(
-        [y == -1, (y < 0) | (y >= c), ~jnp.isfinite(length), normalize & (length == 0)],
-        [IGNORED, OUT_OF_RANGE, NOT_FINITE, NO_DIRECTION],
-        -1,
-    )
-    exists = jnp.ones(n, bool) if weight is None else weight > 0
-    keep = exists & (reason < 0)
-    y = jnp.where(keep, y, 0)
-
-    # A class without rows so far is anchored at its first row here.
-    first = jax.ops.segment_min(jnp.where(keep, jnp.arange(n), n), y, c)
-    known = moments.counts > 0
-    begins = ~known & (first < n)
-    anchor = jnp.where(begins[:, None], z[jnp.minimum(first, n - 1)], moments.anchor)
-    radius = norms(anchor)
-
-    def block(start: Any, size: int, new: Any) -> tuple[Array, Int[Array, " b"], Array]:
-        at = partial(jax.lax.dynamic_slice_in_dim, start_index=start, slice_size=size)
-        labels, kept = at(y), at(keep) & new
-        base = anchor[labels]
-        x = jnp.where(kept[:, None], at(z), base)
-        v = displacement(x, at(length)[:, None], base, radius[labels], normalize)
-        w = kept if weight is None else jnp.where(kept, at(weight), 0)
-        return v, labels, w.astype(z.dtype)[:, None]
-
-    def add_sums(sums: Float[Array, "c d"], *rows: Any) -> Float[Array, "c d"]:
-        v, labels, w = block(*rows)
-        return sums.at[labels].add(v * w)
-
-    added = tally(keep, weight, y, c)
-    count = add_exact(moments.count, added)
-    batch = jnp.maximum(added[0], tiny)
-    share = batch / jnp.maximum(count[0], tiny)
-    sums = over_blocks(add_sums, jnp.zeros_like(moments.mean), n)
-    shift = jnp.where((added[0] > 0)[:, None], sums / batch[:, None] - moments.mean, 0)
-    # 1 - sqrt(1 - share), without cancellation where the batch is a small share of the class.
-    centre = moments.mean + (share / (1 + jnp.sqrt(jnp.maximum(1 - share, 0))))[:, None] * shift
-
-    def add_scatter(carry: Any, *rows: Any) -> Any:
-        strips, spread = carry
-        v, labels, w = block(*rows)
-        r = (v - centre[labels]) * jnp.sqrt(w)
-        spread = spread.at[labels].add(jnp.sum(r * r, axis=1))
-        if strips is not None:
-            strips = [s + p for s, p in zip(strips, product_upper(r), strict=True)]
-        return strips, spread
-
-    strips = None
-    if moments.scatter is not None:
-        strips = [jnp.zeros(s.shape, s.dtype) for s in jax.eval_shape(product_upper, z)]
-    strips, spread = over_blocks(add_scatter, (strips, moments.spread), n)
-    return ClassMoments(
-        count=count,
-        anchor=anchor,
-        mean=moments.mean + share[:, None] * shift,
-        spread=spread,
-        scatter=_sum(moments.scatter, None if strips is None else join_upper(strips)),
-        left_out=add_exact(
-            moments.left_out, tally(exists & (reason >= 0), None, jnp.maximum(reason, 0), 4)
-        ),
-        normalize=normalize,
-    )
+    def _repr_html_(self) -> str:
+        """The sizes, as a notebook shows them."""
+        rows = "on the unit sphere" if self.normalize else "as they are"
+        present = int(jnp.sum(self.counts > 0))
+        return (
+            f"<b>ClassMoments</b> of {float(self.total):,.10g} rows {rows}: "
+            f"{present:,} of {self.num_classes:,} classes present, {self.dim:,} dimensions"
+        )
 
 
 def _sum(a: Array | None, b: Array | None) -> Array | None:

@@ -14,6 +14,7 @@ from gramax.evidence import Evidence
 from gramax.moments import ClassMoments
 from gramax.options import Options
 from gramax.registry import METRICS
+from gramax.updating import AxisName
 
 
 def report(moments: ClassMoments, options: Options | None = None) -> dict[str, Float[Array, ""]]:
@@ -44,7 +45,9 @@ def _report(moments: ClassMoments, options: Options) -> dict[str, Array]:
     return {metric.name: metric.value(evidence) for metric in usable}
 
 
-def latent_geometry_report(z: ArrayLike, y: ArrayLike, c: int) -> dict[str, Float[Array, ""]]:
+def latent_geometry_report(
+    z: ArrayLike, y: ArrayLike, c: int, *, axis_name: AxisName | None = None
+) -> dict[str, Float[Array, ""]]:
     """The six numbers to log while training: the seed's report, inside jit.
 
     Reading: collapse ratio down, classes tighten; effective rank high, no wasted dimensions;
@@ -55,6 +58,8 @@ def latent_geometry_report(z: ArrayLike, y: ArrayLike, c: int) -> dict[str, Floa
         z: `[n, d]` embeddings. The rank is of the rows as they are, all else of unit rows.
         y: `[n]` integer labels in 0..c-1; -1 leaves a row out of every number.
         c: number of classes, a static integer; absent classes are left out.
+        axis_name: inside `shard_map`, the axis over which the rows are cut, as for
+            `ClassMoments.update`. Arrays sharded over a mesh need none.
 
     Returns:
         Scalars `collapse_ratio`, `within_class_variance`, `effective_rank`,
@@ -71,7 +76,7 @@ def latent_geometry_report(z: ArrayLike, y: ArrayLike, c: int) -> dict[str, Floa
         0.0099 1.057
     """
     z, c = _checks.rows(z), _checks.num_classes(c)
-    return _latent_geometry(z, _checks.labels(y, z.shape[0], c), c)
+    return _latent_geometry(z, _checks.labels(y, z.shape[0], c), c, axis_name)
 
 
 SEED_NAMES = (
@@ -85,16 +90,19 @@ SEED_NAMES = (
 """What `latent_geometry_report` returns."""
 
 
-def _seed_evidence(z: Array, y: Array, c: int) -> tuple[Evidence, Evidence]:
+def _seed_evidence(
+    z: Array, y: Array, c: int, axis_name: AxisName | None = None
+) -> tuple[Evidence, Evidence]:
     """Evidence of the rows on the sphere (traces alone), and of the raw rows as one class."""
-    sphere = ClassMoments.of(z, y, c, scatter=False)
+    sphere = ClassMoments.of(z, y, c, scatter=False, axis_name=axis_name)
     one = jnp.where((y >= 0) & (y < c), 0, -1)
-    return Evidence(sphere), Evidence(ClassMoments.of(z, one, 1, normalize=False))
+    raw = ClassMoments.of(z, one, 1, normalize=False, axis_name=axis_name)
+    return Evidence(sphere), Evidence(raw)
 
 
-@partial(jax.jit, static_argnums=2)
-def _latent_geometry(z: Array, y: Array, c: int) -> dict[str, Array]:
-    sphere, raw = _seed_evidence(z, y, c)
+@partial(jax.jit, static_argnums=(2, 3))
+def _latent_geometry(z: Array, y: Array, c: int, axis_name: AxisName | None) -> dict[str, Array]:
+    sphere, raw = _seed_evidence(z, y, c, axis_name)
     return {
         name: METRICS[name].value(raw if METRICS[name].spectrum else sphere) for name in SEED_NAMES
     }
