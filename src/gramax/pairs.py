@@ -7,12 +7,15 @@ left out of every pair.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Bool, Float
 
 from gramax.sphere import PRECISION, unit_rows
 
@@ -23,6 +26,7 @@ CLOSE = 1 / 16
 """A squared distance below this share of |a|² + |b|² is taken from the difference itself."""
 
 Step = Callable[[Any, Float[Array, "t t"], Bool[Array, "t t"], Any, Any], Any]
+Merge = Callable[[Any, Any], Any]
 Measure = Callable[
     [Float[Array, "t d"], Float[Array, "t d"], Bool[Array, "t t"]], Float[Array, "t t"]
 ]
@@ -33,7 +37,13 @@ def present(x: Float[Array, "c d"]) -> Bool[Array, " c"]:
     return jnp.any(x != 0, axis=-1)
 
 
-def reduce_pairs(x: Float[Array, "c d"], step: Step, carry: Any) -> Any:
+def reduce_pairs(
+    x: Float[Array, "c d"],
+    step: Step,
+    carry: Any,
+    merge: Merge | None = None,
+    mesh: Mesh | None = None,
+) -> Any:
     """Fold `step(carry, cosines, pair, row, column)` over the tiles of the upper triangle.
 
     Args:
@@ -41,9 +51,11 @@ def reduce_pairs(x: Float[Array, "c d"], step: Step, carry: Any) -> Any:
         step: folds one tile: `cosines[i, j]` is that of rows `row + i` and `column + j`, and
             `pair[i, j]` says whether it counts (i < j overall, both rows codes).
         carry: the state before the first tile.
+        merge: joins the states of two devices; needed with a mesh.
+        mesh: deal the tiles over its devices; each holds all rows.
     """
     x = unit_rows(x)
-    return _fold(x, present(x), _products, step, carry)
+    return _fold(x, present(x), _products, step, carry, merge, mesh)
 
 
 def reduce_products(
@@ -85,26 +97,101 @@ def where_close(
 
 
 def _fold(
-    x: Float[Array, "c d"], exists: Bool[Array, " c"], measure: Measure, step: Step, carry: Any
+    x: Float[Array, "c d"],
+    exists: Bool[Array, " c"],
+    measure: Measure,
+    step: Step,
+    carry: Any,
+    merge: Merge | None = None,
+    mesh: Mesh | None = None,
 ) -> Any:
     c = x.shape[0]
     tile = min(c, TILE)
     x = jnp.pad(x, ((0, -c % tile), (0, 0)))
     exists = jnp.pad(exists, (0, -c % tile))
-    first, second = np.triu_indices(x.shape[0] // tile)
-    starts = jnp.asarray(np.stack([first, second], axis=1) * tile)
 
     @jax.checkpoint
-    def fold(carry: Any, row: Any, column: Any) -> Any:
-        a, b = (jax.lax.dynamic_slice_in_dim(x, at, tile) for at in (row, column))
-        own, other = (jax.lax.dynamic_slice_in_dim(exists, at, tile) for at in (row, column))
-        ordered = row + jnp.arange(tile)[:, None] < column + jnp.arange(tile)
-        pair = ordered & own[:, None] & other
-        return step(carry, measure(a, b, pair), pair, row, column)
+    def fold(rows: tuple[Array, Array], carry: Any, row: Any, column: Any) -> Any:
+        values, pair = _tile(*rows, measure, row, column, tile)
+        return step(carry, values, pair, row, column)
 
-    if len(first) == 1:
-        return fold(carry, 0, 0)
-    return jax.lax.fori_loop(0, len(first), lambda i, s: fold(s, starts[i, 0], starts[i, 1]), carry)
+    starts = tile_starts(x.shape[0] // tile) * tile
+    return over_tiles(starts, fold, (x, exists), carry, merge, mesh)
+
+
+def _tile(
+    x: Array, exists: Array, measure: Measure, row: Any, column: Any, tile: int
+) -> tuple[Float[Array, "t t"], Bool[Array, "t t"]]:
+    """The measures of one tile, and which of its entries are pairs."""
+    a, b = (jax.lax.dynamic_slice_in_dim(x, at, tile) for at in (row, column))
+    own, other = (jax.lax.dynamic_slice_in_dim(exists, at, tile) for at in (row, column))
+    ordered = row + jnp.arange(tile)[:, None] < column + jnp.arange(tile)
+    pair = ordered & own[:, None] & other
+    return measure(a, b, pair), pair
+
+
+def tile_products(
+    x: Float[Array, "c d"], exists: Bool[Array, " c"], row: Any, column: Any, tile: int
+) -> tuple[Float[Array, "t t"], Bool[Array, "t t"]]:
+    """Inner products of rows `row + i` and `column + j`, and which are pairs i < j that exist."""
+    return _tile(x, exists, _products, row, column, tile)
+
+
+def tile_starts(n: int) -> np.ndarray:
+    """Tiles (row, column) of the upper triangle of n×n tiles, in the order of their pairs."""
+    return np.stack(np.triu_indices(n), axis=1).astype(np.int32)
+
+
+def over_tiles(
+    starts: np.ndarray,
+    fold: Callable[[Any, Any, Any, Any], Any],
+    rows: Any,
+    carry: Any,
+    merge: Merge | None = None,
+    mesh: Mesh | None = None,
+) -> Any:
+    """`carry = fold(rows, carry, row, column)` over tiles, dealt over the devices of a mesh.
+
+    Every device holds all of `rows` and takes every p-th tile from `carry` on; `merge` joins what
+    two of them found (`carry` adds nothing to it).
+    """
+    if mesh is not None:
+        return _dealt(starts, fold, rows, carry, merge, mesh)
+    if len(starts) == 1:
+        return fold(rows, carry, 0, 0)
+    at = jnp.asarray(starts)
+    return jax.lax.fori_loop(
+        0, len(starts), lambda i, carry: fold(rows, carry, at[i, 0], at[i, 1]), carry
+    )
+
+
+def _dealt(
+    starts: np.ndarray, fold: Callable, rows: Any, carry: Any, merge: Any, mesh: Mesh
+) -> Any:
+    far = -len(starts) % mesh.size
+    dealt = np.pad(starts, ((0, far), (0, 0)), constant_values=-1)
+    dealt = jnp.asarray(dealt.reshape(-1, mesh.size, 2).swapaxes(0, 1))
+    axes = mesh.axis_names
+
+    def of_device(dealt: Array, rows: Any, carry: Any) -> Any:
+        mine = dealt[jax.lax.axis_index(axes)]
+
+        def one(i: Any, carry: Any) -> Any:
+            row, column = mine[i]
+            return jax.lax.cond(row >= 0, lambda: fold(rows, carry, row, column), lambda: carry)
+
+        found = jax.lax.fori_loop(0, mine.shape[0], one, carry)
+        parts = jax.lax.all_gather(found, axes)
+        return reduce(merge, (jax.tree.map(lambda v, k=k: v[k], parts) for k in range(mesh.size)))
+
+    return jax.shard_map(of_device, mesh=mesh, in_specs=P(), out_specs=P(), check_vma=False)(
+        dealt, rows, carry
+    )
+
+
+def on_every_device(x: Float[Array, "c d"], mesh: Mesh | None) -> Float[Array, "c d"]:
+    """The rows, all of them on every device of a mesh."""
+    return x if mesh is None else jax.device_put(x, NamedSharding(mesh, P()))
 
 
 def pair_count(exists: Bool[Array, " c"], dtype: Any) -> Float[Array, ""]:
@@ -113,7 +200,7 @@ def pair_count(exists: Bool[Array, " c"], dtype: Any) -> Float[Array, ""]:
     return count * (count - 1) / 2
 
 
-def row_sums(x: Float[Array, "c d"]) -> Float[Array, " c"]:
+def row_sums(x: Float[Array, "c d"], mesh: Mesh | None = None) -> Float[Array, " c"]:
     """Sum over the other rows of the |cosine| to each row."""
     c = x.shape[0]
     tile = min(c, TILE)
@@ -125,7 +212,7 @@ def row_sums(x: Float[Array, "c d"]) -> Float[Array, " c"]:
             sums = sums.at[at].add(jnp.sum(sizes, axis=axis))
         return sums
 
-    return reduce_pairs(x, step, jnp.zeros(c + -c % tile, x.dtype))[:c]
+    return reduce_pairs(x, step, jnp.zeros(c + -c % tile, x.dtype), jnp.add, mesh)[:c]
 
 
 def potential(x: Float[Array, "c d"]) -> Float[Array, ""]:
@@ -134,30 +221,29 @@ def potential(x: Float[Array, "c d"]) -> Float[Array, ""]:
     return jnp.sum(jnp.matmul(small, small.T, precision=PRECISION) ** 2)
 
 
-def largest(x: Float[Array, "c d"], k: int) -> tuple[Int[Array, "k 2"], Float[Array, " k"]]:
-    """The `k` pairs of rows with the largest |cosine|, largest first, and their signed cosines.
+def squared_gaps(
+    x: Float[Array, "c d"], exists: Bool[Array, " c"], target: Float[Array, ""] | float
+) -> Float[Array, ""]:
+    """Sum over pairs of (inner product - target)².
 
-    Ties go to the pair that comes first by index. Where there are fewer than k pairs, the rest is
-    (-1, -1) with NaN.
+    Codes that fit may all be at the target, so their gaps are summed one by one. More than 2d codes
+    cannot: there the sum is no smaller than its terms, and |xᵀx|²_F gives it without any pair.
     """
-    tile = min(x.shape[0], TILE)
+    c, d = x.shape
 
-    def step(carry: Any, cosines: Array, pair: Array, row: Any, column: Any) -> Any:
-        best, where, signed = carry
-        size = jnp.where(pair, jnp.abs(cosines), -1)
-        # The k largest lie in the k rows with the largest maxima: no sort of the whole tile.
-        rows = jnp.sort(jax.lax.top_k(jnp.max(size, axis=1), min(k, tile))[1])
-        size, flat = jax.lax.top_k(size[rows].ravel(), min(k, rows.size * tile))
-        left, right = rows[flat // tile], flat % tile
-        found = jnp.stack([row + left, column + right], axis=1)
-        found = jnp.where(size[:, None] >= 0, found, -1)
-        best, where, signed = (
-            jnp.concatenate(both)
-            for both in ((best, size), (where, found), (signed, cosines[left, right]))
-        )
-        order = jnp.lexsort((where[:, 1], where[:, 0], -best))[:k]
-        return best[order], where[order], signed[order]
+    def one_by_one() -> Float[Array, ""]:
+        def step(total: Array, products: Array, pair: Array, *_: object) -> Array:
+            return total + jnp.sum(jnp.where(pair, (products - target) ** 2, 0))
 
-    start = (jnp.full(k, -1.0, x.dtype), jnp.full((k, 2), -1), jnp.full(k, jnp.nan, x.dtype))
-    best, where, signed = reduce_pairs(x, step, start)
-    return where, jnp.where(best >= 0, signed, jnp.nan)
+        return reduce_products(x, exists, step, jnp.zeros((), x.dtype))
+
+    def together() -> Float[Array, ""]:
+        rows = jnp.where(exists[:, None], x, 0)
+        own = jnp.sum(rows * rows, axis=1)
+        squares = potential(rows) - jnp.sum(own * own)
+        products = jnp.sum(jnp.sum(rows, axis=0) ** 2) - jnp.sum(own)
+        return squares / 2 - target * products + target**2 * pair_count(exists, x.dtype)
+
+    if c <= 2 * d:
+        return one_by_one()
+    return jax.lax.cond(jnp.sum(exists) > 2 * d, together, one_by_one)

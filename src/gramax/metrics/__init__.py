@@ -7,11 +7,18 @@ families that answer the same question by other formulas.
 from gramax.metrics.babel import average_coherence, babel
 from gramax.metrics.classifier import nc3_self_duality, nc3_uniform_duality, nc5_orthogonality
 from gramax.metrics.collapse import collapse_ratio, scatter_ratio, within_class_variance
-from gramax.metrics.crosstalk import coherence, smooth_coherence_loss, welch_floor, welch_gap
+from gramax.metrics.crosstalk import (
+    coherence,
+    smooth_coherence_loss,
+    welch_floor,
+    welch_gap,
+    worst_pairs,
+)
 from gramax.metrics.decisions import nc4_agreement
 from gramax.metrics.dispersion import gnc2_log
 from gramax.metrics.entropy import alpha_req, lidar, rankme
 from gramax.metrics.equiangular import nc2_equiangular, nc2_equinorm, nc2_etf_error
+from gramax.metrics.histogram import crosstalk_histogram
 from gramax.metrics.hubs import hubness
 from gramax.metrics.neighbours import mle_id, two_nn
 from gramax.metrics.rank import covariance_eigs, effective_rank
@@ -31,6 +38,7 @@ __all__ = [
     "coherence",
     "collapse_ratio",
     "covariance_eigs",
+    "crosstalk_histogram",
     "descent",
     "effective_rank",
     "frame_potential",
@@ -66,4 +74,5 @@ __all__ = [
     "welch_floor",
     "welch_gap",
     "within_class_variance",
+    "worst_pairs",
 ]

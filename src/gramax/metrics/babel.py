@@ -7,40 +7,38 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks, pairs
 from gramax.registry import METRICS, SCALED, Metric
-from gramax.sphere import PRECISION, unit_rows
+from gramax.sphere import unit_rows
 
 
-def _babel(codes: Float[Array, "c d"], m: int | None) -> Float[Array, ""]:
+def _babel(codes: Float[Array, "c d"], m: int | None, mesh: Mesh | None = None) -> Float[Array, ""]:
     others = codes.shape[0] - 1
     m = others if m is None else m
-    sums = _top_sums(codes, m) if m < others else pairs.row_sums(codes)
+    sums = _top_sums(codes, m, mesh) if m < others else pairs.row_sums(codes, mesh)
     return jnp.max(jnp.where(pairs.present(codes), sums, 0))
 
 
-def _top_sums(x: Float[Array, "c d"], m: int) -> Float[Array, " c"]:
+def _top_sums(x: Float[Array, "c d"], m: int, mesh: Mesh | None) -> Float[Array, " c"]:
     """Sum over the m other rows with the largest |cosine| to each row, a tile at a time."""
     c = x.shape[0]
     tile = min(c, pairs.TILE)
-    x = jnp.pad(unit_rows(x), ((0, -c % tile), (0, 0)))
-    starts = jnp.arange(0, x.shape[0], tile)
 
-    def of_block(row: Array) -> Float[Array, " t"]:
-        a = jax.lax.dynamic_slice_in_dim(x, row, tile)
+    def top(*sizes: Float[Array, "_ _"]) -> Float[Array, "_ m"]:
+        return jax.lax.top_k(jnp.concatenate(sizes, axis=1), m)[0]
 
-        def widen(i: Any, best: Float[Array, "t m"]) -> Float[Array, "t m"]:
-            b = jax.lax.dynamic_slice_in_dim(x, starts[i], tile)
-            sizes = jnp.abs(jnp.matmul(a, b.T, precision=PRECISION))
-            own = row + jnp.arange(tile)[:, None] == starts[i] + jnp.arange(tile)
-            return jax.lax.top_k(jnp.concatenate([best, jnp.where(own, 0, sizes)], axis=1), m)[0]
+    def step(best: Array, cosines: Array, pair: Array, row: Any, column: Any) -> Array:
+        sizes = jnp.where(pair, jnp.abs(cosines), 0)
+        for at, more in ((row, sizes), (column, sizes.T)):
+            new = top(jax.lax.dynamic_slice_in_dim(best, at, tile), more)
+            best = jax.lax.dynamic_update_slice_in_dim(best, new, at, axis=0)
+        return best
 
-        best = jax.lax.fori_loop(0, starts.shape[0], widen, jnp.zeros((tile, m), x.dtype))
-        return jnp.sum(best, axis=1)
-
-    return jax.lax.map(of_block, starts).ravel()[:c]
+    start = jnp.zeros((c + -c % tile, m), x.dtype)
+    return jnp.sum(pairs.reduce_pairs(x, step, start, top, mesh)[:c], axis=1)
 
 
 def _average_coherence(codes: Float[Array, "c d"]) -> Float[Array, ""]:
@@ -99,9 +97,9 @@ def _where_two(x: Float[Array, "c d"], value: Float[Array, ""]) -> Float[Array, 
     return jnp.where(jnp.sum(pairs.present(x)) > 1, value, jnp.nan)
 
 
-@partial(jax.jit, static_argnames="m")
-def _of_codes(x: Float[Array, "c d"], m: int | None) -> Float[Array, ""]:
-    return _where_two(x, _babel(x, m))
+@partial(jax.jit, static_argnums=(1, 2))
+def _of_codes(x: Float[Array, "c d"], m: int | None, mesh: Mesh | None) -> Float[Array, ""]:
+    return _where_two(x, _babel(x, m, mesh))
 
 
 @jax.jit
@@ -109,13 +107,14 @@ def _average_of_codes(x: Float[Array, "c d"]) -> Float[Array, ""]:
     return _where_two(x, _average_coherence(x))
 
 
-def babel(x: ArrayLike, m: int | None = None) -> Float[Array, ""]:
+def babel(x: ArrayLike, m: int | None = None, mesh: Mesh | None = None) -> Float[Array, ""]:
     """Cumulative coherence μ₁(m): the most crosstalk that a code gathers from m others.
 
     Args:
         x: `[c, d]` codes, of any length; zero rows are absent classes, left out. The cosines are
             worked through in tiles, so c may be large.
         m: how many other codes count, the worst for each; None counts all c-1.
+        mesh: deal the tiles over its devices; each holds all codes.
 
     Returns:
         A scalar in [0, m]; lower is better, `babel(x, 1)` is `coherence(x)`. NaN for fewer than
@@ -136,7 +135,7 @@ def babel(x: ArrayLike, m: int | None = None) -> Float[Array, ""]:
     x = _checks.rows(x, "x")
     if m is not None and m < 1:
         raise ValueError(f"m must be at least 1; got {m}")
-    return _of_codes(x, m)
+    return _of_codes(pairs.on_every_device(x, mesh), m, mesh)
 
 
 def average_coherence(x: ArrayLike) -> Float[Array, ""]:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import overload
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jax.sharding import Mesh
+from jaxtyping import Array, ArrayLike, Float, Int
 
 from gramax import _checks, pairs
 from gramax.evidence import Evidence
+from gramax.frames.objective import counted, soft_terms, soft_value
 from gramax.registry import METRICS, Metric
 from gramax.sphere import unit_rows
+from gramax.worst import largest
 
 
-@jax.jit
-def _coherence(codes: Float[Array, "c d"]) -> Float[Array, ""]:
-    def step(worst: Array, cosines: Array, pair: Array, *_: object) -> Array:
-        return jnp.maximum(worst, jnp.max(jnp.where(pair, jnp.abs(cosines), -1)))
-
-    worst = pairs.reduce_pairs(codes, step, jnp.full((), -1.0, codes.dtype))
-    return jnp.where(worst == -1, jnp.nan, jnp.minimum(worst, 1))
+@partial(jax.jit, static_argnames="mesh")
+def _coherence(codes: Float[Array, "c d"], mesh: Mesh | None = None) -> Float[Array, ""]:
+    found = jnp.abs(largest(codes, 1, mesh).cosines[0])
+    return jnp.where(jnp.all(jnp.isfinite(codes)), found, jnp.nan)
 
 
 def _floor(c: Float[Array, ""], d: int) -> Float[Array, ""]:
@@ -68,16 +69,17 @@ CLASS_WELCH_GAP = METRICS.add(
 )
 
 
-def coherence(x: ArrayLike) -> Float[Array, ""]:
+def coherence(x: ArrayLike, mesh: Mesh | None = None) -> Float[Array, ""]:
     """The worst crosstalk of a codebook: its largest |off-diagonal cosine|.
 
     Args:
         x: `[c, d]` codes, of any length; zero rows are absent classes, left out. The cosines are
             worked through in tiles, so c may be large.
+        mesh: deal the tiles over its devices; each holds all codes.
 
     Returns:
         A scalar in [0, 1]; lower is better, no lower than `welch_floor(c, d)`. NaN for fewer than
-        two codes, or where a row holds NaN.
+        two codes, or where a row holds NaN. Its gradient is that of the worst pair's cosine.
 
     Raises:
         ValueError: `x` is not a matrix of real numbers.
@@ -87,7 +89,41 @@ def coherence(x: ArrayLike) -> Float[Array, ""]:
         >>> print(coherence(jnp.array([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]])).round(4))
         0.7071
     """
-    return _coherence(_checks.rows(x, "x"))
+    return _coherence(pairs.on_every_device(_checks.rows(x, "x"), mesh), mesh)
+
+
+def worst_pairs(
+    x: ArrayLike, k: int = 10, mesh: Mesh | None = None
+) -> tuple[Int[Array, "k 2"], Float[Array, " k"]]:
+    """The k pairs of codes with the largest |cosine|, exactly, in the memory of a tile.
+
+    Args:
+        x: `[c, d]` codes, of any length; zero rows and rows that hold NaN are left out.
+        k: how many.
+        mesh: deal the tiles over its devices; each holds all codes.
+
+    Returns:
+        Rows (a, b), a < b, of the k worst pairs, worst first, and their cosines with sign. A
+        |cosine| within rounding of 1 is 1; ties go to the pair that comes first by index. Where
+        there are fewer than k pairs, the rest is (-1, -1) with NaN.
+
+    Raises:
+        ValueError: `x` is not a matrix of real numbers, or k is less than 1.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> where, cosines = worst_pairs(jnp.array([[1.0, 0.0], [0.0, 1.0], [-3.0, 0.0]]), 2)
+        >>> print(where.tolist(), cosines)
+        [[0, 2], [0, 1]] [-1. 0.]
+    """
+    x = _checks.rows(x, "x")
+    if k < 1:
+        raise ValueError(f"k must be at least 1; got {k}")
+    found = _worst(pairs.on_every_device(x, mesh), k, mesh)
+    return found.pairs, found.cosines
+
+
+_worst = jax.jit(largest, static_argnums=(1, 2))
 
 
 @overload
@@ -169,11 +205,10 @@ def smooth_coherence_loss(x: ArrayLike, beta: float = 30.0) -> Float[Array, ""]:
     count = jnp.sum(pairs.present(x)).astype(x.dtype)
 
     def step(total: Array, cosines: Array, pair: Array, *_: object) -> Array:
-        # |cosine| ≤ 1, so exp(beta·(|cosine| - 1)) cannot overflow and needs no running maximum.
-        terms = jnp.exp(beta * (jnp.abs(cosines) - 1))
-        return total + 2 * jnp.sum(jnp.where(pair, terms, 0))
+        # No |cosine| exceeds 1, the shift: nothing overflows, and no running maximum is needed.
+        return total + 2 * jnp.sum(soft_terms(counted(jnp.abs(cosines), pair), beta, 1))
 
     total = pairs.reduce_pairs(x, step, jnp.zeros((), x.dtype))
-    crosstalk = 1 + jnp.log(jnp.where(count > 1, total, jnp.nan)) / beta
+    crosstalk = soft_value(jnp.where(count > 1, total, jnp.nan), beta, 1)
     tightness = pairs.potential(x) / jnp.maximum(count, 1) ** 2 - 1 / x.shape[1]
     return crosstalk + 0.15 * tightness

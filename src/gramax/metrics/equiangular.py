@@ -45,11 +45,8 @@ def _etf_error(e: Evidence) -> Float[Array, ""]:
     m = m / safe_sqrt(jnp.where(size > 0, size, 1))
     on, off = safe_sqrt(k - 1) / k, -1 / (k * safe_sqrt(k - 1))
 
-    def step(total: Array, products: Array, pair: Array, *_: object) -> Array:
-        return total + 2 * jnp.sum(jnp.where(pair, (products - off) ** 2, 0))
-
     diagonal = jnp.sum(jnp.where(e.present, (jnp.sum(m * m, axis=1) - on) ** 2, 0))
-    return safe_sqrt(pairs.reduce_products(m, e.present, step, diagonal))
+    return safe_sqrt(diagonal + 2 * pairs.squared_gaps(m, e.present, off))
 
 
 NC2_EQUINORM = METRICS.add(

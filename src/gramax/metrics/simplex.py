@@ -14,14 +14,11 @@ from gramax.sphere import unit_rows
 
 @jax.jit
 def _mean_square(codes: Float[Array, "c d"]) -> Float[Array, ""]:
-    """Mean square entry difference of the codes' Gram matrix to the simplex's, by tiles."""
-    count = jnp.sum(pairs.present(codes)).astype(codes.dtype)
+    """Mean square entry difference of the codes' Gram matrix to the simplex's."""
+    exists = pairs.present(codes)
+    count = jnp.sum(exists).astype(codes.dtype)
     target = -1 / jnp.maximum(count - 1, 1)
-
-    def step(total: Array, cosines: Array, pair: Array, *_: object) -> Array:
-        return total + jnp.sum(jnp.where(pair, (cosines - target) ** 2, 0))
-
-    total = pairs.reduce_pairs(codes, step, jnp.zeros((), codes.dtype))
+    total = pairs.squared_gaps(unit_rows(codes), exists, target)
     return jnp.where(count > 1, 2 * total / jnp.maximum(count, 1) ** 2, jnp.nan)
 
 
@@ -66,6 +63,34 @@ CENTRED_SIMPLEX_ERROR = METRICS.add(
         degenerate="NaN for fewer than two classes, or where all class means coincide",
         variants="centred by the mean of the class means, whatever the weighting",
         function="simplex.simplex_error",
+    )
+)
+
+
+def _largest(codes: Float[Array, "c d"]) -> Float[Array, ""]:
+    def step(largest: Array, cosines: Array, pair: Array, *_: object) -> Array:
+        return jnp.maximum(largest, jnp.max(jnp.where(pair, cosines, -1)))
+
+    largest = pairs.reduce_pairs(codes, step, jnp.full((), -1.0, codes.dtype))
+    return jnp.minimum(largest, 1)
+
+
+CLASS_LARGEST_COSINE = METRICS.add(
+    Metric(
+        name="class_largest_cosine",
+        question="simplex",
+        meaning="the least separation: largest cosine, with its sign, of two centred class codes",
+        formula="max over a<b of cos(m_a - m̄, m_b - m̄), m̄ the mean of means",
+        source="Rankin 1955",
+        interval=(-1.0, 1.0),
+        best="the floor of c points on the sphere: -1/(c-1), a simplex, for c ≤ d+1",
+        direction="lower",
+        compute=lambda e: _largest(e.centred_codes),
+        undefined=("few_classes", "few_centred"),
+        samples=False,
+        invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
+        degenerate="NaN for fewer than two classes, or where all class means coincide",
+        variants="class_coherence takes cosines without their sign and the means as they lie",
     )
 )
 

@@ -1,0 +1,165 @@
+"""The worst pairs of a codebook, exactly, with most tiles ruled out by a cheap bound.
+
+Tiles of the upper triangle are taken in turn. A tile is worked through in full precision only where
+its bound (`gramax.screening`) reaches the k-th largest |cosine| found so far: the numbers are those
+of a sweep that leaves nothing out. A bound that rules out too few tiles is no longer asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+from jaxtyping import Array, Bool, Float, Int
+
+from gramax import pairs, screening
+from gramax.screening import Screen
+from gramax.sphere import unit_rows
+
+TRIALS = 8
+"""Tiles, for each of the k pairs, in which a bound may fail; beyond, it must rule out half."""
+
+
+class Worst(NamedTuple):
+    """The k worst pairs, and how they were found.
+
+    Attributes:
+        pairs: rows (a, b), a < b, of the largest |cosine| first; ties go to the pair that comes
+            first by index. (-1, -1) where there are fewer than k pairs.
+        cosines: theirs, with sign; NaN where there is no pair. Those within rounding of ±1 are ±1,
+            and tie.
+        tiles: tiles in all; ruled out by the bound in leading axes; and in all axes.
+    """
+
+    pairs: Int[Array, "k 2"]
+    cosines: Float[Array, " k"]
+    tiles: Int[Array, " 3"]
+
+
+class _State(NamedTuple):
+    """What a sweep carries: the best so far, and what each bound was asked and ruled out."""
+
+    size: Float[Array, " k"]
+    where: Int[Array, "k 2"]
+    asked: Int[Array, " 2"]
+    ruled: Int[Array, " 2"]
+
+
+class _Rows(NamedTuple):
+    """What the tiles are made from, padded to whole tiles."""
+
+    x: Float[Array, "c d"]
+    exists: Bool[Array, " c"]
+    screens: tuple[Screen, ...]
+    least: Float[Array, ""]
+
+
+def same(x: Float[Array, "c d"]) -> float:
+    """|cosines| of unit rows above 1 minus this are 1: rounding does not tell them apart."""
+    return float(jnp.finfo(x.dtype).eps) * (4 + x.shape[1] ** 0.5)
+
+
+def largest(
+    x: Float[Array, "c d"], k: int, mesh: Mesh | None = None, screened: bool = True
+) -> Worst:
+    """The `k` pairs of rows with the largest |cosine|; zero rows and rows with NaN are left out.
+
+    Args:
+        x: `[c, d]` rows of any length.
+        k: how many.
+        mesh: deal the tiles over its devices; each holds all rows.
+        screened: whether to rule out tiles by bounds; changes no number.
+    """
+    x = unit_rows(x)
+    finite = jnp.all(jnp.isfinite(x), axis=1)
+    exists = finite & pairs.present(x)
+    usable = jax.lax.stop_gradient(jnp.where(finite[:, None], x, 0))
+    tile = min(x.shape[0], pairs.TILE)
+    starts = tile * pairs.tile_starts(-(-x.shape[0] // tile))
+    screened = screened and len(starts) > 2 * TRIALS * (k + 1)
+    rows = _rows(usable, exists, k, tile, screened)
+    zeros = jnp.zeros(2, jnp.int32)
+    start = _State(jnp.full(k, -1.0, x.dtype), jnp.full((k, 2), -1, jnp.int32), zeros, zeros)
+    found = pairs.over_tiles(starts, _fold(tile), rows, start, _merge, mesh)
+    cosines = _cosines(x, found.where)
+    order = _order(jnp.abs(cosines), found.where)
+    tiles = jnp.concatenate([jnp.asarray([len(starts)], jnp.int32), found.ruled])
+    return Worst(found.where[order], cosines[order], tiles)
+
+
+def _cosines(x: Float[Array, "c d"], where: Int[Array, "k 2"]) -> Float[Array, " k"]:
+    """Cosines of pairs of unit rows, whatever tile they were found in; they have a gradient."""
+    cosines = jnp.sum(x[where[:, 0]] * x[where[:, 1]], axis=1)
+    cosines = jnp.where(jnp.abs(cosines) > 1 - same(x), jnp.sign(cosines), cosines)
+    return jnp.where(where[:, 0] >= 0, cosines, jnp.nan)
+
+
+def _rows(x: Array, exists: Array, k: int, tile: int, screened: bool) -> _Rows:
+    screens, least = (), jnp.full((), -1, jnp.float32)
+    if screened:
+        screens = (screening.in_all_axes(x),)
+    if screened and x.shape[1] >= 4 * screening.AXES:
+        screens = (screening.in_leading_axes(x), *screens)
+        least = screening.head_start(x, screens[0], k)
+    far = -x.shape[0] % tile
+    x, exists, screens = jax.tree.map(
+        lambda v: jnp.pad(v, [(0, far)] + [(0, 0)] * (v.ndim - 1)) if v.ndim else v,
+        (x, exists, screens),
+    )
+    return _Rows(x, exists, screens, least)
+
+
+def _fold(tile: int) -> Callable[[_Rows, _State, Any, Any], _State]:
+    def fold(rows: _Rows, state: _State, row: Any, column: Any) -> _State:
+        k = state.size.shape[0]
+        reach = jnp.maximum(state.size[-1], rows.least).astype(jnp.float32)
+        reach = jnp.minimum(reach, 1 - same(rows.x))
+        needed, asked, ruled = jnp.asarray(True), state.asked, state.ruled
+        for level, screen in enumerate(rows.screens, start=2 - len(rows.screens)):
+            ask = needed & (row != column)
+            ask &= 2 * ruled[level] + TRIALS * (k + 1) >= asked[level]
+            out = jax.lax.cond(
+                ask,
+                lambda screen=screen: screening.bound(screen, row, column, tile) < reach,
+                lambda: jnp.asarray(False),
+            )
+            needed &= ~out
+            asked, ruled = asked.at[level].add(ask), ruled.at[level].add(out)
+        state = state._replace(asked=asked, ruled=ruled)
+        return jax.lax.cond(needed, lambda: _add(rows, state, row, column, tile), lambda: state)
+
+    return fold
+
+
+def _add(rows: _Rows, state: _State, row: Any, column: Any, tile: int) -> _State:
+    """The state with the pairs of one tile."""
+    k = state.size.shape[0]
+    cosines, pair = pairs.tile_products(rows.x, rows.exists, row, column, tile)
+    size = jnp.where(pair, jnp.abs(cosines), -1)
+    size = jnp.where(size > 1 - same(rows.x), 1, size)
+    # The k largest lie in the k rows with the largest maxima: no sort of the whole tile.
+    some = jnp.sort(jax.lax.top_k(jnp.max(size, axis=1), min(k, tile))[1])
+    size, flat = jax.lax.top_k(size[some].ravel(), min(k, some.size * tile))
+    left, right = some[flat // tile], flat % tile
+    found = jnp.stack([row + left, column + right], axis=1)
+    return _best(state, size, jnp.where(size[:, None] >= 0, found, -1))
+
+
+def _best(state: _State, size: Array, where: Array) -> _State:
+    """The k largest of the state's and others."""
+    size, where = jnp.concatenate([state.size, size]), jnp.concatenate([state.where, where])
+    order = _order(size, where)[: state.size.shape[0]]
+    return state._replace(size=size[order], where=where[order])
+
+
+def _order(size: Array, where: Array) -> Array:
+    """Largest first, ties by index; NaN last."""
+    return jnp.lexsort((where[:, 1], where[:, 0], -size))
+
+
+def _merge(a: _State, b: _State) -> _State:
+    both = a._replace(asked=a.asked + b.asked, ruled=a.ruled + b.ruled)
+    return _best(both, b.size, b.where)

@@ -1,0 +1,192 @@
+"""The worst pairs against all pairs in float64: bounds rule tiles out, and change nothing."""
+
+import json
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gramax import metrics, pairs, screening
+from gramax.sphere import unit_rows
+from gramax.worst import largest
+
+
+def all_at_once(x, k):
+    x = x.astype(np.float64)
+    norm = np.linalg.norm(x, axis=1, keepdims=True)
+    unit = x / np.where(norm == 0, 1, norm)
+    a, b = np.triu_indices(len(x), 1)
+    there = (norm[:, 0] > 0) & np.isfinite(norm[:, 0])
+    cosines = (unit @ unit.T)[a, b]
+    cosines = np.where(np.abs(cosines) > 1 - 1e-12, np.sign(cosines), cosines)
+    keep = np.flatnonzero(there[a] & there[b])
+    keep = keep[np.abs(cosines[keep]) >= np.sort(np.abs(cosines[keep]))[-k:][0]]
+    order = keep[np.lexsort((b[keep], a[keep], -np.abs(cosines[keep])))[:k]]
+    return np.stack([a, b], axis=1)[order], cosines[order]
+
+
+def book(c, decay=0.0, d=16):
+    """Codes with a zero row, one with NaN, a copy at another length, and an opposite."""
+    x = np.random.default_rng(c).normal(size=(c, d)) * np.exp(-decay * np.arange(d))
+    if c > 3:
+        x[7], x[11, 3], x[c // 2], x[c - 1] = 0, np.nan, 3 * x[2], -2 * x[5]
+    return x
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Tiles and axes small enough for bounds to be asked in a codebook of a test."""
+    monkeypatch.setattr(pairs, "TILE", 64)
+    monkeypatch.setattr(screening, "AXES", 4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("c", [2, 3, 1000])
+def test_worst_pairs_are_those_of_all_pairs(c, dtype):
+    with jax.enable_x64(dtype == np.float64):
+        x = book(c).astype(dtype)
+        where, cosines = metrics.worst_pairs(x, 5)
+    expected, values = all_at_once(x, 5)
+    np.testing.assert_array_equal(where[: len(values)], expected)
+    np.testing.assert_allclose(cosines[: len(values)], values, atol=4 * np.finfo(dtype).eps)
+    assert (np.asarray(where[len(values) :]) == -1).all()
+    assert np.isnan(cosines[len(values) :]).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+def test_bounds_change_nothing(small, dtype, decay):
+    with jax.enable_x64(dtype == np.float64):
+        x = book(2500, decay).astype(dtype)
+        found = jax.jit(partial(largest, k=10))(x)
+        whole = jax.jit(partial(largest, k=10, screened=False))(x)
+    expected, values = all_at_once(x, 10)
+    np.testing.assert_array_equal(found.pairs, expected)
+    np.testing.assert_array_equal(found.pairs, whole.pairs)
+    np.testing.assert_array_equal(found.cosines, whole.cosines)
+    np.testing.assert_allclose(found.cosines, values, atol=4 * np.finfo(dtype).eps)
+    tiles, leading, rounded = found.tiles.tolist()
+    assert tiles == 820
+    assert leading + rounded > tiles / 2
+    assert (leading > tiles / 4) == (decay > 0)  # a flat spectrum is told, and not asked again
+    assert whole.tiles.tolist() == [tiles, 0, 0]
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_no_cosine_is_above_its_bound(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(128, 160)) * np.exp(-rng.uniform(0, 0.2) * np.arange(160))
+    x[rng.integers(128, size=20)] = x[rng.integers(128, size=20)] * 1e-30  # copies, and short
+    x[3] = 0
+    exact = np.asarray(unit_rows(jnp.asarray(x, jnp.float32)), np.float64)
+    exact = np.abs(exact[:64] @ exact[64:].T).max()
+    above = np.asarray(_bounds(jnp.asarray(x, jnp.float32))) - exact
+    assert (above >= 0).all()
+    # Rounding to bfloat16 costs 2⁻⁸ a row at most, in the bound and in the product.
+    assert above[1] < 2**-6 * 1.01 + 1e-3
+
+
+@jax.jit
+def _bounds(x):
+    x = unit_rows(x)
+    screens = (screening.in_leading_axes(x), screening.in_all_axes(x))
+    return jnp.stack([screening.bound(s, 0, 64, 64) for s in screens])
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_the_head_start_is_reached(seed):
+    x = np.random.default_rng(seed).normal(size=(128, 160)).astype(np.float32)
+    least, found = _start(x)
+    assert 0 < least <= np.abs(found).min()
+
+
+@jax.jit
+def _start(x):
+    x = unit_rows(x)
+    least = screening.head_start(x, screening.in_leading_axes(x), 5)
+    return least, largest(x, 5).cosines
+
+
+@pytest.mark.parametrize("tile", [4, 1024])
+def test_ties_go_to_the_first_pair_by_index(monkeypatch, tile):
+    monkeypatch.setattr(pairs, "TILE", tile)
+    x = jnp.asarray(np.repeat(np.eye(3), 4, axis=0))  # exact ties: copies of three codes
+    where, cosines = jax.jit(partial(largest, k=8))(x)[:2]
+    expected = [(a, b) for a in range(12) for b in range(a + 1, 12) if a // 4 == b // 4][:8]
+    np.testing.assert_array_equal(where, expected)
+    np.testing.assert_array_equal(cosines, 1)
+
+
+def test_copies_tie_whatever_their_lengths(small):
+    x = np.random.default_rng(0).normal(size=(1, 37)) * np.geomspace(1e-3, 1e3, 2500)[:, None]
+    where, cosines = jax.jit(partial(largest, k=10))(x.astype(np.float32))[:2]
+    np.testing.assert_array_equal(where, [(0, b) for b in range(1, 11)])
+    np.testing.assert_array_equal(cosines, 1)
+
+
+def test_fewer_pairs_than_asked_for():
+    x = jnp.asarray([[1.0, 0.0], [0.0, 0.0], [1.0, 1.0], [np.nan, 1.0], [np.inf, 1.0]])
+    where, cosines = metrics.worst_pairs(x, 3)
+    np.testing.assert_array_equal(where, [[0, 2], [-1, -1], [-1, -1]])
+    assert np.isnan(cosines[1:]).all()
+    with pytest.raises(ValueError, match="k must be at least 1; got 0"):
+        metrics.worst_pairs(x, 0)
+
+
+def test_coherence_is_the_worst_pair_and_has_its_gradient():
+    x = jnp.asarray(book(1000)[12:90], jnp.float32)
+    (a, b), cosine = (v[0] for v in metrics.worst_pairs(x, 1))
+    assert metrics.coherence(x) == abs(cosine)
+
+    def of_pair(x):
+        return jnp.abs(jnp.sum(unit_rows(x)[a] * unit_rows(x)[b]))
+
+    np.testing.assert_allclose(jax.grad(metrics.coherence)(x), jax.grad(of_pair)(x), atol=1e-6)
+    assert np.isnan(metrics.coherence(x.at[3, 2].set(np.nan)))
+
+
+def test_the_histogram_counts_every_pair(monkeypatch):
+    monkeypatch.setattr(pairs, "TILE", 64)
+    x = book(1000, decay=0.1)
+    counts, edges = metrics.crosstalk_histogram(x.astype(np.float32), 8)
+    expected = np.histogram(np.abs(all_at_once(x, 998 * 997 // 2)[1]), 8, (0, 1))[0]
+    assert counts.sum() == 998 * 997 // 2
+    np.testing.assert_array_equal(counts, expected)
+    np.testing.assert_array_equal(edges, np.arange(9) / 8)
+    with pytest.raises(ValueError, match="bins must be at least 1; got 0"):
+        metrics.crosstalk_histogram(x, 0)
+
+
+def test_counts_go_on_beyond_32_bits():
+    from gramax.metrics.histogram import add
+
+    low, high = add(
+        jnp.asarray([[2**32 - 1], [3]], jnp.uint32), jnp.asarray([[5], [0]], jnp.uint32)
+    )
+    assert (int(low[0]), int(high[0])) == (4, 4)
+
+
+def test_eight_devices_find_what_one_does():
+    flags = {"XLA_FLAGS": "--xla_llvm_disable_expensive_passes=true", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.dealt"],
+        cwd=Path(__file__).parents[1],
+        env=os.environ | flags,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout)
+    assert len(found) == 4
+    for name, values in found.items():
+        for one, eight in values:
+            np.testing.assert_allclose(eight, one, rtol=1e-6, err_msg=name)
