@@ -134,7 +134,10 @@ def test_one_loose_class_among_many_is_seen(rng):
 
 
 def test_without_labels_rank_and_cone_are_still_told(rng):
-    assert gramax.audit(cone(rng)[0]).diagnosis.kind == "cone"
+    unlabelled = gramax.audit(cone(rng)[0])
+    assert unlabelled.diagnosis.kind == "cone"
+    assert unlabelled.headroom is None
+    assert unlabelled.to_dict()["headroom"] is None
     assert gramax.audit(dimensionally_collapsed(rng)[0]).diagnosis.kind == "dimensionally collapsed"
     assert gramax.audit(random(rng)[0]).diagnosis.kind == "healthy"
 

@@ -9,10 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from gramax.chance.laws import Chance
+from gramax.frames import coherence_floor
 from gramax.registry import Question
 from gramax.reports import Answer, Pair
+
+if TYPE_CHECKING:
+    from gramax.headroom import Headroom
 
 UNLABELLED = "needs labels (or --codes, where each row is itself a code)"
 
@@ -36,6 +41,7 @@ class Facts:
         floor: the largest lower bound on the coherence of c codes, and its name.
         worst: the pair of classes with the largest |cosine|, or None.
         merged: pairs of classes that these rows cannot tell apart.
+        headroom: the worst crosstalk beside what is reachable, or None.
     """
 
     n: int
@@ -48,6 +54,7 @@ class Facts:
     floor: tuple[float, str] = (0.0, "trivial")
     worst: Pair | None = None
     merged: tuple[Pair, ...] = ()
+    headroom: Headroom | None = None
 
     @property
     def fits(self) -> bool:
@@ -104,10 +111,16 @@ def judge(facts: Facts) -> tuple[Answer, ...]:
 
 
 def _answer(
-    facts: Facts, question: Question, metric: str, status: str, against: str, text: str
+    facts: Facts,
+    question: Question,
+    metric: str,
+    status: str,
+    against: str,
+    text: str,
+    floor: tuple[float, str] = (math.nan, ""),
 ) -> Answer:
     value = facts.values.get(metric, math.nan)
-    return Answer(question, status, text, metric, value, against)
+    return Answer(question, status, text, metric, value, against, *floor)
 
 
 def _open(facts: Facts, question: Question, metric: str) -> Answer:
@@ -178,12 +191,7 @@ def _simplex(facts: Facts) -> Answer:
     error, raw = facts.values[metric], facts.values["class_simplex_error"]
     c, d = facts.c, facts.d
     if not facts.fits:
-        floor = simplex_floor(c, d)
-        text = (
-            f"{c:,} codes cannot be a simplex in {d:,} dimensions; the least error there is "
-            f"{floor:.3g}, here {error:.3g}. Crosstalk is the question that counts."
-        )
-        return _answer(facts, "simplex", metric, "open", f"{floor:.3g} (no simplex fits)", text)
+        return _separation(facts)
     random = facts.by_chance(metric).mean
     random = random if math.isfinite(random) else 1 / math.sqrt(d)
     against = f"0 (a simplex of {c}), {number(random)} by chance"
@@ -198,7 +206,34 @@ def _simplex(facts: Facts) -> Answer:
         text = f"Far from a simplex: cosines {error:.2g} off, random codes {random:.2g}."
     if raw > 2 * error and raw > 0.5 / (c - 1):
         text += f" Uncentred they are {raw:.2g} off: the means share an offset."
-    return _answer(facts, "simplex", metric, status, against, text)
+    return _answer(facts, "simplex", metric, status, against, text, (0.0, "simplex"))
+
+
+def _separation(facts: Facts) -> Answer:
+    """Where no simplex fits: the largest signed cosine of the centred codes against its floor."""
+    metric = "class_largest_cosine"
+    c, d = facts.c, facts.d
+    error, largest = facts.values["class_simplex_error_centred"], facts.values[metric]
+    floor = coherence_floor(c, d, signed=True)
+    random = facts.by_chance(metric)
+    against = f"{floor.value:.3g} ({floor.bound}){_by_chance(random)}"
+    text = f"{c:,} codes cannot be a simplex in {d:,} dimensions. "
+    if near(largest, floor.value, random.mean):
+        status = "good"
+        text += f"They lie about as far apart as they can: the largest cosine is {largest:.3g}."
+    elif random.z(largest) <= SURE:
+        status = "fair"
+        text += f"They lie about as far apart as random codes: the largest cosine is {largest:.3g}."
+    else:
+        status = "poor"
+        text += f"Some lie closer than random codes do: the largest cosine is {largest:.3g}."
+    text += f" The least simplex error is {simplex_floor(c, d):.3g}, here {error:.3g}."
+    return _answer(facts, "simplex", metric, status, against, text, (floor.value, floor.bound))
+
+
+def near(value: float, floor: float, chance: float) -> bool:
+    """Whether a number stands at its floor, or in the half between it and chance next to it."""
+    return value <= max(floor + ROUNDING * abs(floor), (floor + chance) / 2)
 
 
 def _crosstalk(facts: Facts) -> Answer:
@@ -212,14 +247,14 @@ def _crosstalk(facts: Facts) -> Answer:
     random = facts.by_chance(metric)
     against = f"{floor:.3g} ({name}){_by_chance(random)}"
     pair = f" The worst pair is {facts.worst.a} and {facts.worst.b}." if facts.worst else ""
-    if worst <= max(floor * (1 + ROUNDING), (floor + random.mean) / 2):
+    if near(worst, floor, random.mean):
         status, text = "good", f"Worst crosstalk {worst:.3g} is close to the floor {floor:.3g}."
     elif random.z(worst) <= SURE:
         status, text = "fair", f"Worst crosstalk {worst:.3g} is about what random codes have."
     else:
         status = "poor"
         text = f"Worst crosstalk {worst:.3g} is above that of random codes.{pair}"
-    return _answer(facts, "crosstalk", metric, status, against, text)
+    return _answer(facts, "crosstalk", metric, status, against, text, (floor, name))
 
 
 def _reach(facts: Facts) -> Answer:
@@ -233,7 +268,7 @@ def _reach(facts: Facts) -> Answer:
     kind = "simplex" if facts.fits else "tight frame"
     against = f"{floor:.4g} ({kind}){_by_chance(random)}"
     above = percent(max(here / floor - 1, 0.0))
-    if here <= max(floor * (1 + ROUNDING), (floor + random.mean) / 2):
+    if near(here, floor, random.mean):
         status, text = "good", f"At the floor that descent reaches from any start ({above} above)."
     elif random.z(here) <= SURE:
         status, text = "fair", f"Total crosstalk is {above} above the floor that descent reaches."
@@ -243,7 +278,26 @@ def _reach(facts: Facts) -> Answer:
             f"Total crosstalk is {above} above the floor that descent reaches from any start, "
             "and above that of random codes."
         )
-    return _answer(facts, "reach", metric, status, against, text)
+    text += _room(facts.headroom)
+    return _answer(facts, "reach", metric, status, against, text, (floor, kind))
+
+
+def _room(room: Headroom | None) -> str:
+    """The worst crosstalk, its floor, and what of the way between them can be gone."""
+    if room is None:
+        return ""
+    text = f" Worst crosstalk {number(room.worst)}; floor {number(room.floor)} ({room.bound}); "
+    if room.reachable is None:
+        text += f"random codes {number(room.random)}; --headroom searches for what is reachable."
+    else:
+        text += f"reachable {number(room.reachable)} ({room.how})"
+        simplex = f", a simplex has {number(1 / (room.c - 1))}" if room.c <= room.d else ""
+        here = room.from_here
+        text += simplex or (f", from these codes {number(here)}" if here is not None else "")
+        text += "."
+    if room.span is not None and room.span < min(room.c - 1, room.d):
+        text += f" The codes span {room.span} of {min(room.c, room.d)} dimensions."
+    return text
 
 
 def _by_chance(chance: Chance) -> str:

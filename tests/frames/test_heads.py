@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from gramax.frames import coherence_floor, etf_head
+from gramax.frames import coherence_floor, etf_head, heads
 
 
 @pytest.mark.parametrize(("c", "d"), [(2, 1), (4, 3), (4, 9), (10, 9)])
@@ -28,6 +28,16 @@ def test_more_classes_than_a_simplex_holds():
     head = np.asarray(etf_head(12, 3), dtype=np.float64)
     cosines = head @ head.T - 3 * np.eye(12)
     assert cosines.max() == pytest.approx(coherence_floor(12, 3, signed=True).value, abs=1e-6)
+
+
+def test_heads_without_a_formula_depend_on_the_key_alone(monkeypatch):
+    monkeypatch.setattr(heads, "ROUNDS", 1)
+    one, same = (np.asarray(etf_head(8, 3, key=2)) for _ in range(2))
+    np.testing.assert_array_equal(one, same)
+    cosines = one @ one.T - 3 * np.eye(8)
+    assert cosines.max() == pytest.approx((2 * 2**0.5 - 1) / 7, abs=1e-6)  # square antiprism
+    timed = np.asarray(etf_head(8, 3, key=2, seconds=0.01))
+    assert (timed @ timed.T - 3 * np.eye(8)).max() < 0.3
 
 
 def test_bad_shapes():

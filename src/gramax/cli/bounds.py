@@ -7,6 +7,7 @@ import json
 import click
 
 from gramax.cli.codes import OK
+from gramax.errors import InputError
 
 
 @click.command()
@@ -17,6 +18,7 @@ from gramax.cli.codes import OK
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def bounds(c: int, d: int, field: str, signed: bool, as_json: bool) -> int:
     """Every lower bound on the coherence of C codes in D dimensions, and the largest."""
+    check_signed(field, signed)
     from gramax.frames import all_bounds, coherence_floor
 
     floor = coherence_floor(c, d, field, signed)
@@ -29,3 +31,9 @@ def bounds(c: int, d: int, field: str, signed: bool, as_json: bool) -> int:
 
         terminal.show_bounds(floor, rows)
     return OK
+
+
+def check_signed(field: str, signed: bool) -> None:
+    """Raise `InputError` for complex codes with a sign."""
+    if signed and field == "complex":
+        raise InputError("--signed is for real codes: complex ones have no signed cosine")

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gramax.cli.codes import OK
+from gramax.cli.bounds import check_signed
+from gramax.cli.codes import INTERRUPTED, OK
+from gramax.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from gramax.frames import Packing
 
 
 @click.command()
@@ -14,26 +26,171 @@ from gramax.cli.codes import OK
 @click.argument("d", type=click.IntRange(min=1))
 @click.option("--field", type=click.Choice(["real", "complex"]), default="real")
 @click.option("--signed", is_flag=True, help="Spread points: least largest cosine, not |cosine|.")
-@click.option("--seconds", default=10.0, show_default=True, help="Time to search.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0, min_open=True), help="Time to search.  [default: 10]"
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    help="Batches to run; without --seconds the codes depend on the seed alone.",
+)
 @click.option("--seed", default=0, show_default=True, help="Of the random starts.")
-@click.option("--out", metavar="CODES.npy", help="Write the codes.")
+@click.option(
+    "--start", metavar="FILE", help="Codes to improve: a .npy, or a .txt of the Game of Sloanes."
+)
+@click.option("--out", metavar="FILE", help="Write the codes; the best so far on Ctrl-C.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["npy", "txt", "sloanes"]),
+    help="Of --out: NumPy's, one code a line, or that of submissions to the Game of Sloanes."
+    "  [default: by the ending]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def codebook(
-    c: int, d: int, field: str, signed: bool, seconds: float, seed: int, out: str | None
+    c: int,
+    d: int,
+    field: str,
+    signed: bool,
+    seconds: float | None,
+    rounds: int | None,
+    seed: int,
+    start: str | None,
+    out: str | None,
+    form: str | None,
+    as_json: bool,
 ) -> int:
-    """Build the best codebook of C codes in D dimensions that a formula or descent gives."""
-    from gramax.files import check_writable, write_array
-    from gramax.frames import pack
+    """Build the best codebook of C codes in D dimensions that a formula or descent gives.
 
-    if out:
-        check_writable(out)
+    Ctrl-C ends the search after the round, and the best so far is written; again, it ends at once.
+    """
+    check_signed(field, signed)
+    write = _writer(out, form, c, d, signed)
+    given = _start(start, c, d, field) if start else None
 
-    def tell(line: Any) -> None:
-        click.echo(f"{line.seconds:6.1f} s  {line.how:<12} gap {line.gap:.3e}", err=True)
+    from gramax.frames import coherence_floor, pack
+    from gramax.render.searching import display
 
-    found = pack(c, d, field, signed, seconds=seconds, key=seed, report=tell)
-    if out:
-        write_array(out, found.codes)
+    if seconds is None and rounds is None:
+        seconds = 10.0
+    floor = coherence_floor(c, d, field, signed)
+    with _asked_to_stop() as asked, display(floor, seconds, rounds) as show:
+
+        def tell(line: Any) -> bool:
+            show(line)
+            return asked.is_set()
+
+        found = pack(
+            c, d, field, signed, seconds=seconds, rounds=rounds, key=seed, start=given, report=tell
+        )
+    write(found)
+    if as_json:
+        click.echo(json.dumps(_json(found, c, d, field, signed, out), indent=2))
+    else:
+        _print(found, out, "interrupted" if asked.is_set() else found.stopped)
+    return INTERRUPTED if asked.is_set() else OK
+
+
+def _json(
+    found: Packing, c: int, d: int, field: str, signed: bool, out: str | None
+) -> dict[str, Any]:
+    asked = {"c": c, "d": d, "field": field, "signed": signed}
+    last = found.trace[-1] if found.trace else None
+    return asked | {
+        "coherence": found.coherence,
+        "gap": found.gap,
+        "floor": vars(found.floor),
+        "found": found.found,
+        "stopped": found.stopped,
+        "rounds": last.round if last else 0,
+        "seconds": last.seconds if last else 0.0,
+        "out": out,
+    }
+
+
+def _print(found: Packing, out: str | None, stopped: str) -> None:
     click.echo(f"coherence {found.coherence:.12f}  gap {found.gap:.3e}  ({found.found})")
     click.echo(f"floor     {found.floor.value:.12f}  {found.floor.bound}")
-    click.echo(f"stopped:  {found.stopped}")
-    return OK
+    click.echo(f"stopped:  {stopped}")
+    if out:
+        click.echo(f"written:  {out}")
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C sets; the second interrupts at once."""
+    asked = threading.Event()
+
+    def heard(*_: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        click.echo("stopping after this round; Ctrl-C again leaves at once", err=True)
+
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        yield asked
+        return
+    before = signal.signal(signal.SIGINT, heard)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _writer(
+    out: str | None, form: str | None, c: int, d: int, signed: bool
+) -> Callable[[Packing], None]:
+    """What writes the codes; bad names and formats are refused before the search."""
+    from gramax.files import check_writable, write_array, write_text
+    from gramax.frames import sloanes
+
+    if form == "sloanes":
+        if signed:
+            raise InputError("--format sloanes is for lines: it does not go with --signed")
+        problem = sloanes.name_problem(out or "", c, d)
+        if problem:
+            raise InputError(f"--out {out or '(not given)'}: {problem}")
+    elif form and not out:
+        raise InputError(f"--format {form}: nothing is written without --out FILE")
+    if out is None:
+        return lambda found: None
+    check_writable(out)
+    form = form or ("txt" if out.endswith(".txt") else "npy")
+    if form == "npy":
+        return lambda found: write_array(out, found.codes)
+    text = sloanes.as_text if form == "sloanes" else _lines
+    return lambda found: write_text(out, text(found.codes))
+
+
+def _lines(codes: np.ndarray) -> str:
+    """One code a line, numbers in full; `numpy.loadtxt` reads them (dtype=complex for complex)."""
+    rows = (" ".join(repr(v).strip("()") for v in row) for row in codes.tolist())
+    return "".join(f"{row}\n" for row in rows)
+
+
+def _start(path: str, c: int, d: int, field: str) -> np.ndarray:
+    """The codes in a file; only as many bytes are read as such codes have."""
+    import numpy as np
+
+    from gramax.frames import sloanes
+
+    try:
+        if path.endswith(".txt"):
+            codes = sloanes.read(path, c, d)
+            codes = codes if field == "complex" or np.imag(codes).any() else np.real(codes)
+        else:
+            codes = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, EOFError) as error:
+        raise InputError(f"{path}: {error}") from None
+    if codes.shape != (c, d) or codes.dtype.kind not in "fc":
+        words = f"is {codes.dtype} of shape {list(codes.shape)}"
+        raise InputError(f"{path}: {words}; --start takes floats of shape [{c}, {d}]")
+    if codes.dtype.kind == "c" and field == "real":
+        raise InputError(f"{path}: holds complex codes; add --field complex")
+    bad = np.flatnonzero(~(np.isfinite(codes).all(axis=1) & np.any(codes != 0, axis=1)))
+    if bad.size:
+        raise InputError(f"{path}: row {bad[0]} is zero or not finite")
+    return np.array(codes)

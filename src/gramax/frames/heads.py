@@ -10,11 +10,14 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from gramax.frames import _args
-from gramax.frames.packing import pack
+from gramax.frames.packing import LARGE, pack
+
+ROUNDS, LARGE_ROUNDS = 6, 40
+"""Of the search where no formula answers: some five seconds of a CPU core, or half a minute."""
 
 
 def etf_head(
-    c: int, d: int, key: Any = 0, *, scale: float = 1.0, seconds: float = 5.0
+    c: int, d: int, key: Any = 0, *, scale: float = 1.0, seconds: float | None = None
 ) -> Float[Array, "c d"]:
     """Classifier weights that stay fixed: c codes as far apart as c directions of R^d can be.
 
@@ -24,9 +27,11 @@ def etf_head(
     Args:
         c: number of classes.
         d: dimension of the features.
-        key: an integer or a JAX random key, for the rotation and for the search.
+        key: an integer or a JAX random key, for the rotation and for the search: the weights are
+            a function of it, unless `seconds` are given.
         scale: norm of every row.
-        seconds: time for the search, where there is no formula.
+        seconds: time for the search, where there is no formula; by default a few rounds, forty
+            for more than 160 codes.
 
     Returns:
         `[c, d]` weights in the default float type; every cosine is -1/(c-1) for c <= d + 1, and
@@ -46,7 +51,8 @@ def etf_head(
     c, d = _args.counts(c, d)
     key = jax.random.key(key) if isinstance(key, int | np.integer) else key
     turn, search = jax.random.split(key)
-    codes = pack(c, d, signed=True, seconds=seconds, key=search).codes
+    rounds = None if seconds else LARGE_ROUNDS if c > LARGE else ROUNDS
+    codes = pack(c, d, signed=True, seconds=seconds, rounds=rounds, key=search).codes
     with jax.enable_x64(True):
         rotation = np.asarray(jax.random.orthogonal(turn, d, dtype=jnp.float64))
     return jnp.asarray(scale * codes @ rotation.T)

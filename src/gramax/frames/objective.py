@@ -75,6 +75,55 @@ def coherence(codes: np.ndarray, signed: bool = False, tile: int = 1024) -> floa
     return worst
 
 
+def products(
+    rows: Float[Array, "m k"], u: Float[Array, "n k"], kind: Kind
+) -> tuple[Float[Array, "m n"], Float[Array, "m n"] | None]:
+    """Inner products of rows with rows: the real parts, and the imaginary ones where complex."""
+    g = jnp.matmul(rows, u.T, precision=HIGHEST)  # a GPU would round float32 to TF32
+    return g, jnp.matmul(rows, turn(u).T, precision=HIGHEST) if kind == "complex" else None
+
+
+def similarity(g: Array, h: Array | None, kind: Kind) -> Array:
+    """How close pairs are, from their inner products: <x,y> of points, |<x,y>|^2 of lines."""
+    if kind == "signed":
+        return g
+    return g * g if h is None else g * g + h * h
+
+
+def counted(s: Array, pairs: Array) -> Array:
+    """The similarities of the pairs that count, -inf for the others."""
+    return jnp.where(pairs, s, -jnp.inf)
+
+
+def soft_terms(s: Array, beta: Array | float, shift: Array | float) -> Array:
+    """exp(beta (s - shift)) of `counted` pairs, 0 of others; `shift` is about the largest s.
+
+    The exponent stops at 30: a shift that is too low costs digits, never an overflow.
+    """
+    return jnp.exp(jnp.minimum(beta * (s - shift), 30.0))
+
+
+def soft_value(total: Array, beta: Array | float, shift: Array | float) -> Array:
+    """The soft maximum whose terms, shifted, have this sum."""
+    return shift + jnp.log(total) / beta
+
+
+def soft_slope(
+    terms: Float[Array, "m n"],
+    g: Float[Array, "m n"],
+    h: Float[Array, "m n"] | None,
+    u: Float[Array, "n k"],
+    kind: Kind,
+) -> Float[Array, "m k"]:
+    """Gradient by its rows of the sum over ordered pairs whose terms are `terms`, beta left out."""
+    if kind == "signed":
+        return 2 * jnp.matmul(terms, u, precision=HIGHEST)
+    slope = 4 * jnp.matmul(terms * g, u, precision=HIGHEST)
+    if h is None:
+        return slope
+    return slope + 4 * jnp.matmul(terms * h, turn(u), precision=HIGHEST)
+
+
 def soft_maximum(
     x: Float[Array, "n k"], mask: Float[Array, " n"], beta: Float[Array, ""], kind: Kind
 ) -> tuple[Float[Array, ""], Float[Array, "n k"]]:
@@ -94,21 +143,12 @@ def soft_maximum(
     """
     length = jnp.linalg.norm(x, axis=-1, keepdims=True)
     u = x / length
-    g = jnp.matmul(u, u.T, precision=HIGHEST)
-    v = turn(u) if kind == "complex" else u
-    h = jnp.matmul(u, v.T, precision=HIGHEST) if kind == "complex" else jnp.zeros_like(g)
-    s = g if kind == "signed" else g * g + h * h
+    g, h = products(u, u, kind)
     pairs = (mask[:, None] * mask[None, :] > 0) & ~jnp.eye(x.shape[0], dtype=bool)
-    logits = jnp.where(pairs, beta * s, -jnp.inf)
-    top = jnp.max(logits)
-    weight = jnp.exp(logits - top)
-    total = jnp.sum(weight)
-    weight = weight / total
-    if kind == "signed":
-        slope = 2 * jnp.matmul(weight, u, precision=HIGHEST)
-    else:
-        slope = 4 * jnp.matmul(weight * g, u, precision=HIGHEST)
-    if kind == "complex":
-        slope = slope + 4 * jnp.matmul(weight * h, v, precision=HIGHEST)
+    s = counted(similarity(g, h, kind), pairs)
+    top = jnp.max(s)
+    terms = soft_terms(s, beta, top)
+    total = jnp.sum(terms)
+    slope = soft_slope(terms / total, g, h, u, kind)
     slope = (slope - jnp.sum(slope * u, axis=-1, keepdims=True) * u) / length
-    return (top + jnp.log(total / 2)) / beta, slope
+    return soft_value(total / 2, beta, top), slope

@@ -1,0 +1,167 @@
+"""Headroom: a codebook's worst crosstalk beside what codes of the same number and size can reach.
+
+A floor need not be within reach. What is: orthonormal codes or a simplex where the codes fit, a
+construction where one attains the floor, and otherwise what an annealed descent finds, both from
+random codes and from the codebook itself. The descent is short (a plain Adam, no polish): what it
+reaches is an upper bound on the least crosstalk, good to three digits or so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from gramax.frames import coherence_floor, pack
+from gramax.frames.best import Progress
+from gramax.frames.catalogue import best
+from gramax.frames.objective import coherence
+from gramax.frames.packing import LARGE
+
+QUICK = 20_000
+"""c²d up to which a search takes a second or two, compilation included, and is on by default."""
+
+SMALL = 1e8
+"""c d min(c, d) up to which the rank of the codes is found in passing."""
+
+STARTS = 8
+"""Descents from random codes, and as many from the codebook."""
+
+ROUNDS, SECONDS = 40, 25.0
+"""The budget of each of the two descents of a large codebook: whichever ends first."""
+
+SAME = 1e-6
+"""Singular values below this share of the largest are float32's rounding: no dimension of use."""
+
+
+@dataclass(frozen=True)
+class Headroom:
+    """The worst crosstalk of c codes in d dimensions, and what it can be held against.
+
+    Attributes:
+        c: codes; d: their length.
+        worst: their largest |cosine|.
+        floor: no c codes have less; bound: the name of that bound.
+        random: the largest |cosine| to expect of random codes; NaN where not known.
+        span: dimensions that the codes span; None where that was not computed.
+        reachable: the least crosstalk that is known to be reached; None without a search.
+        from_here: the least that descent from the codebook reached; None without a search.
+        how: what reaches it, or why nothing was searched.
+        seconds: that the search took.
+    """
+
+    c: int
+    d: int
+    worst: float
+    floor: float
+    bound: str
+    random: float
+    span: int | None = None
+    reachable: float | None = None
+    from_here: float | None = None
+    how: str = ""
+    seconds: float = 0.0
+
+
+def measure(
+    codes: Callable[[], Float[np.ndarray, "_ d"]],
+    c: int,
+    d: int,
+    worst: float,
+    random: float = np.nan,
+    *,
+    search: bool | None = None,
+    key: int = 0,
+    report: Callable[[Progress], None] | None = None,
+) -> Headroom:
+    """What the worst crosstalk of a codebook could be.
+
+    Args:
+        codes: gives the unit rows; called only where they are needed. Zero rows are left out.
+        c: how many of them are not zero, at least 2.
+        d: their length.
+        worst: their largest |cosine|.
+        random: the largest |cosine| to expect of random codes.
+        search: whether to descend: by default where it takes a second or two.
+        key: of the random starts; the result is a function of it for up to 160 codes.
+        report: called after every round of a search among more codes than that.
+
+    Returns:
+        The `Headroom`.
+
+    Example:
+        >>> found = measure(lambda: np.eye(6)[:, :3] + 0.1, 6, 3, worst=1.0)
+        >>> round(found.reachable, 4), found.how
+        (0.4472, 'conference frame of order 6')
+    """
+    floor, recipe = coherence_floor(c, d), best(c, d, "real")
+    room = Headroom(c, d, worst, floor.value, floor.bound, random, how="not searched")
+    if recipe is not None:
+        room = replace(room, reachable=float(recipe.value), how=recipe.name)
+    search = c * c * d <= QUICK and room.reachable is None if search is None else search
+    search = search and c > d + 1  # a formula is all there is to say of codes that fit
+    small = c * d * min(c, d) <= SMALL
+    if not (search or small):
+        return room
+    rows = np.asarray(codes(), dtype=np.float64)
+    rows = rows[np.any(rows != 0, axis=1)]
+    if small:
+        room = replace(room, span=int(np.linalg.matrix_rank(rows, rtol=SAME)))
+    return _searched(room, rows, key, report) if search else room
+
+
+def _searched(
+    room: Headroom,
+    codes: Float[np.ndarray, "c d"],
+    key: int,
+    report: Callable[[Progress], None] | None,
+) -> Headroom:
+    began = time.monotonic()
+    search = _tiles if room.c > LARGE else _anneal
+    scratch, here, how = search(codes, key, report)
+    room = replace(room, from_here=here, seconds=round(time.monotonic() - began, 2))
+    if here < scratch:
+        scratch, how = here, "descent"
+    if room.reachable is None or scratch < room.reachable:
+        room = replace(room, reachable=scratch, how=how)
+    return room
+
+
+def _anneal(
+    codes: Float[np.ndarray, "c d"], key: int, _: Callable[[Progress], None] | None
+) -> tuple[float, float, str]:
+    """Least coherence from random codes, from these, and how: one batch of descents."""
+    from gramax.frames import anneal, starts
+    from gramax.frames.search import SHARPEST, padded
+
+    c, d = codes.shape
+    random = np.random.default_rng(key)
+    x = random.normal(size=(2 * STARTS, padded(c), d))
+    for row in x[STARTS:]:  # shaken a little, or codes that coincide would stay together
+        row[:c] = codes + starts.log_uniform(random, 1e-3, 0.2) * row[:c] / np.sqrt(d)
+    x /= np.linalg.norm(x, axis=-1, keepdims=True)
+    mask = np.tile(np.arange(padded(c)) < c, (2 * STARTS, 1)).astype(float)
+    scale = max(coherence_floor(c, d).value ** 2, 0.05)
+    betas = STARTS * [(0.7, 24)] + STARTS * [(4, 400)]  # from these codes, not from afar
+    first = [starts.log_uniform(random, *ends) for ends in betas]
+    last = np.float64(SHARPEST / scale)
+    with jax.enable_x64(True):
+        ends, _soft = anneal.adam(x, anneal.Ties(mask), np.array(first) / scale, last, "real")
+    ends = np.asarray(ends)[:, :c]
+    values = [coherence(end / np.linalg.norm(end, axis=1, keepdims=True)) for end in ends]
+    return min(values[:STARTS]), min(*values[STARTS:], coherence(codes)), "descent"
+
+
+def _tiles(
+    codes: Float[np.ndarray, "c d"], key: int, report: Callable[[Progress], None] | None
+) -> tuple[float, float, str]:
+    """The same for many codes: one descent in tiles from each."""
+    c, d = codes.shape
+    budget = {"rounds": ROUNDS, "seconds": SECONDS, "key": key, "report": report}
+    scratch = pack(c, d, **budget)
+    here = pack(c, d, start=codes, construct=False, **budget)
+    return scratch.coherence, here.coherence, scratch.found

@@ -1,0 +1,85 @@
+"""The objective that the packer and the seed's losses share: values, gradients, no overflow."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gramax.frames import objective
+from gramax.metrics import descent, frame_potential, smooth_coherence_loss
+
+KINDS = ("real", "complex", "signed")
+C, K, BETA = 7, 4, 20.0
+
+
+@pytest.fixture
+def x():
+    with jax.enable_x64(True):
+        yield jnp.asarray(np.random.default_rng(3).normal(size=(C, K)))
+
+
+def soft(kind):
+    return lambda x: objective.soft_maximum(x, jnp.ones(C), jnp.asarray(BETA), kind)[0]
+
+
+def differences(f, x, step=1e-6):
+    """The gradient of f at x by central differences."""
+    moves = step * jnp.eye(x.size).reshape(-1, *x.shape)
+    f = jax.jit(jax.vmap(f))
+    return ((f(x + moves) - f(x - moves)) / (2 * step)).reshape(x.shape)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradient_by_hand_is_that_of_autodiff_and_of_differences(kind, x):
+    by_hand = objective.soft_maximum(x, jnp.ones(C), jnp.asarray(BETA), kind)[1]
+    np.testing.assert_allclose(by_hand, jax.grad(soft(kind))(x), atol=1e-13)
+    np.testing.assert_allclose(by_hand, differences(soft(kind), x), atol=1e-8)
+
+
+@pytest.mark.parametrize("loss", [smooth_coherence_loss, frame_potential])
+def test_gradients_of_the_seed_losses_are_those_of_differences(loss, x):
+    np.testing.assert_allclose(jax.grad(loss)(x), differences(loss, x), rtol=1e-7, atol=1e-7)
+
+
+def test_frame_potential_is_the_sum_of_the_packers_similarities(x):
+    g, h = objective.products(x, x, "real")
+    assert h is None
+    total = jnp.sum(objective.similarity(g, h, "real"))
+    np.testing.assert_allclose(frame_potential(x), total, rtol=1e-14)
+
+
+def test_coherence_loss_is_the_soft_maximum_of_magnitudes(x):
+    u = x / jnp.linalg.norm(x, axis=1, keepdims=True)
+    g = u @ u.T
+    counted = objective.counted(jnp.abs(g), ~np.eye(C, dtype=bool))
+    terms = objective.soft_terms(counted, BETA, 0.3)
+    spread = 0.15 * jnp.sum((u.T @ u / C - jnp.eye(K) / K) ** 2)
+    expected = objective.soft_value(jnp.sum(terms), BETA, 0.3) + spread
+    np.testing.assert_allclose(smooth_coherence_loss(x, BETA), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_lines_have_the_similarity_of_their_squared_inner_products(kind, x):
+    codes = objective.as_codes(np.asarray(x), kind)
+    found = objective.similarity(*objective.products(*[as_unit(x)] * 2, kind), kind)
+    inner = codes @ codes.conj().T
+    np.testing.assert_allclose(found, inner if kind == "signed" else abs(inner) ** 2, atol=1e-14)
+
+
+def as_unit(x):
+    return x / jnp.linalg.norm(x, axis=1, keepdims=True)
+
+
+def test_a_shift_that_is_too_low_does_not_overflow():
+    s = jnp.array([0.9, 0.5], jnp.float32)
+    assert np.isfinite(objective.soft_terms(s, 1e4, 0.1)).all()
+    nothing = objective.counted(s, jnp.array([False, False]))
+    assert objective.soft_terms(nothing, 1e4, 0.1).sum() == 0
+
+
+def test_descent_lowers_the_loss_of_the_packer_too():
+    import optax
+
+    x0 = jnp.asarray(np.random.default_rng(0).normal(size=(C, K)), jnp.float32)
+    path = descent(x0, soft("real"), optax.sgd(0.05), 100)
+    assert soft("real")(path[-1]) < soft("real")(path[0]) - 0.1
