@@ -21,12 +21,11 @@ from jaxtyping import Array, Float
 
 from gramax.auditing import audit
 from gramax.errors import MissingExtraError
-from gramax.evidence import Evidence
 from gramax.files import write_array, write_text
 from gramax.moments import ClassMoments
-from gramax.reporting import report
 from gramax.reports import Report
-from gramax.sphere import gram
+from gramax.runlog import Entry, RunLog
+from gramax.snapshots import snapshot
 
 CLASSES = 10
 WIDTHS = (64, 256, 256, 64, CLASSES)
@@ -38,10 +37,23 @@ Split = tuple[Float[Array, "n d"], Array]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One audit of the run: the log record, and the cosines of the centred class means."""
+    """One audit of the run, of the training and of the test digits."""
 
-    record: dict[str, Any]
-    cosines: np.ndarray
+    train: Entry
+    test: Entry
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The epoch, and the numbers and the error of both kinds of rows."""
+        kinds = {"train": self.train, "test": self.test}
+        return {"epoch": int(self.train.extra["epoch"])} | {
+            name: {"error": entry.extra["error"], **entry.numbers} for name, entry in kinds.items()
+        }
+
+    @property
+    def cosines(self) -> np.ndarray:
+        """Cosines of the centred class means of the training rows."""
+        return np.asarray(self.train.cosines)
 
 
 def digits(seed: int = 0) -> tuple[Split, Split]:
@@ -89,10 +101,9 @@ def error(params: Params, x: Array, y: Array) -> Float[Array, ""]:
 
 
 @jax.jit
-def look(params: Params, x: Array, y: Array) -> tuple[dict[str, Array], Array]:
-    """The audit inside jit: every metric, and the cosines of the centred class means."""
-    moments = ClassMoments.of(features(params, x), y, CLASSES)
-    return report(moments), gram(Evidence(moments).centred_codes)
+def gathered(params: Params, x: Array, y: Array) -> ClassMoments:
+    """The moments of the features, inside jit."""
+    return ClassMoments.of(features(params, x), y, CLASSES)
 
 
 def trainer(train: Split, epochs: int) -> tuple[optax.GradientTransformation, Callable[..., Any]]:
@@ -143,14 +154,12 @@ def train(
 
 
 def _snapshot(params: Params, splits: tuple[Split, Split], epoch: int) -> Snapshot:
-    record: dict[str, Any] = {"epoch": epoch}
-    cosines = None
+    step = epoch * (len(splits[0][0]) // BATCH)
+    entries = []
     for name, split in zip(("train", "test"), splits, strict=True):
-        numbers, found = look(params, *split)
-        cosines = found if cosines is None else cosines
-        record[name] = {"error": float(error(params, *split))}
-        record[name] |= {metric: float(value) for metric, value in numbers.items()}
-    return Snapshot(record, np.asarray(cosines))
+        own = {"epoch": epoch, "error": float(error(params, *split))}
+        entries.append(snapshot(step, gathered(params, *split), name=name, extra=own).entry)
+    return Snapshot(*entries)
 
 
 def run(
@@ -179,8 +188,15 @@ def run(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     splits = digits()
-    params, story = train(splits, epochs, seed, progress)
-    write_text(out / "run.jsonl", "".join(json.dumps(_clean(shot.record)) + "\n" for shot in story))
+    with RunLog(out / "run.jsonl", fresh=True) as log:
+
+        def tell(shot: Snapshot) -> None:
+            log.append(shot.train)
+            log.append(shot.test)
+            if progress:
+                progress(shot)
+
+        params, story = train(splits, epochs, seed, tell)
     for name, (x, y) in zip(("train", "test"), splits, strict=True):
         write_array(out / f"{name}_embeddings.npy", features(params, x))
         write_array(out / f"{name}_labels.npy", y)
@@ -197,10 +213,3 @@ def run(
 
 def _story_keys(record: dict[str, Any]) -> dict[str, float]:
     return {"epoch": record["epoch"], "train_error": record["train"]["error"]}
-
-
-def _clean(record: Any) -> Any:
-    """NaN is no JSON: undefined numbers are written as null."""
-    if isinstance(record, dict):
-        return {key: _clean(value) for key, value in record.items()}
-    return None if isinstance(record, float) and not np.isfinite(record) else record

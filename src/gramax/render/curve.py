@@ -26,12 +26,16 @@ def _power(value: float) -> str:
 
 @dataclass(frozen=True)
 class Line:
-    """One curve of a panel: its values by step, its colour, its width, and its name if any."""
+    """One curve of a panel: its values by step, its colour, its width, and its name if any.
+
+    `steps` are the line's own, where they are not those of the panel.
+    """
 
     values: np.ndarray
     colour: style.RGB
     name: str = ""
     width: float = 3.0
+    steps: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -65,14 +69,15 @@ class CurvePanel:
         """`steps` are the positions of the values; `limits` and `ticks` are of the value axis.
 
         `ends` are the words under the two ends of the step axis, its numbers by default; a
-        dotted line stands at the step `mark`. `stretch` spaces steps above 1 by their logarithm.
+        dotted line stands at the step `mark`. `stretch` spaces steps from the second on by their
+        logarithm.
         """
         self._steps, self._lines = np.asarray(steps), lines
         self._heading(board, box, title, lines)
         self._axes = axes = board.axes((box[0] + GUTTER, box[1], box[2] - GUTTER, box[3]))
         axes.set(xlim=(steps[0], steps[-1]), ylim=limits, yscale="log" if log else "linear")
         if stretch:
-            axes.set_xscale("symlog", linthresh=1, linscale=0.35)
+            axes.set_xscale("symlog", linthresh=max(1.0, steps[1] - steps[0]), linscale=0.35)
         self._scale(axes, ticks, log, ends or (f"{steps[0]}", f"{steps[-1]} steps"))
         if mark is not None:
             axes.axvline(mark, color=style.css(style.AXIS), lw=1.6, ls=(0, (1, 2)))
@@ -92,8 +97,10 @@ class CurvePanel:
     def update(self, upto: int) -> None:
         """Draw every curve up to and with entry `upto` of the steps."""
         for line, curve, head in zip(self._lines, self._curves, self._heads, strict=True):
-            curve.set_data(self._steps[: upto + 1], line.values[: upto + 1])
-            head.set_data(self._steps[upto : upto + 1], line.values[upto : upto + 1])
+            steps = self._steps if line.steps is None else line.steps
+            end = int(np.searchsorted(steps, self._steps[upto], side="right"))
+            curve.set_data(steps[:end], line.values[:end])
+            head.set_data(steps[max(end - 1, 0) : end], line.values[max(end - 1, 0) : end])
 
     def _heading(self, board: Board, box: Box, title: str, lines: Sequence[Line]) -> None:
         heading = board.heading(box, title)

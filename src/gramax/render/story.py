@@ -13,6 +13,7 @@ from gramax.render.board import MARGIN, SIZE, Board, Box
 from gramax.render.curve import CurvePanel, Floor, Line
 from gramax.render.gif import durations, write_gif
 from gramax.render.panels import GramPanel, Key, NumbersPanel, small
+from gramax.render.scales import decades, round_up
 from gramax.render.scenes.common import FRAMES
 
 SIMPLEX, COLLAPSE, RANK = "class_simplex_error_centred", "collapse_ratio", "effective_rank"
@@ -111,9 +112,9 @@ def _frames(
 
 def _curves(board: Board, values: dict[str, np.ndarray], c: int) -> list[CurvePanel]:
     error, ratio, rank = (values[key] for key in (SIMPLEX, COLLAPSE, RANK))
-    high = _round_up(np.nanmax(error))
-    low, top = _decades(ratio)
-    peak = _round_up(max(np.nanmax(rank), c - 1))
+    high = round_up(np.nanmax(error))
+    low, top = decades(ratio)
+    peak = round_up(max(np.nanmax(rank), c - 1))
     about = [
         (
             "Simplex error",
@@ -169,18 +170,3 @@ def _three(value: float) -> str:
 def _rank_floor(rank: np.ndarray, c: int) -> Floor:
     """The label stands on the side of the line that the curve does not end on."""
     return Floor(c - 1, f"a simplex: {c - 1}", above=bool(rank[-1] < c - 1))
-
-
-def _round_up(value: float) -> float:
-    """The next of 1, 2, 3, 4, 5, 6, 8, 10 times a power of ten."""
-    power = 10.0 ** np.floor(np.log10(value)) if value > 0 else 1.0
-    return float(next(m for m in (1, 2, 3, 4, 5, 6, 8, 10) if m * power >= value) * power)
-
-
-def _decades(values: np.ndarray) -> tuple[float, float]:
-    """Powers of ten around the positive values."""
-    positive = values[np.isfinite(values) & (values > 0)]
-    if not positive.size:
-        return 1e-3, 1.0
-    low, high = np.floor(np.log10(positive.min())), np.ceil(np.log10(positive.max()))
-    return 10.0**low, 10.0 ** max(high, low + 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from rich.text import Text
 
 import gramax.metrics  # noqa: F401  (fills the registry)
 from gramax.registry import METRICS, QUESTIONS, Metric
+from gramax.render.words import number
 from gramax.reports import Answer, Pair, Report
 
 if TYPE_CHECKING:
@@ -45,11 +45,6 @@ def render(report: Report) -> RenderableType:
         if len(report.classes) > 1:
             parts += [Text("\nLoosest classes", style="bold"), _classes(report)]
     return Group(*parts, *_notes(report))
-
-
-def number(value: float) -> str:
-    """A number in at most four significant digits; a dash where it is undefined."""
-    return f"{value:.4g}" if math.isfinite(value) else "–"
 
 
 DEMO_HEADING = f"{'epoch':>5}  train err  test err  collapse  eff. rank  off-diagonal cosines"
@@ -189,8 +184,8 @@ def show_bounds(floor: Floor, rows: Sequence[Bound]) -> None:
         best = row.name == floor.bound
         value = f"{row.value:.12f}" if row.value is not None else "–"
         table.add_row("→" if best else "", row.name, value, row.holds, style="bold" if best else "")
-    told = {True: "attained", False: "cannot be attained", None: "not known to be attained"}
+    told = {True: "is attained", False: "cannot be attained", None: "is not known to be attained"}
     console = Console()
     console.print(table)
     console.print(f"\nFloor {floor.value:.12f} ({floor.bound}; {floor.source})")
-    console.print(f"It is {told[floor.attainable]}: {floor.reason}")
+    console.print(f"It {told[floor.attainable]}: {floor.reason}")

@@ -1,0 +1,96 @@
+"""A run log as a person watches it in a terminal: a sparkline a metric, its floor, the verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gramax.headline import HEADLINE
+from gramax.registry import Question
+from gramax.render.terminal import MARKS, STYLES, number
+from gramax.runlog import Entry
+
+BARS = "▁▂▃▄▅▆▇█"
+WIDTH = 32
+"""Characters of a sparkline."""
+
+
+def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
+    """The course of these values in at most `width` bars; a gap where undefined.
+
+    Every bar is the mean of the defined values that fall to it, between the least and the largest
+    of all.
+
+    Example:
+        >>> sparkline([0.0, 1.0, 2.0, 3.0])
+        '▁▃▆█'
+        >>> sparkline([1.0, float("nan"), 1.0])
+        '▁ ▁'
+    """
+    n = len(values)
+    cells = min(n, width)
+    means = []
+    for k in range(cells):
+        part = values[k * n // cells : (k + 1) * n // cells]
+        defined = [value for value in part if math.isfinite(value)]
+        means.append(math.fsum(defined) / len(defined) if defined else math.nan)
+    finite = [mean for mean in means if math.isfinite(mean)]
+    low, span = min(finite, default=0.0), max(finite, default=0.0) - min(finite, default=0.0)
+    scale = (len(BARS) - 1) / span if span > 0 else 0.0
+    return "".join(
+        BARS[round((mean - low) * scale)] if math.isfinite(mean) else " " for mean in means
+    )
+
+
+def board(path: str, runs: Mapping[str, Sequence[Entry]]) -> RenderableType:
+    """All that is known of a run: for each kind of rows its metrics, and the last verdict."""
+    if not any(runs.values()):
+        return Text(f"{path}: waiting for the first audit …", style="dim")
+    parts: list[RenderableType] = []
+    for name, entries in runs.items():
+        parts += [_heading(path, name, entries[-1], len(entries)), _metrics(entries)]
+        parts.append(Text(f"{entries[-1].verdict}\n", style="bold"))
+    return Group(*parts)
+
+
+def _heading(path: str, name: str, last: Entry, audits: int) -> Text:
+    text = Text(f"{path} {name}".strip(), style="bold")
+    when = f" at {datetime.fromtimestamp(last.time):%H:%M:%S}" if last.time else ""
+    text.append(f"  step {last.step:,}{when}, audit {audits:,}", style="not bold")
+    for key, value in last.extra.items():
+        text.append(f", {key} {number(value)}", style="not bold")
+    return text
+
+
+def _metrics(entries: Sequence[Entry]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("", no_wrap=True, width=1)
+    table.add_column("", no_wrap=True)
+    table.add_column("since the start", no_wrap=True, min_width=WIDTH)
+    table.add_column("now", justify="right", no_wrap=True)
+    table.add_column("against", justify="right", no_wrap=True)
+    for question, metric in HEADLINE.items():
+        table.add_row(*_row(entries, question, metric))
+    return table
+
+
+def _row(entries: Sequence[Entry], question: Question, metric: str) -> tuple[Text | str, ...]:
+    last = entries[-1]
+    status = last.answers.get(question, "open")
+    colour = STYLES.get(status, "dim")
+    values = [entry.numbers.get(metric, math.nan) for entry in entries]
+    now = Text(number(values[-1]), style="bold")
+    if not math.isfinite(values[-1]) and metric in last.reasons:
+        now = Text(last.reasons[metric], style="yellow")
+    return (
+        Text(MARKS.get(status, "–"), style=colour),
+        metric.removeprefix("class_").replace("_", " "),
+        Text(sparkline(values), style=colour),
+        now,
+        Text(number(last.floors.get(metric, math.nan)), style="dim"),
+    )

@@ -1,0 +1,100 @@
+// The rows in the plane: one path a class, its mark and colour, and a legend that picks one out.
+(function () {
+  const data = JSON.parse(document.getElementById("data").textContent).cloud;
+  const svg = document.getElementById("cloud-map");
+  if (!data || !svg) return;
+  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
+  const points = new Int16Array(bytes(data.points)), labels = new Uint16Array(bytes(data.labels));
+  const make = (name, attributes) => {
+    const node = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const key in attributes) node.setAttribute(key, attributes[key]);
+    return node;
+  };
+  const scale = Math.min(290 / data.reach[0], 200 / data.reach[1]);
+  const x = (i) => 300 + points[2 * i] * scale, y = (i) => 210 - points[2 * i + 1] * scale;
+
+  const star = (corners, deep, turn = 0) => (px, py, r) => {
+    const tip = (k) => [((k + turn) * Math.PI) / corners - Math.PI / 2, k % 2 ? deep * r : 1.25 * r];
+    const tips = Array.from({ length: 2 * corners }, (_, k) => tip(k));
+    return "M" + tips.map(([t, s]) => `${(px + s * Math.cos(t)).toFixed(1)} ${(py + s * Math.sin(t)).toFixed(1)}`).join("L") + "Z";
+  };
+  const polygon = (...tips) => (px, py, r) =>
+    "M" + tips.map(([a, b]) => `${(px + a * r).toFixed(1)} ${(py + b * r).toFixed(1)}`).join("L") + "Z";
+  const marks = [
+    (px, py, r) => `M${(px - r).toFixed(1)} ${py.toFixed(1)}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0Z`,
+    polygon([-0.9, -0.9], [0.9, -0.9], [0.9, 0.9], [-0.9, 0.9]),
+    polygon([0, -1.2], [1.1, 0.8], [-1.1, 0.8]),
+    polygon([0, -1.3], [1.1, 0], [0, 1.3], [-1.1, 0]),
+    polygon([0, 1.2], [1.1, -0.8], [-1.1, -0.8]),
+    star(4, 0.45), star(4, 0.45, 1), star(5, 1.05), star(5, 0.5), star(6, 0.6),
+  ];
+  const mark = (k) => marks[(k + Math.floor(k / 10)) % 10];
+
+  const members = data.names.map(() => []);
+  labels.forEach((label, i) => members[label].push(i));
+  const radius = labels.length > 600 ? 4 : 5.5;
+  const paths = members.map((rows, k) => {
+    const path = make("path", { class: "k" + (k % 10), d: rows.map((i) => mark(k)(x(i), y(i), radius)).join("") });
+    svg.append(path);
+    return path;
+  });
+  const few = data.names.length <= 20;
+  const lone = data.names.length === 1;
+  if (data.names.length <= 12 && !lone) {
+    members.forEach((rows, k) => {
+      const mean = (f) => rows.reduce((sum, i) => sum + f(i), 0) / rows.length;
+      const name = make("text", { x: mean(x), y: mean(y) + 5 });
+      name.textContent = data.names[k].length > 16 ? data.names[k].slice(0, 15) + "…" : data.names[k];
+      svg.append(name);
+    });
+  }
+
+  let chosen = -1;
+  function choose(k) {
+    chosen = k === chosen ? -1 : k;
+    paths.forEach((path, i) => path.classList.toggle("off", chosen >= 0 && i !== chosen));
+    if (chosen >= 0) svg.append(paths[chosen]);
+    for (const button of legend.querySelectorAll("button")) {
+      button.setAttribute("aria-pressed", String(Number(button.dataset.class) === chosen));
+    }
+    const count = chosen < 0 ? "" : `${data.names[chosen]}: ${members[chosen].length} of the ${labels.length} rows shown`;
+    document.getElementById("cloud-read").textContent = count;
+  }
+  const legend = document.getElementById("cloud-legend");
+  if (few && !lone) {
+    data.names.forEach((name, k) => {
+      const button = document.createElement("button"), key = make("svg", { viewBox: "0 0 14 14", "aria-hidden": "true" });
+      key.append(make("path", { class: "k" + (k % 10), d: mark(k)(7, 7, 5) }));
+      button.type = "button";
+      button.dataset.class = k;
+      button.setAttribute("aria-pressed", "false");
+      button.append(key, name);
+      button.addEventListener("click", () => choose(k));
+      legend.append(button);
+    });
+  } else if (!lone) {
+    const select = document.createElement("select"), label = document.createElement("label");
+    const option = (text, value) => { const o = new Option(text, value); select.append(o); };
+    option("all classes", -1);
+    data.names.forEach((name, k) => option(name, k));
+    select.addEventListener("change", () => { chosen = -1; choose(Number(select.value)); });
+    label.append("Pick out ", select);
+    legend.append(label);
+  }
+
+  const tip = document.getElementById("tip");
+  svg.addEventListener("pointermove", (event) => {
+    const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+    let best = 144, who = -1;
+    for (let i = 0; i < labels.length; i++) {
+      const apart = (x(i) - at.x) ** 2 + (y(i) - at.y) ** 2;
+      if (apart < best && (chosen < 0 || labels[i] === chosen)) [best, who] = [apart, i];
+    }
+    tip.hidden = who < 0 || lone;
+    if (tip.hidden) return;
+    tip.textContent = data.names[labels[who]];
+    tip.style.left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8) + "px";
+    tip.style.top = event.clientY + 16 + "px";
+  });
+  svg.addEventListener("pointerleave", () => { tip.hidden = true; });
+})();

@@ -1,0 +1,196 @@
+"""The pictures of an audit with matplotlib, each on the axes given, or new ones, which it returns.
+
+`plot_report` draws all four.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gramax.portrait import Portrait
+from gramax.render import style
+from gramax.reports import Report
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NAMED = 40
+"""Classes up to which rows of the heat map carry names."""
+
+SEEN, CHANCE = style.css(style.METRIC), style.css(style.SECOND)
+LIMIT = style.css(style.CLASSES[1])
+
+
+def plot_report(report: Report) -> Figure:
+    """The picture of an audit: cosines of the codes, their histogram, the spectrum, the rows.
+
+    Args:
+        report: an audit with a portrait (`gramax.audit(..., portrait=True)` makes one whatever
+            the number of classes).
+
+    Returns:
+        A figure; `plot_report(report).savefig("audit.png")` keeps it.
+
+    Raises:
+        ValueError: the report has no portrait.
+        MissingExtraError: matplotlib is not installed.
+    """
+    portrait = _portrait(report)
+    style.require()
+    import matplotlib.pyplot as plt
+
+    drawings = [plot_cosines, plot_spectrum, plot_rows]
+    drawings = [plot_gram, *drawings] if portrait.codes is not None else drawings
+    wide = 2 if len(drawings) == 4 else len(drawings)
+    tall = -(-len(drawings) // wide)
+    figure, axes = plt.subplots(
+        tall, wide, figsize=(5.6 * wide, 4.6 * tall), layout="constrained", squeeze=False
+    )
+    for ax, draw in zip(axes.flat, drawings, strict=True):
+        draw(report, ax=ax)
+    figure.suptitle(f"{report.source}: {report.diagnosis.kind}", fontweight="bold")
+    if "inline" in plt.get_backend():  # a notebook shows what a cell returns, and open figures too
+        plt.close(figure)
+    return figure
+
+
+def plot_gram(report: Report, ax: Axes | None = None, *, centred: bool = False) -> Axes:
+    """Heat map of the cosines of the class codes, similar classes together.
+
+    Args:
+        report: an audit with labels and a portrait.
+        ax: where to draw; new axes by default.
+        centred: after centring by the mean of the class means.
+
+    Raises:
+        ValueError: the report has no portrait, or fewer than two codes.
+        MissingExtraError: matplotlib is not installed.
+    """
+    portrait = _portrait(report)
+    heat = portrait.centred if centred else portrait.codes
+    if heat is None:
+        raise ValueError("this report has fewer than two class codes: no cosines to draw")
+    ax = _axes(ax)
+    side = len(heat.cosines)
+    image = ax.imshow(heat.cosines, cmap=style.cosine_map(), vmin=-1, vmax=1)
+    _figure(ax).colorbar(image, ax=ax, shrink=0.8)
+    if heat.size == 1 and side <= NAMED:
+        names = [portrait.names[code] for code in heat.order]
+        ax.set_xticks(range(side), names, rotation=90, fontsize=8)
+        ax.set_yticks(range(side), names, fontsize=8)
+    else:
+        ax.set(xticks=[], yticks=[])
+    block = f", {heat.size} classes a cell" if heat.size > 1 else ""
+    ax.set_title(f"Cosines of {'centred ' if centred else ''}class codes{block}")
+    return ax
+
+
+def plot_cosines(report: Report, ax: Axes | None = None) -> Axes:
+    """Histogram of the cosines of all pairs, with that of random directions and the floor.
+
+    Args:
+        report: an audit with a portrait.
+        ax: where to draw; new axes by default.
+
+    Raises:
+        ValueError: the report has no portrait, or fewer than two rows.
+        MissingExtraError: matplotlib is not installed.
+    """
+    portrait = _portrait(report)
+    histogram = portrait.cosines
+    if histogram is None:
+        raise ValueError("this report has fewer than two rows: no cosines to draw")
+    ax = _axes(ax)
+    middles = (histogram.edges[1:] + histogram.edges[:-1]) / 2
+    ax.bar(middles, histogram.counts, width=np.diff(histogram.edges), color=SEEN, alpha=0.6)
+    if histogram.chance is not None:
+        ax.plot(middles, histogram.chance, "--", color=CHANCE, label="random directions")
+    if portrait.floor > 0 and histogram.of == "classes":
+        ax.axvline(portrait.floor, ls=":", color=LIMIT, label=f"floor {portrait.floor:.3g}")
+        ax.axvline(-portrait.floor, ls=":", color=LIMIT)
+    what = "class codes" if histogram.of == "classes" else "rows"
+    ax.set(title=f"Cosines of pairs of {what}", xlabel="cosine", ylabel="pairs")
+    ax.legend(frameon=False)
+    return ax
+
+
+def plot_spectrum(report: Report, ax: Axes | None = None) -> Axes:
+    """Share of the variance along each principal axis, beside that of isotropic rows.
+
+    Args:
+        report: an audit with a portrait.
+        ax: where to draw; new axes by default.
+
+    Raises:
+        ValueError: the report has no portrait, or all its rows coincide.
+        MissingExtraError: matplotlib is not installed.
+    """
+    scree = _portrait(report).spectrum
+    if scree is None:
+        raise ValueError("all rows of this report coincide: no spectrum to draw")
+    ax = _axes(ax)
+    shown = scree.share > 1e-7 * scree.share[0]
+    ax.loglog(scree.index[shown], scree.share[shown], color=SEEN, lw=2, label="these rows")
+    ax.loglog(scree.index, scree.chance, "--", color=CHANCE, label="chance (Marchenko-Pastur)")
+    if report.c > 2:
+        ax.axvline(report.c - 1, ls=":", color=LIMIT, label=f"{report.c - 1} = classes − 1")
+    ax.set(title="Spectrum", xlabel="principal axis", ylabel="share of the variance")
+    ax.legend(frameon=False)
+    return ax
+
+
+def plot_rows(report: Report, ax: Axes | None = None) -> Axes:
+    """Rows in the plane of their first two principal axes, a colour and marker for each class.
+
+    Args:
+        report: an audit with a portrait.
+        ax: where to draw; new axes by default.
+
+    Raises:
+        ValueError: the report has no portrait, or fewer than three rows that differ.
+        MissingExtraError: matplotlib is not installed.
+    """
+    portrait = _portrait(report)
+    cloud = portrait.cloud
+    if cloud is None:
+        raise ValueError("this report has fewer than three rows that differ: no plane to draw")
+    ax = _axes(ax)
+    for k in np.unique(cloud.labels):
+        points = cloud.points[cloud.labels == k]
+        name = portrait.names[k] if portrait.names else "rows"
+        colour = style.css(style.class_colour(int(k)))
+        ax.scatter(*points.T, s=14, c=colour, marker=style.marker(int(k)), lw=0, label=name)
+    first, second = cloud.explained
+    ax.set(
+        title="Rows in the plane of their main axes",
+        xlabel=f"{first:.0%} of the variance",
+        ylabel=f"{second:.0%}",
+        aspect="equal",
+    )
+    if 1 < len(portrait.names) <= len(style.CLASSES):
+        ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    return ax
+
+
+def _portrait(report: Report) -> Portrait:
+    if report.portrait is None:
+        raise ValueError("this report has no portrait: make it with audit(..., portrait=True)")
+    return report.portrait
+
+
+def _axes(ax: Axes | None) -> Axes:
+    style.require()
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(layout="constrained")[1]
+
+
+def _figure(ax: Axes) -> Figure:
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return figure

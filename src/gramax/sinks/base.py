@@ -1,0 +1,183 @@
+"""What a sink is, and what all sinks share: checks, undefined values, the first process alone."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from io import BytesIO
+from types import TracebackType
+from typing import Any, Protocol
+
+import numpy as np
+from jaxtyping import ArrayLike
+
+from gramax.errors import MissingExtraError
+
+
+class Sink(Protocol):
+    """A place for numbers and pictures of a run; `step` counts from 0."""
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Write numbers by name; those that are not finite are said as text instead."""
+        ...
+
+    def image(self, step: int, name: str, picture: ArrayLike | bytes) -> None:
+        """Write a picture: `[height, width, 3 or 4]` uint8, or the bytes of a PNG."""
+        ...
+
+    def histogram(self, step: int, name: str, values: ArrayLike) -> None:
+        """Write how these values are distributed."""
+        ...
+
+    def text(self, step: int, name: str, words: str) -> None:
+        """Write words."""
+        ...
+
+    def flush(self) -> None:
+        """Let a reader see everything that was written so far."""
+        ...
+
+    def close(self) -> None:
+        """Flush and end; closing twice does nothing."""
+        ...
+
+
+def first_process() -> bool:
+    """Whether this process is the first of its job, by torch.distributed where it runs, or JAX."""
+    distributed = sys.modules.get("torch.distributed")
+    if distributed and distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank() == 0
+    import jax
+
+    return jax.process_index() == 0
+
+
+class BaseSink:
+    """Checks what is given and hands it to the methods that a sink writes with.
+
+    A sink defines `_open` and what it can of `_scalars`, `_image`, `_histogram`, `_text`, `_flush`
+    and `_close`; they are called in the first process alone, with checked and finite values.
+    """
+
+    def __init__(self) -> None:
+        """Open the sink, in the first process."""
+        self._active = first_process()
+        self._closed = False
+        if self._active:
+            self._open()
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Write numbers by name; those that are not finite are said as text instead."""
+        if not self._ready(step):
+            return
+        numbers = {name: float(value) for name, value in values.items()}
+        finite = {name: value for name, value in numbers.items() if math.isfinite(value)}
+        if finite:
+            self._scalars(step, finite)
+        for name in numbers.keys() - finite.keys():
+            self._text(step, f"{name}/undefined", f"{name} is {numbers[name]}: not written")
+
+    def image(self, step: int, name: str, picture: ArrayLike | bytes) -> None:
+        """Write a picture: `[height, width, 3 or 4]` uint8, or the bytes of a PNG.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        if self._ready(step):
+            self._image(step, name, pixels_of(picture))
+
+    def histogram(self, step: int, name: str, values: ArrayLike) -> None:
+        """Write how the finite ones of these values are distributed."""
+        flat = np.asarray(values, np.float64).ravel()
+        flat = flat[np.isfinite(flat)]
+        if self._ready(step) and flat.size:
+            self._histogram(step, name, flat)
+
+    def text(self, step: int, name: str, words: str) -> None:
+        """Write words."""
+        if self._ready(step):
+            self._text(step, name, words)
+
+    def flush(self) -> None:
+        """Let a reader see everything that was written so far."""
+        if self._active and not self._closed:
+            self._flush()
+
+    def close(self) -> None:
+        """Flush and end; closing twice does nothing."""
+        if self._active and not self._closed:
+            self._flush()
+            self._close()
+        self._closed = True
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _ready(self, step: int) -> bool:
+        if self._closed:
+            raise ValueError(f"{type(self).__name__} is closed")
+        if int(step) != step or step < 0:
+            raise ValueError(f"a step is a whole number from 0; got {step!r}")
+        return self._active
+
+    def _open(self) -> None:
+        raise NotImplementedError
+
+    def _scalars(self, step: int, values: dict[str, float]) -> None:
+        raise NotImplementedError
+
+    def _image(self, step: int, name: str, pixels: np.ndarray) -> None:
+        raise NotImplementedError
+
+    def _histogram(self, step: int, name: str, values: np.ndarray) -> None:
+        raise NotImplementedError
+
+    def _text(self, step: int, name: str, words: str) -> None:
+        raise NotImplementedError
+
+    def _flush(self) -> None:
+        """Nothing, where the package writes at once."""
+
+    def _close(self) -> None:
+        """Nothing, where there is nothing to end."""
+
+
+def pixels_of(picture: ArrayLike | bytes) -> np.ndarray:
+    """A picture as `[height, width, 3]` uint8, transparency laid on white.
+
+    Raises:
+        ValueError: it is neither such an array nor the bytes of a PNG.
+    """
+    if isinstance(picture, bytes):
+        picture = _decoded(picture)
+    pixels = np.asarray(picture)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
+        raise ValueError(
+            "a picture is a uint8 array of shape [height, width, 3 or 4] or the bytes of a PNG; "
+            f"got {pixels.dtype} of shape {pixels.shape}"
+        )
+    if pixels.shape[2] == 4:
+        share = pixels[..., 3:].astype(np.uint16)
+        pixels = (pixels[..., :3] * share + 255 * (255 - share) + 127) // 255
+    return np.ascontiguousarray(pixels, np.uint8)
+
+
+def _decoded(png: bytes) -> np.ndarray:
+    try:
+        from PIL import Image
+    except ImportError:
+        raise MissingExtraError("reading a PNG", "pillow", "plot") from None
+    try:
+        with Image.open(BytesIO(png), formats=["PNG"]) as image:
+            return np.asarray(image.convert("RGBA"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"these {len(png):,} bytes are no PNG: {error}") from None

@@ -1,0 +1,111 @@
+"""Keras 3, on any backend: a callback that audits a layer's output on held-out data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import ArrayLike
+
+from gramax.headline import LogConfig
+from gramax.optional import need
+from gramax.sinks import Sink, log_report
+from gramax.training.collecting import RowCollector, logged
+from gramax.training.tapping import to_jax
+
+_keras: Any = need("keras", "the Keras callback")
+
+
+class GeometryCallback(_keras.callbacks.Callback):
+    """Audits the output of a layer at the end of an epoch, and adds the headline metrics.
+
+    Keras has no hooks, and compiles its validation step: the layer's output is computed once more,
+    of the data given here. The numbers join the epoch's logs as `latent/val/NAME`, so that
+    `History`, `CSVLogger` and `EarlyStopping` see them (put this callback before those), and the
+    whole audit goes to `sink`.
+    """
+
+    def __init__(
+        self,
+        layer: str | Callable[[Any], Any],
+        data: tuple[ArrayLike, ArrayLike],
+        num_classes: int,
+        *,
+        pick: Callable[[Any], Any] | None = None,
+        config: LogConfig | None = None,
+        sink: Sink | None = None,
+        classes: Sequence[str] | None = None,
+        normalize: bool = True,
+        batch_size: int = 256,
+    ) -> None:
+        """Audit this layer.
+
+        Args:
+            layer: its name in a functional or sequential model; or, of any model, a function from
+                a batch of inputs to the features.
+            data: `(x, y)`, validation data; labels 0..c-1, a negative one leaves its row out.
+            num_classes: c.
+            pick: from what the layer gives to `[n, d]` rows, where it gives anything else.
+            config: which numbers, their prefix, and every how many epochs.
+            sink: gets the whole audit, with pictures.
+            classes: names of the classes.
+            normalize: take rows on the unit sphere, or as they are.
+            batch_size: rows at a time.
+        """
+        super().__init__()
+        self._layer, self._data, self._pick, self._batch = layer, data, pick, batch_size
+        self._config, self._sink, self._names = config or LogConfig(), sink, classes
+        self._collector = RowCollector(num_classes, normalize=normalize)
+        self._features: Callable[[Any], Any] | None = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Find the layer."""
+        if callable(self._layer):
+            self._features = self._layer
+            return
+        output = self.model.get_layer(self._layer).output
+        self._features = lambda x: part(x, training=False)
+        part = _keras.Model(self.model.inputs, output)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Audit, and add the numbers to the epoch's logs."""
+        config = self._config
+        if (epoch + 1) % config.every:
+            return
+        moments = self._gather()
+        if logs is not None:
+            logs.update(logged(moments, config.metrics, f"{config.prefix}val/"))
+        if self._sink:
+            step, extra = int(self.model.optimizer.iterations), {"epoch": epoch + 1}
+            log_report(
+                self._sink,
+                step,
+                moments,
+                name="val",
+                classes=self._names,
+                extra=extra,
+                config=config,
+            )
+
+    def _gather(self) -> Any:
+        assert self._features is not None
+        x, y = self._data
+        labels = np.asarray(y)
+        self._collector.reset()
+        for start in range(0, len(labels), self._batch):
+            at = slice(start, start + self._batch)
+            found = self._features(x[at])  # type: ignore[index]
+            rows = found if self._pick is None else self._pick(found)
+            self._collector.add(_as_jax(rows), labels[at])
+        moments, _ = self._collector.moments, self._collector.reset()
+        if moments is None:
+            raise ValueError("the data of the geometry callback hold no row")
+        return moments
+
+
+def _as_jax(rows: Any) -> Any:
+    """The rows of any backend as an array that JAX takes."""
+    if hasattr(rows, "detach"):
+        return to_jax(rows)
+    return rows if _keras.backend.backend() == "jax" else _keras.ops.convert_to_numpy(rows)

@@ -1,0 +1,132 @@
+"""Lightning: a callback that audits what a module gives in validation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gramax.headline import LogConfig
+from gramax.optional import need
+from gramax.sinks import Sink, log_report
+from gramax.training.collecting import RowCollector, labels_in, logged
+from gramax.training.tapping import Pick, Tap
+
+_lightning: Any = need("lightning.pytorch", "the Lightning callback", "lightning")
+
+
+class GeometryCallback(_lightning.Callback):
+    """Audits the output of a module over every validation pass, and logs the headline metrics.
+
+    The numbers go to the trainer's logger and `callback_metrics` as `latent/val/NAME` (so early
+    stopping can watch them), and the whole audit to `sink`. The sanity check before training is
+    left out. Hooks stand only while rows are gathered.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        num_classes: int,
+        *,
+        pick: Pick | None = None,
+        labels: Callable[[Any], Any] = labels_in,
+        config: LogConfig | None = None,
+        sink: Sink | None = None,
+        classes: Sequence[str] | None = None,
+        normalize: bool = True,
+        train: bool = False,
+    ) -> None:
+        """Audit the module of that name in `LightningModule.named_modules()`.
+
+        Args:
+            module: e.g. "encoder", "model.layer4".
+            num_classes: c; labels are 0..c-1, a negative one leaves its row out.
+            pick: from what the module gives to a `[n, d]` tensor, where it gives anything else.
+            labels: the labels of a batch; by default its second part, or what it calls "labels".
+            config: which numbers, their prefix, and every how many validations (or epochs).
+            sink: gets the whole audit, with pictures.
+            classes: names of the classes.
+            normalize: take rows on the unit sphere, or as they are.
+            train: audit the rows of every training epoch too, as they pass.
+        """
+        super().__init__()
+        self._module, self._classes, self._pick, self._labels = module, num_classes, pick, labels
+        self._config, self._sink, self._names = config or LogConfig(), sink, classes
+        self._normalize, self._train = normalize, train
+        self._taps: dict[str, Tap] = {}
+        self._passes = {"val": 0, "train": 0}
+
+    def on_validation_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        """Start to gather."""
+        if not trainer.sanity_checking:
+            self._start("val", pl_module)
+
+    def on_validation_batch_start(
+        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Take what the module gives from now on."""
+        self._batch("val", batch)
+
+    def on_validation_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        """Take nothing until the next batch."""
+        self._batch("val", None)
+
+    def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Log the audit."""
+        self._finish("val", trainer, pl_module)
+
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        """Start to gather, where training rows are asked for."""
+        if self._train:
+            self._start("train", pl_module)
+
+    def on_train_batch_start(
+        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Take what the module gives from now on."""
+        self._batch("train", batch)
+
+    def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        """Take nothing until the next batch."""
+        self._batch("train", None)
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Log the audit of the training rows."""
+        self._finish("train", trainer, pl_module)
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        """Leave no hook behind."""
+        self._detach()
+
+    def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        """Leave no hook behind."""
+        self._detach()
+
+    def _start(self, stage: str, model: Any) -> None:
+        self._passes[stage] += 1
+        if self._passes[stage] % self._config.every == 0:
+            collector = RowCollector(self._classes, normalize=self._normalize)
+            self._taps[stage] = Tap(model, self._module, collector, self._pick)
+
+    def _batch(self, stage: str, batch: Any) -> None:
+        if stage in self._taps:
+            self._taps[stage].labels = None if batch is None else self._labels(batch)
+
+    def _finish(self, stage: str, trainer: Any, model: Any) -> None:
+        tap = self._taps.pop(stage, None)
+        if tap is None:
+            return
+        tap.detach()
+        moments, config = tap.moments(), self._config
+        values = logged(moments, config.metrics, f"{config.prefix}{stage}/")
+        model.log_dict(values, sync_dist=True)
+        if self._sink:
+            step, epoch = trainer.global_step, {"epoch": trainer.current_epoch}
+            names = self._names
+            log_report(
+                self._sink, step, moments, name=stage, classes=names, extra=epoch, config=config
+            )
+
+    def _detach(self) -> None:
+        for tap in self._taps.values():
+            tap.detach()
+        self._taps.clear()

@@ -1,0 +1,148 @@
+"""The light sinks, TensorBoard and JSON Lines: what was written is read back."""
+
+import json
+import subprocess
+import sys
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.sinks import contract
+from tests.sinks.contract import Written
+
+from gramax.errors import MissingExtraError
+from gramax.headline import LogConfig
+from gramax.runreader import read_log
+from gramax.sinks import JsonLinesSink, TensorBoardSink, log_report
+from gramax.sinks.base import pixels_of
+
+
+def read_tensorboard(folder):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
+    events = EventAccumulator(str(folder / "tb"))
+    events.Reload()
+    found = Written()
+    for tag in events.Tags()["scalars"]:
+        found.scalars |= {(tag, e.step): e.value for e in events.Scalars(tag)}
+    for tag in events.Tags()["images"]:
+        found.images |= {(tag, e.step): (e.height, e.width) for e in events.Images(tag)}
+    for tag in events.Tags()["histograms"]:
+        for e in events.Histograms(tag):
+            found.histograms[tag, e.step] = e.histogram_value.num
+    for tag in events.Tags()["tensors"]:
+        for e in events.Tensors(tag):
+            words = make_ndarray(e.tensor_proto).item().decode()
+            found.texts[tag.removesuffix("/text_summary"), e.step] = words
+    return found
+
+
+def read_jsonl(folder):
+    found = Written()
+    for line in (folder / "run.jsonl").read_text().splitlines():
+        record = json.loads(line)
+        key = (record.get("name"), record["step"])
+        if record["type"] == "scalars":
+            found.scalars |= {(n, record["step"]): v for n, v in record["values"].items()}
+        elif record["type"] == "image":
+            with Image.open(folder / record["file"]) as image:
+                found.images[key] = image.size[::-1]
+        elif record["type"] == "histogram":
+            assert len(record["edges"]) == len(record["counts"]) + 1
+            found.histograms[key] = sum(record["counts"])
+        elif record["type"] == "text":
+            found.texts[key] = record["text"]
+    return found
+
+
+SINKS = {
+    "tensorboard": (lambda folder: TensorBoardSink(folder / "tb"), read_tensorboard),
+    "jsonl": (lambda folder: JsonLinesSink(folder / "run.jsonl"), read_jsonl),
+}
+
+
+@pytest.fixture(params=SINKS)
+def pair(request, tmp_path):
+    make, read = SINKS[request.param]
+    return lambda: make(tmp_path), lambda: read(tmp_path)
+
+
+def test_the_contract(pair):
+    make, read = pair
+    contract.write_all(make())
+    contract.check_all(read())
+
+
+def test_refusals(pair):
+    contract.check_refusals(pair[0]())
+
+
+def test_the_first_process_alone_writes(pair, tmp_path, monkeypatch):
+    contract.check_other_process(pair[0], tmp_path, monkeypatch)
+
+
+def test_a_report_in_tensorboard(tmp_path):
+    with TensorBoardSink(tmp_path / "tb") as sink:
+        log_report(sink, 9, contract.taken())
+    contract.check_report(read_tensorboard(tmp_path))
+
+
+def test_a_report_without_pictures_and_other_names(tmp_path):
+    with TensorBoardSink(tmp_path / "tb") as sink:
+        config = LogConfig(metrics=("cdnv",), prefix="z.")
+        log_report(sink, 9, contract.taken(), config=config, pictures=False)
+    found = read_tensorboard(tmp_path)
+    assert found.scalars == {("z.val/cdnv", 9): 0.25, ("z.val/loss", 9): 0.5}
+    assert not found.images
+
+
+def test_a_report_in_a_run_log_is_one_whole_line(tmp_path):
+    with JsonLinesSink(tmp_path / "run.jsonl") as sink:
+        log_report(sink, 9, contract.taken())
+    (entry,) = read_log(tmp_path / "run.jsonl")
+    assert entry.numbers["cdnv"] == 0.25
+    assert entry.reasons == {"collapse_ratio": "needs two rows"}
+    assert entry.extra == {"loss": 0.5}
+    assert not (tmp_path / "run.jsonl.images").exists()
+
+
+def test_transparency_is_laid_on_white():
+    pixels = np.zeros((2, 2, 4), np.uint8)
+    pixels[0, 0] = (10, 20, 30, 255)
+    stream = BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    for picture in (pixels, stream.getvalue()):
+        found = pixels_of(picture)
+        assert found[0, 0].tolist() == [10, 20, 30]
+        assert found[1, 1].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize(
+    ("module", "sink", "line"),
+    [
+        ("tensorboardX", "TensorBoardSink", "pip install 'gramax[train]'"),
+        ("wandb", "WandbSink", "pip install wandb"),
+        ("mlflow.tracking", "MLflowSink", "pip install mlflow"),
+        ("trackio", "TrackioSink", "pip install trackio"),
+    ],
+)
+def test_a_missing_package_is_named_with_its_install_line(monkeypatch, module, sink, line):
+    import gramax.sinks
+
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtraError) as error:
+        getattr(gramax.sinks, sink)(*["x"] * (sink == "TensorBoardSink"))
+    assert line in str(error.value)
+
+
+def test_importing_sinks_and_adapters_loads_no_framework():
+    code = """
+import sys, gramax.sinks, gramax.training
+loaded = {name.partition(".")[0] for name in sys.modules}
+print(loaded & {"flax", "torch", "clu", "keras", "tensorboardX", "wandb", "mlflow", "trackio",
+                "matplotlib", "PIL", "transformers", "lightning"})
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

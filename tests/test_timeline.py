@@ -1,0 +1,211 @@
+"""`gramax timeline` and `gramax watch`, from synthetic run logs."""
+
+import base64
+import hashlib
+import math
+import re
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gramax.cli import main
+from gramax.headline import floors
+from gramax.render.live import sparkline
+from gramax.render.stills import in_blocks
+from gramax.render.storyline import ABOUT, charts_of, tracks_of
+from gramax.runlog import Entry, RunLog
+
+C, D = 4, 8
+
+
+def write(path, audits=5, name="", cosines=True, rate=0.5, verdict="Classes differ."):
+    target = np.where(np.eye(C) > 0, 1, -1 / (C - 1))
+    with RunLog(path) as log:
+        for k in range(audits):
+            share = rate**k
+            numbers = {
+                "collapse_ratio": 0.9 * share,
+                "effective_rank": 3 + 4 * share,
+                "class_simplex_error_centred": share,
+                "class_coherence": 1 / 3 + 0.6 * share,
+                "class_frame_potential": 16 / 3 + share,
+            }
+            if k == 2:
+                numbers["collapse_ratio"] = math.nan
+            heat = share * np.eye(C) + (1 - share) * target if cosines else None
+            log.append(
+                Entry(
+                    10 * k,
+                    numbers,
+                    name=name,
+                    n=100,
+                    d=D,
+                    c=C,
+                    floors=floors(C, D),
+                    verdict=verdict,
+                    answers={"collapse": "good"},
+                    cosines=heat,
+                    classes=tuple("abcd") if cosines else (),
+                )
+            )
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_picture_a_film_and_a_page(folder, capsys):
+    write("run.jsonl")
+    for name in ("out.png", "out.gif", "out.html"):
+        assert main(["timeline", "run.jsonl", "--out", name]) == 0
+        assert f"{name}: 5 audits of run" in capsys.readouterr().out
+    with Image.open("out.png") as picture:
+        assert picture.size == (1040, 760)
+    with Image.open("out.gif") as film:
+        assert film.n_frames == 5
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "out.gif",
+        "out.html",
+        "out.png",
+        "run.jsonl",
+    ]
+
+
+def test_runs_are_laid_over_each_other(folder, capsys):
+    for name in ("a", "b"):
+        (folder / name).mkdir()
+        write(f"{name}/run.jsonl", audits=3 if name == "a" else 6)
+    assert main(["timeline", "a/run.jsonl", "b/run.jsonl", "--out", "both.png"]) == 0
+    assert "9 audits of a/run, b/run" in capsys.readouterr().out
+    pixels = np.asarray(Image.open("both.png").convert("RGB")).reshape(-1, 3)
+    for colour in ((0, 114, 178), (213, 94, 0)):
+        assert (pixels == colour).all(axis=1).sum() > 200
+
+
+def test_kinds_of_rows(folder, capsys):
+    write("run.jsonl", name="train")
+    write("run.jsonl", name="val", cosines=False)
+    assert main(["timeline", "run.jsonl", "--out", "out.html"]) == 0
+    assert "10 audits of run train, run val" in capsys.readouterr().out
+    assert main(["timeline", "run.jsonl", "--rows", "val", "--out", "out.png"]) == 0
+    assert "5 audits of run" in capsys.readouterr().out
+    assert main(["timeline", "run.jsonl", "--rows", "test"]) == 2
+    assert "holds no audit of rows 'test'; it has 'train', 'val'" in capsys.readouterr().err
+
+
+def test_one_audit_alone_is_drawn(folder):
+    write("run.jsonl", audits=1)
+    for name in ("out.png", "out.gif", "out.html"):
+        assert main(["timeline", "run.jsonl", "--out", name]) == 0
+
+
+def test_a_page_asks_for_nothing_and_escapes_names(folder):
+    hostile = "<script>alert(1)</script>"
+    write("x&y<b>.jsonl", verdict=hostile)
+    assert main(["timeline", "x&y<b>.jsonl", "--title", hostile, "--out", "p.html"]) == 0
+    page = (folder / "p.html").read_text()
+    assert "<script" not in page
+    assert "x&amp;y&lt;b&gt;" in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert not re.search(r"(?:src|href)=|url\(|@import", page)
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL).group(1)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'sha256-{digest}'" in page
+    assert page.count("<path") == 4
+    collapse = re.search(r'<path d="([^"]*)"', page).group(1)
+    assert collapse.count("M") == 2  # broken where the ratio is undefined
+
+
+def test_charts_hold_every_value_and_the_floor(folder):
+    from gramax.runreader import read_runs
+
+    write("a.jsonl")
+    (track,) = tracks_of(read_runs("a.jsonl"))
+    for chart in charts_of([track]):
+        values = track.values(chart.metric)
+        values = values[np.isfinite(values)]
+        assert chart.metric in ABOUT
+        assert chart.limits[0] <= values.min() <= values.max() <= chart.limits[1]
+        if chart.floor:
+            assert chart.floor[0] == floors(C, D)[chart.metric]
+            assert chart.limits[0] < chart.floor[0] < chart.limits[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["none.jsonl"], "none.jsonl: there is no such file"),
+        (["run.jsonl", "--out", "x.pdf"], "ends in none of .png, .gif, .html"),
+        (["run.jsonl", "--out", "no/x.png"], "there is no folder"),
+        (["run.jsonl", "run.jsonl"], "the same run is named twice"),
+        (["bad.jsonl"], "bad.jsonl: line 1 is not JSON"),
+    ],
+)
+def test_errors_are_one_line(folder, capsys, arguments, words):
+    write("run.jsonl", audits=2)
+    (folder / "bad.jsonl").write_text("no\n")
+    assert main(["timeline", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_too_many_tracks(folder, capsys):
+    for k in range(11):
+        write(f"r{k}.jsonl", audits=1)
+    assert main(["timeline", *(f"r{k}.jsonl" for k in range(11))]) == 2
+    assert "up to 10 can be told apart" in capsys.readouterr().err
+
+
+def test_watch_once(folder, capsys):
+    write("run.jsonl", name="val")
+    assert main(["watch", "run.jsonl", "--once"]) == 0
+    shown = capsys.readouterr().out
+    for words in ("run.jsonl val", "step 40", "effective rank", "3.25", "█", "Classes differ."):
+        assert words in shown
+    assert main(["watch", "none.jsonl", "--once"]) == 2
+    assert "no such file" in capsys.readouterr().err
+
+
+def test_watch_waits_follows_and_ends_with_one_interrupt(folder, capsys, monkeypatch):
+    looks = []
+
+    def sleep(seconds):
+        looks.append(seconds)
+        if len(looks) == 2:
+            write("run.jsonl", audits=3)
+        if len(looks) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert main(["watch", "run.jsonl", "--every", "0.25"]) == 130
+    shown = capsys.readouterr()
+    assert looks == [0.25] * 4
+    assert "step 20" in shown.out
+    assert "interrupted" in shown.err
+
+
+def test_sparklines():
+    assert sparkline([]) == ""
+    assert sparkline([5.0] * 3) == "▁▁▁"
+    assert sparkline([math.nan, math.inf]) == "  "
+    rising = sparkline(list(np.linspace(0, 1, 1000)))
+    assert len(rising) == 32
+    assert rising == "".join(sorted(rising))
+    assert rising[0] == "▁"
+    assert rising[-1] == "█"
+
+
+def test_blocks_of_a_large_matrix_keep_the_worst_cosines():
+    rng = np.random.default_rng(0)
+    cosines = rng.uniform(-0.2, 0.2, (50, 50))
+    cosines[3, 47], cosines[20, 9] = 0.9, -0.8
+    small = in_blocks(cosines, 10)
+    assert small.shape == (10, 10)
+    assert small[0, 9] == 0.9
+    assert small[4, 1] == -0.8
+    assert in_blocks(cosines, 50) is cosines

@@ -1,0 +1,351 @@
+"""Lightning, the Hugging Face Trainer and Keras: a real run of each, checked against its rows."""
+
+import importlib.util
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from gramax import ClassMoments
+from gramax.headline import LogConfig
+from gramax.runreader import read_runs
+from gramax.sinks import JsonLinesSink
+from gramax.training import RowCollector, measure
+
+pytestmark = [pytest.mark.nightly, pytest.mark.filterwarnings("ignore")]
+
+C, D, N = 4, 8, 40
+
+
+def data():
+    rng = np.random.default_rng(0)
+    y = np.arange(N) % C
+    return (rng.normal(size=(C, D))[y] + 0.3 * rng.normal(size=(N, D))).astype(np.float32), y
+
+
+def expected(rows, labels):
+    found = measure(ClassMoments.of(np.asarray(rows, np.float32), labels, C))
+    return {name: float(value) for name, value in found.items()}
+
+
+def example(name):
+    path = Path(__file__).parents[2] / "examples" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class TestTap:
+    def test_cpu_tensors_share_their_memory(self):
+        import torch
+
+        from gramax.training.tapping import to_jax
+
+        for dtype in (torch.float32, torch.bfloat16, torch.float16):
+            tensor = torch.randn(64, 32, requires_grad=True).to(dtype)
+            array = to_jax(tensor)
+            assert array.unsafe_buffer_pointer() == tensor.data_ptr()
+            np.testing.assert_array_equal(
+                np.asarray(array, np.float32), tensor.detach().float().numpy()
+            )
+        strided = torch.randn(32, 64).T
+        np.testing.assert_array_equal(to_jax(strided), strided.numpy())
+
+    def model(self):
+        import torch
+
+        class Pair(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.base = torch.nn.Linear(D, D)
+
+            def forward(self, x):
+                z = self.base(x)
+                return {"hidden": z[:, None, :], "pooled": z}
+
+        return torch.nn.Sequential(Pair())
+
+    def test_rows_are_taken_before_they_are_changed_in_place(self):
+        import torch
+
+        from gramax.training.tapping import Tap
+
+        x, y = data()
+        net = torch.nn.Sequential(torch.nn.Linear(D, D), torch.nn.ReLU(inplace=True))
+        rows = net[0](torch.from_numpy(x)).detach().numpy().copy()
+        collector = RowCollector(C)
+        tap = Tap(net, "0", collector)
+        tap.labels = torch.from_numpy(y)
+        net(torch.from_numpy(x))
+        tap.detach()
+        net(torch.from_numpy(x))
+        assert float(collector.moments.total) == N
+        found = measure(tap.moments())
+        for name, value in expected(rows, y).items():
+            assert float(found[name]) == pytest.approx(value, rel=1e-4)
+
+    def test_pick_and_what_is_wrong_without_it(self):
+        import torch
+
+        from gramax.training.tapping import Tap
+
+        x, y = data()
+        net, x = self.model(), torch.from_numpy(x)
+        for pick, words in (
+            (None, "gives a mapping of hidden, pooled, not a tensor: pass pick="),
+            (lambda out: out["hidden"], r"gives shape \(40, 1, 8\), rows are \[n, d\]"),
+        ):
+            tap = Tap(net, "0", RowCollector(C), pick)
+            tap.labels = y
+            with pytest.raises(ValueError, match=words):
+                net(x)
+            tap.detach()
+        collector = RowCollector(C)
+        tap = Tap(net, "0", collector, lambda out: out["pooled"])
+        net(x)
+        with pytest.raises(ValueError, match="was called with no labels at hand"):
+            tap.moments()
+        tap.labels = y
+        net(x)
+        assert float(tap.moments().total) == N
+        tap.detach()
+        with pytest.raises(ValueError, match=r"no module '0.bas'; near: 0.base"):
+            Tap(net, "0.bas", collector)
+
+    def test_processes_are_merged(self, tmp_path):
+        import torch.multiprocessing as mp
+
+        mp.spawn(_rank, args=(str(tmp_path),), nprocs=2)
+        x, y = data()
+        for rank in range(2):
+            found = np.load(tmp_path / f"{rank}.npz")
+            for name, value in expected(x, y).items():
+                assert found[name] == pytest.approx(value, rel=1e-4)
+
+
+def _rank(rank, folder):
+    """One of two processes: every second row each; a third call has rows on the first alone."""
+    import torch.distributed
+
+    from gramax.sinks import first_process
+    from gramax.training.tapping import merged_over_processes
+
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2
+    )
+    x, y = data()
+    collector = RowCollector(C)
+    collector.add(x[rank::2], y[rank::2])
+    np.savez(f"{folder}/{rank}.npz", **measure(merged_over_processes(collector.moments)))
+    assert first_process() == (rank == 0)
+    alone = merged_over_processes(collector.moments if rank == 0 else None)
+    assert float(alone.total) == N / 2
+    torch.distributed.destroy_process_group()
+
+
+class TestLightning:
+    def run(self, tmp_path, **options):
+        import lightning
+        import torch
+
+        from gramax.training.lightning import GeometryCallback
+
+        x, y = map(torch.from_numpy, data())
+
+        class Net(lightning.LightningModule):
+            def __init__(self):
+                super().__init__()
+                self.body, self.head = torch.nn.Linear(D, D), torch.nn.Linear(D, C)
+
+            def training_step(self, batch, index):
+                z = self.body(batch[0])
+                return torch.nn.functional.cross_entropy(self.head(z), batch[1])
+
+            def validation_step(self, batch, index):
+                self.body(batch[0])
+
+            def configure_optimizers(self):
+                return torch.optim.SGD(self.parameters(), 0.1)
+
+        loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=16)
+        net, seen = Net(), []
+        with JsonLinesSink(tmp_path / "run.jsonl") as sink:
+            callback = GeometryCallback("body", C, sink=sink, **options)
+            trainer = lightning.Trainer(
+                max_epochs=2,
+                accelerator="cpu",
+                logger=False,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                callbacks=[callback],
+            )
+            trainer.fit(net, loader, loader)
+        assert not net.body._forward_hooks
+        seen = {k: float(v) for k, v in trainer.callback_metrics.items()}
+        return seen, net, read_runs(tmp_path / "run.jsonl")
+
+    def test_validation_alone(self, tmp_path):
+        seen, net, log = self.run(tmp_path)
+        x, y = data()
+        import torch
+
+        rows = net.body(torch.from_numpy(x)).detach().numpy()
+        want = {f"latent/val/{name}": value for name, value in expected(rows, y).items()}
+        assert seen == pytest.approx(want, rel=1e-4)
+        assert set(log) == {"val"}
+        assert [(e.step, e.extra["epoch"], e.n) for e in log["val"]] == [(3, 0, N), (6, 1, N)]
+
+    def test_training_rows_too_every_second_epoch(self, tmp_path):
+        config = LogConfig(metrics=("effective_rank",), prefix="z/", every=2)
+        seen, _, log = self.run(tmp_path, train=True, config=config)
+        assert set(seen) == {"z/val/effective_rank", "z/train/effective_rank"}
+        assert {name: [e.step for e in entries] for name, entries in log.items()} == {
+            "val": [6],
+            "train": [6],
+        }
+
+    def test_hooks_are_removed_after_an_error(self, tmp_path):
+        import lightning  # noqa: F401
+
+        with pytest.raises(ValueError, match="labels of shape"):
+            self.run(tmp_path, labels=lambda batch: batch[1][:3])
+
+    def test_the_example(self, tmp_path, capsys):
+        found = example("train_lightning").main(epochs=1, out=tmp_path / "run.jsonl")
+        assert 0 < found["latent/val/collapse_ratio"] < 1
+        assert len(read_runs(tmp_path / "run.jsonl")["val"]) == 1
+
+
+class TestTransformers:
+    def test_the_example(self, tmp_path, capsys):
+        found = example("train_hf").main(epochs=2, out=tmp_path / "run.jsonl", most=60)
+        log = read_runs(tmp_path / "run.jsonl")["eval"]
+        assert [line["step"] for line in found] == [entry.step for entry in log]
+        for line, entry in zip(found, log, strict=True):
+            rank = entry.numbers["effective_rank"]
+            assert line["latent/eval/effective_rank"] == pytest.approx(rank, rel=1e-3)
+
+    def test_rows_labels_and_hooks(self, tmp_path):
+        import torch
+        from transformers import Trainer, TrainingArguments
+
+        from gramax.training.transformers import GeometryCallback
+
+        class Net(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.body, self.head = torch.nn.Linear(D, D), torch.nn.Linear(D, C)
+
+            def forward(self, x, labels=None):
+                logits = self.head(self.body(x))
+                return {"loss": torch.nn.functional.cross_entropy(logits, labels), "logits": logits}
+
+        x, y = data()
+        rows = [{"x": torch.from_numpy(a), "labels": int(b)} for a, b in zip(x, y, strict=True)]
+        arguments = TrainingArguments(
+            str(tmp_path),
+            max_steps=2,
+            per_device_eval_batch_size=16,
+            eval_strategy="steps",
+            eval_steps=1,
+            save_strategy="no",
+            report_to=[],
+            use_cpu=True,
+            disable_tqdm=True,
+        )
+        net = Net()
+        trainer = Trainer(net, arguments, train_dataset=rows, eval_dataset=rows)
+        callback = GeometryCallback(trainer, "body", C)
+        trainer.add_callback(callback)
+        trainer.train()
+        logged = [
+            line for line in trainer.state.log_history if "latent/eval/effective_rank" in line
+        ]
+        assert [line["step"] for line in logged] == [1, 2]
+        z = net.body(torch.from_numpy(x)).detach().numpy()
+        for name, value in expected(z, y).items():
+            assert logged[-1][f"latent/eval/{name}"] == pytest.approx(value, rel=1e-4)
+        assert not net.body._forward_hooks
+        assert not net._forward_pre_hooks
+        trainer.evaluate()  # outside training nothing is gathered unless asked for
+        with callback.attached():
+            trainer.predict(rows)
+            trainer.evaluate()
+        again = [line for line in trainer.state.log_history if "latent/eval/effective_rank" in line]
+        assert len(again) == 3
+        assert again[-1]["latent/eval/effective_rank"] == pytest.approx(
+            logged[-1]["latent/eval/effective_rank"], rel=1e-5
+        )
+
+
+class TestKeras:
+    def test_the_logs_hold_the_numbers_of_the_layer(self, tmp_path):
+        import keras
+
+        from gramax.training.keras import GeometryCallback
+
+        x, y = data()
+        model = keras.Sequential(
+            [keras.Input((D,)), keras.layers.Dense(D, name="body"), keras.layers.Dense(C)]
+        )
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile("sgd", loss)
+        with JsonLinesSink(tmp_path / "run.jsonl") as sink:
+            callback = GeometryCallback("body", (x, y), C, sink=sink, batch_size=16)
+            history = model.fit(
+                x, y, batch_size=20, epochs=2, verbose=0, callbacks=[callback]
+            ).history
+        part = keras.Model(model.inputs, model.get_layer("body").output)
+        rows = part.predict(x, verbose=0)
+        for name, value in expected(rows, y).items():
+            assert history[f"latent/val/{name}"][-1] == pytest.approx(value, rel=1e-4)
+        log = read_runs(tmp_path / "run.jsonl")["val"]
+        assert [(entry.step, entry.n) for entry in log] == [(2, N), (4, N)]
+
+    def test_a_function_for_any_model_and_pick(self):
+        import keras
+
+        from gramax.training.keras import GeometryCallback
+
+        x, y = data()
+        model = keras.Sequential([keras.Input((D,)), keras.layers.Dense(C)])
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        callback = GeometryCallback(
+            lambda batch: {"z": batch},
+            (x, y),
+            C,
+            pick=lambda out: out["z"],
+            config=LogConfig(every=2),
+        )
+        history = model.fit(x, y, epochs=1, verbose=0, callbacks=[callback]).history
+        assert not any("latent" in name for name in history)
+        logs = {}
+        callback.on_epoch_end(1, logs)
+        assert logs == pytest.approx(
+            {f"latent/val/{name}": value for name, value in expected(x, y).items()}, rel=1e-4
+        )
+
+    def test_the_example(self, tmp_path, capsys):
+        history = example("train_keras").main(epochs=2, out=tmp_path / "run.jsonl")
+        assert history["latent/val/collapse_ratio"][1] < history["latent/val/collapse_ratio"][0]
+
+
+def test_a_metrax_wrapper_takes_the_metric():
+    from metrax.nnx.nnx_wrapper import NnxWrapper
+
+    from gramax.training.clu import geometry_metric
+
+    x, y = data()
+
+    class Geometry(NnxWrapper):  # as metrax wraps its own
+        def __init__(self):
+            super().__init__(geometry_metric(C, D))
+
+    metric = Geometry()
+    metric.update(features=jax.numpy.asarray(x), labels=jax.numpy.asarray(y))
+    assert float(metric.compute()["effective_rank"]) == pytest.approx(
+        expected(x, y)["effective_rank"], rel=1e-5
+    )

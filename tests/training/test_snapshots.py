@@ -1,0 +1,73 @@
+"""From moments to an entry of the run log, and the examples that train and log in JAX."""
+
+import importlib.util
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gramax import ClassMoments
+from gramax.auditing import audit_moments
+from gramax.runreader import read_runs
+from gramax.snapshots import snapshot
+
+C, D, N = 10, 32, 120  # the shape of the examples: everything compiles once
+
+
+@pytest.fixture
+def moments(rng):
+    labels = np.arange(N) % C
+    rows = rng.normal(size=(C, D))[labels] + 0.3 * rng.normal(size=(N, D))
+    return ClassMoments.of(rows.astype(np.float32), labels, C)
+
+
+def test_numbers_are_those_of_the_audit(moments):
+    taken = snapshot(
+        12, moments, name="val", classes="abcdefghij", extra={"loss": jnp.float32(0.5)}
+    )
+    report = audit_moments(moments, "abcdefghij")
+    assert taken.entry.numbers == dict(report)
+    assert taken.entry.verdict == report.diagnosis.text
+    assert taken.entry.answers == {a.question: a.status for a in report.answers}
+    assert (taken.entry.n, taken.entry.d, taken.entry.c) == (N, D, C)
+    assert taken.entry.extra == {"loss": 0.5}
+    assert taken.entry.classes == tuple("abcdefghij")
+    np.testing.assert_allclose(np.diag(taken.cosines), 1, atol=1e-6)
+    assert (np.diff(taken.spectrum) <= 0).all()
+    assert snapshot(12, report).entry.numbers == taken.entry.numbers
+    assert report.headroom is None or report.headroom.seconds < 1
+
+
+def test_no_row_is_said_and_nothing_raised():
+    taken = snapshot(3, ClassMoments.empty(C, D))
+    assert all(np.isnan(value) for value in taken.entry.numbers.values())
+    assert taken.entry.reasons["effective_rank"] == "no row to audit"
+    assert taken.entry.to_dict()["numbers"]["effective_rank"] is None
+    assert taken.cosines is None
+
+
+def test_rows_that_are_not_finite_leave_a_reason(moments):
+    bad = moments.update(jnp.full((1, D), jnp.nan), jnp.array([0]))
+    taken = snapshot(3, bad)
+    assert np.isnan(taken.entry.numbers["effective_rank"])
+    assert "NaN" in taken.entry.reasons["effective_rank"]
+
+
+def test_names_must_be_one_a_class(moments):
+    with pytest.raises(ValueError, match="2 names for moments of 10 classes"):
+        snapshot(1, moments, classes=["a", "b"])
+
+
+@pytest.mark.parametrize(("example", "rows"), [("train_nnx", "val"), ("train_equinox", "train")])
+def test_the_examples_run(tmp_path, example, rows, capsys):
+    path = Path(__file__).parents[2] / "examples" / f"{example}.py"
+    spec = importlib.util.spec_from_file_location(example, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.main(epochs=2, out=tmp_path / "run.jsonl")
+    log = read_runs(tmp_path / "run.jsonl")[rows]
+    assert [entry.step for entry in log] == [11, 22]
+    assert log[1].numbers["collapse_ratio"] < log[0].numbers["collapse_ratio"] < 1
+    assert log[1].verdict
+    assert "epoch   2" in capsys.readouterr().out
