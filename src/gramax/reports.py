@@ -13,8 +13,13 @@ from typing import TYPE_CHECKING, Any
 from gramax.registry import METRICS, QUESTIONS, Metric, Question
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from gramax.chance.laws import Chance
     from gramax.errorbars.bars import ErrorBar
+    from gramax.gathering import LeftOut
+    from gramax.headroom import Headroom
+    from gramax.portrait import Portrait
 
 SCHEMA = 1
 """Version of the layout of `Report.to_dict`."""
@@ -78,6 +83,8 @@ class Answer:
         metric: the number that it rests on.
         value: that number (NaN where undefined).
         against: the floor, best value or baseline that it is held against, in words.
+        floor: the floor that it is held against, NaN where there is none.
+        bound: what that floor is called.
     """
 
     question: Question
@@ -86,6 +93,13 @@ class Answer:
     metric: str
     value: float
     against: str
+    floor: float = math.nan
+    bound: str = ""
+
+    @property
+    def gap(self) -> float:
+        """How far the number lies above its floor; NaN where there is no floor."""
+        return max(self.value - self.floor, 0.0) if math.isfinite(self.floor) else math.nan
 
 
 @dataclass(frozen=True)
@@ -119,7 +133,10 @@ class Report(Mapping[str, float]):
         diagnosis: the kind of space, and what to try.
         warnings: where rows or classes are too few for what is asked of them.
         left_out: rows left out, by reason.
+        left_out_fragments: fragments of files that could not be read, where that was asked for.
         options: the choices in which published definitions differ.
+        headroom: the worst crosstalk beside its floor and what is reachable; None without labels.
+        portrait: what the pictures show; not part of `to_dict`.
     """
 
     source: str
@@ -136,6 +153,9 @@ class Report(Mapping[str, float]):
     warnings: tuple[str, ...] = ()
     left_out: dict[str, int] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
+    left_out_fragments: tuple[LeftOut, ...] = ()
+    headroom: Headroom | None = None
+    portrait: Portrait | None = field(default=None, repr=False, compare=False)
 
     def __getitem__(self, name: str) -> float:
         try:
@@ -150,6 +170,23 @@ class Report(Mapping[str, float]):
     def __len__(self) -> int:
         return len(self.numbers)
 
+    def plot(self) -> Figure:
+        """The picture of this audit, a matplotlib figure (see `gramax.render.plots`).
+
+        Raises:
+            ValueError: there is no portrait; `audit(..., portrait=True)` makes one.
+            MissingExtraError: matplotlib is not installed.
+        """
+        from gramax.render.plots import plot_report
+
+        return plot_report(self)
+
+    def _repr_html_(self) -> str:
+        """The verdict, as a notebook shows it."""
+        from gramax.render.notebook import report_html
+
+        return report_html(self)
+
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON-ready data: no NaN or infinity, null with a reason instead."""
         return {
@@ -161,12 +198,14 @@ class Report(Mapping[str, float]):
             "normalized": self.normalized,
             "options": dict(self.options),
             "left_out": dict(self.left_out),
+            "left_out_fragments": [vars(one) for one in self.left_out_fragments],
             "warnings": list(self.warnings),
             "diagnosis": vars(self.diagnosis),
             "metrics": {
                 name: _number(METRICS[name], number, self.options)
                 for name, number in self.numbers.items()
             },
+            "headroom": _headroom(self.headroom),
             "worst_pairs": [vars(pair) for pair in self.worst_pairs],
             "merged": [vars(pair) for pair in self.merged],
             "classes": [vars(view) for view in self.classes],
@@ -179,6 +218,9 @@ class Report(Mapping[str, float]):
                     "metric": answer.metric,
                     "value": _finite(answer.value),
                     "against": answer.against,
+                    "floor": _finite(answer.floor),
+                    "bound": answer.bound or None,
+                    "gap": _finite(answer.gap),
                 }
                 for answer in self.answers
             ],
@@ -212,6 +254,10 @@ def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str
             "reason": bar.reason or None,
         }
     return entry
+
+
+def _headroom(room: Headroom | None) -> dict[str, Any] | None:
+    return {**vars(room), "random": _finite(room.random)} if room else None
 
 
 def _finite(value: float) -> float | None:

@@ -45,12 +45,32 @@ def largest_cosine(pairs: float, d: int) -> tuple[float, float]:
     if d == 1:
         return 1.0, 0.0
     phi, tail = angle_tail(d)
+    return _largest(pairs, np.sin(phi), tail)
+
+
+def largest_signed_cosine(pairs: float, d: int) -> tuple[float, float]:
+    """Mean and standard deviation of the largest cosine, with its sign, among `pairs`.
+
+    Example:
+        >>> mean, sd = largest_signed_cosine(1, 3)  # cos is uniform on [-1, 1]
+        >>> round(mean, 4) + 0, round(3 * sd**2, 4)
+        (0.0, 1.0)
+    """
+    if d == 1:
+        mean = 1 - 2 * 0.5**pairs
+        return mean, math.sqrt(1 - mean * mean)
+    phi, tail = angle_tail(d)
+    t, tail = np.sin(phi), tail / 2
+    return _largest(pairs, np.append(-t[:0:-1], t), np.append(1 - tail[:0:-1], tail))
+
+
+def _largest(pairs: float, t: np.ndarray, tail: np.ndarray) -> tuple[float, float]:
+    """Moments of the largest of `pairs` independent numbers X, P(X > t) = `tail` on the grid t."""
     with np.errstate(divide="ignore"):
         above = -np.expm1(pairs * np.log1p(-tail))
-    t = np.sin(phi)
-    mean = float(np.trapezoid(above, t))
-    # 2∫ (t - mean) P(max > t) dt + mean² is the variance, without the difference of squares.
-    spread = 2 * float(np.trapezoid((t - mean) * above, t)) + mean * mean
+    mean = float(t[0] + np.trapezoid(above, t))
+    # E (max - m)² = (t_0 - m)² + 2∫ (t - m) P(max > t) dt, without the difference of squares.
+    spread = 2 * float(np.trapezoid((t - mean) * above, t)) + (t[0] - mean) ** 2
     return mean, math.sqrt(max(spread, 0.0))
 
 

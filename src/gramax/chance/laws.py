@@ -15,7 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gramax.chance.cosines import largest_cosine, mean_length, squared_cosine
+from gramax.chance.cosines import (
+    largest_cosine,
+    largest_signed_cosine,
+    mean_length,
+    squared_cosine,
+)
 from gramax.evidence import Options
 
 MANY_CODES = 30
@@ -165,6 +170,16 @@ def _coherence(s: Setting) -> Chance | None:
     pairs = s.classes * (s.classes - 1) / 2
     mean, sd = largest_cosine(pairs, s.dim)
     return Chance(mean, sd, f"largest of {pairs:.0f} random cosines, each by its exact law")
+
+
+@law("class_largest_cosine")
+def _largest_cosine(s: Setting) -> Chance | None:
+    """Centring takes about 1/c from every cosine; within a quarter of an sd of simulations."""
+    c, d = s.classes, s.dim
+    if c <= max(d + 1, 3):
+        return None  # centring ties the cosines of few codes to each other
+    mean, sd = largest_signed_cosine(c * (c - 1) / 2, d)
+    return Chance((c * mean - 1) / (c - 1), sd, "largest of random cosines, less 1/c for centring")
 
 
 @law("class_welch_gap")

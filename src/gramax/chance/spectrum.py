@@ -75,6 +75,21 @@ class Spectrum:
         coefficients = 2 * np.mean(values * np.cos(order[:, None] * theta), axis=1)
         return float(mean + shift), float(np.sum(order * coefficients**2) / 2)
 
+    def quantiles(self, below: np.ndarray) -> np.ndarray:
+        """Eigenvalues with these shares of the nonzero ones below them; their mean is 1.
+
+        Example:
+            >>> import numpy as np
+            >>> print(Spectrum(100, 400).quantiles(np.array([0.0, 0.5, 1.0])).round(3))
+            [0.25  0.916 2.25 ]
+        """
+        y = self.rank / self.longer
+        theta = (np.arange(4096) + 0.5) * math.pi / 4096
+        band = 1 + y - 2 * math.sqrt(y) * np.cos(theta)
+        density = np.sin(theta) ** 2 / band
+        reached = (np.cumsum(density) - density / 2) / density.sum()
+        return np.interp(below, reached, band)
+
     def largest(self) -> tuple[float, float]:
         """Mean and sd of the largest eigenvalue by the Tracy-Widom law (Johnstone 2001)."""
         long, short = math.sqrt(self.longer), math.sqrt(self.rank)

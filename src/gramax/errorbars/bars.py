@@ -38,10 +38,16 @@ from gramax.moments import ClassMoments
 from gramax.registry import METRICS, Metric
 
 EXTREMES = frozenset(
-    {"class_coherence", "class_welch_gap", "class_babel", "class_average_coherence"}
+    {
+        *("class_coherence", "class_welch_gap", "class_babel", "class_average_coherence"),
+        "class_largest_cosine",
+    }
 )
 """Numbers that are the worst of many: without a block another pair becomes the worst, the number
 jumps, and the jackknife does not estimate its variance (Efron 1982, section 3.4, on quantiles)."""
+
+NO_JACKKNIFE = "the worst of many: another pair takes its place where rows are left out"
+"""Why they have no error bar."""
 
 
 # -- leaving one out ----------------------------------------------------------------------------
@@ -96,24 +102,42 @@ def error_bars(
     Source:
         Tukey 1958; Shao & Tu 1995, The Jackknife and Bootstrap, section 2.3.
     """
-    usable = [m for m in METRICS if blocks.parts.scatter is not None or not m.spectrum]
-    usable = [m for m in usable if names is None or m.name in names]
-    asked = tuple(m.name for m in usable)
-    with jax.enable_x64(True):
-        table = jax.device_get(_leave_one_out(blocks.parts, asked, options or Options()))
+    found = without_each(blocks, options=options, names=names)
     filled = np.asarray(blocks.counts) > 0
-    used = filled.any(axis=1)
     lone = int(np.sum(filled.sum(axis=0) == 1))
     bars = {}
-    for metric, values in zip(usable, table, strict=True):
-        value, left = float(values[-1]), values[:-1][used]
-        if metric.name in EXTREMES:
-            reason = "the worst of many: another pair takes its place where rows are left out"
-            bars[metric.name] = ErrorBar(value, None, None, None, None, reason)
+    for name, (value, left) in found.items():
+        metric = METRICS[name]
+        if name in EXTREMES:
+            bars[name] = ErrorBar(value, None, None, None, None, NO_JACKKNIFE)
         else:
             bar = jackknife(value, left, _range(metric, blocks.parts.normalize), level)
-            bars[metric.name] = _warned(bar, lone if metric.labels else 0)
+            bars[name] = _warned(bar, lone if metric.labels else 0)
     return bars
+
+
+def without_each(
+    blocks: BlockMoments,
+    *,
+    options: Options | None = None,
+    names: Sequence[str] | None = None,
+) -> dict[str, tuple[float, Float[np.ndarray, " b"]]]:
+    """Every metric of all rows, and without each block of them; blocks without rows are left out.
+
+    Args:
+        blocks: the moments, kept apart by blocks.
+        options: as for `report`.
+        names: the metrics to leave it at, where all would take too long.
+    """
+    usable = [m for m in METRICS if blocks.parts.scatter is not None or not m.spectrum]
+    asked = tuple(m.name for m in usable if names is None or m.name in names)
+    with jax.enable_x64(True):
+        table = jax.device_get(_leave_one_out(blocks.parts, asked, options or Options()))
+    used = (np.asarray(blocks.counts) > 0).any(axis=1)
+    return {
+        name: (float(values[-1]), values[:-1][used])
+        for name, values in zip(asked, table, strict=True)
+    }
 
 
 def _range(metric: Metric, normalize: bool) -> tuple[float, float]:

@@ -1,0 +1,74 @@
+"""Number by number: the difference, its error, and whether it is real."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import jax
+import numpy as np
+
+from gramax.comparing.results import Change, Kind, Side
+from gramax.errorbars import BlockMoments, jackknife, without_each
+from gramax.errorbars.bars import EXTREMES, NO_JACKKNIFE
+from gramax.moments import ClassMoments
+from gramax.options import Options
+from gramax.registry import METRICS
+from gramax.verdict import SURE
+
+Left = Mapping[str, tuple[float, np.ndarray]]
+"""Every number of all rows, and without each block."""
+
+LINE, LEVEL = (-math.inf, math.inf), 0.95
+SAMPLED = "measured on a sample of the rows, without an error bar"
+
+
+def left_out(blocks: Sequence[ClassMoments], options: Options) -> Left:
+    """Every number without each of the blocks."""
+    with jax.enable_x64(True):
+        return without_each(BlockMoments.of_parts(blocks), options=options)
+
+
+def changes_of(a: Side, b: Side, left: tuple[Left, Left], paired: bool) -> dict[str, Change]:
+    """Every number that both sides have."""
+    found = {}
+    for name in (name for name in a.numbers if name in b.numbers):
+        error, reason = _error(name, left, paired)
+        found[name] = change(name, a.numbers[name], b.numbers[name], error, reason)
+    return found
+
+
+def change(name: str, before: float, after: float, error: float | None, reason: str = "") -> Change:
+    """The difference of one number, judged by its error."""
+    undefined = [side for side, x in (("A", before), ("B", after)) if not math.isfinite(x)]
+    if undefined:
+        return Change(before, after, None, f"undefined in {' and '.join(undefined)}", "unknown")
+    if error is None:
+        return Change(before, after, None, reason, "unknown")
+    return Change(before, after, error, reason, _kind(name, after - before, error))
+
+
+def _kind(name: str, difference: float, error: float) -> Kind:
+    # Rounding of two sums of the same rows is no change.
+    if abs(difference) <= SURE * error or abs(difference) < 1e-12:
+        return "same"
+    direction = METRICS[name].direction if name in METRICS else "neither"
+    if direction == "neither":
+        return "changed"
+    return "better" if (difference > 0) == (direction == "higher") else "worse"
+
+
+def _error(name: str, left: tuple[Left, Left], paired: bool) -> tuple[float | None, str]:
+    """Standard error of the difference: of the same blocks, or of both sides together."""
+    if name in EXTREMES:
+        return None, NO_JACKKNIFE
+    if not all(name in side for side in left):
+        return None, SAMPLED
+    (before, a), (after, b) = (side[name] for side in left)
+    if paired and len(a) == len(b):
+        bar = jackknife(after - before, b - a, LINE, LEVEL)
+        return bar.error, bar.reason
+    bars = [jackknife(before, a, LINE, LEVEL), jackknife(after, b, LINE, LEVEL)]
+    if any(bar.error is None for bar in bars):
+        return None, next(bar.reason for bar in bars if bar.error is None)
+    return math.hypot(*(bar.error or 0.0 for bar in bars)), ""

@@ -1,0 +1,195 @@
+"""`compare`: alignment against brute force, paired errors, pairs that moved, the command."""
+
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+
+import gramax
+from gramax.cli import main
+from gramax.comparing import compare, compare_saved, linear_cka, procrustes_similarity
+from gramax.comparing import similarity as sim
+from gramax.comparing.moved import largest_moves
+from gramax.errors import InputError
+from tests.test_seed import clouds
+
+Z, Y = clouds(7, 300, 12, 4)
+NAMES = np.array(["ant", "bee", "cat", "dog"])
+
+
+def tightened(share):
+    means = np.stack([Z[k == Y].mean(axis=0) for k in range(4)])[Y]
+    return (means + share * (Z - means)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def found():
+    return compare(Z, tightened(0.6), NAMES[Y])
+
+
+@pytest.fixture(scope="module")
+def spaces():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(6, 3)) * [1, 2, 3] + 1
+    return x, np.exp(rng.normal(size=(6, 2))) + 0.5 * x[:, :2]
+
+
+def unbiased(k, m):
+    n, one = len(k), np.ones(len(k))
+    k, m = k - np.diag(np.diag(k)), m - np.diag(np.diag(m))
+    cross = (one @ k @ one) * (one @ m @ one) / ((n - 1) * (n - 2))
+    return np.trace(k @ m) + cross - 2 / (n - 2) * (one @ k @ m @ one)
+
+
+def test_cka_is_that_of_the_kernels(spaces):
+    x, y = spaces
+    centre = np.eye(6) - 1 / 6
+    k, m = centre @ x @ x.T @ centre, centre @ y @ y.T @ centre
+    plain = np.trace(k @ m) / math.sqrt(np.trace(k @ k) * np.trace(m @ m))
+    assert linear_cka(x, y) == pytest.approx(plain, rel=1e-12)
+    k, m = x @ x.T, y @ y.T
+    debiased = unbiased(k, m) / math.sqrt(unbiased(k, k) * unbiased(m, m))
+    assert linear_cka(x, y, debiased=True) == pytest.approx(debiased, rel=1e-9)
+
+
+def test_chance_of_cka_is_that_of_all_pairings(spaces):
+    x, y = spaces
+    values = [linear_cka(x, y[list(turn)]) for turn in itertools.permutations(range(6))]
+    chance = sim.cka_chance(sim.moments_of(x, y))
+    assert chance.mean == pytest.approx(np.mean(values), rel=1e-10)
+    assert chance.sd == pytest.approx(np.std(values), rel=1e-10)
+
+
+def test_procrustes_is_that_of_the_best_rotation(spaces):
+    x, y = spaces
+    a, b = (v - v.mean(axis=0) for v in spaces)
+    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
+    u, _, v = np.linalg.svd(a.T @ b, full_matrices=False)
+    distance = np.linalg.norm(a @ u @ v - b) ** 2
+    slack = np.linalg.norm(a) ** 2 - np.linalg.norm(a @ u) ** 2  # of the axis that b lacks
+    assert 1 - (distance + slack) / 2 == pytest.approx(procrustes_similarity(x, y), abs=1e-12)
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    assert procrustes_similarity(x, 3 * x @ turn + 5) == pytest.approx(1, abs=1e-12)
+
+
+def test_chance_of_procrustes_is_that_of_random_pairings():
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(40, 7)) * np.arange(1, 8), rng.standard_t(5, size=(40, 5))
+    values = [procrustes_similarity(x, y[rng.permutation(40)]) for _ in range(400)]
+    chance = sim.procrustes_chance(sim.moments_of(x, y))
+    assert chance.mean == pytest.approx(np.mean(values), abs=4 * chance.sd / math.sqrt(20))
+    assert 0.6 < chance.sd / np.std(values) < 1.6
+
+
+def test_alignment_of_streams_is_that_of_arrays(found, monkeypatch):
+    from gramax.comparing import alignment
+    from gramax.data import ArraySource
+
+    a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (Z, tightened(0.6)))
+    expected = [linear_cka(a, b, debiased=True), linear_cka(a, b), procrustes_similarity(a, b)]
+    assert [one.value for one in found.alignment] == pytest.approx(expected, rel=1e-5)
+    monkeypatch.setattr(alignment, "CHUNK_BYTES", 4 * 12 * 77)
+    cut = alignment.aligned(ArraySource(Z), ArraySource(tightened(0.6)), True, 20)
+    assert [one.value for one in cut] == pytest.approx(expected, rel=1e-5)
+    errors = [one.error for one in found.alignment]
+    assert [one.error for one in cut] == pytest.approx(errors, rel=1e-3)
+    rotated = Z @ np.linalg.qr(np.random.default_rng(0).normal(size=(12, 12)))[0]
+    same = alignment.aligned(ArraySource(Z), ArraySource(rotated.astype(np.float32)), False, 20)
+    assert [one.value for one in same] == pytest.approx([1, 1, 1], abs=1e-6)
+
+
+def test_a_space_has_not_changed_from_itself():
+    same = compare(Z, Z.copy(), NAMES[Y])
+    assert same.paired
+    assert same.of_kind("better") == same.of_kind("worse") == same.of_kind("changed") == []
+    assert all(change.difference == 0 for change in same.values() if change.kind == "same")
+    assert [one.value for one in same.alignment] == pytest.approx([1, 1, 1], abs=1e-6)
+
+
+def test_tighter_classes_are_better_and_paired_errors_tighter(found):
+    assert found["collapse_ratio"].kind == "better"
+    assert found["collapse_ratio"].z < -10
+    assert found["class_coherence"].kind == "unknown"
+    assert "worst of many" in found["class_coherence"].reason
+    apart = compare(Z, tightened(0.6), NAMES[Y], paired=False)
+    assert apart.alignment == ()
+    assert found["collapse_ratio"].error < 0.7 * apart["collapse_ratio"].error
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_the_pair_that_moved_is_named():
+    moved = Z.copy()
+    means = np.stack([Z[k == Y].mean(axis=0) for k in range(4)])
+    moved[Y == 2] += means[0] - means[2]
+    pair = compare(Z, moved, NAMES[Y]).moved[0]
+    assert {pair.a, pair.b} == {"ant", "cat"}
+    assert pair.after > 0.99
+    units = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in (Z, moved)]
+    codes = [np.stack([u[k == Y].mean(axis=0) for k in (0, 2)]) for u in units]
+    cosines = [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in codes]
+    assert [pair.before, pair.after] == pytest.approx(cosines, abs=1e-5)
+    assert 0 < pair.error < 0.1
+
+
+def test_largest_moves_by_tiles(monkeypatch):
+    from gramax.comparing import moved
+
+    rng = np.random.default_rng(4)
+    a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in rng.normal(size=(2, 37, 5)))
+    a[5] = 0
+    monkeypatch.setattr(moved, "TILE", 8)
+    change = np.abs(a @ a.T - b @ b.T) * np.tri(37, 37, -1).T
+    change[5] = change[:, 5] = 0
+    order = np.argsort(-change, axis=None)[:6]
+    assert (
+        largest_moves(a, b, 6).tolist() == np.stack(np.unravel_index(order, (37, 37)), 1).tolist()
+    )
+    assert len(largest_moves(a[:3], b[:3], 10)) == 3
+
+
+def test_rows_that_do_not_match_are_not_paired():
+    other = compare(Z, Z, NAMES[Y], NAMES[np.roll(Y, 1)])
+    assert not other.paired
+    assert "their labels differ" in other.notes[0]
+    with pytest.raises(InputError, match="rows cannot be paired: 300 and 200 rows"):
+        compare(Z, Z[:200], NAMES[Y], NAMES[Y[:200]], paired=True)
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    np.save("a.npy", Z)
+    np.save("b.npy", tightened(0.6))
+    np.save("y.npy", NAMES[Y])
+    run = ["compare", "a.npy", "b.npy", "--labels", "y.npy"]
+    assert main([*run, "--html", "c.html", "--json", "c.json"]) == 0
+    out = capsys.readouterr().out
+    for words in ("collapse_ratio", "better", "linear CKA", "ant", "paired"):
+        assert words in out
+    assert "<h1>a.npy → b.npy</h1>" in (tmp_path / "c.html").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "c.json").read_text())["metrics"]["collapse_ratio"]["z"] < -10
+    back = ["compare", "b.npy", "a.npy", "--labels", "y.npy", "--fail-on-worse", "collapse_ratio"]
+    assert main(back) == 1
+    assert "failed: collapse_ratio became worse" in capsys.readouterr().err
+    assert main([*run, "--json", "a.npy"]) == 2
+    assert main([*run, "--fail-on-worse", "absent"]) == 2
+
+
+def test_saved_reports(tmp_path, capsys):
+    files = []
+    for name, z in (("a", Z), ("b", tightened(0.6))):
+        data = gramax.audit(z, NAMES[Y], worst=1, headroom=False, portrait=False).to_dict()
+        data["metrics"]["collapse_ratio"]["error"] = {"standard": 0.01}
+        files.append(tmp_path / f"{name}.json")
+        files[-1].write_text(json.dumps(data))
+    saved = compare_saved(*files)
+    assert saved["collapse_ratio"].kind == "better"
+    assert saved["collapse_ratio"].error == pytest.approx(0.01 * math.sqrt(2))
+    assert saved["effective_rank"].kind == "unknown"
+    assert main(["compare", *map(str, files)]) == 0
+    capsys.readouterr()
+    for content in ("[]", "{", '{"metrics": 3}', "[" * 100_000):
+        files[1].write_text(content)
+        assert main(["compare", *map(str, files)]) == 2
+        assert "b.json: is not" in capsys.readouterr().err
