@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -42,13 +41,16 @@ class Best:
     seconds: float | None
     rounds: int | None
     patience: int
-    report: Callable[[Progress], None] | None
+    report: Callable[[Progress], bool | None] | None
+    clock: Callable[[], float]
+    target: float | None
     began: float
     x: np.ndarray | None = None
     value: float = np.inf
     how: str = ""
     done: int = 0
     idle: int = 0
+    told: bool = False
     trace: list[Progress] | None = None
 
     def offer(self, x: np.ndarray, how: str) -> bool:
@@ -67,17 +69,21 @@ class Best:
         self.idle += 1
         point = Progress(self.done, self.elapsed(), self.value, self.value - self.floor, how)
         self.trace = [*(self.trace or []), point]
-        if self.report is not None:
-            self.report(point)
+        if self.report is not None and self.report(point):
+            self.told = True
 
     def elapsed(self) -> float:
         """Seconds since the start."""
-        return time.monotonic() - self.began
+        return self.clock() - self.began
 
     def stop(self) -> str | None:
         """Why to stop now, or None."""
+        if self.told:
+            return "told to stop"
         if self.value <= self.floor + ATTAINED:
             return "the floor is attained: nothing better exists"
+        if self.target is not None and self.value <= self.target:
+            return f"the target of {self.target:.12g} is reached"
         if self.rounds is not None and self.done >= self.rounds:
             return f"the budget of {self.rounds} rounds is spent"
         if self.seconds is not None and self.elapsed() >= self.seconds:

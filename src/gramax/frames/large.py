@@ -14,7 +14,16 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from gramax.frames import starts
-from gramax.frames.objective import HIGHEST, Kind, as_real, turn
+from gramax.frames.objective import (
+    Kind,
+    as_real,
+    counted,
+    products,
+    similarity,
+    soft_slope,
+    soft_terms,
+    soft_value,
+)
 from gramax.frames.tight import tight_frame
 
 if TYPE_CHECKING:
@@ -28,6 +37,9 @@ RATES = (0.3, 5e-3)
 ROUND = 3e9
 """Multiplications in a round: half a second or so of one CPU core."""
 
+NEARBY = 0.4
+"""Where in the annealing a descent from codes that are good already begins, from 0 to 1."""
+
 SINGLE = 1e7
 """Above this many multiplications a step, descent runs in float32; the result is measured in 64."""
 
@@ -36,17 +48,11 @@ def _tile(
     rows: Array, index: Array, u: Array, mask: Array, beta: Array, shift: Array, kind: Kind
 ) -> tuple[Array, Array, Array]:
     """Sum of exp(beta (s - shift)) over the pairs of some rows, its gradient, the largest s."""
-    product = partial(jnp.matmul, precision=HIGHEST)  # a GPU would round float32 to TF32
-    g = product(rows, u.T)
-    h = product(rows, turn(u).T) if kind == "complex" else None
-    s = g if kind == "signed" else g * g
-    s = s if h is None else s + h * h
+    g, h = products(rows, u, kind)
     pairs = (mask > 0) & (index[:, None] != jnp.arange(u.shape[0])) & (mask[index] > 0)[:, None]
-    weight = jnp.where(pairs, jnp.exp(jnp.minimum(beta * (s - shift), 30.0)), 0)
-    slope = product(weight, u) if kind == "signed" else 2 * product(weight * g, u)
-    if h is not None:
-        slope = slope + 2 * product(weight * h, turn(u))
-    return jnp.sum(weight), 2 * slope, jnp.max(jnp.where(pairs, s, -1))
+    s = counted(similarity(g, h, kind), pairs)
+    terms = soft_terms(s, beta, shift)
+    return jnp.sum(terms), soft_slope(terms, g, h, u, kind), jnp.max(s)
 
 
 def tiled(
@@ -75,7 +81,7 @@ def tiled(
     total, slope = jnp.sum(total), slope.reshape(n, k)
     slope = slope / total
     slope = slope - jnp.sum(slope * u, axis=-1, keepdims=True) * u
-    return shift + jnp.log(total / 2) / beta, slope, jnp.max(top)
+    return soft_value(total / 2, beta, shift), slope, jnp.max(top)
 
 
 @partial(jax.jit, static_argnames=("kind", "tile", "steps"))
@@ -119,36 +125,40 @@ def _beginnings(
 
 
 def descend_large(best: Best, c: int, d: int, random: np.random.Generator, construct: bool) -> str:
-    """One annealed descent of a large codebook until the budget; why it stopped."""
-    signed = best.kind == "signed"
+    """One annealed descent of a large codebook until the budget; why it stopped.
+
+    It starts from the codes that `best` holds already, where there are any.
+    """
+    signed, given = best.kind == "signed", best.x
     options = _beginnings(best, c, d, random, construct)
     for how, x in options:
         best.offer(x / np.linalg.norm(x, axis=1, keepdims=True), how)
     best.tick("start")
-    x = options[0][1]
-    if best.x is not None and best.how not in ("random", "tight frame"):
+    x = options[0][1] if given is None else given
+    if given is None and best.x is not None and best.how not in ("random", "tight frame"):
         x = best.x
     single = c * c * (d if best.kind != "complex" else 4 * d) > SINGLE
     dtype = jnp.float32 if single else jnp.float64
-    tile = int(np.clip(TILE_ENTRIES // c, 8, 1024))
-    size = -(-c // tile) * tile
+    tiles = -(-c // int(np.clip(TILE_ENTRIES // c, 8, 1024)))
+    tile = -(-c // (8 * tiles)) * 8  # of one size, and hardly more rows than codes
+    size = tiles * tile
     u = np.concatenate([x, random.normal(size=(size - c, x.shape[1]))])
     u = jnp.asarray(u / np.linalg.norm(u, axis=1, keepdims=True), dtype)
     mask = jnp.asarray(np.arange(size) < c, dtype)
     top = best.value if signed else best.value**2
     state = (u, jnp.zeros_like(u), jnp.zeros_like(u), jnp.zeros((), dtype), jnp.asarray(top, dtype))
-    return _rounds(best, state, mask, c, tile, single)
+    return _rounds(best, state, mask, c, tile, NEARBY if given is not None else 0.0)
 
 
 def _rounds(
-    best: Best, state: tuple[Array, ...], mask: Array, c: int, tile: int, single: bool
+    best: Best, state: tuple[Array, ...], mask: Array, c: int, tile: int, first: float
 ) -> str:
-    """Rounds of Adam, sharper and slower as the budget is spent."""
+    """Rounds of Adam, sharper and slower as the budget is spent; `first` is the part to skip."""
     scale = max(best.floor if best.kind == "signed" else best.floor**2, 1e-4)
     width = state[0].shape[1]
     work = len(mask) ** 2 * width * (4 if best.kind == "complex" else 2)
     steps = int(np.clip(ROUND / work, 1, 200))
-    part = 0.0
+    part = first
     while (reason := best.stop()) is None:
         beta = BETAS[0] * (BETAS[1] / BETAS[0]) ** part / scale
         rate = RATES[0] * (RATES[1] / RATES[0]) ** part / np.sqrt(width)
@@ -159,5 +169,5 @@ def _rounds(
         best.tick("descent in tiles")
         spent = [best.done / best.rounds] if best.rounds is not None else []
         spent += [best.elapsed() / best.seconds] if best.seconds is not None else []
-        part = min(1.0, max(spent))
+        part = min(1.0, first + (1 - first) * max(spent))
     return reason

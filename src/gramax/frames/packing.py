@@ -55,7 +55,9 @@ def pack(
     starts: int | None = None,
     patience: int = 200,
     construct: bool = True,
-    report: Callable[[Progress], None] | None = None,
+    target: float | None = None,
+    report: Callable[[Progress], bool | None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Packing:
     """The c unit codes in R^d or C^d of least coherence that can be found in the budget.
 
@@ -76,7 +78,10 @@ def pack(
         patience: stop after so many rounds that bring nothing.
         construct: whether a construction may answer, or be a start. Orthonormal rows and the
             regular simplex always may.
-        report: called after every batch with a `Progress`.
+        target: stop as soon as the coherence is this low.
+        report: called after every batch with a `Progress`; the search ends where it returns True.
+        clock: what the seconds are read from; `time.process_time` counts this process's CPU time,
+            which other programs on the machine do not spend.
 
     Returns:
         The best codebook found, its coherence, the floor, the gap, the trace, why the search ended
@@ -101,7 +106,7 @@ def pack(
     kind = kind_of(field, signed)
     if seconds is None and rounds is None:
         seconds = 10.0
-    best = Best(kind, floor.value, seconds, rounds, patience, report, time.monotonic())
+    best = Best(kind, floor.value, seconds, rounds, patience, report, clock, target, clock())
     if start is not None:
         best.offer(_checked(start, c, d, kind), "the start given")
     recipe = catalogue.best_signed(c, d) if signed else catalogue.best(c, d, field)

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 SHARPEST = 1.3e5
 """The last beta, times the scale of the floor."""
 
-NEAR = 6e-5
-"""Candidates this close to the best are polished: annealing leaves about 1e-5."""
+NEAR = 1.2e-4
+"""Candidates this close to the best are polished: annealing leaves 1e-5, where flat 1e-4."""
+
+POLISHES = (4, 16)
+"""Fewest and most candidates of a batch that are polished, by what a Newton step costs."""
 
 CYCLE = (
-    *("random", "hop", "structured", "hop", "structured", "random"),
-    *("hop", "structured", "closure", "hop", "structured", "adam"),
+    *("random", "hop", "structured", "hop", "random", "structured"),
+    *("hop", "random", "closure", "hop", "structured", "adam"),
 )
 """The kinds of batches in turn: no one of them finds the best basin on every row."""
 
@@ -154,14 +157,15 @@ def _harvest(ends: list[np.ndarray], soft: np.ndarray, best: Best, pool: _Pool, 
     """Polish the few best distinct ends, and keep them for hops."""
     values = np.array([_worst(x, best.kind) for x in ends])
     values = np.where(np.isfinite(values), values, np.inf)
-    dense = free_variables(len(ends[0]), ends[0].shape[1], best.kind) <= LARGEST
+    free = free_variables(len(ends[0]), ends[0].shape[1], best.kind)
+    most = int(np.clip(1.5e8 / free**3, *POLISHES))
     polished = 0
-    for index in np.argsort(values)[:12]:
+    for index in np.argsort(values)[: 3 * most]:
         x = ends[index]
         if not np.isfinite(values[index]):
             break
         close = values[index] < min(best.value, values.min()) + NEAR
-        if dense and close and polished < 4 and pool.is_new(float(soft[index])):
+        if free <= LARGEST and close and polished < most and pool.is_new(float(soft[index])):
             if polished and best.stop():
                 break
             x = polish(x, best.kind, beat=best.value)
