@@ -4,14 +4,20 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint types contract wheel figures bench docs clean
+# Programs that XLA compiled are kept for the next process, and the next run: most of the time of the
+# tests is compilation.
+export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.jax-cache
+export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.1
+export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= 0
+
+.PHONY: setup demo test test-nightly lint types contract wheel figures bench docs clean
 
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt 'pip>=25.1'
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]' --group dev
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]' --group dev --group docs
 	touch $@
 
 demo: setup  ## train on digits, audit, leave everything in demo/
@@ -19,6 +25,15 @@ demo: setup  ## train on digits, audit, leave everything in demo/
 
 test: setup  ## the test suite
 	$(RUN) -m pytest -n 2 --dist loadfile
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || echo \
+	  "The browser tests were left out: there is no chromium here (Debian: apt-get install chromium)."
+
+test-nightly: NIGHTLY = .venv-nightly/bin/python
+test-nightly:  ## the tests that need torch, Lightning, transformers, Keras and the trackers (3 GB)
+	$(PYTHON) -m venv .venv-nightly
+	$(NIGHTLY) -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	$(NIGHTLY) -m pip install --quiet --disable-pip-version-check -e '.[train,demo]' --group nightly
+	KERAS_BACKEND=jax $(NIGHTLY) -m pytest -m nightly tests/training tests/sinks
 
 lint: setup
 	$(RUN) -m ruff check .
@@ -41,8 +56,9 @@ figures: setup
 bench: setup
 	$(RUN) -m benchmarks.report
 
-docs: setup  ## write docs/metrics.md and docs/reference.md from the code
+docs: setup  ## write what comes from the code, execute the pages, build docs/_build/html
 	$(RUN) -m docs.build
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m sphinx -q -W --keep-going -b html docs docs/_build/html
 
 clean:
-	rm -rf $(VENV) demo figures dist build
+	rm -rf $(VENV) .venv-nightly .jax-cache docs/_build demo figures dist build

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import gramax
-from gramax import auditing, gathering
+from gramax import concluding
 from gramax.errors import InputError
+from gramax.gathering import tasks
 from tests import transcription as seed
 from tests.test_seed import clouds
 
@@ -45,12 +46,10 @@ def test_raw_skips_the_normalisation():
 
 def test_chunks_do_not_change_the_numbers(monkeypatch):
     whole = values(gramax.audit(Z, Y))
-    monkeypatch.setattr(gathering, "chunk_rows", lambda n, c, d: 77)
-    calls = []
-    cut = gramax.audit(Z, Y, progress=lambda done, total: calls.append((done, total)))
+    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(77, 100, 150))
+    cut = gramax.audit(Z, Y)
     for name, value in whole.items():
         np.testing.assert_allclose(cut[name], value, rtol=1e-6, atol=1e-9, err_msg=name)
-    assert calls == [(77, 300), (154, 300), (231, 300), (300, 300)]
 
 
 @pytest.mark.parametrize("kind", ["npy", "npz", "safetensors", "parquet"])
@@ -145,9 +144,9 @@ def test_many_classes_go_through_tiles(monkeypatch):
     book = np.random.default_rng(1).normal(size=(70, 5))
     whole = gramax.audit(book, codes=True, worst=4)
     monkeypatch.setattr(pairs, "TILE", 16)
-    auditing._find.clear_cache()
+    concluding._find.clear_cache()
     tiled = gramax.audit(book, codes=True, worst=4)
-    auditing._find.clear_cache()
+    concluding._find.clear_cache()
     assert tiled.worst_pairs == whole.worst_pairs
     assert values(tiled) == pytest.approx(values(whole), rel=1e-9, nan_ok=True)
     assert [v.nearest for v in tiled.classes] == [v.nearest for v in whole.classes]

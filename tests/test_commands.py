@@ -8,6 +8,7 @@ import pytest
 from gramax import metrics as every
 from gramax.cli import main
 from gramax.registry import METRICS
+from gramax.runreader import read_runs
 
 
 def test_metrics_lists_all_and_tells_all_about_one(capsys):
@@ -57,12 +58,13 @@ def test_demo_leaves_what_it_promises(tmp_path, capsys):
         "train_embeddings.npy",
         "train_labels.npy",
     }
-    log = [json.loads(line) for line in (out / "run.jsonl").read_text().splitlines()]
-    assert [record["epoch"] for record in log] == [0, 1, 2, 3]
-    assert log[-1]["train"]["error"] < log[0]["train"]["error"]
+    log = read_runs(out / "run.jsonl")
+    assert [entry.extra["epoch"] for entry in log["train"]] == [0, 1, 2, 3]
+    assert log["train"][-1].extra["error"] < log["train"][0].extra["error"]
+    assert len(log["test"]) == 4
     report = json.loads((out / "report.json").read_text())
     audited = report["metrics"]["effective_rank"]["value"]
-    assert audited == pytest.approx(log[-1]["train"]["effective_rank"], rel=1e-3)
+    assert audited == pytest.approx(log["train"][-1].numbers["effective_rank"], rel=1e-3)
     assert "Are classes" in capsys.readouterr().out
 
 

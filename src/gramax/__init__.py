@@ -15,6 +15,7 @@ from gramax._version import __version__
 if TYPE_CHECKING:
     from gramax import chance, errorbars, frames, metrics
     from gramax.auditing import audit
+    from gramax.comparing import Comparison, compare
     from gramax.errors import InputError
     from gramax.metrics import (
         coherence,
@@ -51,6 +52,7 @@ _HOMES = {
     "metrics.reach": ("descent", "frame_potential", "run_many"),
     "reporting": ("latent_geometry_report", "report"),
     "reports": ("Report",),
+    "comparing": ("Comparison", "compare"),
     "auditing": ("audit",),
     "errors": ("InputError",),
 }
@@ -58,6 +60,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ClassMoments",
+    "Comparison",
     "InputError",
     "Options",
     "Report",
@@ -67,6 +70,7 @@ __all__ = [
     "class_means",
     "coherence",
     "collapse_ratio",
+    "compare",
     "covariance_eigs",
     "descent",
     "effective_rank",

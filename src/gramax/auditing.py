@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, replace
-from functools import partial
-from typing import Any, NamedTuple
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
-from gramax import pairs, reporting
-from gramax.chance import by_law, chance
-from gramax.classes import nearest
-from gramax.diagnosis import diagnose
-from gramax.errorbars import BlockMoments, error_bars, warnings_for
-from gramax.errors import InputError
+from gramax import engines
+from gramax.chance import chance
+from gramax.concluding import conclude, floor_of
+from gramax.data import Source
+from gramax.errorbars import BlockMoments, error_bars
 from gramax.evidence import Evidence
-from gramax.frames import coherence_floor
-from gramax.gathering import Classes, Progress, accumulate, classes_of, joined, open_source
-from gramax.moments import IGNORED, NO_DIRECTION, ClassMoments
+from gramax.frames.best import Progress as Searched
+from gramax.gathering import (
+    Classes,
+    LeftOut,
+    Progress,
+    Sample,
+    Totals,
+    accumulate,
+    classes_of,
+    joined,
+    open_source,
+    widened,
+)
+from gramax.moments import ClassMoments
 from gramax.options import Options
-from gramax.registry import METRICS
-from gramax.reports import ClassView, Number, Pair, Report
+from gramax.portrait import CHEAP, Portrait, portrait_of
+from gramax.reports import Number, Report
 from gramax.sampled import chance_of_rows, measure_rows
-from gramax.verdict import SURE, UNLABELLED, Facts, judge
 
 BLOCKS = 20
 """Blocks of the jackknife."""
@@ -40,24 +49,46 @@ def audit(
     column: str | None = None,
     worst: int = 10,
     explain: bool = False,
+    portrait: bool | None = None,
+    headroom: bool | None = None,
+    searching: Callable[[Searched], None] | None = None,
     options: Options | None = None,
     progress: Progress | None = None,
+    engine: engines.Name = "serial",
+    workers: int | None = None,
+    engine_address: str | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    skip_bad: bool = False,
 ) -> Report:
     """Audit the geometry of embeddings: the five questions, with numbers and a verdict.
 
     Args:
-        source: `[n, d]` array, or the path of a .npy, .npz, .safetensors or .parquet file.
+        source: `[n, d]` array, or files: a path, a folder, a pattern (`data/*.parquet`), an address
+            (`s3://...`), or a list of these. Files may be larger than memory.
         labels: one class a row: an array or list (integers ≥ 0, or strings; -1 leaves a row out),
-            the path of a file, or the name of a column of the source. None answers the questions
-            that need no labels.
+            the path of a file (or files), or the name of a column of the source. None answers the
+            questions that need no labels.
         codes: the rows are themselves a codebook, one vector a class; `labels` then names them.
         raw: take rows as they are, not on the unit sphere.
         column: the embedding column or array of a file that holds several.
         worst: how many of the worst pairs of classes to name.
         explain: hold every number against chance (simulated where no law is known) and give it an
             error bar; takes some seconds more. Without it, chance is given where a law is known.
+        portrait: compute what the pictures show (`Report.portrait`, for the page and for
+            `Report.plot`); by default where that is quick, up to 1,024 classes and dimensions.
+        headroom: search for how low the worst crosstalk of as many codes can be, from random codes
+            and from these (`Report.headroom`); by default where a formula tells or the search takes
+            a second or two. Many codes take up to a minute.
+        searching: called with a `gramax.frames.best.Progress` after every round of such a search.
         options: the choices in which published definitions differ (see `gramax.Options`).
-        progress: called with (rows done, rows in all) after every chunk.
+        progress: called with (rows done, rows in all, bytes done) now and then.
+        engine: who reads and sums the rows: "serial" (this thread), "processes" or "ray".
+        workers: of the engine; by default one a core.
+        engine_address: of a running Ray cluster; by default Ray is started on this machine.
+        checkpoint: a file that keeps what is done. After a stop of any kind the same call goes on
+            where it was; once all is done it answers at once.
+        skip_bad: leave out fragments of files that cannot be read (`Report.left_out_fragments`),
+            which otherwise are an error.
 
     Returns:
         A `Report`: `report["effective_rank"]` is a number (NaN where undefined, with the reason in
@@ -73,86 +104,98 @@ def audit(
         >>> print(found.c, round(found["collapse_ratio"], 4))
         2 0.0099
     """
-    opened = open_source(source, column)
-    classes = classes_of(labels, source, opened, codes)
+    opened, unopened = open_source(source, column, skip_bad)
+    classes = classes_of(labels, opened, codes)
     options = options or Options()
-    blocks, rows = accumulate(opened, classes, BLOCKS if explain else 1, not raw, progress)
+    with engines.opened(engine, workers=workers, address=engine_address) as runner:
+        totals = accumulate(
+            opened,
+            classes,
+            BLOCKS if explain else 1,
+            not raw,
+            progress,
+            engine=runner,
+            checkpoint=checkpoint,
+            skip_bad=skip_bad,
+        )
+    found, moments = concluded(
+        opened, totals, classes, worst, options, portrait, headroom, searching
+    )
+    found = _noted(found, opened.notes, unopened + totals.left_out)
     with jax.enable_x64(True):
-        moments = joined(blocks)
-        found = _conclude(opened.name, moments, classes, worst, options)
-    found = _with_rows(found, rows)
+        if explain:
+            return _explained(found, moments, totals.blocks, options, totals.sample.rows)
+        return found
+
+
+def concluded(
+    source: Source,
+    totals: Totals,
+    classes: Classes,
+    worst: int,
+    options: Options,
+    portrait: bool | None = None,
+    headroom: bool | None = None,
+    searching: Callable[[Searched], None] | None = None,
+) -> tuple[Report, ClassMoments]:
+    """The report of what was gathered, and the moments of all blocks; arguments as for `audit`."""
+    sample = totals.sample
     with jax.enable_x64(True):
-        return _explained(found, moments, blocks, options, rows) if explain else found
+        moments = joined(totals.blocks)
+        found = conclude(source.name, moments, classes, worst, options, headroom, searching)
+    found = _with_rows(found, sample.rows)
+    if portrait or (portrait is None and max(found.c, found.d) <= CHEAP):
+        found = replace(found, portrait=_portrait(moments, sample, classes))
+    return found, moments
 
 
-class _Found(NamedTuple):
-    """What is computed of the moments, in one compiled program."""
-
-    numbers: dict[str, Any]
-    pairs: Any
-    pair_cosines: Any
-    nearest: Any
-    nearest_cosines: Any
-    gaps: Any
-
-
-@partial(jax.jit, static_argnums=(1, 2))
-def _find(moments: ClassMoments, worst: int, options: Options) -> _Found:
-    evidence = Evidence(moments, options)
-    codes, means = evidence.codes, evidence.means
-    who, cosines = nearest(codes)
-    gaps = jnp.sum((means - means[who]) ** 2, axis=1)
-    numbers = reporting.report(moments, options)
-    return _Found(numbers, *pairs.largest(codes, worst), who, cosines, gaps)
-
-
-def _conclude(
-    name: str, moments: ClassMoments, classes: Classes, worst: int, options: Options
+def audit_moments(
+    moments: ClassMoments,
+    names: Sequence[str] | None = None,
+    *,
+    source: str = "moments",
+    worst: int = 10,
+    options: Options | None = None,
 ) -> Report:
-    counts = np.asarray(moments.counts)
-    n, c = round(float(counts.sum())), int((counts > 0).sum())
-    if n == 0:
-        raise InputError(f"{name}: no row is left to audit ({_left_out_words(moments)})")
-    most = max(1, c * (c - 1) // 2)
-    found = jax.tree.map(np.asarray, _find(moments, min(worst, most), options))
-    numbers = _numbers(moments, found.numbers, classes.labelled, options)
-    worst_pairs = _worst_pairs(found, classes.names) if classes.labelled else ()
-    merged = _merged(moments, found, classes.names) if classes.labelled else ()
-    facts = Facts(
-        n=n,
-        d=moments.dim,
-        c=c,
-        labelled=classes.labelled,
-        values={name: number.value for name, number in numbers.items()},
-        reasons={name: number.reason for name, number in numbers.items()},
-        chance={name: number.chance for name, number in numbers.items() if number.chance},
-        floor=_floor(c, moments.dim),
-        worst=worst_pairs[0] if worst_pairs else None,
-        merged=merged,
-    )
-    return Report(
-        source=name,
-        n=n,
-        d=moments.dim,
-        c=c if classes.labelled else 0,
-        normalized=moments.normalize,
-        numbers=numbers,
-        worst_pairs=worst_pairs,
-        merged=merged,
-        classes=_views(moments, found, classes.names) if classes.labelled else (),
-        answers=judge(facts),
-        diagnosis=diagnose(facts),
-        warnings=tuple(warnings_for(n, moments.dim, counts, classes.names)),
-        left_out=_left_out(moments),
-        options=asdict(options),
-    )
+    """The audit of moments that were gathered elsewhere: in a training loop, on many machines.
+
+    Args:
+        moments: of any precision; labels as they are, 0..c-1.
+        names: c names of the classes; their numbers by default.
+        source: what the report calls the rows.
+        worst: how many of the worst pairs of classes to name.
+        options: the choices in which published definitions differ.
+
+    Returns:
+        A `Report` without the metrics that need the rows themselves; no search for headroom.
+
+    Raises:
+        InputError: the moments hold no row.
+        ValueError: the names are not one a class.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> z = jnp.array([[1.0, 0.1], [1.0, -0.1], [-1.0, 0.1], [-1.0, -0.1]])
+        >>> found = audit_moments(ClassMoments.of(z, jnp.array([0, 0, 1, 1]), 2))
+        >>> print(found.n, round(found["collapse_ratio"], 4))
+        4 0.0099
+    """
+    c = moments.num_classes
+    names = tuple(map(str, range(c) if names is None else names))
+    if len(names) != c:
+        raise ValueError(f"{len(names)} names for moments of {c} classes")
+    with jax.enable_x64(True):
+        classes = Classes(names)
+        return conclude(source, widened(moments), classes, worst, options or Options(), False)
 
 
-def _floor(c: int, d: int) -> tuple[float, str]:
-    if c < 2:
-        return 0.0, "trivial"
-    floor = coherence_floor(c, d)
-    return floor.value, floor.bound
+def _noted(report: Report, notes: tuple[str, ...], left_out: Sequence[LeftOut]) -> Report:
+    """The report with how the files were read, and what of them was not."""
+    if left_out:
+        more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+        rows = sum(one.rows for one in left_out)
+        notes = (*notes, f"left out {left_out[0].name}{more} ({rows:,} rows): cannot be read")
+    return replace(report, warnings=report.warnings + notes, left_out_fragments=tuple(left_out))
 
 
 def _with_rows(report: Report, rows: np.ndarray) -> Report:
@@ -165,10 +208,38 @@ def _with_rows(report: Report, rows: np.ndarray) -> Report:
     return replace(report, numbers=report.numbers | extra, warnings=report.warnings + note)
 
 
+@jax.jit
+def codes_of(moments: ClassMoments) -> tuple[Array, Array]:
+    """Unit class means, and the same after centring."""
+    evidence = Evidence(moments)
+    return evidence.codes, evidence.centred_codes
+
+
+def _portrait(moments: ClassMoments, sample: Sample, classes: Classes) -> Portrait:
+    with jax.enable_x64(True):
+        codes, centred = map(np.asarray, codes_of(moments))
+        eigenvalues = np.asarray(Evidence(moments).eigenvalues)
+    counts = np.asarray(moments.counts)
+    present = np.flatnonzero(counts > 0)
+    rows = sample.rows
+    if moments.normalize:
+        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return portrait_of(
+        [classes.names[k] for k in present] if classes.labelled else [],
+        codes[present] if classes.labelled else codes[:0],
+        centred[present],
+        eigenvalues,
+        round(float(counts.sum())),
+        rows,
+        np.searchsorted(present, sample.labels),
+        floor_of(len(present), moments.dim)[0],
+    )
+
+
 def _explained(
     report: Report,
     moments: ClassMoments,
-    blocks: list[ClassMoments],
+    blocks: Sequence[ClassMoments],
     options: Options,
     rows: np.ndarray,
 ) -> Report:
@@ -184,78 +255,3 @@ def _explained(
         for name, number in report.numbers.items()
     }
     return replace(report, numbers=numbers)
-
-
-def _numbers(
-    moments: ClassMoments, values: dict[str, np.ndarray], labelled: bool, options: Options
-) -> dict[str, Number]:
-    evidence, numbers = Evidence(moments, options), {}
-    laws = by_law(moments, options)
-    for metric in METRICS:
-        if metric.name not in values:
-            continue
-        value, reason = float(values[metric.name]), None
-        if metric.labels and not labelled:
-            value, reason = float("nan"), UNLABELLED
-        elif value != value:
-            reason = metric.reason(evidence)
-        law = laws.get(metric.name) if reason is None else None
-        numbers[metric.name] = Number(value, reason, law)
-    return numbers
-
-
-DISTINCT = 1 + SURE * math.sqrt(2)
-"""Classes of one distribution have |μ_a - μ_b|²/(v_a/n_a + v_b/n_b) of mean 1, and of standard
-deviation √(2/D) for a within-class covariance of D dimensions: at most √2."""
-
-
-def _merged(moments: ClassMoments, found: _Found, names: tuple[str, ...]) -> tuple[Pair, ...]:
-    """Pairs of nearest classes whose means lie no further apart than sampling puts them."""
-    counts = np.asarray(moments.counts)
-    if counts.max() < 2:
-        return ()
-    noise = np.asarray(moments.spread) / np.maximum(counts, 1) ** 2
-    who = found.nearest
-    close = (who >= 0) & (found.gaps <= DISTINCT * (noise + noise[who]))
-    ends = {(min(k, who[k]), max(k, who[k])): k for k in np.flatnonzero(close)}
-    return tuple(
-        Pair(names[a], names[b], float(found.nearest_cosines[k]))
-        for (a, b), k in sorted(ends.items())
-    )
-
-
-def _worst_pairs(found: _Found, names: tuple[str, ...]) -> tuple[Pair, ...]:
-    return tuple(
-        Pair(names[a], names[b], float(cosine))
-        for (a, b), cosine in zip(found.pairs, found.pair_cosines, strict=True)
-        if a >= 0
-    )
-
-
-def _views(moments: ClassMoments, found: _Found, names: tuple[str, ...]) -> tuple[ClassView, ...]:
-    counts, spread = np.asarray(moments.counts), np.asarray(moments.spread)
-    who, cosines = found.nearest, found.nearest_cosines
-    whole = spread.sum() or 1.0
-    return tuple(
-        ClassView(
-            name=name,
-            count=round(float(counts[k])),
-            within=float(spread[k] / counts[k]),
-            share=float(spread[k] / whole),
-            nearest=names[who[k]] if who[k] >= 0 else None,
-            cosine=float(cosines[k]) if who[k] >= 0 else None,
-        )
-        for k, name in enumerate(names)
-        if counts[k] > 0
-    )
-
-
-def _left_out(moments: ClassMoments) -> dict[str, int]:
-    rows = np.asarray(moments.left_out).sum(axis=0)
-    return {"ignored_label": round(rows[IGNORED]), "zero_row": round(rows[NO_DIRECTION])}
-
-
-def _left_out_words(moments: ClassMoments) -> str:
-    return ", ".join(
-        f"{count} {why.replace('_', ' ')}s" for why, count in _left_out(moments).items()
-    )

@@ -16,9 +16,12 @@ from gramax.cli.audit import audit
 from gramax.cli.bounds import bounds
 from gramax.cli.codebook import codebook
 from gramax.cli.codes import BAD_INPUT, INTERRUPTED, OK
+from gramax.cli.compare import compare
 from gramax.cli.demo import demo
 from gramax.cli.figures import figures
 from gramax.cli.metrics import metrics
+from gramax.cli.timeline import timeline
+from gramax.cli.watch import watch
 from gramax.errors import InputError, MissingExtraError
 
 
@@ -32,7 +35,7 @@ def cli() -> None:
     """
 
 
-for command in (audit, metrics, bounds, codebook, demo, figures):
+for command in (audit, compare, metrics, bounds, codebook, demo, figures, timeline, watch):
     cli.add_command(command)
 
 

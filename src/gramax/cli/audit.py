@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from gramax.cli.codes import CROSSED, OK
-from gramax.errors import InputError
-
-if TYPE_CHECKING:
-    from gramax.auditing import Progress
+from gramax.cli.outputs import check_output, write_json
+from gramax.cli.progress import showing
 
 
 @click.command()
-@click.argument("embeddings")
-@click.option("--labels", metavar="LABELS", help="A file of labels, or a column of EMBEDDINGS.")
+@click.argument("embeddings", nargs=-1, required=True)
+@click.option("--labels", metavar="LABELS", help="Files of labels, or a column of EMBEDDINGS.")
 @click.option("--column", metavar="NAME", help="The embedding column, where there are several.")
 @click.option("--codes", is_flag=True, help="The rows are a codebook: one vector a class.")
 @click.option("--raw", is_flag=True, help="Take rows as they are, not on the unit sphere.")
@@ -29,6 +23,12 @@ if TYPE_CHECKING:
     "--explain",
     is_flag=True,
     help="Every number with its error bar and what chance gives; takes some seconds more.",
+)
+@click.option(
+    "--headroom/--no-headroom",
+    default=None,
+    help="Search for how low the worst crosstalk could be; takes up to a minute for many classes."
+    "  [default: where it is quick]",
 )
 @click.option(
     "--weighting",
@@ -51,7 +51,23 @@ if TYPE_CHECKING:
     show_default=True,
     help="Take class means and spectra about the global mean, or from the origin.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["serial", "processes", "ray"]),
+    default="serial",
+    show_default=True,
+    help="Who reads and sums the rows: this process, several, or a Ray cluster.",
+)
+@click.option("--workers", type=int, help="Workers of the engine; by default one a core.")
+@click.option("--engine-address", metavar="ADDRESS", help="A running Ray cluster, or auto.")
+@click.option(
+    "--checkpoint",
+    metavar="FILE",
+    help="Keep what is done in FILE; the same command goes on from there.",
+)
+@click.option("--skip-bad", is_flag=True, help="Leave out what cannot be read, and say so.")
 @click.option("--json", "json_out", metavar="OUT", help="Write the report as JSON (- for stdout).")
+@click.option("--html", "html_out", metavar="OUT", help="Write the report as one HTML file.")
 @click.option(
     "--fail-on",
     multiple=True,
@@ -59,40 +75,57 @@ if TYPE_CHECKING:
     help='Exit with 1 where it holds, e.g. "effective_rank<50". Repeatable.',
 )
 def audit(
-    embeddings: str,
+    embeddings: tuple[str, ...],
     labels: str | None,
     column: str | None,
     codes: bool,
     raw: bool,
     worst: int,
     explain: bool,
+    headroom: bool | None,
     json_out: str | None,
+    html_out: str | None,
     fail_on: tuple[str, ...],
+    engine: Any,
+    workers: int | None,
+    engine_address: str | None,
+    checkpoint: str | None,
+    skip_bad: bool,
     **options: Any,
 ) -> int:
-    """Audit a file of EMBEDDINGS (.npy, .npz, .safetensors, .parquet)."""
+    """Audit EMBEDDINGS: files, folders, patterns or addresses, whatever their size."""
     from gramax import thresholds
 
     conditions = [thresholds.parse(text) for text in fail_on]
     json_file = None if json_out == "-" else json_out
-    if json_file:
-        _check_output(json_file, embeddings, labels)
+    for out in filter(None, (json_file, html_out)):
+        check_output(out, *embeddings, labels, checkpoint)
+    if checkpoint:
+        check_output(checkpoint, *embeddings, labels)
 
     from gramax.auditing import audit as run
     from gramax.options import Options
-    from gramax.render import terminal
+    from gramax.render import searching, terminal
 
-    with _progress() as progress:
+    with showing() as progress:
         report = run(
-            embeddings,
+            embeddings[0] if len(embeddings) == 1 else list(embeddings),
             labels,
             codes=codes,
             raw=raw,
             column=column,
             worst=max(worst, 1),
             explain=explain,
+            headroom=headroom,
+            searching=searching.seldom("headroom"),
+            portrait=bool(html_out),
             options=Options(**options),
             progress=progress,
+            engine=engine,
+            workers=workers,
+            engine_address=engine_address,
+            checkpoint=checkpoint,
+            skip_bad=skip_bad,
         )
     thresholds.check_names(conditions, report)
     if json_out == "-":
@@ -100,41 +133,13 @@ def audit(
     else:
         terminal.show(report)
     if json_file:
-        _write_json(json_file, report.to_dict())
+        write_json(json_file, report.to_dict())
+    if html_out:
+        from gramax.files import write_text
+        from gramax.render.page import audit_page
+
+        write_text(html_out, audit_page(report))
     broken = [words for words in (c.broken_by(report) for c in conditions) if words]
     for words in broken:
         click.echo(f"failed: {words}", err=True)
     return CROSSED if broken else OK
-
-
-def _check_output(path: str, *inputs: str | None) -> None:
-    from gramax.files import check_writable
-
-    check_writable(path)
-    if os.path.exists(path):
-        for given in filter(None, inputs):
-            if os.path.exists(given) and os.path.samefile(path, given):
-                raise InputError(f"{path}: is an input of this audit and is not written over")
-
-
-def _write_json(path: str, data: dict[str, Any]) -> None:
-    from gramax.files import write_text
-
-    write_text(path, json.dumps(data, indent=2, allow_nan=False) + "\n")
-
-
-@contextmanager
-def _progress() -> Iterator[Progress | None]:
-    """A progress bar on standard error, where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("reading"), BarColumn(), TextColumn("{task.completed:,.0f} rows"))
-    with Progress(
-        *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
-    ) as bar:
-        task = bar.add_task("reading", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

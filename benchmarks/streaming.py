@@ -1,0 +1,90 @@
+"""Streaming a parquet file against the costs it cannot avoid: ``python -m benchmarks.streaming``.
+
+Writes a file of random rows (1 GB by default) to a temporary folder, and times in turn: decoding
+it with pyarrow alone, the bare products z.T @ z of as many rows, and the whole pass of an audit
+(labels, reading, moments in float64, a sample of rows). The file is warm: it was just written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.timing import in_turn
+from gramax.gathering import accumulate, classes_of, open_source
+
+PIECE = 100_000
+
+
+def write(path: Path, rows: int, dim: int, classes: int) -> None:
+    """A file of clouds around random centres, in the layout that pyarrow chooses."""
+    rng = np.random.default_rng(0)
+    centres = rng.standard_normal((classes, dim), dtype=np.float32)
+    kind = pa.schema({"embedding": pa.list_(pa.float32(), dim), "label": pa.int32()})
+    with pq.ParquetWriter(path, kind) as writer:
+        for start in range(0, rows, PIECE):
+            y = rng.integers(0, classes, min(PIECE, rows - start)).astype(np.int32)
+            z = centres[y] + rng.standard_normal((len(y), dim), dtype=np.float32)
+            column = pa.FixedSizeListArray.from_arrays(pa.array(z.ravel()), dim)
+            writer.write_table(pa.table({"embedding": column, "label": y}, kind))
+
+
+def functions(path: Path, rows: int, dim: int) -> dict:
+    """What is timed."""
+    block = jnp.asarray(np.random.default_rng(1).standard_normal((PIECE, dim), dtype=np.float32))
+    product = jax.jit(lambda z: z.T @ z)
+
+    def decode():
+        # Without threads and look-ahead, which on one column only cost.
+        file = pq.ParquetFile(path, pre_buffer=False)
+        for batch in file.iter_batches(16384, columns=["embedding"], use_threads=False):
+            batch.column(0).flatten().to_numpy()
+
+    def products():
+        for _ in range(-(-rows // PIECE)):
+            product(block).block_until_ready()
+
+    def stream():
+        source, _ = open_source(str(path), None)
+        return accumulate(source, classes_of("label", source, False), 1, True).rows
+
+    return {"decode": decode, "products": products, "stream": stream}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--dim", type=int, default=256)
+    parser.add_argument("--classes", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=5)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.parquet"
+        write(path, given.rows, given.dim, given.classes)
+        times = in_turn(functions(path, given.rows, given.dim), rounds=given.rounds)
+    title = f"{given.rows:,} x {given.dim} float32, {given.classes} classes"
+    table = Table(title=title, min_width=len(title))
+    for column in ("what", "seconds", "MB/s"):
+        table.add_column(column, justify="right")
+    for name, seconds in times.items():
+        median = statistics.median(seconds)
+        table.add_row(name, f"{median:.2f}", f"{4e-6 * given.rows * given.dim / median:,.0f}")
+    floors = zip(times["decode"], times["products"], times["stream"], strict=True)
+    share = statistics.median(max(decode, bare) / whole for decode, bare, whole in floors)
+    console = Console(width=100)
+    console.print(table)
+    console.print(f"the larger of the first two over the last, median of the rounds: {share:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""The engine of worker processes on this machine.
+
+Every worker is a pool of its own, of one process: when it dies (killed for its memory, say), one
+task is lost with it and known, and the others go on. `ProcessPoolExecutor` gives up as a whole.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
+from typing import Any
+
+THREADS = ("NPROC", "PJRT_NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+ONE_THREAD: dict[str, str] = dict.fromkeys(THREADS, "1")
+"""The environment of a worker: XLA and BLAS with one thread each, as there is one a core."""
+
+
+class Processes:
+    """An `Engine` of `workers` processes, started when they are needed.
+
+    Args:
+        workers: processes.
+    """
+
+    tries = 3
+    local = False
+    lost: tuple[type[BaseException], ...] = (BrokenProcessPool,)
+
+    def __init__(self, workers: int):
+        self.workers = workers
+        self._spawn = multiprocessing.get_context("spawn")
+        self._pools: list[ProcessPoolExecutor | None] = [None] * workers
+        self._latest: list[Future[Any] | None] = [None] * workers
+        # Nothing is ever sent: workers end when our end of the pipe is gone, as it is after a
+        # `kill -9` of this process as well.
+        self._read, self._write = self._spawn.Pipe(duplex=False)
+
+    def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Run `fn(*args)` in a free worker, or after what a busy one is doing."""
+        free = (k for k, one in enumerate(self._latest) if one is None or one.done())
+        k = next(free, 0)
+        try:
+            future = self._pool(k).submit(fn, *args)
+        except BrokenProcessPool:  # it died before, or while it was idle
+            self._pools[k] = None
+            future = self._pool(k).submit(fn, *args)
+        self._latest[k] = future
+        return future
+
+    def close(self) -> None:
+        """End the workers, whatever they are doing."""
+        self._write.close()
+        for pool in self._pools:
+            if pool is not None:
+                pool.shutdown(wait=True, cancel_futures=True)
+        self._read.close()
+
+    def _pool(self, k: int) -> ProcessPoolExecutor:
+        pool = self._pools[k]
+        if pool is None:
+            pool = ProcessPoolExecutor(
+                1, mp_context=self._spawn, initializer=_begin, initargs=(self._read,)
+            )
+            self._pools[k] = pool
+        return pool
+
+
+def _begin(parent: Connection) -> None:
+    """In a new worker: one thread, deaf to Ctrl-C, and gone with its parent."""
+    os.environ.update(ONE_THREAD)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: Connection) -> None:
+    try:
+        parent.recv()
+    except (EOFError, OSError):
+        os._exit(1)

@@ -1,0 +1,90 @@
+"""The engine of a Ray cluster: one that runs, or one started on this machine.
+
+Ray itself retries a function whose worker or machine died. The machines of a cluster need gramax
+installed, and see files under the same paths (or at addresses, such as s3://).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from gramax.engines.processes import ONE_THREAD
+from gramax.errors import InputError, MissingExtraError
+
+RETRIES = 2
+"""What Ray does by itself after the first try."""
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # It would print these on stdout, where the report goes.
+    "RAY_DEDUP_LOGS_SKIP_REGEX": "A worker died or was killed|retries remaining",
+}
+"""Read by Ray when it is imported: nothing is sent to its makers or printed."""
+
+
+class Ray:
+    """An `Engine` on Ray.
+
+    Args:
+        workers: functions at a time; by default the cores of the cluster.
+        address: of a running cluster ("auto", "host:port", "ray://..."); None starts one here.
+    """
+
+    tries = 1
+    local = False
+
+    def __init__(self, workers: int | None, address: str | None):
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
+        try:
+            import ray
+            from ray import exceptions
+        except ImportError:
+            raise MissingExtraError("--engine ray", "ray", "ray") from None
+        self._ray = ray
+        self._ours = not ray.is_initialized()
+        if self._ours:
+            _start(ray, workers, address)
+        self.lost: tuple[type[BaseException], ...] = (
+            exceptions.WorkerCrashedError,
+            exceptions.OutOfMemoryError,
+            exceptions.NodeDiedError,
+            exceptions.RaySystemError,
+        )
+        self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        self._run = ray.remote(max_retries=RETRIES, num_cpus=1)(_run)
+
+    def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Run `fn(*args)` on a core somewhere in the cluster."""
+        return self._run.remote(fn, *args).future()
+
+    def close(self) -> None:
+        """Leave the cluster; one that was started here ends, with all that it is doing."""
+        if self._ours:
+            self._ray.shutdown()
+
+
+def _start(ray: Any, workers: int | None, address: str | None) -> None:
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is None:
+        options |= {"address": "local", "include_dashboard": False, "num_cpus": workers}
+    else:
+        options |= {"address": address}
+    try:
+        with warnings.catch_warnings():
+            # JAX warns of forks; Ray's are followed by an exec at once, which is harmless.
+            warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
+            ray.init(**options)
+    except Exception as error:
+        why = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(f"--engine ray: no cluster at {address or 'all'} ({why[0]})") from None
+
+
+def _run(fn: Callable[..., Any], *args: Any) -> Any:
+    os.environ.update(ONE_THREAD)
+    return fn(*args)

@@ -1,0 +1,22 @@
+"""From a source to moments: rows cut into tasks, run on an engine, merged in order.
+
+`inputs` opens what the user named, `tasks` cuts it, `gather` is what a worker does with a task,
+`running` hands tasks to an engine, `checkpoint` keeps what is done, and `accumulate` is all of it.
+"""
+
+from gramax.gathering.accumulating import Progress, accumulate
+from gramax.gathering.inputs import Classes, classes_of, open_source
+from gramax.gathering.results import LeftOut, Sample, Totals, joined, widened
+
+__all__ = [
+    "Classes",
+    "LeftOut",
+    "Progress",
+    "Sample",
+    "Totals",
+    "accumulate",
+    "classes_of",
+    "joined",
+    "open_source",
+    "widened",
+]

@@ -1,0 +1,96 @@
+"""From a source to moments and a sample of the rows: every task run, and merged in order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from gramax.data import Source
+from gramax.engines import Engine
+from gramax.engines.serial import Serial
+from gramax.errors import InputError
+from gramax.gathering.checkpoint import Checkpoint
+from gramax.gathering.inputs import Classes
+from gramax.gathering.results import LeftOut, Totals
+from gramax.gathering.running import Running
+from gramax.gathering.tasks import tasks_of
+
+Progress = Callable[[int, int, int], None]
+"""Told (rows done, rows in all, bytes done) now and then."""
+
+
+def accumulate(
+    source: Source,
+    classes: Classes,
+    blocks: int,
+    normalize: bool,
+    progress: Progress | None = None,
+    *,
+    engine: Engine | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    skip_bad: bool = False,
+) -> Totals:
+    """Moments of all rows in float64, in random blocks, and a sample of the rows themselves.
+
+    Args:
+        source: of the rows.
+        classes: of the rows.
+        blocks: of a jackknife; 1 for none.
+        normalize: take rows on the unit sphere.
+        progress: told what is done.
+        engine: who does it; by default this thread.
+        checkpoint: the file to go on from, and to save to.
+        skip_bad: leave out fragments that cannot be read.
+
+    Raises:
+        InputError: a fragment cannot be read, nothing is left of them, or the checkpoint is of
+            another audit.
+    """
+    tasks = tasks_of(source, classes, blocks, normalize)
+    saved = None
+    totals = Totals()
+    if checkpoint is not None:
+        saved = Checkpoint.of(checkpoint, source, classes, blocks, normalize, tasks)
+        totals = saved.load(skip_bad)
+    told = _Told(progress, source, totals.rows)
+    left = Running(engine or Serial(), tasks[totals.done :], skip_bad, told.tick)
+    try:
+        for done in left.results():
+            totals = totals.plus(done.rows, done.found, done.left_out)
+            told.at(totals.rows)
+            if saved:
+                saved.save_now_and_then(totals)
+    finally:
+        if saved:
+            saved.save(totals)
+    if not totals.blocks:
+        raise InputError(f"{source.name}: {_nothing(totals.left_out)}")
+    return totals
+
+
+def _nothing(left_out: tuple[LeftOut, ...]) -> str:
+    return f"no fragment can be read; the first of {len(left_out)} is {left_out[0].reason}"
+
+
+class _Told:
+    """Progress in rows and bytes: of the tasks that are done, and of the present one."""
+
+    def __init__(self, progress: Progress | None, source: Source, rows: int):
+        self.progress, self.all = progress, source.rows
+        self.row_bytes = source.dim * source.dtype.itemsize
+        self.at(rows)
+
+    def at(self, rows: int) -> None:
+        """So many rows are done."""
+        self.rows = self.shown = rows
+        self._tell()
+
+    def tick(self, rows: int) -> None:
+        """So many more rows are done of the present task."""
+        self.shown += rows
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.progress:
+            shown = min(self.shown, self.all)
+            self.progress(shown, self.all, shown * self.row_bytes)

@@ -1,0 +1,100 @@
+"""`gather`: a task to its moments. A pure function that a worker anywhere can run.
+
+Rows are summed in their own precision over a step of some chunks, and steps are merged in float64,
+so the numbers do not depend on how the rows were cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import jax
+import numpy as np
+from jaxtyping import Array
+
+from gramax.errorbars import BlockMoments
+from gramax.gathering.batches import BadFragmentError, Batch, ahead, batches, refuse
+from gramax.gathering.results import Gathered, Refused, Sample, narrowed, together, widened
+from gramax.gathering.tasks import Task
+from gramax.moments import NOT_FINITE, ClassMoments
+
+Tick = Callable[[int], None]
+"""Told how many more rows are done."""
+
+
+def gather(task: Task, tick: Tick | None = None) -> Gathered | Refused:
+    """The moments of the rows of a task, and those of its rows that are in the sample.
+
+    What is wrong with a file comes back as a value, which every engine can send.
+    """
+    try:
+        return _gather(task, tick)
+    except BadFragmentError as bad:
+        return Refused(bad.place, bad.reason)
+
+
+def _gather(task: Task, tick: Tick | None) -> Gathered:
+    totals: list[ClassMoments] = []
+    part, held, kept = None, 0, []
+    for batch in ahead(batches(task)):
+        kept.append(_sampled(task, batch))
+        part = _added(task, part, batch)
+        if _refused_rows(part):
+            refuse(task, batch)
+        held += batch.rows
+        if held >= task.sizes.step:
+            totals, part, held = _merged(totals, part), None, 0
+        if tick:
+            tick(batch.rows)
+    if part is not None:
+        totals = _merged(totals, part)
+    return Gathered(narrowed(totals), together(kept))
+
+
+def _added(
+    task: Task, part: ClassMoments | BlockMoments | None, batch: Batch
+) -> ClassMoments | BlockMoments:
+    """The sums so far and the batch; a row's block depends on its number alone."""
+    c, d, blocks = task.num_classes, batch.z.shape[1], task.blocks
+    kind = {"normalize": task.normalize, "dtype": batch.z.dtype}
+    with jax.enable_x64(task.wide):
+        if blocks == 1:
+            part = ClassMoments.empty(c, d, **kind) if part is None else part
+            return _update(part, batch.z, batch.y, batch.weight)
+        if part is None:
+            part = BlockMoments.empty(c, d, blocks=blocks, scatter=True, **kind)
+        return replace(part, rows=batch.start).update(batch.z, batch.y, batch.weight)
+
+
+@jax.jit
+def _update(part: ClassMoments, z: Array, y: Array, weight: Array | None) -> ClassMoments:
+    # As one program: checks of labels that a reader has made cost a third of the sums.
+    return part.update(z, y, weight)
+
+
+def _refused_rows(part: ClassMoments | BlockMoments) -> bool:
+    """Whether a row with a label was not finite: moments find out at no cost."""
+    moments = part if isinstance(part, ClassMoments) else part.parts
+    return bool(np.asarray(moments.left_out)[..., NOT_FINITE].any())
+
+
+def _merged(totals: list[ClassMoments], part: ClassMoments | BlockMoments) -> list[ClassMoments]:
+    """The totals in float64 with those of one more step."""
+    if isinstance(part, ClassMoments):
+        parts = [part]
+    else:
+        stacked = jax.tree.map(np.asarray, part.parts)
+        parts = [jax.tree.map(lambda leaf, k=k: leaf[k], stacked) for k in range(part.blocks)]
+    with jax.enable_x64(True):
+        wide = [widened(one) for one in parts]
+        return [a.merge(b) for a, b in zip(totals, wide, strict=True)] if totals else wide
+
+
+def _sampled(task: Task, batch: Batch) -> Sample:
+    """The rows of the batch that belong to the sample, without those that count nowhere."""
+    stop = batch.start + batch.rows
+    at = task.sample[(task.sample >= batch.start) & (task.sample < stop)] - batch.start
+    z, y = batch.z[at], batch.y[at]
+    kept = (y >= 0) & (z.any(axis=1) | (not task.normalize))
+    return Sample(z[kept], y[kept])

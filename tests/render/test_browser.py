@@ -1,0 +1,208 @@
+"""The page in a real Chromium: no errors, no requests, and everything answers."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.render.test_page import report, thousand  # noqa: F401  (fixtures)
+
+from gramax.chance import Chance
+from gramax.comparing import Alignment, Comparison, Moved
+from gramax.comparing.changes import change
+from gramax.comparing.results import side_of
+from gramax.render.page import audit_page, comparison_page
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+if CHROMIUM is None:
+    pytest.skip("browser tests left out: there is no chromium here", allow_module_level=True)
+sync_api = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright")
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def found(report):  # noqa: F811
+    """A comparison with all its parts, without the computing."""
+    side, rng = side_of(report), np.random.default_rng(0)
+    changes = {name: change(name, value, 1.1 * value, 0.01) for name, value in report.items()}
+    moved = tuple(Moved(a, b, 0.1, 0.6, 0.02) for a, b in zip(side.numbers, report, strict=True))
+    same = (Alignment("linear CKA", "likeness", 0.9, 0.01, Chance(0.1, 0.02, "a law")),)
+    names, cosines = report.portrait.names, rng.uniform(-1, 1, (2, 4, 4))
+    cosines += cosines.swapaxes(1, 2)
+    return Comparison(side, side, True, changes, moved, same, ("a note",), names, cosines / 2)
+
+
+@pytest.fixture
+def visit(browser, tmp_path):
+    """Open a page, and fail at the end for any error or request that it made."""
+    problems, contexts = [], []
+
+    def open_page(html, width=1200, scheme="light"):
+        file = tmp_path / "page.html"
+        file.write_text(html, encoding="utf-8")
+        context = browser.new_context(
+            viewport={"width": width, "height": 800}, color_scheme=scheme, has_touch=width < 500
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda line: line.type == "error" and problems.append(line.text))
+        page.on("request", lambda request: requests.append(request.url))
+        requests = []
+        page.goto(file.as_uri())
+        page.wait_for_selector("body[data-ready]", state="attached")
+        outside = [url for url in requests if url != file.as_uri() and not url.startswith("data:")]
+        problems.extend(outside)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+def column(page, table, index):
+    return page.eval_on_selector_all(
+        f"#{table} tbody tr:not([hidden])", f"rows => rows.map(r => r.cells[{index}].innerText)"
+    )
+
+
+def test_tables_sort_and_filter(visit, report):  # noqa: F811
+    page = visit(audit_page(report))
+    head = page.locator("#classes thead th", has_text="Within")
+    head.locator("button").click()
+    assert head.get_attribute("aria-sort") == "descending"
+    values = [float(text) for text in column(page, "classes", 2)]
+    assert values == sorted(values, reverse=True)
+    head.locator("button").press("Enter")
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert [float(text) for text in column(page, "classes", 2)] == sorted(values)
+    page.fill("#numbers-filter", "effective")
+    assert [text.split("\n")[0] for text in column(page, "numbers", 0)] == ["effective rank"]
+    assert page.text_content("#numbers-count").startswith("1 of ")
+    page.fill("#numbers-filter", "")
+    assert len(column(page, "numbers", 0)) == len(report)
+
+
+def test_heat_map_tells_the_pair_under_the_pointer(visit, report):  # noqa: F811
+    page = visit(audit_page(report))
+    portrait = report.portrait
+    order, cosines = portrait.codes.order, portrait.codes.cosines
+    page.focus("#heat-map")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    told = page.text_content("#heat-read")
+    assert portrait.names[order[0]] in told
+    assert portrait.names[order[2]] in told
+    assert told.endswith(f"{cosines[0, 2]:+.4f}".replace("-", "−"))
+    page.click("[data-view='1']")
+    assert page.get_attribute("[data-view='1']", "aria-pressed") == "true"
+    centred = portrait.centred.cosines[0, 2]
+    assert page.text_content("#heat-read").endswith(f"{centred:+.4f}".replace("-", "−"))
+    box = page.locator("#heat-map").bounding_box()
+    page.mouse.move(box["x"] + 0.98 * box["width"], box["y"] + 4)
+    assert portrait.names[order[3]] in page.text_content("#tip")
+    assert page.is_visible("#tip")
+    page.locator("[data-pair]").first.click()
+    told = page.text_content("#heat-read")
+    assert report.worst_pairs[0].a in told
+    assert report.worst_pairs[0].b in told
+
+
+def pixels(page):
+    return page.evaluate(
+        "() => [...document.getElementById('heat-map').getContext('2d')"
+        ".getImageData(20, 20, 40, 40).data].join()"
+    )
+
+
+def test_a_thousand_classes_zoom_and_move(visit, thousand):  # noqa: F811
+    page = visit(audit_page(thousand))
+    whole = pixels(page)
+    page.focus("#heat-map")
+    for _ in range(6):
+        page.keyboard.press("+")
+    assert pixels(page) != whole
+    page.keyboard.press("0")
+    assert pixels(page) == whole
+    box = page.locator("#heat-map").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert "synset number" in page.text_content("#heat-read")
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -400)
+    page.keyboard.up("Control")
+    zoomed = pixels(page)
+    assert zoomed != whole
+    page.mouse.down()
+    page.mouse.move(box["x"] + 10, box["y"] + 10)
+    page.mouse.up()
+    assert pixels(page) != zoomed
+    page.fill("#classes-filter", "number 777,")
+    assert column(page, "classes", 0) == ["synset number 777, of several words"]
+    page.locator("#cloud-legend select").select_option(index=3)
+    assert "rows shown" in page.text_content("#cloud-read")
+
+
+def test_legend_picks_out_a_class(visit, report):  # noqa: F811
+    page = visit(audit_page(report))
+    assert page.locator("#cloud-map path").count() == 4
+    button = page.locator("#cloud-legend button").nth(1)
+    button.click()
+    assert button.get_attribute("aria-pressed") == "true"
+    assert page.locator("#cloud-map path.off").count() == 3
+    button.press("Enter")
+    assert page.locator("#cloud-map path.off").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_phone_width_dark_mode_and_print(visit, report, thousand, found, scheme, tmp_path):  # noqa: F811
+    long = replace(report, source="a/path/without/any/space/" * 8)
+    pages = (audit_page(long), audit_page(thousand), comparison_page(found))
+    for html in pages[:: 1 if scheme == "light" else 2]:
+        page = visit(html, width=360, scheme=scheme)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        light = np.mean([int(part) for part in ground[4:-1].split(",")]) > 128
+        assert light == (scheme == "light")
+        page.screenshot(path=tmp_path / "screen.png", full_page=True)
+        assert (tmp_path / "screen.png").stat().st_size > 10_000
+    assert len(page.pdf(format="A4")) > 20_000
+
+
+def test_keyboard_reaches_everything_in_order(visit, found):
+    page = visit(comparison_page(found))
+    reached = []
+    for _ in range(9):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate("document.activeElement.id || document.activeElement.innerText")
+        )
+    assert reached[0] == "Skip to the verdict"
+    assert {"A", "B", "Change", "heat-map"} <= set(reached)
+    page.click("[data-view='2']")
+    page.focus("#heat-map")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    told = {}
+    for view in (0, 1, 2):
+        page.click(f"[data-view='{view}']")
+        told[view] = float(page.text_content("#heat-read").split()[-1].replace("−", "-"))
+    assert told[2] == pytest.approx(told[1] - told[0], abs=3e-4)

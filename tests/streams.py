@@ -1,0 +1,86 @@
+"""Sources of rows that are made as they are read; some are slow, some kill whoever reads them."""
+
+import os
+import signal
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from gramax.errors import InputError
+from gramax.gathering import Classes
+
+
+@dataclass(frozen=True)
+class Made:
+    """A fragment whose values follow from the numbers of its rows."""
+
+    start: int
+    rows: int
+    dim: int
+    seconds: float = 0.0
+    deadly: str = ""
+    """Kill the process that reads it: "always", or while the file of this name is not there."""
+    broken: bool = False
+    file: str = "made"
+
+    @property
+    def name(self):
+        return f"{self.file} rows {self.start}-{self.start + self.rows - 1}"
+
+    @property
+    def first(self):
+        return self.start
+
+    def chunks(self, size):
+        if self.deadly and not os.path.exists(self.deadly):
+            if self.deadly != "always":
+                Path(self.deadly).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.broken:
+            raise InputError(f"{self.name}: cannot be read")
+        time.sleep(self.seconds)
+        for at in range(self.start, self.start + self.rows, size):
+            rows = np.arange(at, min(at + size, self.start + self.rows))
+            yield at, np.cos(np.outer(rows + 1.0, np.arange(1, self.dim + 1))).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A source of such rows; `odd` changes some of its fragments, by their place."""
+
+    rows: int
+    dim: int = 8
+    cut: int = 100
+    seconds: float = 0.0
+    odd: tuple[tuple[int, dict], ...] = ()
+    name: str = "made"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def dtype(self):
+        return np.dtype(np.float32)
+
+    def fragments(self, rows):
+        starts = range(0, self.rows, self.cut)
+        pieces = [
+            Made(start, min(self.cut, self.rows - start), self.dim, self.seconds)
+            for start in starts
+        ]
+        for place, change in self.odd:
+            pieces[place] = replace(pieces[place], **change)
+        return tuple(pieces)
+
+    def fingerprint(self):
+        return {"rows": self.rows, "dim": self.dim, "dtype": "float32", "column": ""}
+
+
+ONE = Classes(("all",), labelled=False)
+
+
+def bits(totals):
+    """Every bit of what was found."""
+    leaves = [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(totals.blocks)]
+    return [*leaves, totals.sample.rows.tobytes(), totals.sample.labels.tobytes(), totals.left_out]

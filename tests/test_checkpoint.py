@@ -1,0 +1,206 @@
+"""Checkpoints: nothing is lost, nothing foreign is taken, and every bit is the same."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gramax.errors import InputError
+from gramax.gathering import accumulate, checkpoint, classes_of, open_source, tasks
+from gramax.gathering.identity import difference
+from tests.streams import ONE, Stream, bits
+from tests.test_seed import clouds
+
+Z, Y = clouds(7, 900, 12, 4)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(64, 128, 200))
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", 1e9)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("z")
+    for k, part in enumerate(np.split(Z, [250, 600])):
+        np.save(f"z/part-{k}.npy", part)
+    np.save("y.npy", Y)
+    return tmp_path
+
+
+def gathered(labels="y.npy", *, source="z", blocks=1, normalize=True, **kwargs):
+    opened, _ = open_source(source, None)
+    classes = classes_of(labels, opened, False)
+    return accumulate(opened, classes, blocks, normalize, checkpoint="saved", **kwargs)
+
+
+class Stop(Exception):  # noqa: N818  (no error)
+    pass
+
+
+def stop_at(rows):
+    def progress(done, _all, _bytes):
+        if done >= rows:
+            raise Stop
+
+    return progress
+
+
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_stops_change_no_bit(folder, blocks):
+    opened, _ = open_source("z", None)
+    never = accumulate(opened, classes_of("y.npy", opened, False), blocks, True)
+    for rows in (0, 300, 310, 800):
+        with pytest.raises(Stop):
+            gathered(blocks=blocks, progress=stop_at(rows))
+    told = []
+    found = gathered(blocks=blocks, progress=lambda *now: told.append(now[0]))
+    assert 600 <= told[0] < 900
+    assert bits(found) == bits(never)
+    assert sorted(os.listdir()) == ["saved", "y.npy", "z"]
+
+
+def test_a_finished_checkpoint_answers_without_reading_a_row(folder, monkeypatch):
+    first = gathered()
+    monkeypatch.setattr("gramax.gathering.running.gather", None)
+    assert bits(gathered()) == bits(first)
+
+
+def change_values():
+    part = np.load("z/part-1.npy")
+    np.save("z/part-1.npy", part + 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "words"),
+    [
+        (change_values, {}, "z/part-1.npy has changed (written at another time)"),
+        (lambda: np.save("z/part-3.npy", Z[:5]), {"labels": None}, "part-3.npy was not among"),
+        (lambda: os.remove("z/part-2.npy"), {"labels": None}, "part-2.npy is not among the 2"),
+        (lambda: os.remove("y.npy"), {"labels": Y}, "labels differ"),
+        (None, {"normalize": False}, "--raw was off, and is on"),
+        (None, {"blocks": 3}, "--explain was off, and is on"),
+        (None, {"labels": None}, "--labels was on, and is off"),
+        (None, {"labels": (Y + 1) % 4}, "y.npy is not among the 0 files now"),
+    ],
+)
+def test_another_audit_is_refused_with_the_difference(folder, change, options, words):
+    gathered()
+    if change:
+        time.sleep(0.01)  # a file system may keep times in milliseconds
+        change()
+    with pytest.raises(InputError, match=r"saved: is a checkpoint of another audit") as caught:
+        gathered(**options)
+    assert words in str(caught.value)
+
+
+def test_another_version_is_refused(folder, monkeypatch):
+    gathered()
+    monkeypatch.setattr("gramax.gathering.identity.__version__", "99")
+    with pytest.raises(InputError, match=r"written by gramax .*, and this is 99"):
+        gathered()
+    assert difference([1], {"version": "1"}) == "it does not say which"
+
+
+def test_what_was_left_out_stays_left_out_and_said(tmp_path):
+    stream = Stream(600, odd=((1, {"broken": True}),))
+    saved = tmp_path / "saved"
+    with pytest.raises(InputError, match="made rows 100-199"):
+        accumulate(stream, ONE, 1, True, checkpoint=saved)
+    found = accumulate(stream, ONE, 1, True, checkpoint=saved, skip_bad=True)
+    again = accumulate(stream, ONE, 1, True, checkpoint=saved, skip_bad=True)
+    assert bits(again) == bits(found)
+    assert again.left_out[0].rows == 100
+    with pytest.raises(InputError, match=r"leaves out 1 fragment.*--skip-bad"):
+        accumulate(stream, ONE, 1, True, checkpoint=saved)
+
+
+def rewritten(**changes):
+    """The checkpoint with some arrays replaced, or taken out."""
+    with np.load("saved") as archive:
+        arrays = dict(archive) | changes
+    with open("saved", "wb") as stream:
+        np.savez(stream, **{name: a for name, a in arrays.items() if a is not None})
+
+
+def about(**progress):
+    with np.load("saved") as archive:
+        said = json.loads(archive["about"].tobytes())
+    said["progress"] |= progress
+    return np.frombuffer(json.dumps(said).encode(), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda: Path("saved").write_bytes(b"no archive"),
+        lambda: os.truncate("saved", os.path.getsize("saved") // 2),
+        lambda: rewritten(about=None, z=Z),
+        lambda: rewritten(about=None),
+        lambda: rewritten(about=np.zeros(9, np.uint8)),
+        lambda: rewritten(about=np.frombuffer(b"[" * 100_000, np.uint8)),
+        lambda: rewritten(about=about(done=10**9)),
+        lambda: rewritten(about=about(left_out=[3])),
+        lambda: rewritten(**{"mean.0": None}),
+        lambda: rewritten(**{"mean.0": np.zeros((4, 13))}),
+        lambda: rewritten(**{"scatter.0": np.zeros((12, 12), np.float32)}),
+        lambda: rewritten(rows=np.zeros((10**6, 12), np.float32)),
+        lambda: rewritten(rows=np.array([{}], object)),
+    ],
+)
+def test_a_hostile_file_is_one_line(folder, harm):
+    gathered()
+    harm()
+    with pytest.raises(InputError, match=r"^saved[: ]") as caught:
+        gathered()
+    assert len(str(caught.value).splitlines()) == 1
+
+
+RUN = """
+import sys
+from gramax.gathering import accumulate, checkpoint, tasks
+from tests.streams import ONE, Stream
+
+tasks.sizes = lambda n, c, d, blocks: tasks.Sizes(64, 128, 200)
+checkpoint.SECONDS, checkpoint.SHARE = 0.0, 1e9
+accumulate(Stream(int(sys.argv[2]), seconds=0.01), ONE, 1, True, checkpoint=sys.argv[1])
+"""
+
+
+def killed_again_and_again(saved, rows, kills):
+    """Run, kill at a random moment after some more was saved, and run again."""
+    rng = random.Random(20261123)
+    for _ in range(kills):
+        before = saved_at(saved)
+        run = subprocess.Popen([sys.executable, "-c", RUN, saved, str(rows)])
+        while run.poll() is None and saved_at(saved) == before:
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0, 0.2))
+        run.send_signal(signal.SIGKILL)
+        assert run.wait() == -signal.SIGKILL, "it was done before it was killed"
+
+
+def saved_at(saved):
+    return os.stat(saved).st_mtime_ns if saved.exists() else 0
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(30, marks=pytest.mark.slow)])
+def test_killed_at_any_moment_it_ends_with_the_same_bits(tmp_path, kills):
+    saved, rows = tmp_path / "saved", 10_000 * kills
+    killed_again_and_again(saved, rows, kills)
+    told = []
+    found = accumulate(
+        Stream(rows), ONE, 1, True, lambda *now: told.append(now[0]), checkpoint=saved
+    )
+    assert 0 < told[0] < rows
+    assert bits(found) == bits(accumulate(Stream(rows), ONE, 1, True))

@@ -1,0 +1,152 @@
+"""Rows in pieces: however they are cut and stored, the same numbers, in bounded memory."""
+
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+import gramax
+from gramax.errors import InputError
+from gramax.gathering import accumulate, classes_of, joined, open_source, tasks
+from tests.streams import ONE, Stream
+from tests.test_seed import clouds
+
+Z, Y = clouds(7, 900, 12, 4)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Chunks of 64 rows, steps of 150, tasks of 200: four chunks a task, two to three a step."""
+    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(64, 150, 200))
+
+
+def gathered(source, labels=None, blocks=1, normalize=True, **kwargs):
+    opened, _ = open_source(source, None, kwargs.get("skip_bad", False))
+    return accumulate(opened, classes_of(labels, opened, False), blocks, normalize, **kwargs)
+
+
+def moments(totals):
+    with jax.enable_x64(True):
+        return jax.tree.map(np.asarray, joined(totals.blocks))
+
+
+def assert_same(totals, expected, rtol=1e-6):
+    got, wanted = moments(totals), moments(expected)
+    np.testing.assert_array_equal(got.count, wanted.count)
+    for name in ("mean", "spread", "scatter"):
+        value = getattr(wanted, name)
+        np.testing.assert_allclose(
+            getattr(got, name), value, rtol=rtol, atol=rtol * abs(value).max(), err_msg=name
+        )
+    np.testing.assert_array_equal(totals.sample.rows, expected.sample.rows)
+    np.testing.assert_array_equal(totals.sample.labels, expected.sample.labels)
+
+
+@pytest.mark.parametrize("blocks", [1, 4])
+def test_pieces_add_up_to_the_whole(small, monkeypatch, blocks):
+    cut = gathered(Z, Y, blocks)
+    assert cut.done == 5
+    monkeypatch.undo()
+    whole = gathered(Z, Y, blocks)
+    assert whole.done == 1
+    assert_same(cut, whole)
+    for a, b in zip(cut.blocks, whole.blocks, strict=True):
+        np.testing.assert_array_equal(a.counts, b.counts)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64", "int8", "bfloat16"])
+def test_every_dtype_is_summed_as_the_float64_of_its_values(small, tmp_path, dtype):
+    if dtype == "bfloat16":
+        z = jax.numpy.asarray(Z, dtype)
+        values = np.asarray(z, np.float64)
+    else:
+        z = (Z * 4).astype(dtype)
+        values = z.astype(np.float64)
+        np.save(tmp_path / "z.npy", z)
+        z = tmp_path / "z.npy"
+    got = moments(gathered(z, Y, normalize=False))
+    centred = values - np.stack([values[k == Y].mean(axis=0) for k in range(4)])[Y]
+    scale = abs(centred.T @ centred).max()
+    tolerance = 1e-13 if dtype == "float64" else 3e-7
+    np.testing.assert_allclose(got.scatter, centred.T @ centred, atol=tolerance * scale)
+
+
+def test_files_of_any_size_are_their_rows(small, tmp_path):
+    for k, rows in enumerate(np.split(np.arange(900), [3, 4, 60, 61, 700, 702])):
+        np.savez(tmp_path / f"part-{k}.npz", z=Z[rows], y=Y[rows])
+    source = str(tmp_path / "*.npz")
+    opened, _ = open_source(source, None)
+    cut = tasks.tasks_of(opened, classes_of("y", opened, False), 1, True)
+    assert [len(task.pieces) for task in cut] == [4, 1, 2]  # the small ones together
+    assert_same(gathered(source, "y"), gathered(Z, Y))
+
+
+def test_a_bad_row_is_named_by_its_place_in_its_file(small, tmp_path):
+    broken = Z.copy()
+    broken[650, 3] = np.nan
+    np.save(tmp_path / "a.npy", broken[:300])
+    np.save(tmp_path / "b.npy", broken[300:])
+    with pytest.raises(InputError, match=r"b\.npy: row 350, column 3 is nan"):
+        gathered(tmp_path / "*.npy", Y)
+    huge = np.full((3, 100), 5e37, np.float32)
+    with pytest.raises(InputError, match="row 0 is too long for float32"):
+        gathered(huge)
+
+
+def test_what_cannot_be_read_is_left_out_and_said(small, tmp_path):
+    broken = Z.copy()
+    broken[30], broken[650] = np.nan, np.inf
+    for k, rows in enumerate(np.split(np.arange(900), [20, 60, 90])):
+        np.savez(tmp_path / f"part-{k}.npz", z=broken[rows], y=Y[rows])
+    (tmp_path / "part-9.npz").write_bytes(b"PK")
+    with pytest.raises(InputError, match=r"part-9\.npz"):
+        gathered(tmp_path / "*.npz", "y")
+    report = gramax.audit(tmp_path / "*.npz", "y", skip_bad=True, portrait=False)
+    kept = np.r_[0:20, 60:90]
+    assert report.n == len(kept)
+    assert report["scatter_ratio"] == pytest.approx(
+        gramax.audit(Z[kept], Y[kept], portrait=False)["scatter_ratio"], rel=1e-6
+    )
+    left_out = report.to_dict()["left_out_fragments"]
+    assert [one["rows"] for one in left_out] == [0, 40, 810]
+    for one, words in zip(
+        left_out, ["part-9", "row 10, column 0 is nan", "row 560, column 0 is inf"], strict=True
+    ):
+        assert words in one["reason"]
+    assert any("left out" in warning and "(850 rows)" in warning for warning in report.warnings)
+
+
+def test_nothing_left_is_an_error():
+    stream = Stream(200, odd=((0, {"broken": True}), (1, {"broken": True})))
+    with pytest.raises(InputError, match="no fragment can be read"):
+        accumulate(stream, ONE, 1, True, skip_bad=True)
+
+
+def test_progress_goes_up_to_the_end(small):
+    calls = []
+    gathered(Z, Y, progress=lambda *told: calls.append(told))
+    assert calls[0] == (0, 900, 0)
+    assert calls[-1] == (900, 900, Z.nbytes)
+    assert calls == sorted(calls)
+    assert len(calls) > 10  # within tasks as well
+
+
+MEMORY = """
+import resource
+from gramax.gathering import accumulate, tasks
+from tests.streams import ONE, Stream
+
+tasks.CHUNK_BYTES, tasks.STEP_BYTES, tasks.FRAGMENT_BYTES = 1 << 20, 1 << 21, 1 << 22
+for rows in (20_000, 40_000, 800_000):
+    accumulate(Stream(rows, dim=64, cut=50_000), ONE, 1, False)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_does_not_grow_with_the_rows():
+    run = [sys.executable, "-c", MEMORY]
+    out = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    _, before, after = map(int, out.split())
+    assert after - before < 32 * 1024  # KiB; the rows are 200 MB
