@@ -7,6 +7,7 @@ import pytest
 
 import gramax
 from gramax.moments import IGNORED, NOT_FINITE, OUT_OF_RANGE, ClassMoments
+from gramax.sphere import norms, unit_rows
 from tests import transcription as seed
 from tests.test_seed import clouds
 
@@ -187,3 +188,10 @@ def test_shapes_are_quoted_in_errors():
         gramax.collapse_ratio(z, y, 0)
     with pytest.raises(ValueError, match="real numbers"):
         gramax.gram(z.astype(complex))
+
+
+@pytest.mark.parametrize("length", [1.2e-38, 8.6e37, 3e38])
+def test_rows_at_the_ends_of_float32_have_a_norm(length):
+    x = np.array([[length, 0.0], [0.0, -length]], np.float32)
+    np.testing.assert_allclose(jax.jit(norms)(x)[:, 0], np.abs(x).max(axis=1), rtol=1e-6)
+    np.testing.assert_array_equal(jax.jit(unit_rows)(x), np.sign(x))

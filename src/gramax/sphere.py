@@ -12,24 +12,37 @@ PRECISION = jax.lax.Precision.HIGHEST
 """Every product of a statistic: GPUs would otherwise round float32 inputs to TF32."""
 
 
-def norms(x: Float[Array, "n d"]) -> Float[Array, "n 1"]:
-    """Euclidean norms of the rows, with a gradient of 0 (not NaN) at a zero row.
+def _scaled(x: Float[Array, "n d"]) -> tuple[Float[Array, "n d"], Float[Array, "n 1"]]:
+    """Rows over a power of two near their largest entry, and that power.
 
-    Rows are scaled by a power of two first, so that 1e-30 does not underflow nor 1e30 overflow.
+    So 1e-30 does not underflow when squared, nor 1e30 overflow. The power's inverse is no subnormal
+    number, which processors take for 0.
     """
+    most = 0.75 * jnp.finfo(x.dtype).maxexp
     largest = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=-1, keepdims=True))
     usable = (largest > 0) & jnp.isfinite(largest)
-    scale = jnp.exp2(jnp.floor(jnp.log2(jnp.where(usable, largest, 1))))
-    scaled = x / scale
-    squares = jnp.sum(scaled * scaled, axis=-1, keepdims=True)
+    exponent = jnp.floor(jnp.log2(jnp.where(usable, largest, 1)))
+    scale = jnp.exp2(jnp.clip(exponent, -most, most))
+    return x / scale, scale
+
+
+def _lengths(x: Float[Array, "n d"]) -> Float[Array, "n 1"]:
+    """Norms of rows that can be squared, with a gradient of 0 (not NaN) at a zero row."""
+    squares = jnp.sum(x * x, axis=-1, keepdims=True)
     positive = squares > 0
-    root = jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1)), squares)
-    return scale * root
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1)), squares)
+
+
+def norms(x: Float[Array, "n d"]) -> Float[Array, "n 1"]:
+    """Euclidean norms of the rows, of any scale, with a gradient of 0 (not NaN) at a zero row."""
+    x, scale = _scaled(x)
+    return scale * _lengths(x)
 
 
 def unit_rows(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
     """Rows divided by their norm exactly; a zero row, which has no direction, stays zero."""
-    length = norms(x)
+    x, _ = _scaled(x)
+    length = _lengths(x)
     return x / jnp.where(length == 0, 1, length)
 
 

@@ -131,7 +131,7 @@ def test_wrong_length_names_both_files(emb, tmp_path):
         ("missing.npy", "^missing.npy: no such file$"),
         ("missing.npz::y", "^missing.npz: no such file$"),
         ("labels.pkl", "^labels.pkl: .pkl files are pickles"),
-        ("./labels.json", "^./labels.json: is of a type that is not read; what is: .npy, .*.txt"),
+        ("./labels.json", "json: no such file, and of a type that is not read; .*: .npy, .*.txt"),
         ("z", r"emb\.npz::z: labels must be one a row"),
     ],
 )

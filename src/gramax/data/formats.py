@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from gramax.data import feather, hdf5, jsonl, lines, npy, npz, parquet, safetensors, zarr
+from gramax.data import feather, hdf5, jsonl, lines, npy, npz, parquet, safetensors, trees, zarr
 from gramax.data.checks import readable_numbers
 from gramax.data.faults import fail
 from gramax.data.many import FileSource, Part
@@ -49,7 +49,8 @@ def list_entries(file: str, readers: Readers = READERS) -> tuple[Entry, ...]:
             "save the array with numpy.save (.npy) or safetensors",
         )
     if kind not in readers:
-        raise fail(file, f"is of a type that is not read; what is: {', '.join(readers)}")
+        there = "is" if trees.exists(file) else "no such file, and"
+        raise fail(file, f"{there} of a type that is not read; what is: {', '.join(readers)}")
     return readers[kind](file)
 
 

@@ -206,7 +206,7 @@ def smooth_coherence_loss(x: ArrayLike, beta: float = 30.0) -> Float[Array, ""]:
 
     def step(total: Array, cosines: Array, pair: Array, *_: object) -> Array:
         # No |cosine| exceeds 1, the shift: nothing overflows, and no running maximum is needed.
-        return total + 2 * jnp.sum(soft_terms(counted(jnp.abs(cosines), pair), beta, 1))
+        return total + 2 * jnp.sum(soft_terms(counted(jnp.abs(cosines), pair), beta, 1.0))
 
     total = pairs.reduce_pairs(x, step, jnp.zeros((), x.dtype))
     crosstalk = soft_value(jnp.where(count > 1, total, jnp.nan), beta, 1)
