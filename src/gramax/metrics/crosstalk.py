@@ -209,6 +209,6 @@ def smooth_coherence_loss(x: ArrayLike, beta: float = 30.0) -> Float[Array, ""]:
         return total + 2 * jnp.sum(soft_terms(counted(jnp.abs(cosines), pair), beta, 1.0))
 
     total = pairs.reduce_pairs(x, step, jnp.zeros((), x.dtype))
-    crosstalk = soft_value(jnp.where(count > 1, total, jnp.nan), beta, 1)
+    crosstalk = soft_value(jnp.where(count > 1, total, jnp.nan), beta, 1.0)
     tightness = pairs.potential(x) / jnp.maximum(count, 1) ** 2 - 1 / x.shape[1]
     return crosstalk + 0.15 * tightness
