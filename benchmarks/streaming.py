@@ -1,7 +1,8 @@
 """Streaming a parquet file against the costs it cannot avoid: ``python -m benchmarks.streaming``.
 
 Writes a file of random rows (1 GB by default) to a temporary folder, and times in turn: decoding
-it with pyarrow alone, the bare products z.T @ z of as many rows, and the whole pass of an audit
+it with pyarrow alone, by its defaults and as fast as we know how (pieces that fit a cache, one
+thread, buffered), the bare products z.T @ z of as many rows, and the whole pass of an audit
 (labels, reading, moments in float64, a sample of rows). The file is warm: it was just written.
 """
 
@@ -45,8 +46,12 @@ def functions(path: Path, rows: int, dim: int) -> dict:
     product = jax.jit(lambda z: z.T @ z)
 
     def decode():
+        for batch in pq.ParquetFile(path).iter_batches(columns=["embedding"]):
+            batch.column(0).flatten().to_numpy()
+
+    def decode_best():
         # Without threads and look-ahead, which on one column only cost.
-        file = pq.ParquetFile(path, pre_buffer=False)
+        file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
         for batch in file.iter_batches(16384, columns=["embedding"], use_threads=False):
             batch.column(0).flatten().to_numpy()
 
@@ -58,7 +63,12 @@ def functions(path: Path, rows: int, dim: int) -> dict:
         source, _ = open_source(str(path), None)
         return accumulate(source, classes_of("label", source, False), 1, True).rows
 
-    return {"decode": decode, "products": products, "stream": stream}
+    return {
+        "decode, pyarrow's defaults": decode,
+        "decode, at its best": decode_best,
+        "bare products": products,
+        "the audit's pass": stream,
+    }
 
 
 def main() -> None:
@@ -79,11 +89,13 @@ def main() -> None:
     for name, seconds in times.items():
         median = statistics.median(seconds)
         table.add_row(name, f"{median:.2f}", f"{4e-6 * given.rows * given.dim / median:,.0f}")
-    floors = zip(times["decode"], times["products"], times["stream"], strict=True)
-    share = statistics.median(max(decode, bare) / whole for decode, bare, whole in floors)
     console = Console(width=100)
     console.print(table)
-    console.print(f"the larger of the first two over the last, median of the rounds: {share:.2f}")
+    usual, best, bare, whole = times.values()
+    for name, decode in (("its defaults", usual), ("its best", best)):
+        rounds = zip(decode, bare, whole, strict=True)
+        share = statistics.median(max(floor, products) / took for floor, products, took in rounds)
+        console.print(f"larger of decoding at {name} and the products, over the pass: {share:.2f}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""The rows of a task in batches of one shape, each read while the one before is being summed."""
+"""The rows of a task in batches of one shape, each read while those before it are being summed."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -111,16 +112,20 @@ def refuse(task: Task, batch: Batch) -> None:
 T = TypeVar("T")
 
 
-def ahead(items: Iterator[T]) -> Iterator[T]:
-    """The items, each made by a thread while the one before it is in use: two are held.
+def ahead(items: Iterator[T], held: int = 3) -> Iterator[T]:
+    """The items, made by a thread while those before them are in use: no more than `held` at once.
 
     Example:
         >>> print(list(ahead(iter([1, 2, 3]))))
         [1, 2, 3]
     """
     done = object()
-    with ThreadPoolExecutor(1, thread_name_prefix="reading") as reader:
-        coming = reader.submit(next, items, done)
-        while (item := coming.result()) is not done:
-            coming = reader.submit(next, items, done)
+    reader = ThreadPoolExecutor(1, thread_name_prefix="reading")
+    try:
+        coming = deque(reader.submit(next, items, done) for _ in range(held - 1))
+        while (item := coming.popleft().result()) is not done:
+            coming.append(reader.submit(next, items, done))
             yield item  # type: ignore[misc]
+    finally:
+        # A read that hangs is not waited for, or one Ctrl-C would not be enough.
+        reader.shutdown(wait=False, cancel_futures=True)

@@ -7,7 +7,7 @@ so the numbers do not depend on how the rows were cut.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
@@ -27,29 +27,73 @@ def gather(task: Task, tick: Tick | None = None) -> Gathered | Refused:
     """The moments of the rows of a task, and those of its rows that are in the sample.
 
     What is wrong with a file comes back as a value, which every engine can send.
+
+    Raises:
+        MemoryError: there is not enough of it.
     """
     try:
         return _gather(task, tick)
     except BadFragmentError as bad:
         return Refused(bad.place, bad.reason)
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise MemoryError("XLA") from None
 
 
 def _gather(task: Task, tick: Tick | None) -> Gathered:
-    totals: list[ClassMoments] = []
-    part, held, kept = None, 0, []
+    steps, kept = _Steps(task), []
     for batch in ahead(batches(task)):
         kept.append(_sampled(task, batch))
-        part = _added(task, part, batch)
-        if _refused_rows(part):
-            refuse(task, batch)
-        held += batch.rows
-        if held >= task.sizes.step:
-            totals, part, held = _merged(totals, part), None, 0
+        steps.add(batch)
         if tick:
             tick(batch.rows)
-    if part is not None:
-        totals = _merged(totals, part)
-    return Gathered(narrowed(totals), together(kept))
+    return Gathered(narrowed(steps.totals()), together(kept))
+
+
+class _Steps:
+    """Batches summed in steps, and steps merged in float64.
+
+    A sum is looked at when the next one is already under way, so that the device never waits.
+    """
+
+    def __init__(self, task: Task):
+        self.task = task
+        self.merged: list[ClassMoments] = []
+        self.part: ClassMoments | BlockMoments | None = None
+        self.rows = 0
+        self.coming: _Sum | None = None
+
+    def add(self, batch: Batch) -> None:
+        self.part = _added(self.task, self.part, batch)
+        self.rows += batch.rows
+        ends = self.rows >= self.task.sizes.step
+        before, self.coming = self.coming, _Sum(self.part, batch, ends)
+        if ends:
+            self.part, self.rows = None, 0
+        self._look(before)
+
+    def totals(self) -> list[ClassMoments]:
+        if self.coming:
+            self._look(replace(self.coming, ends=True))
+        return self.merged
+
+    def _look(self, done: _Sum | None) -> None:
+        if done is None:
+            return
+        if _refused_rows(done.part):
+            refuse(self.task, done.batch)
+        if done.ends:
+            self.merged = _merged(self.merged, done.part)
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """The sums of a step up to a batch, still being computed perhaps, and whether it ends there."""
+
+    part: ClassMoments | BlockMoments
+    batch: Batch
+    ends: bool
 
 
 def _added(
