@@ -10,7 +10,7 @@ export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.jax-cache
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.1
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= 0
 
-.PHONY: setup demo test test-nightly lint types contract wheel figures bench docs clean
+.PHONY: setup demo test test-nightly test-lowest sbom vulnerabilities lint types contract wheel figures bench numerics fuzz docs clean
 
 setup: $(STAMP)
 
@@ -35,6 +35,28 @@ test-nightly:  ## the tests that need torch, Lightning, transformers, Keras and 
 	$(NIGHTLY) -m pip install --quiet --disable-pip-version-check -e '.[train,demo]' --group nightly
 	KERAS_BACKEND=jax $(NIGHTLY) -m pytest -m nightly tests/training tests/sinks
 
+test-lowest: LOWEST = .venv-lowest/bin/python
+test-lowest:  ## the test suite with the lowest versions that pyproject.toml allows
+	$(PYTHON) -m venv .venv-lowest
+	$(PYTHON) .ci/lowest.py > .venv-lowest/constraints.txt
+	$(LOWEST) -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	$(LOWEST) -m pip install --quiet --disable-pip-version-check -c .venv-lowest/constraints.txt -e '.[all]' --group dev
+	$(LOWEST) -m pytest -n 2 --dist loadfile -W default
+
+sbom:  ## the bill of materials of all that is installed with gramax[all]: dist/gramax.cdx.json
+	$(PYTHON) -m venv .venv-sbom/product
+	$(PYTHON) -m venv .venv-sbom/tools
+	.venv-sbom/tools/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'pip>=25.1'
+	.venv-sbom/tools/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group supply
+	.venv-sbom/product/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt '.[all]'
+	.venv-sbom/product/bin/python -m pip check
+	.venv-sbom/product/bin/python -m pip uninstall --quiet --yes setuptools pip
+	mkdir -p dist
+	.venv-sbom/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o dist/gramax.cdx.json .venv-sbom/product
+
+vulnerabilities: sbom  ## what is known against the pinned versions; asks the package index
+	.venv-sbom/tools/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
 lint: setup
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
@@ -56,9 +78,16 @@ figures: setup
 bench: setup
 	$(RUN) -m benchmarks.report
 
+fuzz: setup  ## 20 000 hostile inputs for every reader, guided by coverage (Linux); minutes
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt --group fuzz
+	$(RUN) -m tests.fuzz --inputs 20000
+
+numerics: setup  ## measure every metric on hard inputs, write docs/numerics.md
+	$(RUN) -m benchmarks.numerics
+
 docs: setup  ## write what comes from the code, execute the pages, build docs/_build/html
 	$(RUN) -m docs.build
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m sphinx -q -W --keep-going -b html docs docs/_build/html
 
 clean:
-	rm -rf $(VENV) .venv-nightly .jax-cache docs/_build demo figures dist build
+	rm -rf $(VENV) .venv-nightly .venv-lowest .venv-sbom .jax-cache docs/_build demo figures dist build

@@ -31,8 +31,6 @@ SWEEPS = {
 """What grows, what is set apart from `BASE`, and the sizes."""
 
 MEASURED = ("stream", "report", "stream_peak", "report_peak")
-SMALL, UPDATES = (256, 64, 10), 2000
-"""Rows, dimensions and classes of a small batch, and how many of them."""
 
 
 def chunk_rows(n: int, d: int, c: int) -> int:
@@ -79,35 +77,6 @@ def point(n: int, d: int, c: int, compile_only: bool = False) -> dict[str, float
         "n": n, "d": d, "c": c, "stream": stream, "report": seconds,
         "stream_peak": stream_peak - idle, "report_peak": peak() - idle,
     }  # fmt: skip
-
-
-def small_updates() -> dict[str, float]:
-    """Updates a second of small batches: called one by one, and in one compiled loop."""
-    import jax
-    import jax.numpy as jnp
-
-    import gramax
-
-    n, d, c = SMALL
-    z, y = jax.random.normal(jax.random.key(0), (n, d)), jnp.arange(n) % c
-    add = jax.jit(gramax.ClassMoments.update)
-
-    @jax.jit
-    def loop(moments):
-        return jax.lax.fori_loop(0, UPDATES, lambda _, m: m.update(z, y), moments)
-
-    def called(moments):
-        for _ in range(UPDATES):
-            moments = add(moments, z, y)
-        return moments
-
-    rates = {}
-    for name, f in (("called one by one", called), ("in a compiled loop", loop)):
-        moments = jax.block_until_ready(f(gramax.ClassMoments.empty(c, d)))
-        start = time.perf_counter()
-        jax.block_until_ready(f(moments))
-        rates[name] = UPDATES / (time.perf_counter() - start)
-    return rates
 
 
 def apart(*arguments: object) -> dict[str, float]:
@@ -167,13 +136,13 @@ def main() -> None:
     if options.point:
         print(json.dumps(point(*options.point, options.compile)))
         return
+    from benchmarks import updates  # loads JAX, as a point in a process of its own does not expect
+
     console = Console(width=100)
     for name, (changed, sizes) in SWEEPS.items():
         cases = [BASE | changed | {name: size} for size in sizes]
         show(console, name, [apart("--point", p["n"], p["d"], p["c"]) for p in cases])
-    n, d, c = SMALL
-    for name, rate in small_updates().items():
-        console.print(f"updates/s of {n} × {d} rows, {c} classes, {name}: {rate:,.0f}")
+    updates.main()
     console.print("MiB: the most held, beyond what Python, JAX and the programs hold when idle.")
 
 

@@ -5,7 +5,7 @@ import os
 from gramax import __version__
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ.setdefault("COLUMNS", "96")  # the width of what the command prints
+os.environ.setdefault("COLUMNS", "90")  # the width of what the command prints
 
 project = "gramax"
 author = "the gramax authors"

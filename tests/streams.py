@@ -1,6 +1,7 @@
 """Sources of rows that are made as they are read; some are slow, some kill whoever reads them."""
 
 import os
+import resource
 import signal
 import time
 from dataclasses import dataclass, replace
@@ -13,6 +14,25 @@ from gramax.errors import InputError
 from gramax.gathering import Classes
 
 
+def this_time(when):
+    """Whether "always", or for the first time: then the file of this name is made."""
+    if not when or os.path.exists(when):
+        return False
+    if when != "always":
+        Path(when).touch()
+    return True
+
+
+def out_of_memory():
+    """A real `MemoryError`, from a limit of the system."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 20, before[1]))
+    try:
+        np.ones(1 << 27)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
 @dataclass(frozen=True)
 class Made:
     """A fragment whose values follow from the numbers of its rows."""
@@ -23,6 +43,8 @@ class Made:
     seconds: float = 0.0
     deadly: str = ""
     """Kill the process that reads it: "always", or while the file of this name is not there."""
+    hungry: str = ""
+    """Ask for more memory than there is, as often as above."""
     broken: bool = False
     file: str = "made"
 
@@ -35,10 +57,10 @@ class Made:
         return self.start
 
     def chunks(self, size):
-        if self.deadly and not os.path.exists(self.deadly):
-            if self.deadly != "always":
-                Path(self.deadly).touch()
+        if this_time(self.deadly):
             os.kill(os.getpid(), signal.SIGKILL)
+        if this_time(self.hungry):
+            out_of_memory()
         if self.broken:
             raise InputError(f"{self.name}: cannot be read")
         time.sleep(self.seconds)

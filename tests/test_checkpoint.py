@@ -1,11 +1,8 @@
 """Checkpoints: nothing is lost, nothing foreign is taken, and every bit is the same."""
 
+import itertools
 import json
 import os
-import random
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,6 +12,8 @@ import pytest
 from gramax.errors import InputError
 from gramax.gathering import accumulate, checkpoint, classes_of, open_source, tasks
 from gramax.gathering.identity import difference
+from gramax.runlog import Entry, RunLog
+from gramax.runreader import read_runs
 from tests.streams import ONE, Stream, bits
 from tests.test_seed import clouds
 
@@ -38,10 +37,10 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def gathered(labels="y.npy", *, source="z", blocks=1, normalize=True, **kwargs):
+def gathered(labels="y.npy", *, source="z", blocks=1, normalize=True, saved="saved", **kwargs):
     opened, _ = open_source(source, None)
     classes = classes_of(labels, opened, False)
-    return accumulate(opened, classes, blocks, normalize, checkpoint="saved", **kwargs)
+    return accumulate(opened, classes, blocks, normalize, checkpoint=saved, **kwargs)
 
 
 class Stop(Exception):  # noqa: N818  (no error)
@@ -166,41 +165,66 @@ def test_a_hostile_file_is_one_line(folder, harm):
     assert len(str(caught.value).splitlines()) == 1
 
 
-RUN = """
-import sys
-from gramax.gathering import accumulate, checkpoint, tasks
-from tests.streams import ONE, Stream
+def test_a_second_audit_of_the_same_file_is_refused_and_harms_nothing(folder):
+    refused = []
 
-tasks.sizes = lambda n, c, d, blocks: tasks.Sizes(64, 128, 200)
-checkpoint.SECONDS, checkpoint.SHARE = 0.0, 1e9
-accumulate(Stream(int(sys.argv[2]), seconds=0.01), ONE, 1, True, checkpoint=sys.argv[1])
-"""
+    def meanwhile(*_):
+        with pytest.raises(InputError, match=r"^saved: another audit is at work on it; wait") as no:
+            gathered()
+        refused.append(no)
 
-
-def killed_again_and_again(saved, rows, kills):
-    """Run, kill at a random moment after some more was saved, and run again."""
-    rng = random.Random(20261123)
-    for _ in range(kills):
-        before = saved_at(saved)
-        run = subprocess.Popen([sys.executable, "-c", RUN, saved, str(rows)])
-        while run.poll() is None and saved_at(saved) == before:
-            time.sleep(0.002)
-        time.sleep(rng.uniform(0, 0.2))
-        run.send_signal(signal.SIGKILL)
-        assert run.wait() == -signal.SIGKILL, "it was done before it was killed"
+    found = gathered(progress=meanwhile)
+    assert refused
+    assert bits(gathered()) == bits(found)
+    assert sorted(os.listdir()) == ["saved", "y.npy", "z"]
 
 
-def saved_at(saved):
-    return os.stat(saved).st_mtime_ns if saved.exists() else 0
+def test_another_name_of_the_file_is_the_same_file(folder):
+    os.mkdir("elsewhere")
+    os.symlink("../saved", "elsewhere/link")
+
+    def meanwhile(*_):
+        with pytest.raises(InputError, match="another audit"):
+            gathered(saved="elsewhere/link")
+
+    gathered(progress=meanwhile)
+    gathered(saved="elsewhere/link")
+    assert os.path.islink("elsewhere/link")
+    assert sorted(os.listdir()) == ["elsewhere", "saved", "y.npy", "z"]
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(30, marks=pytest.mark.slow)])
-def test_killed_at_any_moment_it_ends_with_the_same_bits(tmp_path, kills):
-    saved, rows = tmp_path / "saved", 10_000 * kills
-    killed_again_and_again(saved, rows, kills)
-    told = []
-    found = accumulate(
-        Stream(rows), ONE, 1, True, lambda *now: told.append(now[0]), checkpoint=saved
-    )
-    assert 0 < told[0] < rows
-    assert bits(found) == bits(accumulate(Stream(rows), ONE, 1, True))
+def test_what_a_kill_has_left_goes_and_what_is_a_strangers_stays(folder):
+    """A lock that nobody holds, and half a file: as after `kill -9` in the middle of a save."""
+    Path(".saved.lock").touch()
+    Path(".saved.part").write_bytes(b"half")
+    Path(".saved.mine").write_bytes(b"a stranger's")
+    gathered()
+    assert sorted(os.listdir()) == [".saved.mine", "saved", "y.npy", "z"]
+
+
+def test_a_lock_is_no_link_to_follow(folder):
+    Path("precious").write_bytes(b"precious")
+    os.symlink("precious", ".saved.lock")
+    with pytest.raises(InputError, match="saved: cannot be written"):
+        gathered()
+    assert Path("precious").read_bytes() == b"precious"
+
+
+def test_a_file_system_without_locks_works_all_the_same(folder, monkeypatch):
+    monkeypatch.setattr("gramax.gathering.checkpoint.lock", lambda file: False)
+    gathered()
+    assert sorted(os.listdir()) == ["saved", "y.npy", "z"]
+
+
+def test_a_clock_set_back_changes_nothing(folder, monkeypatch):
+    never = bits(gathered())
+    os.remove("saved")
+    backwards = itertools.count(2e9, -1e6)
+    monkeypatch.setattr(time, "time", lambda: next(backwards))
+    with pytest.raises(Stop):
+        gathered(progress=stop_at(300))
+    assert bits(gathered()) == never
+    with RunLog("run.jsonl") as log:
+        for step in (1, 2, 3):
+            log.append(Entry(step, {"effective_rank": 1.0}))
+    assert [entry.step for entry in read_runs("run.jsonl")[""]] == [1, 2, 3]

@@ -1,12 +1,8 @@
 """Engines: one seam, the same bits, whatever happens to the workers."""
 
-import contextlib
 import os
-import subprocess
-import sys
-import time
 
-import psutil
+import jax
 import pytest
 
 from gramax import engines
@@ -49,6 +45,36 @@ def test_a_fragment_that_kills_its_reader_is_named_and_left_out(gathered):
         gathered(broken)
 
 
+def test_a_worker_out_of_memory_tries_again_and_then_names_the_fragment(gathered, tmp_path):
+    undisturbed = gathered(Stream(1700))
+    once = str(tmp_path / "asked")
+    assert bits(gathered(Stream(1700, odd=((7, {"hungry": once}),)))) == bits(undisturbed)
+    assert os.path.exists(once)
+    hungry = Stream(600, odd=((3, {"hungry": "always"}),))
+    with pytest.raises(InputError, match=r"^made rows 300-399: the worker that reads it .*3 tries"):
+        gathered(hungry)
+    left = gathered(hungry, skip_bad=True)
+    assert [(one.name, one.rows) for one in left.left_out] == [("made rows 300-399", 100)]
+
+
+def test_out_of_memory_in_this_process_is_one_line(monkeypatch, capsys):
+    hungry = Stream(600, odd=((3, {"hungry": "always"}),))
+    monkeypatch.setattr("gramax.auditing.open_source", lambda *_: (hungry, ()))
+    assert main(["audit", "made"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("gramax: out of memory while reading made rows")
+    assert len(err.splitlines()) == 1
+
+
+def test_what_xla_lacks_is_memory(monkeypatch):
+    def failing(*_):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")
+
+    monkeypatch.setattr("gramax.gathering.gather._gather", failing)
+    with pytest.raises(MemoryError, match="XLA"):
+        accumulate(Stream(600), ONE, 1, True)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -82,53 +108,3 @@ def test_the_command_says_so_in_one_line(tmp_path, monkeypatch, capsys, args, wo
     err = capsys.readouterr().err
     assert words in err
     assert len(err.splitlines()) == 1
-
-
-SLOW = """
-import signal, sys
-from gramax import auditing, cli
-from gramax.gathering import tasks
-from tests.streams import Stream
-
-tasks.sizes = lambda n, c, d, blocks: tasks.Sizes(64, 128, 200)
-auditing.open_source = lambda *_: (Stream(100_000, seconds=0.05), ())
-if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
-    sys.exit(cli.main(["audit", "made", "--engine", "processes", "--workers", "2",
-                       "--checkpoint", sys.argv[1]]))
-"""
-
-
-def test_one_ctrl_c_ends_all_and_keeps_the_checkpoint(tmp_path):
-    """The signal goes to the whole group of processes, as a terminal sends it."""
-    (tmp_path / "slow.py").write_text(SLOW)
-    saved = tmp_path / "saved.ckpt"
-    run = subprocess.Popen(
-        [sys.executable, tmp_path / "slow.py", saved],
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path.parent), os.getcwd()])},
-    )
-    while not saved.exists() and run.poll() is None:
-        time.sleep(0.1)
-    os.killpg(run.pid, 2)
-    _, err = run.communicate(timeout=60)
-    assert run.returncode == 130
-    assert err.splitlines()[-1] == "interrupted"
-    assert "Traceback" not in err
-    assert saved.exists()
-    until = time.monotonic() + 30
-    while alive(run.pid) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert not alive(run.pid)
-
-
-def alive(group):
-    """The processes of a group that have not ended."""
-    found = []
-    for one in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, ProcessLookupError):
-            if os.getpgid(one.pid) == group and one.status() != psutil.STATUS_ZOMBIE:
-                found.append(one.name())
-    return found

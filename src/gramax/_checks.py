@@ -31,6 +31,12 @@ def rows(z: Any, name: str = "z") -> Float[Array, "n d"]:
     return widen(z, name)
 
 
+def codes(x: Any, name: str = "x") -> Float[Array, "c d"]:
+    """`x` as `rows` has it; a codebook of no codes is one absent code, a row of zeros."""
+    x = rows(x, name)
+    return x if x.shape[0] else jnp.zeros((1, x.shape[1]), x.dtype)
+
+
 def widen(z: Any, name: str = "z") -> Float[Array, ...]:
     """`z` in float32, or in float64 where it is float64 already (float16 and integers widen)."""
     z = jnp.asarray(z)

@@ -9,11 +9,11 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from gramax import engines
 from gramax.chance import chance
-from gramax.concluding import conclude, floor_of
+from gramax.concluding import codes_of, conclude, floor_of
 from gramax.data import Source
 from gramax.errorbars import BlockMoments, error_bars
 from gramax.evidence import Evidence
@@ -209,16 +209,14 @@ def _with_rows(report: Report, rows: np.ndarray) -> Report:
 
 
 @jax.jit
-def codes_of(moments: ClassMoments) -> tuple[Array, Array]:
-    """Unit class means, and the same after centring."""
-    evidence = Evidence(moments)
-    return evidence.codes, evidence.centred_codes
+def _spectrum(moments: ClassMoments) -> Float[Array, " d"]:
+    return Evidence(moments).eigenvalues
 
 
 def _portrait(moments: ClassMoments, sample: Sample, classes: Classes) -> Portrait:
     with jax.enable_x64(True):
         codes, centred = map(np.asarray, codes_of(moments))
-        eigenvalues = np.asarray(Evidence(moments).eigenvalues)
+        eigenvalues = np.asarray(_spectrum(moments))
     counts = np.asarray(moments.counts)
     present = np.flatnonzero(counts > 0)
     rows = sample.rows

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from gramax import reporting
 from gramax.chance import by_law
@@ -117,6 +118,13 @@ def conclude(
     )
 
 
+@jax.jit
+def codes_of(moments: ClassMoments) -> tuple[Float[Array, "c d"], Float[Array, "c d"]]:
+    """Unit class means, and the same after centring."""
+    evidence = Evidence(moments)
+    return evidence.codes, evidence.centred_codes
+
+
 def _headroom(
     moments: ClassMoments,
     numbers: dict[str, Number],
@@ -127,11 +135,11 @@ def _headroom(
     worst = numbers["class_coherence"]
     if not math.isfinite(worst.value):
         return None
-    evidence = Evidence(moments)
+    codes = np.asarray(codes_of(moments)[0])
     random = float(worst.chance.mean) if worst.chance else math.nan
     return measure(
-        lambda: np.asarray(evidence.codes),
-        int(evidence.code_count),
+        lambda: codes,
+        int(codes.any(axis=1).sum()),
         moments.dim,
         worst.value,
         random,

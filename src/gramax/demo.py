@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 
 from gramax.auditing import audit
 from gramax.errors import MissingExtraError
-from gramax.files import write_array, write_text
+from gramax.files import make_folder, write_array, write_text
 from gramax.moments import ClassMoments
 from gramax.reports import Report
 from gramax.runlog import Entry, RunLog
@@ -181,12 +181,12 @@ def run(
         The final audit of the training embeddings.
 
     Raises:
+        InputError: the folder cannot be made, or a file in it not written.
         MissingExtraError: scikit-learn or matplotlib is not installed.
     """
     from gramax.render.story import training_story
 
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
+    out = make_folder(out)
     splits = digits()
     with RunLog(out / "run.jsonl", fresh=True) as log:
 

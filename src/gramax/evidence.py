@@ -104,8 +104,16 @@ class Evidence:
     @cached_property
     def centred(self) -> Float[Array, "c d"]:
         """Class means minus the global mean μ_G (weighted as asked); 0 for an absent class."""
-        mean = jnp.sum(self.share[:, None] * self.means, axis=0)
-        return jnp.where(self.present[:, None], self.means - mean, 0)
+        return self._about(self.share)
+
+    def _about(self, share: Float[Array, " c"]) -> Float[Array, "c d"]:
+        """Class means from their mean with these weights, by way of the class that weighs most.
+
+        That class may lie much closer to the mean than to the base: its digits are kept.
+        """
+        means = self.means - self.means[jnp.argmax(share)]
+        mean = jnp.sum(share[:, None] * means, axis=0)
+        return jnp.where(self.present[:, None], means - mean, 0)
 
     @cached_property
     def origin_means(self) -> Float[Array, "c d"]:
@@ -162,6 +170,21 @@ class Evidence:
         return jnp.sum(self.share * self.variances)
 
     @cached_property
+    def square_sum(self) -> Float[Array, ""]:
+        """Sum of the squares of all rows: no other sum of squares here is larger."""
+        means = jnp.sum(self.counts * jnp.sum(self.origin_means**2, axis=1))
+        return jnp.sum(self.moments.spread) + means
+
+    @cached_property
+    def underflows(self) -> Bool[Array, ""]:
+        """Whether raw rows, or their class means, differ but their squares have lost digits."""
+        limit = jnp.finfo(self.n.dtype).tiny / jnp.finfo(self.n.dtype).eps
+        differ = self.present[:, None] & (self.moments.mean != 0)
+        within = jnp.any(differ) & (self.within_trace < limit)
+        between = jnp.any(self.centred != 0) & (self.between_norm < limit)
+        return (within | between) & (not self.moments.normalize)
+
+    @cached_property
     def between_trace(self) -> Float[Array, ""]:
         """Mean squared distance of a row's class mean to the global mean."""
         return jnp.sum(self.share * jnp.sum(self.centred**2, axis=1))
@@ -191,9 +214,7 @@ class Evidence:
     @cached_property
     def covariance(self) -> Float[Array, "d d"]:
         """Covariance of all rows about their mean, divisor n-1."""
-        mean = jnp.sum(self.row_share[:, None] * self.means, axis=0)
-        centred = jnp.where(self.present[:, None], self.means - mean, 0)
-        spread = jnp.sqrt(self.counts)[:, None] * centred
+        spread = jnp.sqrt(self.counts)[:, None] * self._about(self.row_share)
         total = self._scatter + jnp.matmul(spread.T, spread, precision=PRECISION)
         return total / jnp.where(self.n > 1, self.n - 1, jnp.nan)
 
@@ -211,22 +232,29 @@ class Evidence:
     @cached_property
     def eigenvalues(self) -> Float[Array, " d"]:
         """Eigenvalues of `covariance`, ascending, not negative; at most n-1 of them nonzero."""
-        return self._spectrum(self.covariance, self.n)
+        return _below(self.n, jnp.maximum(linalg.eigvalsh(self.covariance), 0))
 
     @cached_property
-    def moment_eigenvalues(self) -> Float[Array, " d"]:
-        """Eigenvalues of `second_moment`, ascending, not negative; at most n of them nonzero."""
-        return self._spectrum(self.second_moment, self.n + 1)
+    def singular_values(self) -> Float[Array, " d"]:
+        """Singular values of the rows over √n, ascending; at most n of them nonzero."""
+        return self._spread_along(self.origin_means, self.n + 1)
 
     @cached_property
-    def spread_eigenvalues(self) -> Float[Array, " d"]:
-        """Eigenvalues of `spread_matrix`, ascending."""
-        centred = self.options.center == "global"
-        return self.eigenvalues if centred else self.moment_eigenvalues
+    def spread_values(self) -> Float[Array, " d"]:
+        """Singular values of the centred rows over √n, ascending; with center "none", of all."""
+        if self.options.center == "none":
+            return self.singular_values
+        return self._spread_along(self._about(self.row_share), self.n)
 
-    @staticmethod
-    def _spectrum(matrix: Float[Array, "d d"], limit: Float[Array, ""]) -> Float[Array, " d"]:
-        """Eigenvalues; the rank is less than `limit`, so those beyond are set to 0."""
-        values = jnp.maximum(linalg.eigvalsh(matrix), 0)
-        d = values.shape[0]
-        return jnp.where(d - jnp.arange(d) < limit, values, 0)
+    def _spread_along(
+        self, means: Float[Array, "c d"], limit: Float[Array, ""]
+    ) -> Float[Array, " d"]:
+        """Of rows with these class means; the rank is less than `limit`."""
+        means = jnp.sqrt(self.row_share)[:, None] * means
+        return _below(limit, linalg.singular_values(means, self.within))
+
+
+def _below(limit: Float[Array, ""], values: Float[Array, " d"]) -> Float[Array, " d"]:
+    """Ascending values, those beyond a rank less than `limit` set to 0."""
+    d = values.shape[0]
+    return jnp.where(d - jnp.arange(d) < limit, values, 0)

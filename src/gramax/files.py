@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,29 +16,81 @@ from gramax.errors import InputError
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], part: str | None = None) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends without error.
+
+    A link is followed, and what is no file (a pipe, /dev/stdout) is written straight to.
+
+    Args:
+        path: of the file.
+        part: the name of the temporary file, which then replaces what a process that was killed
+            has left of it; for files that one process writes at a time. Else it is random.
 
     Raises:
         InputError: the folder does not exist, or cannot be written to.
     """
-    path = Path(path)
     try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            yield Path(path)
+            return
+        target = Path(os.path.realpath(path))
+        with _beside(target, part) as temporary:
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(target)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def _beside(target: Path, part: str | None) -> Iterator[Path]:
+    """A new empty file in the folder of `target`, gone when the block ends."""
+    if part is None:
         handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
+            dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix
         )
-        os.close(handle)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-    temporary = Path(name)
+        temporary = Path(name)
+    else:
+        temporary = target.parent / part
+        temporary.unlink(missing_ok=True)
+        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
+        os.close(handle)
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def lock(file: int) -> bool:
+    """Hold an open file against other processes until it is closed; False without such locks.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:  # a file system without locks
+        return False
+    return True
+
+
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """The folder at `path`, made where it is missing.
+
+    Raises:
+        InputError: it cannot be made, or is a file.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be made a folder: {error.strerror}") from None
+    return Path(path)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -64,4 +117,6 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def write_array(path: str | os.PathLike[str], array: Any) -> None:
     """Write an array as .npy, whole or not at all."""
     with replacing(path) as temporary, temporary.open("wb") as stream:
-        np.save(stream, np.asarray(array), allow_pickle=False)
+        # Without its other methods, or NumPy writes past it and does not say why that failed.
+        bare: Any = SimpleNamespace(write=stream.write)
+        np.save(bare, np.asarray(array), allow_pickle=False)

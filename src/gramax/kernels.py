@@ -33,17 +33,17 @@ def displacement(
     if not normalize:
         return x - anchor
     usable = (length > 0) & (radius > 0) & jnp.isfinite(length)
-    unit = _power_of_two(1 / jnp.where(usable, radius, 1))
+    unit = power_of_two(1 / jnp.where(usable, radius, 1))
     anchor, radius = anchor * unit, jnp.where(usable, radius * unit, 1)
-    scale = _power_of_two(radius / jnp.where(usable, length, 1))
+    scale = power_of_two(radius / jnp.where(usable, length, 1))
     x, length = x * scale, jnp.where(usable, length * scale, 1)
     t = x - anchor
     growth = jnp.sum((x + anchor) * t, axis=-1, keepdims=True) / (length + radius)
     return (t - (growth / radius) * anchor) / length
 
 
-def _power_of_two(x: Float[Array, "n 1"]) -> Float[Array, "n 1"]:
-    """The power of two closest to `x` (in ratio)."""
+def power_of_two(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """The power of two closest to `x` (in ratio); 1 for 0."""
     return jnp.ldexp(jnp.ones_like(x), jnp.frexp(x * math.sqrt(0.5))[1])
 
 

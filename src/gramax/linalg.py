@@ -52,6 +52,38 @@ def settled(eigenvalues: Float[Array, " d"]) -> Float[Array, " d"]:
     return jnp.where(eigenvalues > floor, eigenvalues, 0)
 
 
+def root(a: Float[Array, "d d"]) -> Float[Array, "d d"]:
+    """A matrix whose product rᵀr is the positive `a`; what of `a` is rounding is 0 in it."""
+    values, vectors = jnp.linalg.eigh(a)
+    return jnp.sqrt(settled(jnp.maximum(values, 0)))[:, None] * vectors.T
+
+
+@jax.custom_jvp
+def singular_values(x: Float[Array, "c d"], a: Float[Array, "d d"]) -> Float[Array, " d"]:
+    """Singular values, ascending, of the rows of `x` stacked on a root of `a`; noise is 0.
+
+    Their squares are the eigenvalues of xᵀx + a. Made without that sum, in which a small `a` (tight
+    classes, rows far from the origin) would lose its digits beside a large x. The derivative is
+    that of the eigenvalues, finite where some coincide.
+    """
+    stacked = jnp.concatenate([compressed(x), root(a)])
+    values = jnp.linalg.svd(stacked, compute_uv=False)[::-1]
+    return jnp.where(significant(values), values, 0)
+
+
+@singular_values.defjvp
+def _singular_values_jvp(
+    primals: tuple[Array, Array], tangents: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    (x, a), (x_dot, a_dot) = primals, tangents
+    values = singular_values(x, a)
+    axes = principal_axes(jnp.concatenate([compressed(x), root(a)]))[1][::-1].T
+    along, moved = (jnp.matmul(v, axes, precision=PRECISION) for v in (x, x_dot))
+    change = jnp.matmul(a_dot, axes, precision=PRECISION)
+    rise = 2 * jnp.sum(along * moved, axis=0) + jnp.sum(axes * change, axis=0)
+    return values, jnp.where(values > 0, rise / (2 * jnp.where(values > 0, values, 1)), 0)
+
+
 def compressed(x: Float[Array, "c d"]) -> Float[Array, "r d"]:
     """A matrix with min(c, d) rows and the same xᵀx, made without squaring x."""
     return jnp.linalg.qr(x, mode="r") if x.shape[0] > x.shape[1] else x

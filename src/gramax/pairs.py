@@ -106,6 +106,8 @@ def _fold(
     mesh: Mesh | None = None,
 ) -> Any:
     c = x.shape[0]
+    if not c:
+        return carry
     tile = min(c, TILE)
     x = jnp.pad(x, ((0, -c % tile), (0, 0)))
     exists = jnp.pad(exists, (0, -c % tile))

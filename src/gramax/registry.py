@@ -7,6 +7,7 @@ evaluated where the value is, inside jit too: an undefined metric is NaN, and `r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
@@ -25,6 +26,18 @@ Need = Literal["pairs", "neighbours", "classifier", "outliers"]
 SCALED: frozenset[Invariance] = frozenset({"rotation", "permutation", "scale", "duplication"})
 MOVED: frozenset[Invariance] = frozenset({*SCALED, "translation"})
 """The invariances that most metrics have; that to translation is for raw rows."""
+
+INVARIANCES: dict[Invariance, str] = {
+    "rotation": "an orthogonal map of all rows",
+    "permutation": "another order of the rows, other numbers for the classes",
+    "scale": "all rows times a positive number",
+    "translation": "a vector added to all rows; of raw rows",
+    "duplication": "every row twice",
+    "linear": "an invertible linear map of all rows; of raw rows",
+}
+"""The changes of the data that can leave a metric as it is; those to come with the rows (weights
+of a classifier, outliers, positive pairs) are mapped as they are. What a metric does not declare
+changes it."""
 
 QUESTIONS: dict[Question, str] = {
     "collapse": "Are classes tightening?",
@@ -113,6 +126,11 @@ class Metric:
                 return CONDITIONS[name].text(evidence)
         return None
 
+    def bounds(self, normalize: bool) -> tuple[float, float]:
+        """The values that it can take, of rows on the sphere or of raw rows."""
+        low, high = self.interval
+        return (low, math.inf) if self.raw and not normalize else (low, high)
+
     @property
     def public(self) -> str:
         """Its public function by full name, or "" where there is none."""
@@ -161,6 +179,24 @@ CONDITIONS: dict[str, Condition] = {
         lambda e: e.not_finite > 0,
         lambda e: f"{e.not_finite:.0f} row(s) hold NaN or infinity",
     ),
+    "too_large": Condition(
+        lambda e: ~jnp.isfinite(e.square_sum),
+        lambda e: (
+            f"raw rows are too large to be squared in {e.n.dtype}: divide them all by one "
+            "number, or use float64"
+        ),
+    ),
+    "too_small": Condition(
+        lambda e: e.underflows,
+        lambda e: (
+            f"raw rows differ by too little to be squared in {e.n.dtype}: multiply them all "
+            "by one number, or use float64"
+        ),
+    ),
+    "one_dimension": Condition(
+        lambda e: jnp.asarray(e.moments.dim < 2),
+        lambda e: "rows of length 1 span a single dimension",
+    ),
     "few_rows": Condition(
         lambda e: e.n < 2, lambda e: f"needs at least two rows, got {float(e.n):g}"
     ),
@@ -208,6 +244,9 @@ CONDITIONS: dict[str, Condition] = {
 }
 """States in which some metric is undefined; question files add those of their own metrics."""
 
+SQUARED = ("too_large", "too_small")
+"""Conditions of the metrics that square lengths; cosines are right at any scale."""
+
 
 class Registry:
     """The metrics by name, in the order of the questions; the question files fill it.
@@ -229,6 +268,9 @@ class Registry:
         unknown = set(metric.options) - set(get_args(Option))
         if unknown:
             raise ValueError(f"{metric.name}: unknown options {sorted(unknown)}")
+        unknown = set(metric.invariant) - set(INVARIANCES)
+        if unknown:
+            raise ValueError(f"{metric.name}: unknown invariances {sorted(unknown)}")
         if (metric.compute is None) != bool(metric.needs):
             raise ValueError(f"{metric.name}: `needs` says why `compute` is None, and only then")
         self._metrics[metric.name] = metric

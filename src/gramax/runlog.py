@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from gramax.errors import InputError
+from gramax.files import lock
 
 VERSION = 1
 MARK = "gramax_log"
@@ -185,17 +186,11 @@ class RunLog:
 def _lock(file: int, path: Path) -> None:
     """Hold the file against other writers, where the system can."""
     try:
-        import fcntl
-    except ImportError:  # Windows: two writers are on their own
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(file)
     except BlockingIOError:
         raise InputError(
             f"{path}: another run (or sink) is writing this log; give each its own file"
         ) from None
-    except OSError:
-        pass  # a file system without locks
 
 
 def _check_own(file: int, path: Path) -> None:

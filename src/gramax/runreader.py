@@ -107,7 +107,7 @@ def _entry(line: bytes, where: str) -> Entry | None:
     if not isinstance(data, dict) or MARK not in data:
         raise InputError(f"{where} is not of a run log: it has no {MARK!r}")
     if data[MARK] != VERSION:
-        version = str(data[MARK])[:20]
+        version = plain(str(data[MARK])[:20])
         raise InputError(f"{where} has version {version} of the run log; this gramax reads 1")
     if data.get("type") != "audit":
         return None
@@ -188,6 +188,8 @@ def _square(value: Any) -> np.ndarray:
     ]
     if not rows or any(len(row) != len(rows) for row in rows):
         raise ValueError("cosines is not a square matrix")
+    if any(abs(x) > 2 for row in rows for x in row):
+        raise ValueError("cosines holds what is no cosine")
     return np.asarray(rows, np.float32)
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from gramax.data.text import visible
 from gramax.errors import InputError
 
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
@@ -18,7 +19,7 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
-PATTERN = re.compile(r"\s*([a-z][a-z0-9_]*)\s*(<=|>=|==|!=|<|>)\s*(\S+)\s*")
+PATTERN = re.compile(r"\s*([a-z][a-z0-9_]{0,79})\s*(<=|>=|==|!=|<|>)\s*(\S+)\s*")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def parse(text: str) -> Threshold:
             match = None
     if match is None or math.isnan(bound):
         raise InputError(
-            f'--fail-on "{text[:80]}" is not a condition; write NAME<NUMBER, for example '
+            f'--fail-on "{visible(text[:80])}" is not a condition; write NAME<NUMBER, for example '
             '"effective_rank<50" (comparisons: < <= > >= == !=)'
         )
     return Threshold(match[1], match[2], bound)

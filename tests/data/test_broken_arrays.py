@@ -32,6 +32,14 @@ def npz_bytes(members, compression=zipfile.ZIP_STORED) -> bytes:
     return stream.getvalue()
 
 
+def test_flipped_data_in_an_archive_is_noticed(refused, tmp_path):
+    """Zip keeps a checksum, and it is looked at: no wrong number comes out of a damaged .npz."""
+    data = bytearray(npz_bytes([("z.npy", npy_bytes(np.eye(12)))]))
+    data[600] ^= 1
+    (tmp_path / "emb.npz").write_bytes(data)
+    refused(tmp_path / "emb.npz", "CRC")
+
+
 SHAPE = "{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}"
 EYE = npy_bytes(np.eye(3))
 

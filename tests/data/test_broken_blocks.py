@@ -55,7 +55,7 @@ def plugin(file):
     [
         (virtual, r"got float32 \[8, 3\], whose values are in other files"),
         (external, "whose values are in other files"),
-        (plugin, "which needs the filter plugin 32015"),
+        (plugin, "which needs the filter 32015"),
         (lambda f: f.update(z=h5py.ExternalLink("other.h5", "z")), "a link, which is not followed"),
         (lambda f: f.update(z=h5py.SoftLink("/other")), "a link, which is not followed"),
         (lambda f: f.create_dataset("z", data=["a", "b"]), "whose values have no fixed length"),

@@ -105,6 +105,42 @@ def test_a_file_cut_short_while_it_is_read(tmp_path):
         list(chunks)
 
 
+@pytest.mark.parametrize("extension", ["npz", "safetensors", "parquet", "arrow", "h5"])
+def test_a_file_that_shrinks_while_it_is_read(tmp_path, extension):
+    """Cut to a third after the first chunk: an error that names the file, whatever reads it."""
+    file = tmp_path / f"emb.{extension}"
+    z = np.random.default_rng(1).normal(size=(60_000, 4))
+    if extension == "parquet":
+        pq.write_table(pa.table({"z": list(z)}), file, row_group_size=2000, compression="none")
+    else:
+        WRITERS[extension](file, z)
+    chunks = open_embeddings(file).chunks(1000)
+    next(chunks)
+    os.truncate(file, file.stat().st_size // 3)
+    with pytest.raises(InputError, match=r"^\S*emb\.\w+(::z)?: "):
+        list(chunks)
+
+
+def test_a_link_to_an_endless_device(refused, tmp_path):
+    (tmp_path / "emb.npy").symlink_to("/dev/zero")
+    refused(tmp_path / "emb.npy", "is not a regular file")
+
+
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_a_file_under_two_names(tmp_path, link):
+    np.save(tmp_path / "a.npy", np.eye(2))
+    getattr(tmp_path / "b.npy", link)(tmp_path / "a.npy")
+    with pytest.raises(InputError, match=r"b\.npy: is the same file as .*a\.npy, so its rows"):
+        open_embeddings(tmp_path)
+
+
+def test_a_folder_that_leads_back_to_itself(tmp_path):
+    np.save(tmp_path / "a.npy", np.eye(2))
+    (tmp_path / "again").symlink_to(tmp_path)
+    with pytest.raises(InputError, match="is the same file as"):
+        open_embeddings(f"{tmp_path}/**/*.npy")
+
+
 def test_parquet_without_pyarrow(tmp_path, monkeypatch):
     WRITERS["parquet"](tmp_path / "emb.parquet", np.eye(2))
     monkeypatch.setitem(sys.modules, "pyarrow", None)

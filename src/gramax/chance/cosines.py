@@ -105,14 +105,16 @@ def mean_length(count: np.ndarray, d: int) -> tuple[np.ndarray, np.ndarray]:
     exact for m = 2 and for large m (see `length_shapes`).
     """
     a, b = length_shapes(count, d)
-    log_ratio = np.array(
-        [
-            math.lgamma(x + 0.5) - math.lgamma(x) + math.lgamma(x + y) - math.lgamma(x + y + 0.5)
-            for x, y in zip(a, b, strict=True)
-        ]
-    )
+    log_ratio = np.array([_half_step(x) - _half_step(x + y) for x, y in zip(a, b, strict=True)])
     mean = np.where(count > 1, np.exp(log_ratio), 1.0)
-    return mean, np.maximum(1 / count - mean**2, 0)
+    return mean, 1 / count - mean**2
+
+
+def _half_step(z: float) -> float:
+    """log Γ(z + 1/2) - log Γ(z); for large z by its series, as the difference loses all digits."""
+    if z < 100:
+        return math.lgamma(z + 0.5) - math.lgamma(z)
+    return 0.5 * math.log(z) - 1 / (8 * z) + 1 / (192 * z**3)
 
 
 def length_shapes(count: np.ndarray, d: int) -> tuple[np.ndarray, np.ndarray]:

@@ -5,8 +5,6 @@ Heavy modules are imported by the command that needs them, so that `--help` is q
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 
 import click
@@ -15,7 +13,7 @@ from gramax._version import __version__
 from gramax.cli.audit import audit
 from gramax.cli.bounds import bounds
 from gramax.cli.codebook import codebook
-from gramax.cli.codes import BAD_INPUT, INTERRUPTED, OK
+from gramax.cli.codes import BAD_INPUT, INTERRUPTED, MEANING, OK
 from gramax.cli.compare import compare
 from gramax.cli.demo import demo
 from gramax.cli.figures import figures
@@ -25,7 +23,10 @@ from gramax.cli.watch import watch
 from gramax.errors import InputError, MissingExtraError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=MEANING,
+)
 @click.version_option(__version__, prog_name="gramax")
 def cli() -> None:
     """Audit the geometry of a latent space.
@@ -48,14 +49,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return BAD_INPUT
-    except (InputError, MissingExtraError) as error:
-        click.echo(f"gramax: {error}", err=True)
-        return BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away; what is left to print goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
+    except (InputError, MissingExtraError, OSError, MemoryError) as error:
+        click.echo(f"gramax: {_line(error)}", err=True)
+        return BAD_INPUT
     return result if isinstance(result, int) else OK
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
+        return f"out of memory{notes}; give it more, or less to do at a time (fewer --workers)"
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'}: {error.strerror or error}"
+    return str(error)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gramax.cli.bounds import check_signed
-from gramax.cli.codes import INTERRUPTED, OK
+from gramax.cli.codes import OK
+from gramax.cli.outputs import check_output
 from gramax.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,9 +63,12 @@ def codebook(
 ) -> int:
     """Build the best codebook of C codes in D dimensions that a formula or descent gives.
 
-    Ctrl-C ends the search after the round, and the best so far is written; again, it ends at once.
+    Ctrl-C (or SIGTERM) ends the search after the round, and the best so far is written; again, it
+    ends at once.
     """
     check_signed(field, signed)
+    if out:
+        check_output(out, start)
     write = _writer(out, form, c, d, signed)
     given = _start(start, c, d, field) if start else None
 
@@ -88,7 +92,7 @@ def codebook(
         click.echo(json.dumps(_json(found, c, d, field, signed, out), indent=2))
     else:
         _print(found, out, "interrupted" if asked.is_set() else found.stopped)
-    return INTERRUPTED if asked.is_set() else OK
+    return asked.code
 
 
 def _json(
@@ -116,33 +120,40 @@ def _print(found: Packing, out: str | None, stopped: str) -> None:
         click.echo(f"written:  {out}")
 
 
-@contextmanager
-def _asked_to_stop() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets; the second interrupts at once."""
-    asked = threading.Event()
+class _Asked(threading.Event):
+    """Set when the search is asked to stop; `code` is the exit code from then on."""
 
-    def heard(*_: object) -> None:
+    code = OK
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[_Asked]:
+    """An event that the first Ctrl-C or SIGTERM sets; the second interrupts at once."""
+    asked = _Asked()
+
+    def heard(number: int, _: object) -> None:
         if asked.is_set():
             raise KeyboardInterrupt
         asked.set()
+        asked.code = 128 + number
         click.echo("stopping after this round; Ctrl-C again leaves at once", err=True)
 
     main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        yield asked
-        return
-    before = signal.signal(signal.SIGINT, heard)
+    stops = (signal.SIGINT, signal.SIGTERM) if main else ()
+    ours = [number for number in stops if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, heard) for number in ours}
     try:
         yield asked
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _writer(
     out: str | None, form: str | None, c: int, d: int, signed: bool
 ) -> Callable[[Packing], None]:
     """What writes the codes; bad names and formats are refused before the search."""
-    from gramax.files import check_writable, write_array, write_text
+    from gramax.files import write_array, write_text
     from gramax.frames import sloanes
 
     if form == "sloanes":
@@ -155,7 +166,6 @@ def _writer(
         raise InputError(f"--format {form}: nothing is written without --out FILE")
     if out is None:
         return lambda found: None
-    check_writable(out)
     form = form or ("txt" if out.endswith(".txt") else "npy")
     if form == "npy":
         return lambda found: write_array(out, found.codes)

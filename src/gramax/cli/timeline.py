@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gramax.cli.codes import OK
+from gramax.cli.outputs import check_output
 from gramax.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,12 +25,10 @@ def timeline(runs: tuple[str, ...], out: str, rows: str | None, title: str) -> i
 
     FILE ends in .png, .gif or .html; several runs are laid over each other.
     """
-    from gramax.files import check_writable
-
     kind = Path(out).suffix.lower()
     if kind not in (".png", ".gif", ".html"):
         raise InputError(f"--out {out}: ends in none of .png, .gif, .html")
-    check_writable(out)
+    check_output(out, *runs)
 
     from gramax.render.storyline import tracks_of
 

@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from gramax.auditing import BLOCKS, codes_of, concluded
+from gramax.auditing import BLOCKS, concluded
 from gramax.comparing.alignment import aligned
 from gramax.comparing.changes import changes_of, left_out
 from gramax.comparing.moved import moves
 from gramax.comparing.results import Alignment, Change, Comparison, Moved, Side, side_of
 from gramax.comparing.saved import compare_saved
 from gramax.comparing.similarity import linear_cka, procrustes_similarity
+from gramax.concluding import codes_of
 from gramax.data import Source
 from gramax.errors import InputError
 from gramax.gathering import Classes, Progress, accumulate, classes_of, open_source

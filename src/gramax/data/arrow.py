@@ -17,6 +17,7 @@ import numpy as np
 from gramax.data.cuts import group_cuts, groups_within, rechunk, trimmed
 from gramax.data.faults import decoding, fail
 from gramax.data.files import open_binary
+from gramax.data.named import MAX_LABEL
 from gramax.data.remote import is_address
 from gramax.data.source import UNREADABLE, Chunks
 from gramax.optional import need
@@ -101,7 +102,9 @@ class ArrowColumn:
     def _arrays(self, columns: Iterator[Any], row: int) -> Iterator[np.ndarray]:
         convert = self._vector if self.rank == 1 else self._matrix
         for column in columns:
-            yield convert(row, plain(column))
+            with decoding(self.where, "column"):
+                values = plain(column, self.where)
+            yield convert(row, values)
             row += len(column)
 
     def _matrix(self, first: int, column: Any) -> np.ndarray:
@@ -158,12 +161,18 @@ def opened(file: str) -> Any:
     return pyarrow().OSFile(file, "rb")
 
 
-def plain(column: Any) -> Any:
+def plain(column: Any, where: str) -> Any:
     """`column` without an extension type or a dictionary around its values."""
     arrow = pyarrow()
     if isinstance(column, arrow.ExtensionArray):
         return column.storage
-    return column.dictionary_decode() if arrow.types.is_dictionary(column.type) else column
+    if not arrow.types.is_dictionary(column.type):
+        return column
+    if _numpy(column.type.value_type) == TEXT:  # before one is repeated in many rows
+        longest = max(map(len, column.dictionary.to_pylist()), default=0)
+        if longest > 4 * MAX_LABEL:
+            raise fail(where, f"has a label of {longest} bytes, which is no class name")
+    return column.dictionary_decode()
 
 
 def _layout(kind: Any, rows: int) -> tuple[int, np.dtype, str, int | None]:

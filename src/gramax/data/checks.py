@@ -12,6 +12,16 @@ MAX_DIM = 1 << 20
 """Columns beyond which nothing can be audited, and one row of an archive can fill the memory."""
 
 
+def most_of(stored: int) -> int:
+    """Bytes that a file of so many bytes may become, unpacked: no real embeddings shrink further.
+
+    Example:
+        >>> print(most_of(100), most_of(10**6))
+        67108864 10000000000
+    """
+    return max(1 << 26, 10_000 * stored)
+
+
 def as_array(values: Any, name: str) -> np.ndarray:
     """`values` as an array; a mask would be dropped without a word, so it is refused."""
     if isinstance(values, np.ma.MaskedArray):

@@ -16,6 +16,7 @@ from itertools import accumulate
 from typing import Any
 
 from gramax.data.arrow import ArrowColumn, columns, pyarrow
+from gramax.data.checks import most_of
 from gramax.data.faults import decoding, fail
 from gramax.data.files import byte_size, open_binary
 from gramax.data.source import Entry
@@ -52,9 +53,12 @@ class ArrowFileColumn(ArrowColumn):
             why = f"has a record batch of {longest} bytes; at most {MAX_BODY} are read at once"
             raise fail(self.where, f"{why}: write it with a smaller max_chunksize")
         ipc = pyarrow().ipc
+        spans = self.preamble + spans
         options = ipc.IpcReadOptions(included_fields=[self.index], use_threads=False)
         with decoding(self.where, "Arrow column"), open_binary(self.file) as stream:
-            source = pyarrow().PythonFile(_Spliced(stream, self.preamble + spans), mode="r")
+            for span in spans:
+                _check_inflated(stream, span, self.where)
+            source = pyarrow().PythonFile(_Spliced(stream, spans), mode="r")
             for batch in ipc.open_stream(source, options=options):
                 column = batch.column(0)
                 column.validate(full=True)  # or a hostile offset is followed out of the buffer
@@ -114,6 +118,31 @@ def _layout(stream: io.BufferedIOBase, size: int, file: str) -> _Layout:
     return layout
 
 
+def _check_inflated(stream: io.BufferedIOBase, span: Span, where: str) -> None:
+    """Refuse a batch whose compressed buffers claim to become more than it can hold."""
+    stream.seek(span[0] + 4)
+    (length,) = struct.unpack("<i", stream.read(4))
+    claimed = 0
+    for at in _compressed(stream.read(length)):
+        stream.seek(span[0] + 8 + length + at)
+        claimed += max(int.from_bytes(stream.read(8), "little", signed=True), 0)
+    most = min(most_of(span[1]), MAX_BODY)
+    if claimed > most:
+        raise fail(where, f"has a batch that unpacks to {claimed} bytes; at most {most} here")
+
+
+def _compressed(metadata: bytes) -> list[int]:
+    """Where in the body of a message its compressed buffers begin: with their unpacked length."""
+    table = _Table(metadata, struct.unpack_from("<I", metadata)[0])
+    kind = table.number(1, "<B")
+    if kind not in (DICTIONARY, BATCH):
+        return []
+    batch = table.table(2) if kind == BATCH else table.table(2).table(1)
+    if not batch.has(3):
+        return []
+    return [begin for begin, length in batch.pairs(2) if length > 0]
+
+
 def _message(metadata: bytes) -> tuple[int, int, int, bool]:
     """Type, body bytes, rows (of a batch), and whether it replaces (of a dictionary)."""
     table = _Table(metadata, struct.unpack_from("<I", metadata)[0])
@@ -142,6 +171,19 @@ class _Table:
         """The number (of `struct` type `kind`) that is field `number`."""
         at = self._field(number)
         return struct.unpack_from(kind, self.data, at)[0] if at else 0
+
+    def has(self, number: int) -> bool:
+        """Whether field `number` is there."""
+        return bool(self._field(number))
+
+    def pairs(self, number: int) -> Iterator[tuple[int, int]]:
+        """The vector of pairs of 64-bit numbers that is field `number`."""
+        at = self._field(number)
+        if at:
+            at += struct.unpack_from("<I", self.data, at)[0]
+            (length,) = struct.unpack_from("<I", self.data, at)
+            for k in range(length):
+                yield struct.unpack_from("<qq", self.data, at + 4 + 16 * k)
 
     def table(self, number: int) -> _Table:
         """The table that is field `number`."""

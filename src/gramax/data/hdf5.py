@@ -6,6 +6,7 @@ load (filters that are plugins). Such datasets are listed, and refused when they
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 from gramax.data.blocks import MAX_BAND, BlockArray
 from gramax.data.faults import decoding, fail
 from gramax.data.files import byte_size, open_binary
+from gramax.data.hdf5chunks import COMPRESSORS, MAX_ABSENT, READ, absent, check_chunks, filters_of
 from gramax.data.remote import is_address
 from gramax.data.source import UNREADABLE, Entry
 from gramax.optional import need
@@ -22,21 +24,24 @@ from gramax.optional import need
 MAX_OBJECTS = 10_000
 """Groups and datasets that are looked at."""
 
-BUILT_IN = {1, 2, 3, 4, 5, 6, 32_000}
-"""Filters that h5py brings along: deflate, shuffle, fletcher32, szip, nbit, scaleoffset, lzf."""
-
 
 class HdfDataset(BlockArray):
     """An `Entry`: a dataset, by its path from the root."""
 
     def bands(self, runs: Iterator[tuple[int, int]]) -> Iterator[np.ndarray]:
         """The rows of each run."""
+        size = byte_size(self.file)
         with _opened(self.file) as root, decoding(self.where, "dataset"):
             dataset = root[self.name]
             if _described(self.file, self.name, dataset) != self:
                 raise fail(self.where, "changed while it was read")
             for start, stop in runs:
-                yield dataset[start:stop]
+                if self.block:
+                    check_chunks(dataset, start, stop, self.where)
+                band = dataset[start:stop]
+                if byte_size(self.file) < size:  # of what is beyond the end HDF5 makes zeros
+                    raise fail(self.where, "was cut short while it was read")
+                yield band
 
 
 def entries(file: str) -> tuple[Entry, ...]:
@@ -105,9 +110,14 @@ def _why_not(dataset: Any, dtype: np.dtype) -> str:
         return "whose values have no fixed length (save text as fixed-width, numpy dtype S)"
     if dataset.is_virtual or dataset.external:
         return "whose values are in other files"
-    plan = dataset.id.get_create_plist()
-    filters = {plan.get_filter(k)[0] for k in range(plan.get_nfilters())}
-    if filters - BUILT_IN:
-        return f"which needs the filter plugin {min(filters - BUILT_IN)} (use gzip or lzf)"
-    block = np.prod([float(length) for length in dataset.chunks or ()]) * dtype.itemsize
-    return f"in chunks of more than {MAX_BAND} bytes" if dataset.chunks and block > MAX_BAND else ""
+    if not dataset.chunks:
+        return ""
+    filters = filters_of(dataset)
+    if unread := set(filters) - READ:
+        return f"which needs the filter {min(unread)} (use gzip or lzf)"
+    if sum(one in COMPRESSORS for one in filters) > 1:
+        return "compressed more than once"
+    if math.prod(dataset.chunks) * dtype.itemsize > MAX_BAND:
+        return f"in chunks of more than {MAX_BAND} bytes"
+    missing = absent(dataset)
+    return f"of which {missing} chunks were never written" if missing > MAX_ABSENT else ""

@@ -8,11 +8,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from gramax.data.checks import check_matrix, check_size
+from gramax.data.checks import check_matrix, check_size, most_of
 from gramax.data.cuts import rechunk
 from gramax.data.faults import fail
-from gramax.data.files import state
+from gramax.data.files import byte_size, state
 from gramax.data.source import Chunks, Entry
+from gramax.data.trees import is_folder
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,16 @@ class Part:
     def where(self) -> str:
         """What messages call the matrix."""
         return f"{self.file}::{self.entry.name}" if self.entry.name else self.file
+
+
+def _check_held(part: Part) -> None:
+    """Refuse a file that claims far more than it can hold; a store's blocks are checked as read."""
+    (rows, dim), dtype = part.entry.shape, part.entry.dtype
+    claimed = rows * dim * dtype.itemsize
+    if claimed > most_of(0) and not is_folder(part.file):
+        size = byte_size(part.file)
+        if claimed > most_of(size):
+            raise fail(part.where, f"claims {rows} rows of {dim} numbers in {size} bytes")
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,7 @@ class FileSource:
         head = self.parts[0]
         for part in self.parts:
             check_matrix(part.where, part.entry.shape, part.entry.dtype)
+            _check_held(part)
             if part.entry.shape[1] != self.dim:
                 raise fail(
                     part.where,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -84,6 +85,8 @@ def distinct_texts(where: str, start: int, labels: np.ndarray) -> set[str]:
 
 def _values(where: str, start: int, labels: np.ndarray) -> list[Any]:
     """Texts, booleans and None; the NaN that stands for a missing text in pandas becomes None."""
+    if labels.dtype.kind == "U" and _beyond_unicode(labels):
+        raise fail(where, f"has text that is no Unicode in rows {start} to {start + len(labels)}")
     values = labels.tolist()
     odd = set(map(type, values)) - {str, np.str_, bytes, bool, np.bool_, type(None)}
     if not odd:
@@ -92,6 +95,17 @@ def _values(where: str, start: int, labels: np.ndarray) -> list[Any]:
         if type(value) in odd and not (isinstance(value, float) and value != value):
             raise fail(where, f"row {row}: a label of type {type(value).__name__} is not a text")
     return [None if isinstance(value, float) else value for value in values]
+
+
+def _beyond_unicode(labels: np.ndarray) -> bool:
+    """Whether fixed-width text (UTF-32) holds numbers that are no characters.
+
+    NumPy makes a broken str of these, which crashes the interpreter sooner or later.
+    """
+    points = np.ascontiguousarray(labels).view(
+        np.dtype(np.uint32).newbyteorder(labels.dtype.byteorder)
+    )
+    return bool(points.size and points.max() > sys.maxunicode)
 
 
 def _text(value: Any) -> str:

@@ -53,7 +53,21 @@ def files_of(written: Sequence[str], extensions: Collection[str]) -> list[str]:
     twice = [file for file, count in Counter(files).items() if count > 1]
     if twice:
         raise fail(twice[0], "is listed twice, so its rows would count twice")
+    _check_links(files)
     return files
+
+
+def _check_links(files: Sequence[str]) -> None:
+    """Refuse a file that is there under two names: a link, or a folder in itself."""
+    known: dict[tuple[int, int], str] = {}
+    for file in files if len(files) > 1 else ():
+        try:
+            status = os.stat(file)
+        except (OSError, ValueError):  # an address, or what cannot be opened
+            continue
+        other = known.setdefault((status.st_dev, status.st_ino), file)
+        if other != file and status.st_ino:
+            raise fail(file, f"is the same file as {other}, so its rows would count twice")
 
 
 def extension(file: str) -> str:

@@ -26,6 +26,11 @@ from gramax.data.zarrmeta import Layout, read_v2, read_v3
 MAX_OBJECTS = 10_000
 """Groups and arrays that are looked at."""
 
+MAX_ABSENT = 100_000
+"""Blocks that an array may lack, which are full of one value and cost no byte to claim."""
+
+MAX_ABSENT_BYTES = 1 << 30
+
 MISSING = 2**64 - 1
 """Where a shard has no block."""
 
@@ -41,12 +46,24 @@ class ZarrArray(BlockArray):
     def bands(self, runs: Iterator[tuple[int, int]]) -> Iterator[np.ndarray]:
         """The rows of each run."""
         shards: dict[str, np.ndarray] = {}
+        absent = 0
         for start, stop in runs:
-            yield self._band(start, stop, shards)
+            band, lacking = self._band(start, stop, shards)
+            absent += lacking
+            self._check_absent(absent)
+            yield band
 
-    def _band(self, start: int, stop: int, shards: dict[str, np.ndarray]) -> np.ndarray:
-        """The rows `start` to `stop`; `shards` keeps the index of the shards of the last band."""
-        out = np.empty((stop - start, *self.shape[1:]), self.stored)
+    def _check_absent(self, blocks: int) -> None:
+        size = math.prod(self.block) * self.stored.itemsize
+        if blocks > MAX_ABSENT or blocks * size > max(MAX_ABSENT_BYTES, size):
+            raise fail(self.where, f"lacks {blocks} of its chunks or more; write them first")
+
+    def _band(self, start: int, stop: int, shards: dict[str, np.ndarray]) -> tuple[np.ndarray, int]:
+        """The rows `start` to `stop`, and how many blocks are not there.
+
+        `shards` keeps the index of the shards of the last band.
+        """
+        out, absent = np.full((stop - start, *self.shape[1:]), self.layout.fill, self.stored), 0
         rows = range(start // self.grain, -(-stop // self.grain))
         others = (range(-(-n // b)) for n, b in zip(self.shape[1:], self.block[1:], strict=True))
         used: dict[str, np.ndarray] = {}
@@ -57,14 +74,19 @@ class ZarrArray(BlockArray):
             begin = [max(c, n) for c, n in zip(corner, low, strict=True)]
             end = [min(c + b, n) for c, b, n in zip(corner, self.block, high, strict=True)]
             block = self._block(at, shards, used)
+            if block is None:
+                absent += 1
+                self._check_absent(absent)
+                continue
             out[_box(begin, end, low)] = block[_box(begin, end, corner)]
         shards.clear()
         shards.update(used)
-        return out
+        return out, absent
 
     def _block(
         self, at: tuple[int, ...], shards: dict[str, np.ndarray], used: dict[str, np.ndarray]
-    ) -> np.ndarray:
+    ) -> np.ndarray | None:
+        """The block at these places of the grid; None where it is not there."""
         layout = self.layout
         inside = tuple(i % k for i, k in zip(at, layout.per_shard, strict=True))
         file = self._file(tuple(i // k for i, k in zip(at, layout.per_shard, strict=True)))
@@ -73,11 +95,11 @@ class ZarrArray(BlockArray):
             used[file] = shards[file] if file in shards else self._index(file)
             begin, length = map(int, used[file][inside])
             if begin == length == MISSING:
-                return np.full(self.block, layout.fill, self.stored)
+                return None
             span = begin, length
         data = self._read(file, span)
         if data is None:
-            return np.full(self.block, layout.fill, self.stored)
+            return None
         where = f"{self.where} (chunk {'/'.join(map(str, at))})"
         size = math.prod(self.block) * self.stored.itemsize
         with decoding(where, "zarr chunk"):

@@ -191,7 +191,10 @@ def _fill(value: Any, stored: np.dtype) -> Any:
         return np.zeros((), stored)[()]
     if isinstance(value, str) and value.startswith("0x"):
         return np.frombuffer(bytes.fromhex(value[2:])[::-1], stored.newbyteorder("<"))[0]
-    return np.array(float(value) if isinstance(value, str) else value).astype(stored)[()]
+    if not isinstance(value, int | float | str):
+        raise ValueError("a fill value that is no number")
+    with np.errstate(invalid="raise", over="ignore"):  # NaN among integers
+        return np.array(float(value) if isinstance(value, str) else value).astype(stored)[()]
 
 
 def _separator(separator: Any) -> str:

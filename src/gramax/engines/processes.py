@@ -10,9 +10,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -30,7 +31,7 @@ class Processes:
 
     tries = 3
     local = False
-    lost: tuple[type[BaseException], ...] = (BrokenProcessPool,)
+    lost: tuple[type[BaseException], ...] = (BrokenProcessPool, MemoryError)
 
     def __init__(self, workers: int):
         self.workers = workers
@@ -43,6 +44,10 @@ class Processes:
 
     def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
         """Run `fn(*args)` in a free worker, or after what a busy one is doing."""
+        with _deaf():
+            return self._submit(fn, *args)
+
+    def _submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
         free = (k for k, one in enumerate(self._latest) if one is None or one.done())
         k = next(free, 0)
         try:
@@ -69,6 +74,19 @@ class Processes:
             )
             self._pools[k] = pool
         return pool
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that are started now are deaf to Ctrl-C, from their first moment on."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin(parent: Connection) -> None:

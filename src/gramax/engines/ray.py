@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 from gramax.engines.processes import ONE_THREAD
@@ -79,10 +81,22 @@ def _start(ray: Any, workers: int | None, address: str | None) -> None:
         with warnings.catch_warnings():
             # JAX warns of forks; Ray's are followed by an exec at once, which is harmless.
             warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
-            ray.init(**options)
+            with _own_signals():
+                ray.init(**options)
     except Exception as error:
         why = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(f"--engine ray: no cluster at {address or 'all'} ({why[0]})") from None
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Ray ends a process at SIGTERM, with nothing saved; a handler that was there stays."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if callable(before) and signal.getsignal(signal.SIGTERM) != before:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _run(fn: Callable[..., Any], *args: Any) -> Any:

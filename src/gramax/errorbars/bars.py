@@ -19,7 +19,6 @@ of freedom closely enough for intervals.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -35,7 +34,7 @@ from gramax.errorbars.blocks import BlockMoments
 from gramax.errorbars.jackknife import ErrorBar, jackknife
 from gramax.evidence import Evidence, Options
 from gramax.moments import ClassMoments
-from gramax.registry import METRICS, Metric
+from gramax.registry import METRICS
 
 EXTREMES = frozenset(
     {
@@ -111,7 +110,7 @@ def error_bars(
         if name in EXTREMES:
             bars[name] = ErrorBar(value, None, None, None, None, NO_JACKKNIFE)
         else:
-            bar = jackknife(value, left, _range(metric, blocks.parts.normalize), level)
+            bar = jackknife(value, left, metric.bounds(blocks.parts.normalize), level)
             bars[name] = _warned(bar, lone if metric.labels else 0)
     return bars
 
@@ -138,12 +137,6 @@ def without_each(
         name: (float(values[-1]), values[:-1][used])
         for name, values in zip(asked, table, strict=True)
     }
-
-
-def _range(metric: Metric, normalize: bool) -> tuple[float, float]:
-    """The values that a metric can take; the upper end is declared for rows on the sphere."""
-    low, high = metric.interval
-    return (low, math.inf) if metric.raw and not normalize else (low, high)
 
 
 def _warned(bar: ErrorBar, lone: int) -> ErrorBar:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from gramax.data import Source
 from gramax.engines import Engine
@@ -44,25 +45,25 @@ def accumulate(
 
     Raises:
         InputError: a fragment cannot be read, nothing is left of them, or the checkpoint is of
-            another audit.
+            another audit, or another audit is writing it.
     """
     tasks = tasks_of(source, classes, blocks, normalize)
-    saved = None
-    totals = Totals()
-    if checkpoint is not None:
-        saved = Checkpoint.of(checkpoint, source, classes, blocks, normalize, tasks)
-        totals = saved.load(skip_bad)
-    told = _Told(progress, source, totals.rows)
-    left = Running(engine or Serial(), tasks[totals.done :], skip_bad, told.tick)
-    try:
-        for done in left.results():
-            totals = totals.plus(done.rows, done.found, done.left_out)
-            told.at(totals.rows)
+    with ExitStack() as stack:
+        saved, totals = None, Totals()
+        if checkpoint is not None:
+            saved = Checkpoint.of(checkpoint, source, classes, blocks, normalize, tasks)
+            totals = stack.enter_context(saved.alone()).load(skip_bad)
+        told = _Told(progress, source, totals.rows)
+        left = Running(engine or Serial(), tasks[totals.done :], skip_bad, told.tick)
+        try:
+            for done in left.results():
+                totals = totals.plus(done.rows, done.found, done.left_out)
+                told.at(totals.rows)
+                if saved:
+                    saved.save_now_and_then(totals)
+        finally:
             if saved:
-                saved.save_now_and_then(totals)
-    finally:
-        if saved:
-            saved.save(totals)
+                saved.save(totals)
     if not totals.blocks:
         raise InputError(f"{source.name}: {_nothing(totals.left_out)}")
     return totals

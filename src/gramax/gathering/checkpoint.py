@@ -3,6 +3,9 @@
 An .npz without pickles: `about`, a JSON text that says which audit this is and how far it came, and
 the arrays of the moments and of the sampled rows. Tasks are merged in order, so the first `done`
 of them are in, and what follows is exactly what would have followed.
+
+One audit at a time has the file: it holds a lock on an empty file beside it, `.NAME.lock`. The
+system drops the lock when the process ends, however it ends; the next audit takes the file away.
 """
 
 from __future__ import annotations
@@ -10,6 +13,8 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +26,9 @@ import numpy as np
 from gramax.data import Source, npz
 from gramax.data.faults import decoding, fail
 from gramax.data.source import Entry
-from gramax.files import check_writable, replacing
+from gramax.data.text import visible
+from gramax.errors import InputError
+from gramax.files import check_writable, lock, replacing
 from gramax.gathering.identity import difference, identity
 from gramax.gathering.inputs import Classes
 from gramax.gathering.results import LeftOut, Sample, Totals
@@ -56,6 +63,8 @@ class Checkpoint:
     tasks: int
     saved: int = -1
     due: float = 0.0
+    part: str | None = None
+    """The name of the temporary file, where no other audit can be using it."""
 
     @classmethod
     def of(
@@ -78,6 +87,31 @@ class Checkpoint:
             lambda: ClassMoments.empty(len(classes.names), source.dim, normalize=normalize)
         )
         return cls(Path(path), about, shapes, blocks, len(tasks))
+
+    @contextmanager
+    def alone(self) -> Iterator[Checkpoint]:
+        """Keep other audits away from the file until the block, or this process, ends.
+
+        Raises:
+            InputError: another audit has it.
+        """
+        target = Path(os.path.realpath(self.path))
+        beside = target.with_name(f".{target.name}.lock")
+        try:
+            file, locked = _locked(beside)
+        except BlockingIOError:
+            raise InputError(
+                f"{self.path}: another audit is at work on it; wait for its end, or name another"
+                " file"
+            ) from None
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be written: {error.strerror}") from None
+        self.part = f".{target.name}.part" if locked else None
+        try:
+            yield self
+        finally:
+            beside.unlink(missing_ok=True)
+            os.close(file)
 
     def load(self, skip_bad: bool) -> Totals:
         """What is done already; nothing where there is no file.
@@ -122,7 +156,7 @@ class Checkpoint:
         if totals.samples:
             sample = totals.sample
             arrays |= {"rows": sample.rows, "labels": sample.labels}
-        with replacing(self.path) as temporary, temporary.open("wb") as stream:
+        with replacing(self.path, self.part) as temporary, temporary.open("wb") as stream:
             np.savez(stream, allow_pickle=False, **arrays)
             stream.flush()
             os.fsync(stream.fileno())
@@ -146,15 +180,15 @@ class Checkpoint:
             progress = about["progress"]
             done, rows = int(progress["done"]), int(progress["rows"])
             left_out = tuple(
-                LeftOut(str(one["name"]), int(one["rows"]), str(one["reason"]))
+                LeftOut(visible(str(one["name"])), int(one["rows"]), visible(str(one["reason"])))
                 for one in progress["left_out"]
             )
-            if not 0 <= done <= self.tasks:
-                raise ValueError(f"{done} of {self.tasks} tasks done")
+            if not 0 <= done <= self.tasks or rows < 0:
+                raise ValueError(f"{rows} rows in {done} of {self.tasks} tasks done")
         if "rows" not in arrays:
             return Totals((), (), left_out, done, rows)
         blocks = tuple(self._block(arrays, k, file) for k in range(self.blocks))
-        samples = (_sample(arrays, self.empty.dim, file),)
+        samples = (_sample(arrays, self.empty.dim, self.empty.num_classes, file),)
         return Totals(blocks, samples, left_out, done, rows)
 
     def _block(self, arrays: dict[str, Entry], k: int, file: str) -> ClassMoments:
@@ -164,8 +198,27 @@ class Checkpoint:
             _expected(arrays, f"{name}.{k}", leaf.shape, np.dtype(np.float64), file)
             for name, leaf in zip(names, leaves, strict=True)
         ]
+        by_name = dict(zip(names, read, strict=True))
+        counts = np.append(by_name["count"], by_name["left_out"])
+        if not (np.isfinite(counts) & (counts >= 0)).all():
+            raise fail(file, "holds counts of rows that are none: it is damaged; remove it")
         with jax.enable_x64(True):
             return jax.tree.unflatten(tree, [jnp.asarray(leaf) for leaf in read])
+
+
+def _locked(path: Path) -> tuple[int, bool]:
+    """The file at `path`, made if need be, opened; and whether it is locked (else nothing is)."""
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        try:
+            locked = lock(file)
+            # The one who had it may have taken it away since it was opened.
+            if path.exists() and os.path.samestat(os.fstat(file), path.stat()):
+                return file, locked
+        except BaseException:
+            os.close(file)
+            raise
+        os.close(file)
 
 
 def _leaves(moments: ClassMoments) -> dict[str, Any]:
@@ -174,15 +227,19 @@ def _leaves(moments: ClassMoments) -> dict[str, Any]:
     return {jax.tree_util.keystr(path, simple=True): leaf for path, leaf in flat}
 
 
-def _sample(arrays: dict[str, Entry], d: int, file: str) -> Sample:
+def _sample(arrays: dict[str, Entry], d: int, c: int, file: str) -> Sample:
     rows = arrays["rows"]
     m = rows.shape[0] if rows.rank == 2 else -1
     if not 0 <= m <= ROWS or rows.dtype not in (np.float32, np.float64):
         raise fail(file, f"holds a sample of {rows.text}, which is none of an audit")
-    return Sample(
+    sample = Sample(
         _expected(arrays, "rows", (m, d), rows.dtype, file),
         _expected(arrays, "labels", (m,), np.dtype(np.int32), file),
     )
+    known = ((sample.labels >= 0) & (sample.labels < c)).all()
+    if not known or not np.isfinite(sample.rows).all():
+        raise fail(file, "holds rows of no class, or that are no numbers: it is damaged; remove it")
+    return sample
 
 
 def _expected(

@@ -47,7 +47,7 @@ def _average_coherence(codes: Float[Array, "c d"]) -> Float[Array, ""]:
     count = jnp.sum(pairs.present(codes)).astype(codes.dtype)
     others = jnp.sum(codes, axis=0) - codes
     worst = jnp.max(jnp.abs(jnp.sum(codes * others, axis=1)))
-    return worst / jnp.maximum(count - 1, 1)
+    return jnp.minimum(worst / jnp.maximum(count - 1, 1), 1)
 
 
 CLASS_BABEL = METRICS.add(
@@ -132,7 +132,7 @@ def babel(x: ArrayLike, m: int | None = None, mesh: Mesh | None = None) -> Float
         >>> print(babel(triangle, 1).round(4), babel(triangle).round(4))
         0.5 1.0
     """
-    x = _checks.rows(x, "x")
+    x = _checks.codes(x)
     if m is not None and m < 1:
         raise ValueError(f"m must be at least 1; got {m}")
     return _of_codes(pairs.on_every_device(x, mesh), m, mesh)
@@ -159,5 +159,4 @@ def average_coherence(x: ArrayLike) -> Float[Array, ""]:
         >>> print(average_coherence(jnp.array([[1.0, 0.0], [1.0, 1.0]])).round(4))
         0.7071
     """
-    x = _checks.rows(x, "x")
-    return _average_of_codes(x)
+    return _average_of_codes(_checks.codes(x))

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks, pairs
-from gramax.registry import METRICS, Metric, Need
-from gramax.sphere import PRECISION, unit_rows
+from gramax.registry import METRICS, MOVED, SCALED, Metric, Need
+from gramax.sphere import PRECISION, norms, unit_rows
 
 _CLASSIFIER: frozenset[Need] = frozenset({"classifier"})
 
@@ -25,7 +25,7 @@ NC3_SELF_DUALITY = METRICS.add(
         compute=None,
         undefined=(),
         samples=False,
-        invariant=frozenset({"rotation", "permutation", "scale", "translation"}),
+        invariant=MOVED,
         degenerate="NaN where W is zero or all class means coincide; a class whose mean is a row "
         "of zeros is absent and left out",
         abbreviation="NC3",
@@ -49,7 +49,7 @@ NC3_UNIFORM_DUALITY = METRICS.add(
         compute=None,
         undefined=(),
         samples=False,
-        invariant=frozenset({"rotation", "permutation", "scale", "translation"}),
+        invariant=MOVED,
         degenerate="NaN for fewer than two classes, and where a weight or a centred mean is zero; "
         "0 too where all are equally badly aligned: read it with nc3_self_duality",
         abbreviation="UNC3",
@@ -73,7 +73,7 @@ NC5_ORTHOGONALITY = METRICS.add(
         compute=None,
         undefined=(),
         samples=False,
-        invariant=frozenset({"rotation", "permutation", "scale"}),
+        invariant=SCALED,
         degenerate="NaN where μ_OOD is zero or no class has a mean; zero rows are left out",
         abbreviation="NC5",
         options=(),
@@ -87,7 +87,7 @@ def _checked(W: ArrayLike, means: ArrayLike) -> tuple[Array, Array]:
     W, means = _checks.rows(W, "W"), _checks.rows(means, "means")
     if W.shape != means.shape:
         raise ValueError(f"W and means must be [c, d] alike; got {W.shape} and {means.shape}")
-    return W, means
+    return _checks.codes(W), _checks.codes(means)
 
 
 def _matched(W: Array, means: Array, centre: ArrayLike | None) -> tuple[Array, Array]:
@@ -131,7 +131,7 @@ def nc3_self_duality(
 @jax.jit
 def _self_duality(W: Array, means: Array, centre: ArrayLike | None) -> Float[Array, ""]:
     W, M = _matched(W, means, centre)
-    w, m = (jnp.linalg.norm(v) for v in (W, M))
+    w, m = (norms(v.reshape(1, -1))[0, 0] for v in (W, M))
     defined = (w > 0) & (m > 0)
     gap = W / jnp.where(defined, w, 1) - M / jnp.where(defined, m, 1)
     return jnp.where(defined, jnp.linalg.norm(gap), jnp.nan)

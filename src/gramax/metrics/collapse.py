@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Float
 from gramax.evidence import Evidence
 from gramax.linalg import safe_sqrt
 from gramax.moments import ClassMoments
-from gramax.registry import METRICS, Metric
+from gramax.registry import METRICS, SQUARED, Metric
 
 
 def _code_scatter(e: Evidence) -> Float[Array, ""]:
@@ -39,9 +39,10 @@ WITHIN_CLASS_VARIANCE = METRICS.add(
         best="0 (each class a point)",
         direction="lower",
         compute=_code_scatter,
-        undefined=("few_rows", "no_samples"),
+        undefined=(*SQUARED, "few_rows", "no_samples", "no_scatter"),
         invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
-        degenerate="NaN where no class has two rows; a class of one row adds 0",
+        degenerate="NaN where no class has two rows, and where all rows coincide; a class of one row "
+        "adds 0",
         raw="m is the class mean itself, and the range is unbounded",
         variants="about the re-normalised mean (2(1-|μ|) for a class), not the mean μ (1-|μ|²)",
         options=("normalize", "weighting"),
@@ -60,7 +61,7 @@ COLLAPSE_RATIO = METRICS.add(
         best="0 (collapsed classes), about 1 and more for diffuse ones",
         direction="lower",
         compute=lambda e: _ratio(_code_scatter(e), e.total_trace, _epsilon(e)),
-        undefined=("few_rows", "no_samples", "few_classes", "no_scatter"),
+        undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_scatter"),
         invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
         degenerate="NaN for one class, for classes of one row, and where all rows coincide",
         raw="equal to scatter_ratio",
@@ -81,7 +82,7 @@ SCATTER_RATIO = METRICS.add(
         best="0 (each class a point); 1 means that the classes share one mean",
         direction="lower",
         compute=lambda e: _ratio(e.within_trace, e.total_trace),
-        undefined=("few_rows", "no_samples", "few_classes", "no_scatter"),
+        undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_scatter"),
         invariant=frozenset({"rotation", "permutation", "scale", "translation", "duplication"}),
         degenerate="NaN for one class, for classes of one row, and where all rows coincide",
         abbreviation="weak NC1",
@@ -110,7 +111,8 @@ def within_class_variance(z: ArrayLike, y: ArrayLike, c: int) -> Float[Array, ""
         c: number of classes, a static integer; absent classes are left out.
 
     Returns:
-        A scalar in [0, 2]; best 0. NaN where no class has two rows, or a row holds NaN.
+        A scalar in [0, 2]; best 0. NaN where no class has two rows, all rows coincide, or a row
+        holds NaN.
 
     Raises:
         ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.

@@ -28,6 +28,11 @@ def _floor(c: Float[Array, ""], d: int) -> Float[Array, ""]:
     return jnp.sqrt(jnp.maximum(c - d, 0) / (d * jnp.maximum(c - 1, 1)))
 
 
+def _gap(worst: Float[Array, ""], c: Float[Array, ""], d: int) -> Float[Array, ""]:
+    """Above the floor, which only rounding can be below; in one dimension all codebooks are at it."""
+    return jnp.maximum(worst - _floor(c, d), 0 if d > 1 else jnp.nan)
+
+
 def _of_codes(e: Evidence) -> Float[Array, ""]:
     return _coherence(e.codes)
 
@@ -60,11 +65,11 @@ CLASS_WELCH_GAP = METRICS.add(
         interval=(0.0, 1.0),
         best="0 (an equiangular tight frame; possible only for some d < c ≤ d(d+1)/2)",
         direction="lower",
-        compute=lambda e: e.once(_of_codes) - _floor(e.code_count, e.codes.shape[1]),
-        undefined=("few_codes",),
+        compute=lambda e: _gap(e.once(_of_codes), e.code_count, e.codes.shape[1]),
+        undefined=("few_codes", "one_dimension"),
         samples=False,
         invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
-        degenerate="NaN for fewer than two classes",
+        degenerate="NaN for fewer than two classes, or d = 1, where every codebook is at the floor",
     )
 )
 
@@ -89,7 +94,7 @@ def coherence(x: ArrayLike, mesh: Mesh | None = None) -> Float[Array, ""]:
         >>> print(coherence(jnp.array([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]])).round(4))
         0.7071
     """
-    return _coherence(pairs.on_every_device(_checks.rows(x, "x"), mesh), mesh)
+    return _coherence(pairs.on_every_device(_checks.codes(x), mesh), mesh)
 
 
 def worst_pairs(
@@ -116,7 +121,7 @@ def worst_pairs(
         >>> print(where.tolist(), cosines)
         [[0, 2], [0, 1]] [-1. 0.]
     """
-    x = _checks.rows(x, "x")
+    x = _checks.codes(x)
     if k < 1:
         raise ValueError(f"k must be at least 1; got {k}")
     found = _worst(pairs.on_every_device(x, mesh), k, mesh)
@@ -165,7 +170,7 @@ def welch_gap(x: ArrayLike) -> Float[Array, ""]:
         x: `[c, d]` codes, of any length; zero rows are absent classes, left out.
 
     Returns:
-        A scalar in [0, 1] (down to -1e-7 by rounding); best 0. NaN for fewer than two codes.
+        A scalar in [0, 1]; best 0. NaN for fewer than two codes, or d = 1.
 
     Raises:
         ValueError: `x` is not a matrix of real numbers.
@@ -176,8 +181,8 @@ def welch_gap(x: ArrayLike) -> Float[Array, ""]:
         >>> print(abs(welch_gap(triangle)) < 1e-6)
         True
     """
-    x = _checks.rows(x, "x")
-    return _coherence(x) - _floor(jnp.sum(pairs.present(x)).astype(x.dtype), x.shape[1])
+    x = _checks.codes(x)
+    return _gap(_coherence(x), jnp.sum(pairs.present(x)).astype(x.dtype), x.shape[1])
 
 
 def smooth_coherence_loss(x: ArrayLike, beta: float = 30.0) -> Float[Array, ""]:

@@ -10,6 +10,7 @@ from jaxtyping import Array, ArrayLike, Float, Int
 
 from gramax import _checks
 from gramax.evidence import Evidence
+from gramax.kernels import power_of_two
 from gramax.moments import ClassMoments
 from gramax.registry import METRICS, Metric
 from gramax.sphere import PRECISION
@@ -90,18 +91,20 @@ def _agreement(
     e = Evidence(ClassMoments.of(z, y, c, normalize=False, scatter=False))
     n, size = z.shape[0], min(z.shape[0], ROWS)
     shift = jnp.sum(e.share[:, None] * e.means, axis=0)
-    squares = jnp.where(e.present, jnp.sum(e.centred**2, axis=1), jnp.inf)
+    unit = power_of_two(jnp.max(jnp.abs(e.centred)))  # squares neither overflow nor vanish
+    means = e.centred / unit
+    squares = jnp.where(e.present, jnp.sum(means**2, axis=1), jnp.inf)
     b = b + jnp.matmul(W, e.base[0], precision=PRECISION)
 
     def hits(start: Array) -> Array:
         at = start + jnp.arange(size)
         rows = z[jnp.minimum(at, n - 1)] - e.base
         chosen = jnp.argmax(jnp.matmul(rows, W.T, precision=PRECISION) + b, axis=1)
-        rows = rows - shift
-        near = squares - 2 * jnp.matmul(rows, e.centred.T, precision=PRECISION)
+        rows = (rows - shift) / unit
+        near = squares - 2 * jnp.matmul(rows, means.T, precision=PRECISION)
         # The expanded distance picks candidates, the difference itself decides between them.
         score, which = jax.lax.top_k(-near, min(4, c))
-        exact = jnp.sum((rows[:, None] - e.centred[which]) ** 2, axis=2)
+        exact = jnp.sum((rows[:, None] - means[which]) ** 2, axis=2)
         best = jnp.argmin(jnp.where(jnp.isinf(score), jnp.inf, exact), axis=1)
         nearest = jnp.take_along_axis(which, best[:, None], axis=1)[:, 0]
         labelled = (at < n) & (y[jnp.minimum(at, n - 1)] >= 0)
@@ -109,5 +112,5 @@ def _agreement(
 
     total = jnp.sum(jax.lax.map(hits, jnp.arange(0, n, size)))
     known = jnp.all(jnp.isfinite(W)) & jnp.all(jnp.isfinite(b)) & (e.not_finite == 0)
-    defined = known & (e.present_count > 1) & (e.between_norm > 0)
+    defined = known & (e.present_count > 1) & jnp.any(means != 0)
     return jnp.where(defined, total / jnp.maximum(e.n, 1), jnp.nan).astype(z.dtype)

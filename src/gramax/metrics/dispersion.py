@@ -11,7 +11,7 @@ from gramax import pairs
 from gramax.evidence import Evidence
 from gramax.metrics.single import measure
 from gramax.options import Options
-from gramax.registry import CONDITIONS, METRICS, MOVED, Condition, Metric
+from gramax.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
 
 
 class _Logs(NamedTuple):
@@ -51,7 +51,7 @@ CONDITIONS["merged_directions"] = Condition(
     lambda e: "two class means lie in the same direction: the log of their distance is infinite",
 )
 
-_UNDEFINED = ("few_classes", "no_between", "no_direction", "merged_directions")
+_UNDEFINED = (*SQUARED, "few_classes", "no_between", "no_direction", "merged_directions")
 
 GNC2_LOG_MEAN = METRICS.add(
     Metric(

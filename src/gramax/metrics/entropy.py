@@ -11,7 +11,7 @@ from gramax.metrics.rank import entropy_rank
 from gramax.metrics.single import measure
 from gramax.moments import ClassMoments
 from gramax.options import Options
-from gramax.registry import CONDITIONS, METRICS, MOVED, Condition, Metric
+from gramax.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
 from gramax.sphere import PRECISION
 
 RANKME_EPSILON = 1e-7
@@ -22,13 +22,12 @@ RIDGE = 1e-4
 
 
 def _rankme(e: Evidence) -> Float[Array, ""]:
-    values = linalg.settled(e.moment_eigenvalues)
-    d = values.shape[0]
-    sigma = linalg.safe_sqrt(values)
+    sigma = e.singular_values
+    d = sigma.shape[0]
     total = jnp.sum(sigma)
     p = sigma / jnp.where(total > 0, total, 1) + RANKME_EPSILON
     exists = d - jnp.arange(d) <= e.n  # Z has min(n, d) singular values; each counts, 0 too
-    return jnp.exp(-jnp.sum(jnp.where(exists, p * jnp.log(p), 0)))
+    return jnp.maximum(jnp.exp(-jnp.sum(jnp.where(exists, p * jnp.log(p), 0))), 1)
 
 
 def _lidar(e: Evidence) -> Float[Array, ""]:
@@ -41,12 +40,12 @@ def _lidar(e: Evidence) -> Float[Array, ""]:
     return entropy_rank(sigma**2)
 
 
-def _decay(values: Float[Array, " d"], first: int, last: int | None) -> Float[Array, ""]:
+def _decay(e: Evidence, first: int, last: int | None) -> Float[Array, ""]:
     """Least squares of log λ on log rank, weighted by 1/rank, over the ranks asked for."""
-    values = linalg.settled(values)[::-1]
+    values = e.spread_values[::-1]
     rank = jnp.arange(1, values.shape[0] + 1)
     used = (values > 0) & (rank >= first) & (rank <= (last or values.shape[0]))
-    x, y = jnp.log(rank.astype(values.dtype)), jnp.log(jnp.where(used, values, 1))
+    x, y = jnp.log(rank.astype(values.dtype)), 2 * jnp.log(jnp.where(used, values, 1))
     w = jnp.where(used, 1 / rank.astype(values.dtype), 0)
     w = w / jnp.maximum(jnp.sum(w), jnp.finfo(w.dtype).tiny)
     x, y = x - jnp.sum(w * x), y - jnp.sum(w * y)
@@ -56,8 +55,17 @@ def _decay(values: Float[Array, " d"], first: int, last: int | None) -> Float[Ar
 
 
 CONDITIONS["one_eigenvalue"] = Condition(
-    lambda e: jnp.sum(linalg.settled(e.spread_eigenvalues) > 0) < 2,
+    lambda e: jnp.sum(e.spread_values > 0) < 2,
     lambda e: "the spectrum has a single eigenvalue: no slope can be fitted",
+)
+
+
+CONDITIONS["lost_within"] = Condition(
+    lambda e: jnp.sum(e.spread_values > 0) < jnp.sum(jnp.any(linalg.root(e.within) != 0, axis=1)),
+    lambda e: (
+        "the scatter within classes is below the rounding of that between them in "
+        f"{e.n.dtype}: use float64"
+    ),
 )
 
 
@@ -73,7 +81,7 @@ RANKME = METRICS.add(
         best="min(n, d) (all dimensions alike)",
         direction="higher",
         compute=_rankme,
-        undefined=("few_rows", "no_length"),
+        undefined=(*SQUARED, "few_rows", "no_length"),
         labels=False,
         spectrum=True,
         invariant=frozenset({"rotation", "permutation", "scale"}),
@@ -98,7 +106,7 @@ LIDAR = METRICS.add(
         best="min(c-1, d)",
         direction="higher",
         compute=_lidar,
-        undefined=("few_rows", "no_samples", "few_classes", "no_between", "no_within"),
+        undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_between", "no_within"),
         spectrum=True,
         invariant=MOVED,
         degenerate="NaN for one class, where all class means coincide, and where every class is a "
@@ -122,12 +130,12 @@ ALPHA_REQ = METRICS.add(
         interval=(0.0, float("inf")),
         best="about 1; well above, few dimensions are used, well below, noise fills the space",
         direction="neither",
-        compute=lambda e: _decay(e.spread_eigenvalues, 1, None),
-        undefined=("few_rows", "no_scatter", "one_eigenvalue"),
+        compute=lambda e: _decay(e, 1, None),
+        undefined=(*SQUARED, "few_rows", "no_scatter", "one_eigenvalue", "lost_within"),
         labels=False,
         spectrum=True,
         invariant=MOVED,
-        degenerate="NaN for fewer than two nonzero eigenvalues",
+        degenerate="NaN for fewer than two nonzero eigenvalues; what is rounding counts as 0",
         abbreviation="α-ReQ",
         variants="the published code fits a window of ranks (see the function); of ZᵀZ/n with "
         'center "none"',
@@ -236,4 +244,4 @@ def alpha_req(
         raise ValueError(f"the fit needs ranks 1 ≤ first < last; got {first} and {last}")
     e = Evidence(ClassMoments.of(_checks.rows(z), None, 1, normalize=normalize))
     defined = jnp.isfinite(ALPHA_REQ.value(e))
-    return jnp.where(defined, _decay(e.spread_eigenvalues, first, last), jnp.nan)
+    return jnp.where(defined, _decay(e, first, last), jnp.nan)

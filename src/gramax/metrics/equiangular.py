@@ -13,7 +13,7 @@ from gramax.evidence import Evidence
 from gramax.linalg import safe_sqrt
 from gramax.metrics.single import measure
 from gramax.options import Options
-from gramax.registry import METRICS, MOVED, Metric
+from gramax.registry import METRICS, MOVED, SQUARED, Metric
 from gramax.sphere import norms
 
 
@@ -60,7 +60,7 @@ NC2_EQUINORM = METRICS.add(
         best="0 (all of one length)",
         direction="lower",
         compute=_equinorm,
-        undefined=("few_classes", "no_between"),
+        undefined=(*SQUARED, "few_classes", "no_between"),
         samples=False,
         invariant=MOVED,
         degenerate="NaN for one class, and where all class means coincide; 0 for any two classes "
@@ -84,7 +84,7 @@ NC2_EQUIANGULAR = METRICS.add(
         best="0 (a simplex; possible for K ≤ d+1)",
         direction="lower",
         compute=_equiangular,
-        undefined=("few_classes", "no_between", "no_direction"),
+        undefined=(*SQUARED, "few_classes", "no_between", "no_direction"),
         samples=False,
         invariant=MOVED,
         degenerate="NaN for one class, where all class means coincide, and where one of them lies "
@@ -108,7 +108,7 @@ NC2_ETF_ERROR = METRICS.add(
         best="0 (a simplex; possible for K ≤ d+1)",
         direction="lower",
         compute=_etf_error,
-        undefined=("few_classes", "no_between"),
+        undefined=(*SQUARED, "few_classes", "no_between"),
         samples=False,
         invariant=MOVED,
         degenerate="NaN for one class, and where all class means coincide",

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks
-from gramax.metrics.nearest import centred, distinct, nearest
+from gramax.metrics.nearest import distinct, nearest
 from gramax.registry import METRICS, MOVED, Metric
 
 HUBNESS = METRICS.add(
@@ -98,7 +98,7 @@ def hubness(x: ArrayLike, k: int = 10) -> Hubness:
 @partial(jax.jit, static_argnames="k")
 def _hubness(x: Float[Array, "n d"], k: int) -> tuple[Array, Array]:
     exists = distinct(x)
-    where = nearest(centred(x, exists), k, exists)[1]
+    where = nearest(x, k, exists)[1]
     counts = jnp.zeros(x.shape[0], jnp.int32).at[where].add(exists.astype(jnp.int32)[:, None])
     n = jnp.sum(exists)
     gap = jnp.where(exists, counts - k, 0).astype(x.dtype)  # the mean count is k exactly

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt
 
 from gramax import pairs
+from gramax.kernels import power_of_two
 from gramax.sphere import PRECISION
 
 ROWS = 128
@@ -43,13 +45,19 @@ def _hash(x: Float[Array, "n d"], seed: int) -> UInt[Array, " n"]:
     return jnp.sum((words ^ (words >> 16)) * (salt | 1), axis=1, dtype=jnp.uint32)
 
 
-def centred(x: Float[Array, "n d"], exists: Bool[Array, " n"]) -> Float[Array, "n d"]:
-    """Rows about their mean over the largest entry, so that offset and scale cost no digits."""
-    x = jnp.where(exists[:, None], x - x[jnp.argmax(exists)], 0)
+def _prepared(
+    x: Float[Array, "n d"], exists: Bool[Array, " n"]
+) -> tuple[Float[Array, "n d"], Float[Array, "n d"], Float[Array, ""]]:
+    """Rows as they are and rows about their mean, both over a power of two, and that power.
+
+    Products take the latter, so that an offset costs no digits; differences the former, because a
+    difference of two rows as they are is correctly rounded, however close they lie.
+    """
+    middle = jnp.where(exists[:, None], x - x[jnp.argmax(exists)], 0)
     count = jnp.maximum(jnp.sum(exists), 1)
-    x = jnp.where(exists[:, None], x - jnp.sum(x / count, axis=0), 0)
-    largest = jnp.max(jnp.abs(x))
-    return x / jnp.where(largest > 0, largest, 1)
+    middle = jnp.where(exists[:, None], middle - jnp.sum(middle / count, axis=0), 0)
+    size = power_of_two(jnp.max(jnp.abs(middle)))
+    return jnp.where(exists[:, None], x, 0) / size, middle / size, size
 
 
 def nearest(
@@ -58,26 +66,28 @@ def nearest(
     """Distances to the k nearest other rows, nearest first, and their indices; O(tile·n) work.
 
     Args:
-        x: `[n, d]` rows, best `centred`; distances are in their unit.
+        x: `[n, d]` rows; neither an offset nor their scale costs digits.
         k: number of neighbours, below n; ties go to the lower index.
         exists: rows that count, as neighbours too. Where fewer than k others do, the rest is
             (infinity, some index).
     """
     n, wide, tile = x.shape[0], min(k + SPARE, x.shape[0]), min(x.shape[0], pairs.TILE)
     size = min(ROWS, tile)
+    x, middle, unit = _prepared(x, exists)
     far = -n % tile
-    padded, counts = jnp.pad(x, ((0, far), (0, 0))), jnp.pad(exists, (0, far))
-    squares = jnp.sum(padded * padded, axis=1)
+    rows, centred = (jnp.pad(v, ((0, far), (0, 0))) for v in (x, middle))
+    counts, squares = jnp.pad(exists, (0, far)), jnp.sum(centred * centred, axis=1)
     starts = jnp.arange(0, n + far, tile)
 
     def of_block(start: Array) -> tuple[Array, Array]:
         own = jnp.minimum(start + jnp.arange(size), n - 1)
-        a = x[own]
+        a = x[own], middle[own]
 
         def add(i: Any, found: tuple[Array, Array]) -> tuple[Array, Array]:
             column = starts[i]
-            b, there, bb = (
-                jax.lax.dynamic_slice_in_dim(v, column, tile) for v in (padded, counts, squares)
+            *b, there, bb = (
+                jax.lax.dynamic_slice_in_dim(v, column, tile)
+                for v in (rows, centred, counts, squares)
             )
             at = column + jnp.arange(tile)
             allowed = there & (own[:, None] != at)
@@ -89,23 +99,25 @@ def nearest(
 
         none = (jnp.full((size, wide), jnp.inf, x.dtype), jnp.zeros((size, wide), starts.dtype))
         d2, where = jax.lax.fori_loop(0, starts.shape[0], add, none)
-        exact = jnp.sum((a[:, None] - x[jnp.minimum(where, n - 1)]) ** 2, axis=2)
+        exact = jnp.sum((a[0][:, None] - x[jnp.minimum(where, n - 1)]) ** 2, axis=2)
         exact = jnp.where(jnp.isinf(d2), jnp.inf, exact)
         exact, where = jax.lax.sort((exact, where), dimension=1, num_keys=2)
         return jnp.sqrt(exact[:, :k]), jnp.minimum(where[:, :k], n - 1)
 
     blocks = jnp.arange(0, n, size)
     distances, where = jax.lax.map(of_block, blocks)
-    return distances.reshape(-1, k)[:n], where.reshape(-1, k)[:n]
+    return unit * distances.reshape(-1, k)[:n], where.reshape(-1, k)[:n]
 
 
 def _distances(
-    a: Float[Array, "s d"],
-    b: Float[Array, "t d"],
+    a: Sequence[Float[Array, "s d"]],
+    b: Sequence[Float[Array, "t d"]],
     bb: Float[Array, " t"],
     allowed: Bool[Array, "s t"],
 ) -> Float[Array, "s t"]:
-    both = jnp.sum(a * a, axis=1)[:, None] + bb
-    quick = both - 2 * jnp.matmul(a, b.T, precision=PRECISION)
-    close = quick < CLOSE_UNITS * jnp.finfo(a.dtype).eps * both
-    return pairs.where_close(a, b, quick, jnp.any(allowed & close))
+    """Squared distances; `a` and `b` hold rows as they are and centred, `bb` squares of these."""
+    (rows_a, near_a), (rows_b, near_b) = a, b
+    both = jnp.sum(near_a * near_a, axis=1)[:, None] + bb
+    quick = both - 2 * jnp.matmul(near_a, near_b.T, precision=PRECISION)
+    close = quick < CLOSE_UNITS * jnp.finfo(bb.dtype).eps * both
+    return pairs.where_close(rows_a, rows_b, quick, jnp.any(allowed & close))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks
-from gramax.metrics.nearest import centred, distinct, nearest
+from gramax.metrics.nearest import distinct, nearest
 from gramax.registry import METRICS, MOVED, Metric
 
 TWO_NN = METRICS.add(
@@ -93,7 +93,7 @@ def two_nn(x: ArrayLike, discard: float = 0.1) -> Float[Array, ""]:
 @jax.jit
 def _two_nn(x: Float[Array, "n d"], discard: Array) -> Float[Array, ""]:
     exists = distinct(x)
-    near = nearest(centred(x, exists), 2, exists)[0]
+    near = nearest(x, 2, exists)[0]
     usable = exists & (near[:, 0] > 0) & jnp.isfinite(near[:, 1])
     ratios = jnp.where(usable, near[:, 1] / jnp.where(usable, near[:, 0], 1), jnp.inf)
     logs = jnp.log(jnp.sort(ratios))
@@ -146,7 +146,7 @@ def mle_id(
 @partial(jax.jit, static_argnames=("k", "harmonic"))
 def _mle_id(x: Float[Array, "n d"], k: int, harmonic: bool) -> Float[Array, ""]:
     exists = distinct(x)
-    near = nearest(centred(x, exists), k, exists)[0]
+    near = nearest(x, k, exists)[0]
     usable = exists & (near[:, 0] > 0) & jnp.isfinite(near[:, -1])
     logs = jnp.log(near[:, -1:] / jnp.where(usable[:, None], near[:, :-1], 1))
     inverse = jnp.where(usable, jnp.sum(logs, axis=1) / (k - 1), 0)

@@ -7,14 +7,14 @@ from jaxtyping import Array, ArrayLike, Float
 
 from gramax.evidence import Evidence
 from gramax.moments import ClassMoments
-from gramax.registry import METRICS, Metric
+from gramax.registry import METRICS, SQUARED, Metric
 
 
 def entropy_rank(values: Float[Array, " d"], eps: float = 1e-12) -> Float[Array, ""]:
-    """Exponential of the entropy of `values` over their sum."""
+    """Exponential of the entropy of `values` over their sum; no less than 1, whatever `eps`."""
     total = jnp.sum(values)
     p = values / jnp.where(total > 0, total, 1)
-    return jnp.exp(-jnp.sum(p * jnp.log(p + eps)))
+    return jnp.maximum(jnp.exp(-jnp.sum(p * jnp.log(p + eps))), 1)
 
 
 EFFECTIVE_RANK = METRICS.add(
@@ -28,7 +28,7 @@ EFFECTIVE_RANK = METRICS.add(
         best="min(n-1, d) (all dimensions alike); c-1 for collapsed classes",
         direction="higher",
         compute=lambda e: entropy_rank(e.eigenvalues),
-        undefined=("few_rows", "no_scatter"),
+        undefined=(*SQUARED, "few_rows", "no_scatter"),
         labels=False,
         spectrum=True,
         invariant=frozenset({"rotation", "permutation", "scale", "translation", "duplication"}),
@@ -62,7 +62,7 @@ def covariance_eigs(z: ArrayLike) -> Float[Array, " d"]:
         [0. 1.]
     """
     e = _spectrum(z)
-    return jnp.where(e.not_finite > 0, jnp.nan, e.eigenvalues)
+    return jnp.where((e.not_finite > 0) | (e.n < 2), jnp.nan, e.eigenvalues)
 
 
 def effective_rank(z: ArrayLike, eps: float = 1e-12) -> Float[Array, ""]:

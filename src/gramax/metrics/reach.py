@@ -26,6 +26,11 @@ def _potential_floor(c: Float[Array, ""], d: int) -> Float[Array, ""]:
     return jnp.maximum(c, c * c / d)
 
 
+def _gap(codes: Float[Array, "c d"], c: Float[Array, ""]) -> Float[Array, ""]:
+    """Share above the floor, which only rounding can be below."""
+    return jnp.maximum(pairs.potential(codes) / _potential_floor(c, codes.shape[1]) - 1, 0)
+
+
 FRAME_POTENTIAL = METRICS.add(
     Metric(
         name="class_frame_potential",
@@ -56,13 +61,12 @@ TIGHT_FRAME_GAP = METRICS.add(
         interval=(0.0, float("inf")),
         best="0 (a tight frame)",
         direction="lower",
-        compute=lambda e: (
-            pairs.potential(e.codes) / _potential_floor(e.code_count, e.codes.shape[1]) - 1
-        ),
-        undefined=("few_codes",),
+        compute=lambda e: _gap(e.codes, e.code_count),
+        undefined=("few_codes", "one_dimension"),
         samples=False,
         invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
-        degenerate="NaN for fewer than two classes; min(c, d) - 1 where all codes coincide",
+        degenerate="NaN for fewer than two classes, or d = 1, where every codebook is tight; "
+        "min(c, d) - 1 where all codes coincide",
     )
 )
 

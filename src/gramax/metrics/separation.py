@@ -12,20 +12,60 @@ from gramax import linalg, pairs
 from gramax.evidence import Evidence
 from gramax.metrics.single import measure
 from gramax.options import Options
-from gramax.registry import CONDITIONS, METRICS, MOVED, Condition, Metric
+from gramax.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
 from gramax.sphere import PRECISION
+
+HIDDEN = 1e4
+"""How far below its rounding Σ_W may lie along an axis, as far as can be told."""
+
+
+class _Left(NamedTuple):
+    """What Σ_W leaves of each axis of the means.
+
+    Attributes:
+        shares: one an axis, 0 where there is none.
+        doubt: how much of their sum may be gone, as Σ_W is rounding there.
+    """
+
+    shares: Float[Array, " r"]
+    doubt: Float[Array, ""]
+
+
+def _left(e: Evidence) -> _Left:
+    """Shares 1/(1 + s²), s the singular values of the means in units of Σ_W^½.
+
+    With Σ_T = Σ_W + Σ_B an axis adds s²/(1 + s²) to tr(Σ_T⁺ Σ_B), and what is left of its 1 keeps
+    its digits however tight the classes are. Σ_B has classes by their share, so that shares are in
+    [0, 1]. Along an axis where Σ_W is rounding, s is as large as can be told.
+    """
+    values, vectors = jnp.linalg.eigh(e.within)
+    size, axes = linalg.principal_axes(jnp.sqrt(e.share)[:, None] * e.centred)
+    means = jnp.where(linalg.significant(size), size, 0)[:, None] * axes
+    floor = 8 * jnp.finfo(values.dtype).eps * jnp.max(values)
+    lost = values < floor
+    values = jnp.maximum(values, jnp.where(floor > 0, floor, 1))
+    white = jnp.matmul(means, vectors, precision=PRECISION) / jnp.sqrt(values)
+    _, s, along = jnp.linalg.svd(white, full_matrices=False)
+    exists = jnp.arange(s.shape[0]) < e.present_count - 1
+    shares = jnp.where(exists, jnp.where(floor > 0, 1 / (1 + s**2), s == 0), 0)
+    hidden = jnp.minimum(HIDDEN * jnp.sum(along**2 * lost, axis=1), 1)
+    return _Left(shares, jnp.sum(shares * hidden))
 
 
 def _vci(e: Evidence) -> Float[Array, ""]:
-    """Σ_T as Σ_W + Σ_B, with classes in Σ_B by their share, which keeps the value in [0, 1]."""
-    means = linalg.compressed(jnp.sqrt(e.share)[:, None] * e.centred)
-    total = e.within + jnp.matmul(means.T, means, precision=PRECISION)
-    values, vectors = jnp.linalg.eigh(total)
-    kept = linalg.significant(values)
-    between = jnp.sum(jnp.matmul(means, vectors, precision=PRECISION) ** 2, axis=0)
-    trace = jnp.sum(jnp.where(kept, between / jnp.where(kept, values, 1), 0))
-    return 1 - trace / jnp.clip(e.present_count - 1, 1, e.moments.dim)
+    most = jnp.clip(e.present_count - 1, 1, e.moments.dim)
+    return jnp.sum(e.once(_left).shares) / most
 
+
+CONDITIONS["thin_within"] = Condition(
+    lambda e: (
+        e.once(_left).doubt
+        > 0.1 * jnp.maximum(jnp.sum(e.once(_left).shares), e.within_trace / e.total_trace)
+    ),
+    lambda e: (
+        f"along an axis of the class means Σ_W is below the rounding of {e.n.dtype}: use float64"
+    ),
+)
 
 VCI = METRICS.add(
     Metric(
@@ -38,7 +78,7 @@ VCI = METRICS.add(
         best="0 (each class a point); 1 means that the classes share one mean",
         direction="lower",
         compute=_vci,
-        undefined=("few_rows", "no_samples", "few_classes", "no_scatter"),
+        undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_scatter", "thin_within"),
         spectrum=True,
         invariant=frozenset({*MOVED, "linear"}),
         degenerate="NaN for one class, for classes of one row, and where all rows coincide; 1 "
@@ -108,7 +148,7 @@ CDNV = METRICS.add(
         compute=lambda e: (
             e.once(_cdnv).total / jnp.maximum(pairs.pair_count(e.present, e.n.dtype), 1)
         ),
-        undefined=("few_rows", "no_samples", "few_classes", "merged_means"),
+        undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "merged_means"),
         invariant=MOVED,
         degenerate="NaN where two classes have the same mean (they are named), for one class, and "
         "for classes of one row",

@@ -8,7 +8,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks, pairs
 from gramax.linalg import safe_sqrt
-from gramax.registry import METRICS, Metric
+from gramax.registry import METRICS, MOVED, SCALED, Metric
 from gramax.sphere import unit_rows
 
 
@@ -39,7 +39,7 @@ CLASS_SIMPLEX_ERROR = METRICS.add(
         compute=lambda e: _error(e.codes),
         undefined=("few_codes",),
         samples=False,
-        invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
+        invariant=SCALED,
         degenerate="NaN for fewer than two classes; a class mean of zero is left out",
         variants="of the class means as they lie; see class_simplex_error_centred",
         function="simplex.simplex_error",
@@ -59,7 +59,7 @@ CENTRED_SIMPLEX_ERROR = METRICS.add(
         compute=lambda e: _error(e.centred_codes),
         undefined=("few_classes", "few_centred"),
         samples=False,
-        invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
+        invariant=MOVED,
         degenerate="NaN for fewer than two classes, or where all class means coincide",
         variants="centred by the mean of the class means, whatever the weighting",
         function="simplex.simplex_error",
@@ -88,7 +88,7 @@ CLASS_LARGEST_COSINE = METRICS.add(
         compute=lambda e: _largest(e.centred_codes),
         undefined=("few_classes", "few_centred"),
         samples=False,
-        invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
+        invariant=MOVED,
         degenerate="NaN for fewer than two classes, or where all class means coincide",
         variants="class_coherence takes cosines without their sign and the means as they lie",
     )

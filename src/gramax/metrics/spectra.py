@@ -11,7 +11,7 @@ from jaxtyping import Array, ArrayLike, Float
 from gramax.evidence import Evidence
 from gramax.metrics.single import measure
 from gramax.options import Options
-from gramax.registry import CONDITIONS, METRICS, MOVED, SCALED, Condition, Metric
+from gramax.registry import METRICS, MOVED, SCALED, SQUARED, Metric
 
 
 def _participation(e: Evidence) -> Float[Array, ""]:
@@ -19,18 +19,13 @@ def _participation(e: Evidence) -> Float[Array, ""]:
     trace = jnp.trace(e.spread_matrix)
     c = e.spread_matrix / jnp.where(trace > 0, trace, 1)
     squares = jnp.sum(c * c)
-    return 1 / jnp.where(squares > 0, squares, 1)
+    return jnp.maximum(1 / jnp.where(squares > 0, squares, 1), 1)  # below is rounding
 
 
-def _share_of_top(values: Float[Array, " d"]) -> Float[Array, ""]:
-    """Σλ over the largest λ."""
-    top = jnp.max(values)
-    return jnp.sum(values / jnp.where(top > 0, top, 1))
-
-
-CONDITIONS["one_dimension"] = Condition(
-    lambda e: jnp.asarray(e.moments.dim < 2), lambda e: "rows of length 1 span a single dimension"
-)
+def _share_of_top(sigma: Float[Array, " d"]) -> Float[Array, ""]:
+    """Σσ² over the largest σ²."""
+    top = jnp.max(sigma)
+    return jnp.maximum(jnp.sum((sigma / jnp.where(top > 0, top, 1)) ** 2), 1)
 
 
 PARTICIPATION_RATIO = METRICS.add(
@@ -44,7 +39,7 @@ PARTICIPATION_RATIO = METRICS.add(
         best="min(n-1, d) (all dimensions alike); c-1 for collapsed classes",
         direction="higher",
         compute=_participation,
-        undefined=("few_rows", "no_scatter"),
+        undefined=(*SQUARED, "few_rows", "no_scatter"),
         labels=False,
         spectrum=True,
         invariant=MOVED,
@@ -67,7 +62,7 @@ ISOSCORE = METRICS.add(
         best="1 (all dimensions alike)",
         direction="higher",
         compute=lambda e: (_participation(e) - 1) / max(e.moments.dim - 1, 1),
-        undefined=("few_rows", "no_scatter", "one_dimension"),
+        undefined=(*SQUARED, "few_rows", "no_scatter", "one_dimension"),
         labels=False,
         spectrum=True,
         invariant=MOVED,
@@ -88,8 +83,8 @@ STABLE_RANK = METRICS.add(
         interval=(1.0, float("inf")),
         best="min(n, d) (all dimensions alike)",
         direction="higher",
-        compute=lambda e: _share_of_top(e.moment_eigenvalues),
-        undefined=("few_rows", "no_length"),
+        compute=lambda e: _share_of_top(e.singular_values),
+        undefined=(*SQUARED, "few_rows", "no_length"),
         labels=False,
         spectrum=True,
         invariant=SCALED,
@@ -110,8 +105,8 @@ NESUM = METRICS.add(
         interval=(1.0, float("inf")),
         best="min(n-1, d) (all dimensions alike)",
         direction="higher",
-        compute=lambda e: _share_of_top(e.spread_eigenvalues),
-        undefined=("few_rows", "no_scatter"),
+        compute=lambda e: _share_of_top(e.spread_values),
+        undefined=(*SQUARED, "few_rows", "no_scatter"),
         labels=False,
         spectrum=True,
         invariant=MOVED,

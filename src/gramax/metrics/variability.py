@@ -15,15 +15,22 @@ from gramax import linalg
 from gramax.evidence import Evidence
 from gramax.metrics.single import measure
 from gramax.options import Options
-from gramax.registry import CONDITIONS, METRICS, MOVED, Condition, Metric
+from gramax.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
 from gramax.sphere import PRECISION
 
 
 class _Axes(NamedTuple):
-    """Σ_W over Σ_B along each principal axis of the class means, and which axes there are."""
+    """Σ_W over Σ_B along each principal axis of the class means.
+
+    Attributes:
+        ratios: one an axis, 0 where there is none.
+        rank: how many axes there are.
+        doubt: what the rounding of Σ_W can add to the sum of the ratios.
+    """
 
     ratios: Float[Array, " r"]
     rank: Float[Array, ""]
+    doubt: Float[Array, ""]
 
 
 def _axes(e: Evidence) -> _Axes:
@@ -33,8 +40,10 @@ def _axes(e: Evidence) -> _Axes:
     within = jnp.sum(jnp.matmul(axes, e.within, precision=PRECISION) * axes, axis=1)
     # Centred means span K-1 dimensions at most: what rounding leaves beyond is not an axis.
     real = linalg.significant(values) & (jnp.arange(values.shape[0]) < e.present_count - 1)
-    ratios = jnp.where(real, within / jnp.where(real, values, 1) / jnp.where(real, values, 1), 0)
-    return _Axes(ratios, jnp.sum(real).astype(values.dtype))
+    inverse = jnp.where(real, 1 / jnp.where(real, values, 1), 0)
+    rounding = jnp.finfo(values.dtype).eps * jnp.sum(axes**2 * jnp.diag(e.within), axis=1)
+    ratios, doubt = within * inverse * inverse, jnp.sum(rounding * inverse * inverse)
+    return _Axes(ratios, jnp.sum(real).astype(values.dtype), doubt)
 
 
 def _nc1(e: Evidence) -> Float[Array, ""]:
@@ -57,6 +66,23 @@ CONDITIONS["flat_means"] = Condition(
     ),
 )
 
+
+def _thin(e: Evidence) -> Array:
+    """The rounding of a thin axis is a tenth of the sum, or of what it would be without one."""
+    axes = e.once(_axes)
+    return axes.doubt > 0.1 * jnp.maximum(jnp.sum(axes.ratios), _quotient(e))
+
+
+CONDITIONS["thin_axis"] = Condition(
+    _thin,
+    lambda e: (
+        f"along the thinnest axis of the class means Σ_W is below the rounding of {e.n.dtype}: "
+        "use float64"
+    ),
+)
+
+_UNDEFINED = (*SQUARED, "few_rows", "no_samples", "few_classes", "no_between")
+
 NC1_PINV = METRICS.add(
     Metric(
         name="nc1_pinv",
@@ -68,7 +94,7 @@ NC1_PINV = METRICS.add(
         best="0 (each class a point)",
         direction="lower",
         compute=_nc1,
-        undefined=("few_rows", "no_samples", "few_classes", "no_between"),
+        undefined=(*_UNDEFINED, "thin_axis"),
         spectrum=True,
         invariant=MOVED,
         degenerate="NaN for one class, for classes of one row, and where all class means coincide; "
@@ -92,7 +118,7 @@ NC1_SVD = METRICS.add(
         best="0 (each class a point)",
         direction="lower",
         compute=_nc1,
-        undefined=("few_rows", "no_samples", "few_classes", "no_between", "flat_means"),
+        undefined=(*_UNDEFINED, "flat_means", "thin_axis"),
         spectrum=True,
         invariant=MOVED,
         degenerate="NaN where the class means span fewer than min(K-1, d) dimensions, as λ_i is 0 "
@@ -115,7 +141,7 @@ NC1_QUOTIENT = METRICS.add(
         best="0 (each class a point)",
         direction="lower",
         compute=_quotient,
-        undefined=("few_rows", "no_samples", "few_classes", "no_between"),
+        undefined=_UNDEFINED,
         invariant=MOVED,
         degenerate="NaN for one class, for classes of one row, and where all class means coincide",
         abbreviation="NC1",

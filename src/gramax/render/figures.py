@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 from gramax.errors import InputError
+from gramax.files import make_folder
 from gramax.render import style
 from gramax.render.checks import Check, FiguresError
 from gramax.render.gif import durations, write_gif
@@ -42,7 +43,7 @@ def figures(
         The checks, all of which hold.
 
     Raises:
-        InputError: a name in `only` is not one of the pictures.
+        InputError: a name in `only` is not one of the pictures, or the folder cannot be made.
         FiguresError: a descent misses its theory; nothing is written, of any picture.
         MissingExtraError: matplotlib or Pillow is not installed.
     """
@@ -56,8 +57,7 @@ def figures(
         say(f"{scene.NAME}: validated")
     if misses := [check for check in results if not check.ok]:
         raise FiguresError(misses)
-    out = Path(out_dir)
-    out.mkdir(parents=True, exist_ok=True)
+    out = make_folder(out_dir)
     for scene in chosen:
         path = out / f"{scene.NAME}.gif"
         with style.look():

@@ -6,13 +6,12 @@ length needs the memory of two frames. The bytes depend on the frames alone.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from gramax.files import replacing
 from gramax.render import style
 from gramax.render.palette import TRANSPARENT, Palette, designed
 
@@ -33,25 +32,15 @@ def write_gif(path: str | Path, frames: Iterable[np.ndarray], times: Sequence[in
         times: milliseconds of each frame, as many as there are frames.
 
     Raises:
+        InputError: the file cannot be written.
         MissingExtraError: Pillow is not installed.
         ValueError: no frames, frames of another shape or type, or another number of times.
     """
     style.require()
-    path = Path(path)
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False
-    ) as file:
-        try:
-            for block in _blocks(frames, times, designed()):
-                file.write(block)
-            file.close()
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, path)
-        except BaseException:
-            file.close()
-            os.unlink(file.name)
-            raise
-    return path
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        for block in _blocks(frames, times, designed()):
+            file.write(block)
+    return Path(path)
 
 
 def _blocks(

@@ -60,11 +60,18 @@ def board(path: str, runs: Mapping[str, Sequence[Entry]]) -> RenderableType:
 
 def _heading(path: str, name: str, last: Entry, audits: int) -> Text:
     text = Text(f"{path} {name}".strip(), style="bold")
-    when = f" at {datetime.fromtimestamp(last.time):%H:%M:%S}" if last.time else ""
-    text.append(f"  step {last.step:,}{when}, audit {audits:,}", style="not bold")
+    text.append(f"  step {last.step:,}{_when(last.time)}, audit {audits:,}", style="not bold")
     for key, value in last.extra.items():
         text.append(f", {key} {number(value)}", style="not bold")
     return text
+
+
+def _when(moment: float) -> str:
+    """The time of day; nothing where the log holds no moment that a calendar has."""
+    try:
+        return f" at {datetime.fromtimestamp(moment):%H:%M:%S}" if moment else ""
+    except (OverflowError, ValueError, OSError):
+        return ""
 
 
 def _metrics(entries: Sequence[Entry]) -> Table:

@@ -1,0 +1,24 @@
+"""The real command over rows that are made slowly, in small tasks, saved after each.
+
+`python -m tests.faults.command ROWS SECONDS audit made ...`: SECONDS a fragment of 100 rows.
+"""
+
+import sys
+
+from tests.streams import Stream
+
+from gramax import auditing
+from gramax.__main__ import run
+from gramax.gathering import checkpoint, tasks
+
+
+def slow(rows, seconds):
+    tasks.sizes = lambda n, c, d, blocks: tasks.Sizes(64, 128, 200)
+    checkpoint.SECONDS, checkpoint.SHARE = 0.0, 1e9
+    auditing.open_source = lambda *_: (Stream(rows, seconds=seconds), ())
+
+
+if __name__ == "__main__":
+    slow(int(sys.argv[1]), float(sys.argv[2]))
+    sys.argv[1:3] = []
+    run()

@@ -1,0 +1,127 @@
+"""Signals: one is enough at any moment, with each engine, and says so in one line."""
+
+import gc
+import os
+import random
+import signal
+import sys
+import time
+
+import pytest
+from tests.faults.processes import GRAMAX, alive, slow_audit, started, wait_for_a_save
+
+from gramax.stopping import stoppable
+
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("engine", "number", "code"),
+    [
+        ("serial", signal.SIGTERM, 143),
+        ("processes", signal.SIGINT, 130),
+        pytest.param("serial", signal.SIGINT, 130, marks=SLOW),
+        pytest.param("processes", signal.SIGTERM, 143, marks=SLOW),
+        pytest.param("ray", signal.SIGINT, 130, marks=SLOW),
+        pytest.param("ray", signal.SIGTERM, 143, marks=SLOW),
+    ],
+)
+def test_one_signal_ends_all_and_keeps_the_checkpoint(tmp_path, engine, number, code):
+    """It goes to the whole group of processes, as a terminal (or a service manager) sends it."""
+    if engine == "ray":
+        pytest.importorskip("ray")
+    saved = tmp_path / "saved"
+    run = slow_audit(saved, "--engine", engine, *(["--workers", "2"] if engine != "serial" else []))
+    wait_for_a_save(run, saved)
+    os.killpg(run.pid, number)
+    out, err = run.communicate(timeout=120)
+    assert (run.returncode, out) == (code, "")
+    said = [line for line in err.splitlines() if not line.startswith("gramax: ")]  # progress
+    assert said == ["", "interrupted"]
+    assert os.listdir(tmp_path) == ["saved"]
+    assert not alive(run.pid)
+
+
+@SLOW
+def test_one_ctrl_c_is_enough_at_any_moment(folder):
+    """From the first import to the last line; JAX's callbacks swallowed a fifth of them."""
+    rng = random.Random(20261123)
+    command = [*GRAMAX, "audit", "z.npy", "--labels", "y.npy", "--json", "out.json"]
+    began = time.monotonic()
+    undisturbed = started(command)
+    undisturbed.communicate(timeout=120)
+    assert undisturbed.returncode == 0
+    whole = time.monotonic() - began
+    codes = []
+    for _ in range(60):
+        run = started(command)
+        time.sleep(rng.uniform(0.1, whole))
+        run.send_signal(signal.SIGINT)
+        _, err = run.communicate(timeout=60)
+        assert run.returncode in (0, 130, -signal.SIGINT), err
+        assert err.strip() == ("interrupted" if run.returncode == 130 else ""), err
+        codes.append(run.returncode)
+        assert set(os.listdir()) <= {"z.npy", "y.npy", "out.json"}
+    assert codes.count(130) > 30
+
+
+def signalled_in(function):
+    """How far it goes after `function`, which sends a signal where an exception would be lost."""
+    steps = 0
+
+    def run():
+        nonlocal steps
+        function()
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            steps += 1
+
+    with stoppable() as stop, pytest.raises(KeyboardInterrupt):
+        run()
+    assert stop.signal == signal.SIGINT
+    return steps
+
+
+@pytest.fixture
+def signals():
+    """The handlers of before, put back."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_a_signal_in_a_callback_of_the_collector_is_not_lost(signals):
+    def _xla_gc_callback(*_):
+        signal.raise_signal(signal.SIGINT)
+        gc.callbacks.remove(_xla_gc_callback)
+
+    gc.callbacks.append(_xla_gc_callback)
+    assert signalled_in(gc.collect)
+
+
+def test_a_signal_in_an_import_comes_after_it(signals, tmp_path, monkeypatch):
+    (tmp_path / "signalling.py").write_text("import signal; signal.raise_signal(2); done = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert signalled_in(lambda: __import__("signalling"))
+    assert sys.modules.pop("signalling").done
+
+
+def test_a_signal_that_the_parent_ignores_stays_ignored(signals):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with stoppable():
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_codebook_writes_its_best_at_sigterm(folder):
+    command = [*GRAMAX, "codebook", "20", "5", "--seconds", "600", "--out", "codes.npy"]
+    run = started(command)
+    assert "gap" in run.stderr.readline()  # the first round is over
+    run.send_signal(signal.SIGTERM)
+    out, _ = run.communicate(timeout=120)
+    assert run.returncode == 143
+    assert "written:  codes.npy" in out
+    assert os.path.exists("codes.npy")

@@ -1,0 +1,274 @@
+"""Hostile files made by hand: what a fuzzer would not stumble upon."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+
+import h5py
+import numpy as np
+import pyarrow as pa
+
+from tests.fuzz.mutators import varint
+from tests.fuzz.saved import saved
+from tests.fuzz.seeds import Z, npy, npz, parquet, runlog, store, table, written
+from tests.fuzz.targets import NAMES, packed, unpacked
+
+HEADER = "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }"
+
+BELL = "\x1b[2J\x07<script>alert(1)</script>\u202e"
+"""A name that clears the screen, rings, runs in a browser, and turns the text around."""
+
+
+def npy_of(shape: str, data: bytes = b"", descr: str = "<f4", fortran: str = "False") -> bytes:
+    """A .npy whose header says this."""
+    text = HEADER % (descr, fortran, shape)
+    return b"\x93NUMPY\x01\0" + struct.pack("<H", len(text)) + text.encode("latin1") + data
+
+
+def zipped(members: list[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """A zip archive of these members, twice the same name included."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        for name, data in members:
+            archive.writestr(zipfile.ZipInfo(name), data, method)
+    return out.getvalue()
+
+
+def overlapping() -> bytes:
+    """Two members whose bytes are the same (the way of the 42 kB bomb of 4 GB)."""
+    data = bytearray(zipped([("z.npy", npy()), ("y.npy", npy())], zipfile.ZIP_STORED))
+    second = data.rindex(b"PK\x01\x02")
+    data[second + 42 : second + 46] = bytes(4)
+    return bytes(data)
+
+
+def lying_size(size: int) -> bytes:
+    """A member that the directory says to be of this size, and its header of that shape."""
+    name = b"z.npy"
+    content = npy_of(f"({(size - 128) // 4}, 1)").ljust(128)
+    data = bytearray(zipped([(name.decode(), content)]))
+    for mark, at in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        data[(start := data.index(mark)) + at : start + at + 4] = struct.pack("<I", size)
+    return bytes(data)
+
+
+def safetensors(header: object, data: bytes = bytes(240)) -> bytes:
+    """A .safetensors of this header."""
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def tensor(begin: int = 0, end: int = 240, **changes: object) -> dict[str, object]:
+    """What a header says of a matrix [12, 5]."""
+    return {"dtype": "F32", "shape": [12, 5], "data_offsets": [begin, end]} | changes
+
+
+def hdf5_chunk(stored: bytes, **options: object) -> bytes:
+    """A dataset [64, 64] of one chunk, which is these bytes."""
+
+    def write(out: io.BytesIO) -> None:
+        with h5py.File(out, "w") as file:
+            made = file.create_dataset("z", (64, 64), "f4", chunks=(64, 64), **options)
+            made.id.write_direct_chunk((0, 0), stored)
+
+    return written(write)
+
+
+def hdf5_twice() -> bytes:
+    """A chunk that deflate was applied to twice: a bomb of a million to one."""
+
+    def write(file: h5py.File) -> None:
+        plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plan.set_chunk((12, 5))
+        plan.set_deflate(9)
+        plan.set_deflate(9)
+        space, kind = h5py.h5s.create_simple((12, 5)), h5py.h5t.IEEE_F32LE
+        h5py.h5d.create(file.id, b"z", kind, space, plan)
+
+    return hdf5(write)
+
+
+def hdf5(write: Callable[[h5py.File], object]) -> bytes:
+    """An HDF5 file."""
+
+    def into(out: io.BytesIO) -> None:
+        with h5py.File(out, "w") as file:
+            write(file)
+
+    return written(into)
+
+
+def _virtual(file: h5py.File) -> None:
+    layout = h5py.VirtualLayout((12, 5), "f4")
+    layout[:] = h5py.VirtualSource("/etc/passwd", "z", (12, 5))
+    file.create_virtual_dataset("z", layout)
+
+
+def parquet_page(claim: int) -> bytes:
+    """A column of one page of 2 MB, which claims to become so many bytes."""
+    data = pa.table({"z": pa.FixedSizeListArray.from_arrays(np.zeros(500_000, "f4"), 50_000)})
+    made = parquet(
+        data, compression="zstd", use_dictionary=False, row_group_size=12, data_page_size=1 << 30
+    )
+    # The page begins the file: type 0 in field 1 (15 00), then the size in field 2, in 4 bytes.
+    assert made[4:7] == b"\x15\x00\x15"
+    assert made[10] < 128
+    return made[:7] + varint(2 * claim if claim >= 0 else -2 * claim - 1) + made[11:]
+
+
+def one_long_row(values: int = 80_000_000) -> bytes:
+    """A row of so many equal numbers, which take a hundred bytes."""
+    column = pa.ListArray.from_arrays(pa.array([0, values], pa.int32()), np.zeros(values, "i1"))
+    return parquet(pa.table({"z": column}), compression="zstd")
+
+
+def long_labels() -> bytes:
+    """The same long text as the label of every row."""
+    return parquet(table(t=["x" * 20_000] * 12), compression="zstd")
+
+
+def changed_store(document: str, **changes: object) -> bytes:
+    """A zarr store whose document says something else."""
+    members = []
+    for at, data in unpacked(store(3)):
+        if NAMES[at] == document:
+            data = json.dumps(json.loads(data) | changes).encode()
+        members.append((at, data))
+    return packed(members)
+
+
+def saved_with(name: str, value: float) -> bytes:
+    """A checkpoint whose array of this name is full of this value."""
+    arrays = dict(np.load(io.BytesIO(saved())))
+    arrays[name] = np.full_like(arrays[name], value)
+    return written(lambda out: np.savez(out, **arrays))
+
+
+def log_line(**changes: object) -> bytes:
+    """A line of a run log that says something else."""
+    first = json.loads(runlog().split(b"\n")[0])
+    return json.dumps(first | changes).encode() + b"\n"
+
+
+OBJECTS = written(lambda out: np.save(out, np.array([[print]], object), allow_pickle=True))
+
+HANDMADE: Mapping[str, Mapping[str, bytes]] = {
+    "npy": {
+        "pickle": pickle.dumps(Z),
+        "objects": OBJECTS,
+        "huge": npy_of("(1000000000000, 768)"),
+        "negative": npy_of("(-12, -5)", Z.tobytes()),
+        "nan": npy_of("(nan, 5)", Z.tobytes()),
+        "code": npy_of("(__import__('os').system('true'), 5)", Z.tobytes()),
+        "power": npy_of("(9**9**9, 5)"),
+        "wide text": npy_of("(12,)", descr="<U2147483647"),
+        "empty items": npy_of("(9223372036854775807, 1)", descr="|V0"),
+        "infinite": npy(np.full((3, 2), np.inf)),
+    },
+    "npz": {
+        "pickle": zipped([("z.npy", OBJECTS)]),
+        "bomb": zipped([("z.npy", npy(np.zeros((1 << 20, 16), "f4")))]),
+        "bomb of columns": zipped([("z.npy", npy(np.zeros((16, 1 << 20), "f4").T))]),
+        "paths": zipped([(name, npy()) for name in ("../z.npy", "/tmp/y.npy", "C:\\x.npy")]),
+        "a path": zipped([("../../../../tmp/z.npy", npy())]),
+        "control": zipped([(f"{BELL}.npy", npy()), ("nul\0.npy", npy())]),
+        "overlap": overlapping(),
+        "4 GiB": lying_size((1 << 32) - 1),
+        "nested": zipped([("z.npy", npz())]),
+        "many": zipped([(f"{k}.npy", b"") for k in range(500)]),
+        "twice": npz().replace(b"y.npy", b"z.npy"),
+        "no unicode": zipped(
+            [("z.npy", npy()), ("t.npy", npy_of("(12,)", b"\xff" * 48, descr="<U1"))]
+        ),
+    },
+    "safetensors": {
+        "overlap": safetensors({"z": tensor(), "y": tensor(dtype="U8", shape=[12], end=12)}),
+        "negative": safetensors({"z": tensor(-240, 0)}),
+        "floats": safetensors({"z": tensor(shape=[12.0, 5.0])}),
+        "nan": safetensors(b'{"z": {"dtype": "F32", "shape": [NaN, 5], "data_offsets": [0, 240]}}'),
+        "deep": safetensors(b'{"z":' * 20_000),
+        "digits": safetensors(b'{"z": ' + b"9" * 50_000 + b"}"),
+        "surrogate": safetensors(b'{"\\ud800": 1}'),
+        "control": safetensors({BELL: tensor(), "y": tensor(dtype="I64", shape=[30])}),
+        "long name": safetensors({"z" * 50_000: 1}),
+        "huge": safetensors({"z": tensor(shape=[1 << 40, 1 << 40])}),
+    },
+    "parquet": {
+        "page of 100 MB": parquet_page(100_000_000),
+        "page below 0": parquet_page(-100_000_000),
+        "one long row": one_long_row(),
+        "long labels": long_labels(),
+        "control": parquet(table(**{BELL: [BELL] * 12})),
+        "nested": parquet(pa.table({"z": [[[[[1.0]]]]] * 12})),
+    },
+    "jsonl": {
+        "deep": b'{"z": ' + b"[" * 30_000,
+        "digits": b'{"z": [1, ' + b"9" * 5000 + b"]}",
+        "surrogate": b'{"z": [1, 2], "\\ud800": "\\udc00"}\n' * 3,
+        "control": json.dumps({"z": [1, 2], BELL: BELL}).encode(),
+        "names": b"".join(b'{"z": [1, 2], "k%d": 1}\n' % k for k in range(3000)),
+        "nul": b"\0" * 1000,
+    },
+    "hdf5": {
+        "bomb": hdf5_chunk(zlib.compress(bytes(40_000_000)), compression="gzip"),
+        "short": hdf5_chunk(zlib.compress(bytes(8)), compression="gzip"),
+        "short lzf": hdf5_chunk(b"\0\0", compression="lzf"),
+        "link": hdf5(lambda file: file.update(z=h5py.ExternalLink("/etc/passwd", "z"))),
+        "soft link": hdf5(lambda file: file.update(z=h5py.SoftLink("/z"))),
+        "virtual": hdf5(_virtual),
+        "external": hdf5(
+            lambda file: file.create_dataset("z", (12, 5), "f4", external=[("/etc/passwd", 0, 240)])
+        ),
+        "scale and offset": hdf5(
+            lambda file: file.create_dataset("z", data=Z, chunks=(6, 5), scaleoffset=2)
+        ),
+        "compressed twice": hdf5_twice(),
+        "never written": hdf5(
+            lambda file: file.create_dataset("z", (1 << 40, 5), "f4", chunks=(4, 5))
+        ),
+        "no storage": hdf5(lambda file: file.create_dataset("z", (1 << 40, 5), "f4")),
+        "control": hdf5(lambda file: file.update({BELL.replace("/", ""): Z})),
+    },
+    "zarr": {
+        "never written": changed_store("z/zarr.json", shape=[1 << 40, 5]),
+        "one by one": changed_store(
+            "z/zarr.json",
+            shape=[1 << 26, 5],
+            chunk_grid={"name": "regular", "configuration": {"chunk_shape": [1, 1]}},
+        ),
+    },
+    "txt": {
+        "control": f"{BELL}\nb\nc\n".encode(),
+        "no line": b"x" * 60_000,
+        "no text": b"\xff\xfe\0\n" * 3,
+        "digits": b"9" * 4000 + b"\n1\n2\n",
+    },
+    "checkpoint": {
+        "pickle": zipped([("about.npy", OBJECTS)]),
+        "empty": zipped([]),
+        "embeddings": npz(),
+        "counts": saved_with("count.0", np.nan),
+        "classes": saved_with("labels", 9),
+    },
+    "runlog": {
+        "deep": b"[" * 30_000 + b"\n",
+        "control": log_line(name=BELL, verdict=BELL, numbers={BELL: 1}),
+        "surrogate": log_line(name="\ud800"),
+        "digits": log_line().replace(b'"step": 0', b'"step": ' + b"9" * 5000),
+        "huge": log_line(numbers={"effective_rank": 10**400}),
+        "no end": b'{"gramax_log":1' + b" " * 60_000,
+    },
+    "failon": {
+        "long": b"a" * 60_000 + b"<1",
+        "control": f"{BELL}<1".encode(),
+        "no text": b"\xff\xfe<1",
+        "nan": b"effective_rank<nan",
+    },
+}  # fmt: skip
+"""By target and name."""

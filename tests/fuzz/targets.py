@@ -1,0 +1,139 @@
+"""What is fuzzed: from bytes to a read to the end, an InputError of one safe line, or a fault."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+from gramax import thresholds
+from gramax.data import check_finite, open_embeddings, read_labels
+from gramax.errors import InputError
+from gramax.runreader import read_runs
+
+BYTES = 1 << 22
+"""Of a chunk, as in an audit."""
+
+NAMES = (
+    "zarr.json", "z/zarr.json", "y/zarr.json", "z/c/0/0", "z/c/1/0", "z/c/0/1", "z/c/1/1",
+    "y/c/0", ".zgroup", "z/.zarray", "y/.zarray", "z/0.0", "z/1.0", "z/0.1", "z/1.1", "y/0",
+    "z/0/0", "z/1/0",
+)  # fmt: skip
+"""The files that a fuzzed zarr store may have."""
+
+METRICS = {"effective_rank": 8.5, "coherence": float("nan"), "collapse_ratio": 0.0}
+
+
+def read_embeddings(file: str) -> None:
+    """All that an audit reads: the rows, whole and in fragments, and what is beside as labels."""
+    source = open_embeddings(file)
+    size = max(1, min(4096, BYTES // (source.dim * source.dtype.itemsize)))
+    rows = 0
+    for start, chunk in source.chunks(size):
+        assert start == rows
+        assert chunk.shape[1] == source.dim
+        check_finite(chunk, start, source.name)
+        rows += len(chunk)
+    assert rows == source.rows
+    fragments = source.fragments(max(5, rows // 10))
+    assert sum(fragment.rows for fragment in fragments) == rows
+    for fragment in fragments[:3]:
+        assert sum(len(chunk) for _, chunk in fragment.chunks(max(3, rows // 20))) == fragment.rows
+    beside = [one for one in source.parts[0].siblings if one.rank == 1 and one.dtype.kind != "V"]
+    for name in [one.name for one in beside if one.name][:3]:
+        labels = read_labels([name], source, rows)
+        assert sum(map(len, labels.whole.chunks(4096))) == rows
+
+
+def read_text_labels(file: str) -> None:
+    """One label a line."""
+    rows = 3
+    labels = read_labels(file, None, rows)
+    assert len(labels.codes) == rows
+
+
+def read_threshold(file: str) -> None:
+    """A condition of `--fail-on`, as the system hands it over: any bytes."""
+    text = os.fsdecode(Path(file).read_bytes())
+    condition = thresholds.parse(text)
+    thresholds.check_names([condition], METRICS)
+    said = condition.broken_by(METRICS)
+    assert said is None or said.isprintable()
+
+
+def read_checkpoint(file: str) -> None:
+    """A checkpoint of the audit in `tests.fuzz.saved`."""
+    from tests.fuzz.saved import load
+
+    load(file)
+
+
+TARGETS: dict[str, tuple[str, Callable[[str], None]]] = {
+    "npy": (".npy", read_embeddings),
+    "npz": (".npz", read_embeddings),
+    "safetensors": (".safetensors", read_embeddings),
+    "parquet": (".parquet", read_embeddings),
+    "arrow": (".arrow", read_embeddings),
+    "jsonl": (".jsonl", read_embeddings),
+    "hdf5": (".h5", read_embeddings),
+    "zarr": (".zarr", read_embeddings),
+    "txt": (".txt", read_text_labels),
+    "checkpoint": (".gramax", read_checkpoint),
+    "runlog": (".jsonl", lambda file: void(read_runs(file))),
+    "failon": (".cond", read_threshold),
+}
+"""By name: the extension of its files, and what reads one."""
+
+
+def void(_: object) -> None:
+    """What is read is looked at no further."""
+
+
+def place(name: str, data: bytes, folder: Path) -> str:
+    """`data` as a file (or store) of the target in `folder`, and its path."""
+    path = folder / f"input{TARGETS[name][0]}"
+    if name != "zarr":
+        path.write_bytes(data)
+        return str(path)
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir()
+    for member, content in unpacked(data):
+        file = path / NAMES[member % len(NAMES)]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    return str(path)
+
+
+def judged(name: str, file: str) -> str | None:
+    """What the error of the target says of `file`; None where all of it could be read.
+
+    Raises:
+        AssertionError: the message is not one that a terminal can show safely.
+        Exception: anything else that is raised is a fault.
+    """
+    try:
+        TARGETS[name][1](file)
+    except InputError as error:
+        said = str(error)
+        assert said.isprintable(), f"unsafe to print: {said!a}"
+        assert len(said) < 6000, f"{len(said)} characters"
+        assert "more memory than there is" not in said, said
+        return said
+    return None
+
+
+def packed(members: list[tuple[int, bytes]]) -> bytes:
+    """The files of a store as the one input that a fuzzer changes: number, length, content."""
+    return b"".join(struct.pack("<BI", at, len(data)) + data for at, data in members)
+
+
+def unpacked(data: bytes) -> list[tuple[int, bytes]]:
+    """The files in `data`, as far as they go."""
+    members, at = [], 0
+    while at + 5 <= len(data):
+        member, length = struct.unpack_from("<BI", data, at)
+        members.append((member, data[at + 5 : at + 5 + length]))
+        at += 5 + length
+    return members

@@ -1,0 +1,149 @@
+"""What the fuzzer found and what was made by hand, read again; and some inputs more."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gramax.cli import main
+from tests.fuzz.__main__ import CORPUS
+from tests.fuzz.handmade import HANDMADE
+from tests.fuzz.mutators import mutated
+from tests.fuzz.seeds import SEEDS
+from tests.fuzz.targets import TARGETS, judged, place
+
+READ = {
+    "npz": {"bomb", "bomb of columns", "a path", "control"},
+    "safetensors": {"overlap"},
+    "parquet": {"control"},
+    "jsonl": {"surrogate", "control", "names"},
+    "hdf5": {"control"},
+    "txt": {"control", "digits"},
+    "runlog": {"control", "surrogate"},
+}
+"""The files made by hand that are odd, and are read: names are names, however they look."""
+
+FOUND = sorted(file for file in CORPUS.rglob("*") if file.is_file())
+
+INPUTS = 120
+"""Of every reader, at each run of the tests."""
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_seeds_are_read(tmp_path, name):
+    """The fuzz would prove nothing if these were refused to begin with."""
+    for data in SEEDS[name]:
+        assert judged(name, place(name, data, tmp_path)) is None
+
+
+@pytest.mark.parametrize("name", HANDMADE)
+def test_files_made_by_hand(tmp_path, name):
+    for what, data in HANDMADE[name].items():
+        said = judged(name, place(name, data, tmp_path))
+        assert (said is None) == (what in READ.get(name, ())), f"{what}: {said}"
+
+
+@pytest.mark.parametrize("file", FOUND, ids=lambda file: f"{file.parent.name}-{file.name}")
+def test_findings_are_refused(tmp_path, file):
+    name = file.parent.name
+    assert judged(name, place(name, file.read_bytes(), tmp_path)) is not None
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_changed_files(tmp_path, name):
+    rng = random.Random(20261124)
+    starts = [*SEEDS[name], *HANDMADE[name].values()] if name == "txt" else SEEDS[name]
+    said = set()
+    for _ in range(INPUTS):
+        said.add(judged(name, place(name, mutated(name, rng.choice(starts), rng), tmp_path)))
+    assert len(said) > 5
+
+
+BOMBS = {
+    "npz": ["bomb", "bomb of columns", "4 GiB"],
+    "npy": ["huge", "wide text"],
+    "parquet": ["page of 100 MB", "one long row", "long labels"],
+    "hdf5": ["bomb", "never written", "no storage"],
+    "zarr": ["never written", "one by one"],
+}
+
+WEIGH = """
+import resource, sys
+from tests.fuzz.targets import judged
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+
+for name, file in (line.split("|") for line in sys.argv[1:]):
+    if "seed" not in file and "before" not in globals():
+        before = peak()
+    judged(name, file)
+print(peak() - before)
+"""
+
+
+def test_bombs_take_little_memory(tmp_path):
+    """In a process of its own, whose peak is its own; valid files first, which load what reads."""
+    files = []
+    for name, whats in BOMBS.items():
+        for what in ["seed", *whats]:
+            folder = tmp_path / name / what
+            folder.mkdir(parents=True)
+            data = SEEDS[name][0] if what == "seed" else HANDMADE[name][what]
+            files.append((what != "seed", f"{name}|{place(name, data, folder)}"))
+    command = [sys.executable, "-c", WEIGH, *(file for _, file in sorted(files))]
+    root = Path(__file__).parents[2]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=root, check=True)
+    assert int(run.stdout) < 200, "MiB"
+
+
+ON_THE_COMMAND_LINE = [
+    ("npy", "pickle"), ("npy", "objects"), ("npy", "huge"), ("npz", "pickle"), ("npz", "4 GiB"),
+    ("npz", "overlap"), ("safetensors", "deep"), ("safetensors", "surrogate"),
+    ("parquet", "one long row"), ("parquet", "page below 0"), ("jsonl", "digits"),
+    ("hdf5", "bomb"), ("hdf5", "link"), ("zarr", "one by one"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "what"), ON_THE_COMMAND_LINE)
+def test_the_command_says_it_in_one_line(tmp_path, capfd, name, what):
+    (tmp_path / "in").mkdir()
+    file = place(name, HANDMADE[name][what], tmp_path / "in")
+    (tmp_path / "out").mkdir()
+    outs = [f"--{kind}={tmp_path}/out/x.{kind}" for kind in ("json", "html")]
+    assert main(["audit", file, *outs]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith(f"gramax: {file}")
+    assert err.rstrip("\n").isprintable()
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("what", ["pickle", "empty", "embeddings"])
+def test_the_command_refuses_a_hostile_checkpoint(tmp_path, capfd, what):
+    saved, data = tmp_path / "saved", HANDMADE["checkpoint"][what]
+    saved.write_bytes(data)
+    assert main(["audit", place("npy", SEEDS["npy"][0], tmp_path), f"--checkpoint={saved}"]) == 2
+    assert "saved" in capfd.readouterr().err
+    assert saved.read_bytes() == data
+
+
+@pytest.mark.parametrize("what", ["deep", "huge", "digits"])
+def test_the_command_refuses_a_hostile_log(tmp_path, capfd, what):
+    file = place("runlog", HANDMADE["runlog"][what], tmp_path)
+    assert main(["timeline", file, "--out", str(tmp_path / "x.html")]) == 2
+    assert "line 1 is not" in capfd.readouterr().err
+    assert not (tmp_path / "x.html").exists()
+
+
+@pytest.mark.parametrize("what", HANDMADE["failon"])
+def test_the_command_refuses_a_hostile_condition(capfd, what):
+    text = HANDMADE["failon"][what].decode(errors="surrogateescape")
+    assert main(["audit", "z.npy", "--fail-on", text]) == 2
+    err = capfd.readouterr().err
+    assert "is not a condition" in err
+    assert err.rstrip("\n").isprintable()

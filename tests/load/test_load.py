@@ -1,0 +1,37 @@
+"""Long streams and many small updates: flat memory, one compilation, no word with the host."""
+
+import jax
+import numpy as np
+import pytest
+from benchmarks import soak, updates
+
+
+def test_a_thousand_small_updates_compile_once_and_send_nothing():
+    found = updates.small_updates(1000)
+    assert {how: traced for how, (_, traced) in found.items()} == {"one by one": 1, "loop": 1}
+    assert all(rate > 0 for rate, _ in found.values())
+
+
+def test_the_guard_tells_when_something_is_sent():
+    add = jax.jit(lambda x: x + 1)
+    add(np.ones(3, np.float32))
+    with (
+        jax.transfer_guard("disallow"),
+        pytest.raises(jax.errors.JaxRuntimeError, match="Disallowed host-to-device"),
+    ):
+        add(np.ones(3, np.float32))
+
+
+def test_the_soak_streams_every_row_and_notes_memory(tmp_path):
+    notes = soak.soak(times=4, rows=1000, dim=8, classes=3, folder=tmp_path)
+    assert notes[-1][0] == 4000
+    assert all(memory > 1 for _, _, memory in notes)
+
+
+@pytest.mark.slow
+def test_memory_stays_flat(tmp_path):
+    """20 million rows of 64 numbers, 5 GB: the second half takes less than one chunk more."""
+    notes = soak.soak(times=80, rows=1 << 18, dim=64, classes=10, folder=tmp_path)
+    memory = [mib for _, _, mib in notes]
+    half = len(memory) // 2
+    assert max(memory[half:]) - max(memory[: half + 1]) < 16

@@ -1,0 +1,168 @@
+"""The limits that docs/numerics.md documents, on a part of its grid; and what keeps the digits."""
+
+import re
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from benchmarks import numerics, numerics_page
+from benchmarks.numerics_inputs import TROUBLES, Point, rows
+from benchmarks.numerics_limits import KINDS, LIMITS, RAW, ROWS, SPHERE, allowed, within, words
+
+from gramax import linalg
+from gramax.evidence import Evidence
+from gramax.metrics.decisions import nc4_agreement
+from gramax.metrics.nearest import nearest
+from gramax.moments import ClassMoments
+from gramax.registry import METRICS
+from tests import field
+from tests.numbers import C, D, N, clouds, numbers, reason
+
+POINTS = (  # of one shape: no program is compiled twice
+    *(Point(1e-12), Point(1e-8, 1.0), Point(1e-6, 1e2), Point(1.0, 1e4), Point(1e-6, 1e4)),
+    *(Point(1e-6, scale=1e-20), Point(scale=1e20), Point(1e-2, 1.0, dtype="bfloat16")),
+)
+
+
+@pytest.mark.parametrize("kind", [SPHERE, RAW, ROWS])
+def test_limits_hold(kind):
+    for point in POINTS:
+        found = numerics.errors(point, kind)
+        assert len(found) > 5
+        for name, error in found.items():
+            assert within(name, kind, point.trouble, error), (name, point, error)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_limits_hold_on_the_whole_grid(kind):
+    for point in numerics.points(kind):
+        for name, error in numerics.errors(point, kind).items():
+            assert within(name, kind, point.trouble, error), (name, point, error)
+
+
+def test_every_metric_is_measured():
+    names = {name for kind in (SPHERE, RAW, ROWS) for name in numerics.errors(Point(), kind)}
+    assert names == {metric.name for metric in METRICS.everything()}
+
+
+def test_limits_name_what_there_is_and_bind():
+    for limit in LIMITS:
+        assert limit.kind in KINDS
+        assert set(limit.troubles) <= set(TROUBLES)
+        for name in limit.metrics:
+            assert name in METRICS
+    assert allowed("cdnv", SPHERE, "tight") == (1e-3, False)
+    assert not within("cdnv", SPHERE, "tight", 2e-3)
+    assert not within("cdnv", SPHERE, "scale", np.nan)
+    assert within("cdnv", RAW, "scale", np.nan)
+    assert not within("alpha_req", SPHERE, "far", 2.0)
+
+
+def test_the_page_says_what_is_tested():
+    page = numerics_page.PAGE.read_text(encoding="utf-8")
+    assert words() in page
+    assert numerics_page.hard() in page
+    shown = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert shown == {metric.name for metric in METRICS.everything()}
+
+
+def test_the_page_keeps_its_prose():
+    parts = {"limits": "a\\1", "tables": numerics_page.tables({(RAW, "cdnv"): {"far": [2e-7]}})}
+    page = "x\n<!-- limits -->old<!-- end of limits -->\ny\n<!-- tables --><!-- end of tables -->"
+    page = numerics_page.filled(page, parts)
+    assert page.startswith("x\n<!-- limits -->\na\\1\n<!-- end of limits -->\ny\n")
+    assert "| `cdnv` |  | 2e-07 |" in page
+    assert numerics_page.cell([1e-7, 2e-3, np.nan]) == "**2e-03**, NaN"
+
+
+def test_the_reference_of_vci_is_that_of_the_formula(rng):
+    z, y = clouds(rng)
+    means, inner, _, centre, sizes = field.stats(z, y)
+    between = (means - centre).T @ ((means - centre) * (sizes / N)[:, None])
+    expected = 1 - np.trace(np.linalg.solve(inner + between, between)) / (C - 1)
+    np.testing.assert_allclose(field.vci(z, y), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e20])
+def test_raw_rows_out_of_scale_have_no_number_and_a_true_reason(scale):
+    z, y = rows(Point(scale=scale))
+    found = numbers(z, y)
+    word = "large" if scale > 1 else "little"
+    for name in ("scatter_ratio", "nc2_equinorm", "participation_ratio", "within_class_variance"):
+        assert np.isnan(found[name])
+    assert word in reason("scatter_ratio", z, y)
+    assert np.isfinite(found["class_coherence"])
+
+
+def test_points_for_classes_are_not_too_small(rng):
+    found = numbers(1e-3 * rng.normal(size=(C, D))[np.arange(N) % C], np.arange(N) % C)
+    assert found["nc1_quotient"] == found["scatter_ratio"] == 0
+
+
+def test_a_flat_axis_of_the_means_is_not_guessed(rng):
+    """Nine means in four dimensions, one of them 1e-4 thin: Σ_W there is below rounding."""
+    z, y = clouds(rng, N, 4, 9)
+    turn = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+    for thin, defined in ((1e-2, True), (1e-4, False)):
+        flat = (z * [1, 1, 1, thin] @ turn).astype(np.float32)
+        found = numbers(flat, y, 9)
+        for name in ("nc1_pinv", "nc1_svd", "vci"):
+            assert np.isfinite(found[name]) == defined, (name, thin)
+            if defined:
+                np.testing.assert_allclose(found[name], getattr(field, name)(flat, y), rtol=5e-3)
+    assert "thinnest axis" in reason("nc1_pinv", flat, y, 9)
+    assert "below the rounding" in reason("vci", flat, y, 9)
+    assert "use float64" in reason("alpha_req", *rows(Point(1e-12)))
+
+
+def test_the_centre_of_a_class_that_outweighs_all_keeps_its_digits():
+    """μ_0 - μ_G is 1e-5 of the distances between means: their difference would be rounding."""
+    z, y = rows(Point())
+    moments = ClassMoments.of(z, y, C, normalize=False)
+    heavy = moments.count * jnp.where(jnp.arange(C) == 0, 1e6, 1.0)
+    e = Evidence(replace(moments, count=heavy))
+    means = np.asarray(moments.anchor, float) + np.asarray(moments.mean, float)
+    share = np.asarray(heavy[0], float) / np.asarray(heavy[0], float).sum()
+    np.testing.assert_allclose(e.centred[0], (means[0] - share @ means), rtol=1e-4)
+
+
+def test_neighbours_closer_than_the_rounding_of_their_centre(rng):
+    """Clusters 1e-6 wide: centring the rows first rounds their distances to nothing."""
+    z = rng.normal(size=(5, 8))[np.arange(N) % 5] + 1e-6 * rng.normal(size=(N, 8))
+    z = z.astype(np.float32)
+    near, order = field.neighbours(z, 3)
+    found, where = nearest(jnp.asarray(z), 3, jnp.ones(N, bool))
+    np.testing.assert_array_equal(where, order)
+    np.testing.assert_allclose(found, near, rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e20])
+def test_decisions_at_any_scale(rng, scale):
+    z, y = clouds(rng, spread=1.5)
+    z, W = (scale * z).astype(np.float32), rng.normal(size=(C, D)).astype(np.float32)
+    expected = field.nc4_agreement(z, W, np.zeros(C), y)
+    np.testing.assert_allclose(nc4_agreement(z, W, None, y, C), expected, atol=1e-6)
+
+
+def test_singular_values_have_the_gradient_of_finite_differences(rng):
+    x, root = rng.normal(size=(C, D)), rng.normal(size=(D, D))
+    toward = rng.normal(size=(C, D))
+
+    def energy(x, a):
+        return jnp.sum(linalg.singular_values(x, a) ** 1.5)
+
+    with jax.enable_x64(True):
+        x, a, step = jnp.asarray(x), jnp.asarray(root @ root.T), 1e-5
+        slope = jax.grad(energy, argnums=(0, 1))(x, a)
+        for k, along in enumerate((toward, toward.T @ toward)):
+            ahead, back = (
+                energy(x + s * step * along, a) if k == 0 else energy(x, a + s * step * along)
+                for s in (1, -1)
+            )
+            rise = (ahead - back) / (2 * step)
+            np.testing.assert_allclose(jnp.sum(slope[k] * along), rise, rtol=1e-6)
+    flat = jax.grad(energy, argnums=(0, 1))(jnp.zeros((C, D)), jnp.eye(D))
+    assert all(np.isfinite(v).all() for v in flat)
