@@ -10,7 +10,7 @@ export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.jax-cache
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.1
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= 0
 
-.PHONY: setup demo test test-nightly test-lowest sbom vulnerabilities lint types contract wheel figures bench numerics fuzz docs clean
+.PHONY: setup demo test test-nightly test-lowest sbom vulnerabilities lint types contract wheel figures bench numerics fuzz mutants docs clean
 
 setup: $(STAMP)
 
@@ -84,6 +84,11 @@ fuzz: setup  ## 20 000 hostile inputs for every reader, guided by coverage (Linu
 
 numerics: setup  ## measure every metric on hard inputs, write docs/numerics.md
 	$(RUN) -m benchmarks.numerics
+
+mutants: SHARE ?= 1
+mutants: setup  ## mutation testing of the numeric core (hours; SHARE=0.1 for a tenth of the mutants)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt --group mutation
+	$(RUN) -m tests.mutation --share $(SHARE)
 
 docs: setup  ## write what comes from the code, execute the pages, build docs/_build/html
 	$(RUN) -m docs.build

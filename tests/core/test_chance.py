@@ -39,9 +39,7 @@ def test_the_largest_cosine(pairs, d):
         return mean, math.sqrt((low - mean) ** 2 + square)
 
     size = moments(lambda t: 1 - (1 - tail(t, d)) ** pairs, 0)
-    signed = moments(
-        lambda t: 1 - (1 - tail(t, d) / 2 if t > 0 else tail(t, d) / 2) ** pairs, -1
-    )
+    signed = moments(lambda t: 1 - (1 - tail(t, d) / 2 if t > 0 else tail(t, d) / 2) ** pairs, -1)
     np.testing.assert_allclose(cosines.largest_cosine(pairs, d), size, rtol=2e-5)
     np.testing.assert_allclose(
         cosines.largest_signed_cosine(pairs, d), signed, rtol=2e-5, atol=2e-6
@@ -292,7 +290,10 @@ def test_laws_of_ranks():
         ratio = 80 / top
         found = law(name, (100, 100), 80, False)
         same(found, (ratio * (1 + (sd / top) ** 2), ratio * sd / top), rtol=1e-9)
-    same(law("nesum", (100, 100), 80, False, center="none"), law("stable_rank", (100, 100), 80, False))
+    same(
+        law("nesum", (100, 100), 80, False, center="none"),
+        law("stable_rank", (100, 100), 80, False),
+    )
     for name in ("effective_rank", "rankme", "nesum", "stable_rank"):
         assert law(name, (100, 100), 63) is None
     for name in ("participation_ratio", "isoscore"):
@@ -345,9 +346,7 @@ def test_drawn_moments(normalize, how, d):
     drawn = [how(s, rng, True) for _ in range(400)]
     means, spread, scatter = (np.array(v) for v in zip(*drawn, strict=True))
     counts, total = np.array(COUNTS, float), 1.0 if normalize else 1e-3 * d
-    np.testing.assert_allclose(
-        np.mean(np.sum(means**2, axis=2), axis=0), total / counts, rtol=0.15
-    )
+    np.testing.assert_allclose(np.mean(np.sum(means**2, axis=2), axis=0), total / counts, rtol=0.15)
     np.testing.assert_allclose(spread.mean(axis=0), total * (counts - 1), rtol=0.1, atol=1e-12)
     np.testing.assert_allclose(np.trace(scatter, axis1=1, axis2=2), spread.sum(axis=1), rtol=1e-9)
     level = total * (N - K) / d

@@ -14,6 +14,8 @@ from gramax.evidence import Evidence, Options
 from gramax.moments import ClassMoments
 from gramax.registry import METRICS
 
+pytestmark = pytest.mark.slow  # minutes of compilation; `make mutants` runs it without jit
+
 N, D, C, B = 24, 3, 3, 4
 LINE = (-np.inf, np.inf)
 
@@ -199,7 +201,9 @@ def test_leaving_out_is_recomputing(data, normalize):
     block = blocks.dealt(0, N, B, 5)
     for name in NAMES:
         of = [
-            float(METRICS[name].value(Evidence(ClassMoments.of(z[k], y[k], C, normalize=normalize))))
+            float(
+                METRICS[name].value(Evidence(ClassMoments.of(z[k], y[k], C, normalize=normalize)))
+            )
             for k in (*(block != b for b in range(B)), block >= 0)
         ]
         value, left = found[name]

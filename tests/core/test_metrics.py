@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests import field
+from tests import transcription as seed
 
 from gramax import metrics, pairs
 from gramax.evidence import Evidence
@@ -19,8 +21,8 @@ from gramax.metrics.uniform import mean_cosine
 from gramax.moments import ClassMoments
 from gramax.options import Options
 from gramax.registry import METRICS
-from tests import field
-from tests import transcription as seed
+
+pytestmark = pytest.mark.slow  # minutes of compilation; `make mutants` runs it without jit
 
 N, D, C = 24, 4, 6
 COLLAPSE = ("nc1_pinv", "nc1_svd", "nc1_quotient", "cdnv", "vci")
@@ -57,7 +59,7 @@ def test_formulas(name, data):
     assert value(name, moments(*data)) == pytest.approx(right(name, *data), rel=1e-9)
 
 
-@pytest.mark.parametrize("name", ("nc1_pinv", *SIMPLEX))
+@pytest.mark.parametrize("name", ["nc1_pinv", *SIMPLEX])
 def test_classes_weighed_alike(name, data):
     found = value(name, moments(*data), weighting="macro")
     assert found == pytest.approx(right(name, *data, macro=True), rel=1e-9)
@@ -288,7 +290,9 @@ def test_raw_rows_that_cannot_be_squared(data, scale):
     z, y = data
     undefined(moments(scale * z, y), (*COLLAPSE, *SIMPLEX, "lidar", *RANK, "within_class_variance"))
     m = moments(scale * z, y, normalize=True)
-    assert value("scatter_ratio", m) == pytest.approx(value("scatter_ratio", moments(z, y, C, True)))
+    assert value("scatter_ratio", m) == pytest.approx(
+        value("scatter_ratio", moments(z, y, C, True))
+    )
 
 
 def test_thin_axes_are_not_trusted(rng):

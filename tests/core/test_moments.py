@@ -6,12 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests import field
 
 from gramax import kernels
 from gramax.evidence import Evidence
 from gramax.moments import IGNORED, NO_DIRECTION, NOT_FINITE, OUT_OF_RANGE, ClassMoments
 from gramax.updating import add_rows
-from tests import field
+
+pytestmark = pytest.mark.slow  # minutes of compilation; `make mutants` runs it without jit
 
 N, D, C = 24, 4, 5
 
@@ -48,7 +50,9 @@ def right(z, y, w, normalize):
 
 def check(found, z, y, w, normalize):
     for name, got, want in zip(
-        ("counts", "means", "spread", "scatter"), held(found), right(z, y, w, normalize),
+        ("counts", "means", "spread", "scatter"),
+        held(found),
+        right(z, y, w, normalize),
         strict=True,
     ):
         np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-12, err_msg=name)
@@ -109,7 +113,9 @@ def test_merging(data, normalize):
     ]
     empty = ClassMoments.empty(C, D, normalize=normalize, dtype=jnp.float64)
     for a, b, c in ((0, 1, 2), (2, 0, 1), (1, 2, 0)):
-        check(parts[a].merge(empty).merge(parts[b]).merge(empty.merge(parts[c])), z, y, w, normalize)
+        check(
+            parts[a].merge(empty).merge(parts[b]).merge(empty.merge(parts[c])), z, y, w, normalize
+        )
     for one in (parts[0].merge(empty), empty.merge(parts[0])):
         for got, want in zip(jax.tree.leaves(one), jax.tree.leaves(parts[0]), strict=True):
             np.testing.assert_array_equal(got, want)
@@ -141,7 +147,7 @@ def test_what_is_left_out_is_counted(data):
         expected = np.zeros(4)
         expected[[IGNORED, OUT_OF_RANGE, NOT_FINITE, NO_DIRECTION]] = 2, 2, 2, normalize
         np.testing.assert_array_equal(found.left_out.sum(axis=0), expected)
-    with pytest.raises(ValueError, match="row 2: label 5 is outside 0..4"):
+    with pytest.raises(ValueError, match=r"row 2: label 5 is outside 0\.\.4"):
         ClassMoments.of(z, y, C)
 
 
@@ -182,7 +188,9 @@ def test_refusals(data):
         m.update(z, y, np.where(np.arange(N) == 3, -1.0, w))
     assert ClassMoments.empty(C, D, dtype=jnp.bfloat16).mean.dtype == np.float32
     assert m.update(z.astype(np.float32), y).mean.dtype == np.float64
-    assert "24 rows on the unit sphere: 4 of 5 classes present, 4 dim" in m.update(z, y)._repr_html_()
+    assert (
+        "24 rows on the unit sphere: 4 of 5 classes present, 4 dim" in m.update(z, y)._repr_html_()
+    )
 
 
 def test_evidence(data):

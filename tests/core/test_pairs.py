@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests import field
 
 from gramax import pairs, screening, worst
 from gramax.metrics.babel import average_coherence, babel
@@ -15,7 +16,8 @@ from gramax.metrics.crosstalk import (
     worst_pairs,
 )
 from gramax.metrics.histogram import add, crosstalk_histogram
-from tests import field
+
+pytestmark = pytest.mark.slow  # minutes of compilation; `make mutants` runs it without jit
 
 C, D = 11, 3
 
@@ -117,22 +119,17 @@ def test_distances_of_close_rows(codes, tile):
     np.testing.assert_array_equal([far, near], [quick, quick + 4])
 
 
-def test_differences_are_taken_below_a_sixteenth():
-    for gap, exact in ((0.36, False), (0.35, True)):  # 0.36² = 0.130 of 1 + 1, 0.35² = 0.123
+def test_differences_are_taken_below_a_sixteenth(monkeypatch):
+    took, original = [], pairs.where_close
+    monkeypatch.setattr(pairs, "where_close", lambda *v: took.append(bool(v[3])) or original(*v))
+    for gap in (0.36, 0.35):  # 0.36² = 0.130 of 1 + 1, 0.35² = 0.123
         a = jnp.array([[1.0, 0.0]])
         b = jnp.array([[1.0 - gap**2 / 2, (gap**2 - gap**4 / 4) ** 0.5]])
-        quick = jnp.asarray([[gap**2]])
-        took = []
-        original = pairs.where_close
-        pairs.where_close = lambda *v, t=took: t.append(bool(v[3])) or original(*v)
-        try:
-            with jax.disable_jit():
-                found = pairs._squared_distances(a, b, jnp.array([[True]]))
-                pairs._squared_distances(a, b, jnp.array([[False]]))
-        finally:
-            pairs.where_close = original
-        np.testing.assert_allclose(found, quick, rtol=1e-10)
-        assert took == [exact, False]
+        with jax.disable_jit():
+            found = pairs._squared_distances(a, b, jnp.array([[True]]))
+            pairs._squared_distances(a, b, jnp.array([[False]]))
+        np.testing.assert_allclose(found, [[gap**2]], rtol=1e-10)
+    assert took == [False, False, True, False]
 
 
 # -- the worst pairs ----------------------------------------------------------------------------
@@ -228,7 +225,10 @@ def test_screens_change_nothing_and_rule_out(rng, monkeypatch, d):
 def test_bounds_hold_and_are_close(rng):
     x = field.unit(rng.normal(size=(48, 128)) * 0.9 ** np.arange(128)).astype(np.float32)
     exact = np.abs(x[:4].astype(float) @ x[8:].T.astype(float)).max()
-    for screen in (screening.in_all_axes(jnp.asarray(x)), screening.in_leading_axes(jnp.asarray(x))):
+    for screen in (
+        screening.in_all_axes(jnp.asarray(x)),
+        screening.in_leading_axes(jnp.asarray(x)),
+    ):
         found = float(screening.bound(screen, 0, 8, 4))
         assert exact <= found <= exact + 0.05
     eps = 2.0**-23
@@ -245,9 +245,7 @@ def test_the_slack_of_a_screen(rng):
     short = np.asarray(jnp.asarray(x).astype(jnp.bfloat16), float)
     lost = np.linalg.norm(x - short, axis=1).max()
     screen = screening.in_all_axes(jnp.asarray(x))
-    np.testing.assert_allclose(
-        screen.slack, 1.01 * lost * (2 + lost) + 256 * 2.0**-23, rtol=1e-4
-    )
+    np.testing.assert_allclose(screen.slack, 1.01 * lost * (2 + lost) + 256 * 2.0**-23, rtol=1e-4)
     assert screen.rest is None
     screen = screening.in_leading_axes(jnp.asarray(x))
     least = (256 + 2 * 32**1.5) * 2.0**-23

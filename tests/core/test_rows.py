@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests import field
 
 from gramax import pairs
 from gramax.metrics import decisions, nearest
@@ -12,7 +13,8 @@ from gramax.metrics.decisions import nc4_agreement
 from gramax.metrics.hubs import hubness
 from gramax.metrics.neighbours import mle_id, two_nn
 from gramax.metrics.uniform import alignment, uniformity
-from tests import field
+
+pytestmark = pytest.mark.slow  # minutes of compilation; `make mutants` runs it without jit
 
 N, D = 14, 3
 same = np.testing.assert_allclose

@@ -58,7 +58,12 @@ class Worker:
         command = [sys.executable, str(self.folder / "tests/mutation/worker.py")]
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            command, cwd=self.folder, env=env, stdin=pipe, stdout=pipe, text=True,
+            command,
+            cwd=self.folder,
+            env=env,
+            stdin=pipe,
+            stdout=pipe,
+            text=True,
             start_new_session=True,
         )
 
@@ -66,7 +71,8 @@ class Worker:
         """Exit code of pytest and the first failure; -1 where time ran out or the process died."""
         if self.process is None:
             self.process = self.start()
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         self.process.stdin.write(json.dumps(tests) + "\n")
         self.process.stdin.flush()
         ready = select.select([self.process.stdout], [], [], limit)[0]
@@ -134,7 +140,9 @@ def execute(db: WorkDB, processes: int, factor: float, again: bool) -> None:
     pending: dict[str, list] = {}
     alive = {job for job, result in db.results if not result.is_killed}
     for item in (i for i in db.work_items if i.job_id in alive) if again else db.pending_work_items:
-        pending.setdefault(str(item.mutations[0].module_path.relative_to("src/gramax")), []).append(item)
+        pending.setdefault(str(item.mutations[0].module_path.relative_to("src/gramax")), []).append(
+            item
+        )
     for source in [s for s in COVERED if s in pending]:
         todo.put((source, pending[source]))
     for _ in range(processes):
@@ -164,10 +172,15 @@ def table(db: WorkDB) -> str:
         rows[source][2 if late else int(not result.is_killed)] += 1
         if not result.is_killed:
             survivors.append((source, mutation.start_pos[0], mutation.operator_name, result.diff))
-    lines = ["| file | mutants | killed | survived | timed out |", "| --- | --- | --- | --- | --- |"]
+    lines = [
+        "| file | mutants | killed | survived | timed out |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for source, (killed, survived, late) in rows.items():
         if killed + survived + late:
-            lines.append(f"| {source} | {killed + survived + late} | {killed} | {survived} | {late} |")
+            lines.append(
+                f"| {source} | {killed + survived + late} | {killed} | {survived} | {late} |"
+            )
     k, s, t = (sum(column) for column in zip(*rows.values(), strict=True))
     lines.append(f"| all | {k + s + t} | {k} | {s} | {t} |")
     lines.append(f"score {100 * (k + t) / max(k + s + t, 1):.1f} %\n")

@@ -83,7 +83,6 @@ def silent_spans(source: str) -> list[Span]:
     return [_span(part) for node in ast.walk(tree) for part in _silent(node) if part is not None]
 
 
-
 def operations(source: str) -> list[Span]:
     """Where binary operators stand: a `*` among parameters or arguments is none of them."""
     nodes = list(ast.walk(ast.parse(source)))

@@ -41,7 +41,7 @@ def run(tests: list[str]) -> tuple[int, str]:
     """Run the tests up to the first that fails."""
     forget()
     first, swallowed = FirstFailure(), io.StringIO()
-    options = ["-x", "-q", "--assert=plain", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    options = ["-x", "-q", "--assert=plain", "--tb=no", "-p", "no:cacheprovider", "-m", ""]
     with contextlib.redirect_stdout(swallowed), contextlib.redirect_stderr(swallowed):
         code = pytest.main([*options, *tests], plugins=[first])
     return int(code), first.name or swallowed.getvalue()[-300:]

@@ -111,7 +111,7 @@ def mean_length(count: np.ndarray, d: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _half_step(z: float) -> float:
-    """log Γ(z + 1/2) - log Γ(z); for large z by its series, as the difference loses all digits."""
+    """The step log Γ(z + 1/2) - log Γ(z); by its series where the difference loses its digits."""
     if z < 100:
         return math.lgamma(z + 0.5) - math.lgamma(z)
     return 0.5 * math.log(z) - 1 / (8 * z) + 1 / (192 * z**3)

@@ -196,8 +196,12 @@ def _storage(kind: Any) -> Any:
 
 def _numpy(kind: Any) -> np.dtype:
     types = pyarrow().types
-    if types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind):
-        return np.dtype(kind.to_pandas_dtype())
+    if types.is_boolean(kind):
+        return np.dtype(bool)
+    numbers = {types.is_floating: "f", types.is_signed_integer: "i", types.is_unsigned_integer: "u"}
+    for test, letter in numbers.items():
+        if test(kind):
+            return np.dtype(f"{letter}{kind.bit_width // 8}")
     texts = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
     views = (types.is_string_view, types.is_binary_view)
     return TEXT if any(test(kind) for test in texts + views) else UNREADABLE

@@ -41,8 +41,8 @@ WITHIN_CLASS_VARIANCE = METRICS.add(
         compute=_code_scatter,
         undefined=(*SQUARED, "few_rows", "no_samples", "no_scatter"),
         invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
-        degenerate="NaN where no class has two rows, and where all rows coincide; a class of one row "
-        "adds 0",
+        degenerate="NaN where no class has two rows, and where all rows coincide; a class of one "
+        "row adds 0",
         raw="m is the class mean itself, and the range is unbounded",
         variants="about the re-normalised mean (2(1-|μ|) for a class), not the mean μ (1-|μ|²)",
         options=("normalize", "weighting"),

@@ -29,7 +29,7 @@ def _floor(c: Float[Array, ""], d: int) -> Float[Array, ""]:
 
 
 def _gap(worst: Float[Array, ""], c: Float[Array, ""], d: int) -> Float[Array, ""]:
-    """Above the floor, which only rounding can be below; in one dimension all codebooks are at it."""
+    """Above the floor, which only rounding is below; in one dimension every codebook is at it."""
     return jnp.maximum(worst - _floor(c, d), 0 if d > 1 else jnp.nan)
 
 
