@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import gramax
+from gramax.cli import main
 from gramax.errors import InputError
 from gramax.gathering import accumulate, classes_of, joined, open_source, tasks
 from tests.streams import ONE, Stream
@@ -150,3 +151,9 @@ def test_memory_does_not_grow_with_the_rows():
     out = subprocess.run(run, capture_output=True, text=True, check=True).stdout
     _, before, after = map(int, out.split())
     assert after - before < 32 * 1024  # KiB; the rows are 200 MB
+
+
+def test_moments_larger_than_the_machine_are_refused(tmp_path, capsys):
+    np.save(tmp_path / "wide.npy", np.ones((2, 300_000), np.float32))
+    assert main(["audit", str(tmp_path / "wide.npy")]) == 2
+    assert "300,000 dimensions take 720 GB" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What gramax brings with it: pinned, justified in the docs, and under licences that allow its use."""
+"""What gramax brings with it: pinned, justified in the docs, under licences that allow its use."""
 
 from __future__ import annotations
 

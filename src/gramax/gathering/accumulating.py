@@ -44,9 +44,10 @@ def accumulate(
         skip_bad: leave out fragments that cannot be read.
 
     Raises:
-        InputError: a fragment cannot be read, nothing is left of them, or the checkpoint is of
-            another audit, or another audit is writing it.
+        InputError: a fragment cannot be read, nothing is left of them, the checkpoint is of another
+            audit, or another audit is writing it, or the moments are larger than this machine.
     """
+    _fits(source, len(classes.names), blocks)
     tasks = tasks_of(source, classes, blocks, normalize)
     with ExitStack() as stack:
         saved, totals = None, Totals()
@@ -67,6 +68,26 @@ def accumulate(
     if not totals.blocks:
         raise InputError(f"{source.name}: {_nothing(totals.left_out)}")
     return totals
+
+
+def _fits(source: Source, c: int, blocks: int) -> None:
+    """Refuse moments that cannot be held: for wide rows they are far larger than the file."""
+    d = source.dim
+    needed = 8 * blocks * (d * d + 2 * c * d)
+    if needed > physical_memory():
+        raise InputError(
+            f"{source.name}: sums of {c:,} classes in {d:,} dimensions take "
+            f"{needed / 1e9:,.0f} GB, and this machine has {physical_memory() / 1e9:,.0f} GB; "
+            "project the rows to fewer dimensions"
+        )
+
+
+def physical_memory() -> float:
+    """Bytes of memory of this machine; infinite where it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
 
 
 def _nothing(left_out: tuple[LeftOut, ...]) -> str:
