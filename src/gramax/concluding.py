@@ -20,6 +20,7 @@ from gramax.diagnosis import diagnose
 from gramax.errorbars import warnings_for
 from gramax.errors import InputError
 from gramax.evidence import Evidence
+from gramax.facts import SURE, Facts
 from gramax.frames import coherence_floor
 from gramax.frames.best import Progress as Searched
 from gramax.gathering import Classes
@@ -28,7 +29,7 @@ from gramax.moments import IGNORED, NO_DIRECTION, ClassMoments
 from gramax.options import Options
 from gramax.registry import METRICS
 from gramax.reports import ClassView, Number, Pair, Report
-from gramax.verdict import SURE, UNLABELLED, Facts, judge
+from gramax.verdict import UNLABELLED, judge
 from gramax.worst import largest
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gramax.facts import SURE, Facts
 from gramax.reports import Diagnosis
-from gramax.verdict import SURE, Facts, number, percent
+from gramax.verdict import number, percent
 
 SAME = 1e-6
 """1 - cosine below which float32 rows are one direction: a few times float32's precision."""

@@ -7,7 +7,7 @@ import pytest
 from tests import field
 
 from gramax import pairs, screening, worst
-from gramax.metrics.babel import average_coherence, babel
+from gramax.metrics.babel import _top_sums, average_coherence, babel
 from gramax.metrics.crosstalk import (
     coherence,
     smooth_coherence_loss,
@@ -278,6 +278,8 @@ def test_numbers_of_a_codebook(codes, tile):
     same(babel(codes, 3), field.babel(there, 3), rtol=1e-12)
     same(babel(codes, 1), sizes.max(), rtol=1e-12)
     same(babel(codes, C - 1), field.babel(there), rtol=1e-12)
+    each = np.sort(np.abs(field.cosines(there)), axis=1)[:, -3:].sum(axis=1)
+    same(_top_sums(jnp.asarray(codes), 3, None), np.insert(each, 4, 0), rtol=1e-12)
     same(average_coherence(codes), field.average_coherence(there), rtol=1e-12)
     floor = np.sqrt((10 - 3) / (3 * 9))
     same([welch_floor(10, 3), welch_floor(jnp.asarray(10.0), 3)], floor, rtol=1e-12)

@@ -11,10 +11,10 @@ import numpy as np
 from gramax.comparing.results import Change, Kind, Side
 from gramax.errorbars import BlockMoments, jackknife, without_each
 from gramax.errorbars.bars import EXTREMES, NO_JACKKNIFE
+from gramax.facts import SURE
 from gramax.moments import ClassMoments
 from gramax.options import Options
 from gramax.registry import METRICS
-from gramax.verdict import SURE
 
 Left = Mapping[str, tuple[float, np.ndarray]]
 """Every number of all rows, and without each block."""

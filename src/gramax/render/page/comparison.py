@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from gramax.comparing import Alignment, Change, Comparison, Moved, Side
+from gramax.facts import SURE
 from gramax.portrait import Heat
 from gramax.portrait.order import similar_order
 from gramax.registry import METRICS
 from gramax.render.page.pictures import heat_data
 from gramax.render.page.shell import render_page
 from gramax.render.words import KIND_MARKS, KIND_WORDS, headline, number, score, signed
-from gramax.verdict import SURE
 
 
 def comparison_page(found: Comparison) -> str:
