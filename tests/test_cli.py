@@ -144,3 +144,16 @@ def test_version_and_module(capsys):
     )
     assert run.returncode == 2
     assert run.stdout == ""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_can_complete(shell):
+    def asked(**variables: str) -> str:
+        command = [sys.executable, "-m", "gramax"]
+        env = os.environ | {"_GRAMAX_COMPLETE": f"{shell}_source"} | variables
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+
+    assert "gramax" in asked()
+    words = {"COMP_WORDS": "gramax audit --engine ", "COMP_CWORD": "3" if shell != "fish" else ""}
+    found = asked(_GRAMAX_COMPLETE=f"{shell}_complete", **words)
+    assert all(engine in found for engine in ("serial", "processes", "ray"))
