@@ -8,6 +8,7 @@ as a crash. So the handler looks where it is, and in such a place comes back a l
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +16,6 @@ from types import FrameType
 
 AGAIN, MOST = 0.01, 1000
 """Seconds until the handler comes back, and how often it does before it raises anyway."""
-
-FORGETFUL = frozenset({"__del__", "_xla_gc_callback"})
-"""Functions that Python calls by itself, and whose exceptions it drops."""
 
 
 class Stop:
@@ -40,9 +38,11 @@ class Stop:
 
 def _forgotten(frame: FrameType | None) -> bool:
     """Whether an exception in this frame is dropped, or turned into another, by a caller of it."""
+    collecting = [getattr(callback, "__code__", None) for callback in gc.callbacks]
     while frame is not None:
         code = frame.f_code
-        if code.co_name in FORGETFUL or code.co_filename.startswith("<frozen importlib"):
+        importing = code.co_filename.startswith("<frozen importlib")
+        if importing or code.co_name == "__del__" or code in collecting:
             return True
         frame = frame.f_back
     return False

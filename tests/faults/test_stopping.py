@@ -94,11 +94,11 @@ def signals():
 
 
 def test_a_signal_in_a_callback_of_the_collector_is_not_lost(signals):
-    def _xla_gc_callback(*_):
+    def callback(*_):
         signal.raise_signal(signal.SIGINT)
-        gc.callbacks.remove(_xla_gc_callback)
+        gc.callbacks.remove(callback)
 
-    gc.callbacks.append(_xla_gc_callback)
+    gc.callbacks.append(callback)
     assert signalled_in(gc.collect)
 
 
