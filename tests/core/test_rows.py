@@ -156,7 +156,7 @@ def test_alignment(rng, x):
     x[0], y[1] = 0, 0
     same(alignment(x, y), field.alignment(x[2:], y[2:]), rtol=1e-9)
     assert np.isnan(alignment(0 * x, y))
-    assert alignment(x[2:], x[2:]) == 0
+    assert alignment(x[2:], x[2:]) < 1e-30  # a compiled program may round the two differently
     slope = jax.grad(lambda v: alignment(v, x[2:], 1.0))(jnp.asarray(x[2:]))
     assert np.isfinite(slope).all()
     for bad, text in (((x, y[1:]), "each pair"), ((x, y, 0.0), "above 0")):
