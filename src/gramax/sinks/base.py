@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from io import BytesIO
 from types import TracebackType
@@ -53,11 +54,12 @@ def first_process() -> bool:
     return jax.process_index() == 0
 
 
-class BaseSink:
+class BaseSink(ABC):
     """Checks what is given and hands it to the methods that a sink writes with.
 
-    A sink defines `_open` and what it can of `_scalars`, `_image`, `_histogram`, `_text`, `_flush`
-    and `_close`; they are called in the first process alone, with checked and finite values.
+    A sink defines `_open`, `_scalars`, `_image`, `_histogram` and `_text`, and where need be
+    `_flush` and `_close`; they are called in the first process alone, with checked and finite
+    values.
     """
 
     def __init__(self) -> None:
@@ -129,25 +131,30 @@ class BaseSink:
             raise ValueError(f"a step is a whole number from 0; got {step!r}")
         return self._active
 
+    @abstractmethod
     def _open(self) -> None:
-        raise NotImplementedError
+        """Begin: called once, before anything is written."""
 
+    @abstractmethod
     def _scalars(self, step: int, values: dict[str, float]) -> None:
-        raise NotImplementedError
+        """Write finite numbers by name."""
 
+    @abstractmethod
     def _image(self, step: int, name: str, pixels: np.ndarray) -> None:
-        raise NotImplementedError
+        """Write uint8 pixels, `[height, width, 3 or 4]`."""
 
+    @abstractmethod
     def _histogram(self, step: int, name: str, values: np.ndarray) -> None:
-        raise NotImplementedError
+        """Write how finite values are distributed."""
 
+    @abstractmethod
     def _text(self, step: int, name: str, words: str) -> None:
-        raise NotImplementedError
+        """Write words."""
 
-    def _flush(self) -> None:
+    def _flush(self) -> None:  # noqa: B027 - a sink may leave it
         """Nothing, where the package writes at once."""
 
-    def _close(self) -> None:
+    def _close(self) -> None:  # noqa: B027 - a sink may leave it
         """Nothing, where there is nothing to end."""
 
 
