@@ -51,11 +51,12 @@ def point(n: int, d: int, c: int, compile_only: bool = False) -> dict[str, float
     import gramax
 
     size = chunk_rows(n, d, c)
+    turns = jax.random.uniform(jax.random.key(1), (d,), maxval=2 * math.pi)
 
     @jax.jit
     def rows(key):
         y = jax.random.randint(key, (size,), 0, c)
-        return 2 * jnp.cos(jnp.outer(y, 1.0 + jnp.arange(d))) + jax.random.normal(key, (size, d)), y
+        return 2 * jnp.cos(jnp.outer(y, turns)) + jax.random.normal(key, (size, d)), y
 
     moments = gramax.ClassMoments.empty(c, d)
     example = rows(jax.random.key(0))
