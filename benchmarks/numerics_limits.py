@@ -50,11 +50,6 @@ class Limit:
 SQUARES = tuple(m.name for m in METRICS if set(SQUARED) <= set(m.undefined))
 """Metrics that square lengths."""
 
-_UNRESOLVED = (
-    "it is fitted to the eigenvalues that Σ_W resolves: those below 1e-6 of the largest of Σ_W "
-    "count as 0"
-)
-
 LIMITS = (
     Limit(
         SQUARES,
@@ -78,11 +73,18 @@ LIMITS = (
         "NaN at offset 1e4, in the same flat cap; right at offset 100",
     ),
     Limit(
+        ("lidar",),
+        SPHERE,
+        ("tight and far", "n < d", "c to n"),
+        "NaN from a ratio of 1e-6 on at offset 1e4, where along the radius the ridge is below the "
+        "rounding of Σ_W",
+    ),
+    Limit(
         ("alpha_req",),
         SPHERE,
         ("far", "tight and far", "c to n", "1:10⁵"),
-        f"at offset 1e4, in the same flat cap, {_UNRESOLVED}",
-        wrong=1.0,
+        "NaN at offset 1e4: in the same flat cap the eigenvalue along the radius is below the "
+        "rounding of Σ_W",
     ),
     Limit(
         ("alpha_req",),
@@ -100,25 +102,17 @@ LIMITS = (
     Limit(
         ("alpha_req",),
         UNLABELLED,
-        ("tight", "tight and far", "scale", "n < d"),
-        f"from a ratio of 1e-6 on {_UNRESOLVED}, and Σ_W is all there is. Give labels, or fit "
-        "the leading ranks alone (`last=`)",
-        wrong=1.0,
-    ),
-    Limit(
-        ("alpha_req",),
-        UNLABELLED,
-        ("1:10⁵",),
-        "the same; over 100,000 rows the rounding of Σ_W can pass for an eigenvalue too",
-        wrong=3.5,
+        ("tight", "tight and far", "scale", "n < d", "1:10⁵"),
+        "NaN from a ratio of 1e-6 on, where eigenvalues are below the rounding of Σ_W, and Σ_W is "
+        "all there is. Give labels, or fit the leading ranks alone (`last=`)",
     ),
     Limit(
         ("rankme",),
         UNLABELLED,
-        ("tight", "scale", "n < d"),
-        "at a ratio of 1e-6, eigenvalues below 1e-6 of the largest count as 0, and the number of "
-        "dimensions reads up to 2 % low. With labels it is right",
-        wrong=0.02,
+        ("tight", "tight and far", "scale", "n < d"),
+        "from a ratio of 1e-6 on singular values below 1e-3 of the largest are not known: NaN "
+        "where they would change it by 1 %. With labels it is right",
+        wrong=0.01,
     ),
 )
 

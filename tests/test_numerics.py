@@ -14,6 +14,7 @@ from benchmarks.numerics_limits import KINDS, LIMITS, RAW, ROWS, SPHERE, allowed
 from gramax import linalg
 from gramax.evidence import Evidence
 from gramax.metrics.decisions import nc4_agreement
+from gramax.metrics.entropy import alpha_req
 from gramax.metrics.nearest import nearest
 from gramax.moments import ClassMoments
 from gramax.registry import METRICS
@@ -147,12 +148,105 @@ def test_decisions_at_any_scale(rng, scale):
     np.testing.assert_allclose(nc4_agreement(z, W, None, y, C), expected, atol=1e-6)
 
 
+def low_rank(rng, rank=3):
+    """Rows that span a few of the dimensions, none of them along an axis."""
+    turn = np.linalg.qr(rng.normal(size=(D, D)))[0]
+    return (rng.normal(size=(N, rank)) / np.arange(1, rank + 1) @ turn[:rank]).astype(np.float32)
+
+
+def test_rounding_is_not_taken_for_a_spectrum_however_wide_its_sums_have_become(rng):
+    """Sums of float32, merged in float64, end in eigenvalues of 1e-7, which are noise."""
+    z = low_rank(rng)
+    alone = ClassMoments.of(z, None, 1, normalize=False)
+    with jax.enable_x64(True):
+        wide = alone.widened()
+        both = wide.merge(wide)
+        assert (wide.summed, both.summed, both.mean.dtype) == ("float32", "float32", np.float64)
+        for moments in (alone, wide, both):
+            e = Evidence(moments)
+            assert int(jnp.sum(e.spread_values > 0)) == int(jnp.sum(e.eigenvalues > 0)) == 3
+            assert "fit the leading 3 ranks (last=), or use float64" in METRICS["alpha_req"].reason(
+                e
+            )
+            np.testing.assert_allclose(
+                METRICS["effective_rank"].value(e), np.exp(entropy(z)), rtol=1e-5
+            )
+        exact = Evidence(ClassMoments.of(z.astype(float), None, 1, normalize=False))
+        assert METRICS["rankme"].reason(exact) is None
+        assert "sums in float64: fit the leading 3 ranks (last=)" in METRICS["alpha_req"].reason(
+            exact
+        )
+    assert np.isnan(alpha_req(z))
+    assert np.isnan(alpha_req(z, last=4))
+    np.testing.assert_allclose(alpha_req(z, last=3), field.alpha_req(z, 1, 3), rtol=1e-5)
+
+
+def entropy(z):
+    values = np.linalg.eigvalsh(np.cov(z.T.astype(float)))
+    p = np.maximum(values, 0) / values.sum()
+    return -np.sum(p * np.log(p + 1e-12))
+
+
+def test_a_rank_that_hangs_on_rounding_is_told_as_a_range(rng):
+    z = low_rank(rng, 2) + 2e-5 * rng.normal(size=(N, D)).astype(np.float32)
+    e = Evidence(ClassMoments.of(z, None, 1, normalize=False))
+    low, high = map(
+        float, re.findall(r"between ([\d.]+) and ([\d.]+)", METRICS["rankme"].reason(e))[0]
+    )
+    assert low < field.rankme(z) < high < 1.1 * low
+    assert np.isnan(METRICS["rankme"].value(e))
+
+
+def test_what_must_be_zero_is_not_in_doubt(rng):
+    """Coordinates in which no row differs, fewer rows than dimensions, classes that are points."""
+    dead = rng.normal(size=(N, D)) * (np.arange(D) < 5)
+    few, y = np.where(np.arange(N)[:, None] < 4, rng.normal(size=(N, D)), 0), np.arange(N)
+    points = rng.normal(size=(C, D))[y % C]
+    for z, c, labels in (
+        (dead, 1, None), (few, 1, np.where(y < 4, 0, -1)), (points, C, (y % C).astype(np.int32))
+    ):  # fmt: skip
+        z = z.astype(np.float32)
+        e = Evidence(ClassMoments.of(z, labels, c, normalize=False))
+        assert int(e.spread_spectrum.hidden) == int(e.spectrum.hidden) == 0
+        kept = z if labels is None else z[labels >= 0]
+        expected = field.alpha_req(kept, 1, int(jnp.sum(e.spread_values > 0)))
+        np.testing.assert_allclose(METRICS["alpha_req"].value(e), expected, rtol=1e-4)
+
+
+def test_lidar_along_axes_of_rounding_has_no_number(rng):
+    """Σ_W of 1 on one axis of eight, and 1e-7 on those along which the means differ."""
+    y = (np.arange(N) % C).astype(np.int32)
+    thin = np.where(np.arange(D) == 0, 1, 3e-4)
+    means = rng.normal(size=(C, D)) * (np.arange(D) > 0)
+    turn = np.linalg.qr(rng.normal(size=(D, D)))[0]
+    z = (means[y] + thin * rng.normal(size=(N, D))) @ turn
+    narrow = Evidence(ClassMoments.of(z.astype(np.float32), y, C, normalize=False))
+    with jax.enable_x64(True):
+        right = Evidence(ClassMoments.of(z, y, C, normalize=False))
+        np.testing.assert_allclose(METRICS["lidar"].value(right), field.lidar(z, y), rtol=1e-6)
+    found = METRICS["lidar"].value(narrow)
+    assert np.isnan(found) or abs(found / field.lidar(z, y) - 1) < 0.01
+
+
+@pytest.mark.parametrize(("n", "batch"), [(N, N), (1 << 16, 1 << 16), (1 << 14, 64)])
+def test_rounding_of_sums_is_below_the_resolution(rng, n, batch):
+    turn = np.linalg.qr(rng.normal(size=(D, D)))[0]
+    z = np.maximum(rng.normal(size=(n, 3)) @ turn[:3], 0).astype(np.float32)
+    moments = ClassMoments.empty(1, D, normalize=False)
+    for start in range(0, n, batch):
+        moments = moments.update(z[start : start + batch], np.zeros(batch, np.int32))
+    right = np.cov(z.T.astype(float), bias=True) * n
+    wrong = np.linalg.norm(np.asarray(moments.scatter, float) - right, 2)
+    share = wrong / np.linalg.norm(right, 2)
+    assert 0 < share < Evidence(moments).resolution
+
+
 def test_singular_values_have_the_gradient_of_finite_differences(rng):
     x, root = rng.normal(size=(C, D)), rng.normal(size=(D, D))
     toward = rng.normal(size=(C, D))
 
     def energy(x, a):
-        return jnp.sum(linalg.singular_values(x, a) ** 1.5)
+        return jnp.sum(linalg.singular_values(x, a, 1e-6) ** 1.5)
 
     with jax.enable_x64(True):
         x, a, step = jnp.asarray(x), jnp.asarray(root @ root.T), 1e-5

@@ -17,6 +17,7 @@ from gramax import linalg
 from gramax.kernels import displacement
 from gramax.moments import NOT_FINITE, ClassMoments
 from gramax.options import Options as Options
+from gramax.resolution import Spectrum, resolution, settled, spectrum
 from gramax.sphere import PRECISION, norms, unit_rows
 
 T = TypeVar("T")
@@ -212,6 +213,12 @@ class Evidence:
         return self._scatter / jnp.where(self.n > 0, self.n, 1)
 
     @cached_property
+    def within_rank(self) -> Float[Array, ""]:
+        """What the rank of Σ_W may be, by the rows and the coordinates in which they differ."""
+        used = jnp.sum(jnp.diag(self.within) > 0)
+        return jnp.clip(self.n - self.present_count, 0, used)
+
+    @cached_property
     def covariance(self) -> Float[Array, "d d"]:
         """Covariance of all rows about their mean, divisor n-1."""
         spread = jnp.sqrt(self.counts)[:, None] * self._about(self.row_share)
@@ -230,28 +237,56 @@ class Evidence:
         return self.covariance if self.options.center == "global" else self.second_moment
 
     @cached_property
+    def resolution(self) -> Float[Array, ""]:
+        """The share of the largest eigenvalue of a scatter below which the others are rounding."""
+        m = self.moments
+        return resolution(m.rounding, self.n, m.dim, bool(m.summed))
+
+    @cached_property
     def eigenvalues(self) -> Float[Array, " d"]:
-        """Eigenvalues of `covariance`, ascending, not negative; at most n-1 of them nonzero."""
-        return _below(self.n, jnp.maximum(linalg.eigvalsh(self.covariance), 0))
+        """Eigenvalues of `covariance`, ascending, rounding 0; at most n-1 of them nonzero."""
+        values = settled(jnp.maximum(linalg.eigvalsh(self.covariance), 0), self.resolution)
+        return _below(self.n, values)
 
     @cached_property
     def singular_values(self) -> Float[Array, " d"]:
         """Singular values of the rows over √n, ascending; at most n of them nonzero."""
-        return self._spread_along(self.origin_means, self.n + 1)
+        return self.spectrum.values
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """What is known of `singular_values`."""
+        return self._spectrum_of(self.origin_means, self.n, self.present_count)
 
     @cached_property
     def spread_values(self) -> Float[Array, " d"]:
         """Singular values of the centred rows over √n, ascending; with center "none", of all."""
-        if self.options.center == "none":
-            return self.singular_values
-        return self._spread_along(self._about(self.row_share), self.n)
+        return self.spread_spectrum.values
 
-    def _spread_along(
-        self, means: Float[Array, "c d"], limit: Float[Array, ""]
-    ) -> Float[Array, " d"]:
-        """Of rows with these class means; the rank is less than `limit`."""
+    @cached_property
+    def spread_spectrum(self) -> Spectrum:
+        """What is known of `spread_values`."""
+        if self.options.center == "none":
+            return self.spectrum
+        return self._spectrum_of(self._about(self.row_share), self.n - 1, self.present_count - 1)
+
+    @cached_property
+    def _within_values(self) -> Float[Array, " d"]:
+        return linalg.eigvalsh(self.within)
+
+    def _spectrum_of(
+        self, means: Float[Array, "c d"], rank: Float[Array, ""], of_means: Float[Array, ""]
+    ) -> Spectrum:
+        """Of rows with these class means: no more than `rank` values, `of_means` by the means.
+
+        A coordinate in which no row differs adds nothing.
+        """
         means = jnp.sqrt(self.row_share)[:, None] * means
-        return _below(limit, linalg.singular_values(means, self.within))
+        values = _below(rank + 1, linalg.singular_values(means, self.within, self.resolution))
+        used = jnp.sum((jnp.diag(self.within) > 0) | jnp.any(means != 0, axis=0))
+        rank = jnp.minimum(jnp.minimum(rank, used), of_means + self.within_rank)
+        least = linalg.RTOL * jnp.finfo(values.dtype).eps * jnp.max(values)
+        return spectrum(values, rank, self._within_values, self.within_rank, self.resolution, least)
 
 
 def _below(limit: Float[Array, ""], values: Float[Array, " d"]) -> Float[Array, " d"]:

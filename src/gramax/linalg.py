@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from gramax.resolution import settled
 from gramax.sphere import PRECISION
 
 
@@ -42,42 +43,35 @@ def significant(values: Float[Array, " r"]) -> Bool[Array, " r"]:
     return values > RTOL * jnp.finfo(values.dtype).eps * jnp.max(values)
 
 
-def settled(eigenvalues: Float[Array, " d"]) -> Float[Array, " d"]:
-    """Eigenvalues of a sum of squares, those within its rounding (1 to 3 units) set to 0.
-
-    Without this a spectrum of few dimensions ends in noise, whose square roots, 3e-4 of the
-    largest in float32, add up over hundreds of dimensions.
-    """
-    floor = 8 * jnp.finfo(eigenvalues.dtype).eps * jnp.max(eigenvalues)
-    return jnp.where(eigenvalues > floor, eigenvalues, 0)
-
-
-def root(a: Float[Array, "d d"]) -> Float[Array, "d d"]:
-    """A matrix whose product rᵀr is the positive `a`; what of `a` is rounding is 0 in it."""
+def root(a: Float[Array, "d d"], share: Float[Array, ""]) -> Float[Array, "d d"]:
+    """A matrix whose product rᵀr is the positive `a`; eigenvalues below `share` are 0 in it."""
     values, vectors = jnp.linalg.eigh(a)
-    return jnp.sqrt(settled(jnp.maximum(values, 0)))[:, None] * vectors.T
+    return jnp.sqrt(settled(jnp.maximum(values, 0), share))[:, None] * vectors.T
 
 
 @jax.custom_jvp
-def singular_values(x: Float[Array, "c d"], a: Float[Array, "d d"]) -> Float[Array, " d"]:
+def singular_values(
+    x: Float[Array, "c d"], a: Float[Array, "d d"], share: Float[Array, ""]
+) -> Float[Array, " d"]:
     """Singular values, ascending, of the rows of `x` stacked on a root of `a`; noise is 0.
 
     Their squares are the eigenvalues of xᵀx + a. Made without that sum, in which a small `a` (tight
-    classes, rows far from the origin) would lose its digits beside a large x. The derivative is
-    that of the eigenvalues, finite where some coincide.
+    classes, rows far from the origin) would lose its digits beside a large x. What of `a` is below
+    `share` of its largest eigenvalue is noise. The derivative is that of the eigenvalues, finite
+    where some coincide.
     """
-    stacked = jnp.concatenate([compressed(x), root(a)])
+    stacked = jnp.concatenate([compressed(x), root(a, share)])
     values = jnp.linalg.svd(stacked, compute_uv=False)[::-1]
     return jnp.where(significant(values), values, 0)
 
 
 @singular_values.defjvp
 def _singular_values_jvp(
-    primals: tuple[Array, Array], tangents: tuple[Array, Array]
+    primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]
 ) -> tuple[Array, Array]:
-    (x, a), (x_dot, a_dot) = primals, tangents
-    values = singular_values(x, a)
-    axes = principal_axes(jnp.concatenate([compressed(x), root(a)]))[1][::-1].T
+    (x, a, share), (x_dot, a_dot, _) = primals, tangents
+    values = singular_values(x, a, share)
+    axes = principal_axes(jnp.concatenate([compressed(x), root(a, share)]))[1][::-1].T
     along, moved = (jnp.matmul(v, axes, precision=PRECISION) for v in (x, x_dot))
     change = jnp.matmul(a_dot, axes, precision=PRECISION)
     rise = 2 * jnp.sum(along * moved, axis=0) + jnp.sum(axes * change, axis=0)

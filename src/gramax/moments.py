@@ -21,6 +21,7 @@ Reference: Chan, Golub, LeVeque, "Algorithms for computing the sample variance",
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -58,6 +59,7 @@ class ClassMoments:
         left_out: `[2, 4]` rows left out (ignored label, label out of range, not finite, zero row
             on the sphere), as high and low parts.
         normalize: whether rows are taken on the unit sphere.
+        summed: the dtype in which rows were summed, where it is narrower than that of the arrays.
 
     Example:
         >>> import jax.numpy as jnp
@@ -75,6 +77,7 @@ class ClassMoments:
     scatter: Float[Array, "d d"] | None
     left_out: Float[Array, "2 4"]
     normalize: bool = static(default=True)
+    summed: str | None = static(default=None)
 
     @classmethod
     def empty(
@@ -148,6 +151,24 @@ class ClassMoments:
         """Rows (or weight) of all classes together."""
         return jnp.sum(self.counts)
 
+    @property
+    def precision(self) -> str:
+        """The dtype in which rows were summed, whatever that of the arrays."""
+        return self.summed or self.mean.dtype.name
+
+    @property
+    def rounding(self) -> float:
+        """Relative rounding of the sums."""
+        return float(jnp.finfo(self.precision).eps)
+
+    def widened(self) -> ClassMoments:
+        """The same in float64 (in JAX's x64 mode), for merges that lose no more digits.
+
+        What was summed in float32 is known to its rounding, and `summed` keeps that in mind.
+        """
+        wide = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.zeros(()).dtype), self)
+        return replace(wide, summed=_narrower(self, wide))
+
     def update(
         self,
         z: ArrayLike,
@@ -212,6 +233,12 @@ class ClassMoments:
         )
 
 
+def _narrower(a: ClassMoments, b: ClassMoments) -> str | None:
+    """What `summed` is of sums of both."""
+    name = max(a, b, key=lambda m: m.rounding).precision
+    return None if name == jnp.promote_types(a.mean.dtype, b.mean.dtype).name else name
+
+
 def _sum(a: Array | None, b: Array | None) -> Array | None:
     """The sum of two scatters, where they are kept."""
     return None if a is None or b is None else a + b
@@ -238,4 +265,5 @@ def _merge(a: ClassMoments, b: ClassMoments) -> ClassMoments:
         ),
         left_out=add_exact(a.left_out, b.left_out),
         normalize=a.normalize,
+        summed=_narrower(a, b),
     )

@@ -117,6 +117,4 @@ def class_means(z: ArrayLike, y: ArrayLike, c: int) -> Float[Array, "c d"]:
     c = _checks.num_classes(c)
     z = l2_normalize(z)
     y = _checks.labels(y, z.shape[0], c)
-    member = (y >= 0) & (y < c)
-    sums = jax.ops.segment_sum(jnp.where(member[:, None], z, 0), jnp.where(member, y, 0), c)
-    return unit_rows(sums)
+    return unit_rows(jax.ops.segment_sum(z, y, c))  # which drops labels outside of 0..c-1

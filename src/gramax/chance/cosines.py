@@ -29,7 +29,7 @@ def angle_tail(d: int) -> tuple[np.ndarray, np.ndarray]:
     phi = np.linspace(0, min(math.pi / 2, 13 / math.sqrt(d)), 20_001)
     with np.errstate(divide="ignore"):
         density = np.exp((d - 2) * 0.5 * np.log1p(-(np.sin(phi) ** 2))) if d > 2 else phi**0
-    cells = (density[1:] + density[:-1]) / 2
+    cells = density[1:] + density[:-1]
     tail = np.append(np.cumsum(cells[::-1])[::-1], 0)
     return phi, tail / tail[0]
 

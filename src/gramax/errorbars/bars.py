@@ -69,7 +69,7 @@ def standard_errors(
         >>> import jax
         >>> z = jax.random.normal(jax.random.key(0), (400, 3))
         >>> blocks = BlockMoments.empty(2, 3).update(z, jax.numpy.arange(400) % 2)
-        >>> errors = standard_errors(blocks)
+        >>> errors = standard_errors(blocks, names=["scatter_ratio", "class_coherence"])
         >>> 0 < errors["scatter_ratio"] < 0.01, errors["class_coherence"]
         (True, None)
     """
@@ -155,9 +155,6 @@ def _leave_one_out(
     Extremes, whose jackknife is not valid, are computed for all rows only.
     """
 
-    def widened(part: ClassMoments) -> ClassMoments:
-        return jax.tree.map(lambda a: a.astype(jnp.zeros(()).dtype), part)
-
     def compute(moments: ClassMoments, whole: Bool[Array, ""]) -> list[Array]:
         evidence = Evidence(moments, options)
 
@@ -170,15 +167,15 @@ def _leave_one_out(
         return [value(name) for name in names]
 
     def gather(after: ClassMoments, part: ClassMoments) -> tuple[ClassMoments, ClassMoments]:
-        return after.merge(widened(part)), after
+        return after.merge(part.widened()), after
 
     def leave(before: ClassMoments, at: tuple[Any, ...]) -> tuple[ClassMoments, Any]:
         part, after, whole = at
-        return before.merge(widened(part)), compute(before.merge(after), whole)
+        return before.merge(part.widened()), compute(before.merge(after), whole)
 
     # Without an empty block more, the last one, there are all rows: one trace serves both.
     parts = jax.tree.map(lambda a: jnp.concatenate([a, jnp.zeros_like(a[:1])]), parts)
-    empty = widened(jax.tree.map(lambda a: a[-1], parts))
+    empty = jax.tree.map(lambda a: a[-1], parts).widened()
     _, after = jax.lax.scan(gather, empty, parts, reverse=True)
     whole = jnp.arange(parts.spread.shape[0]) == parts.spread.shape[0] - 1
     _, values = jax.lax.scan(leave, empty, (parts, after, whole))

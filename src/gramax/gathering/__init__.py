@@ -6,7 +6,7 @@
 
 from gramax.gathering.accumulating import Progress, accumulate
 from gramax.gathering.inputs import Classes, classes_of, open_source
-from gramax.gathering.results import LeftOut, Sample, Totals, joined, widened
+from gramax.gathering.results import LeftOut, Sample, Totals, in_words, joined
 
 __all__ = [
     "Classes",
@@ -16,7 +16,7 @@ __all__ = [
     "Totals",
     "accumulate",
     "classes_of",
+    "in_words",
     "joined",
     "open_source",
-    "widened",
 ]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -26,6 +25,18 @@ class LeftOut:
     name: str
     rows: int
     reason: str
+
+
+def in_words(left_out: Sequence[LeftOut]) -> str:
+    """What was left out, in a line.
+
+    Example:
+        >>> in_words([LeftOut("a.npy", 300, "is cut short"), LeftOut("c.npy", 20, "is cut short")])
+        'left out a.npy and 1 more (320 rows): cannot be read'
+    """
+    more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+    rows = sum(one.rows for one in left_out)
+    return f"left out {left_out[0].name}{more} ({rows:,} rows): cannot be read"
 
 
 @dataclass(frozen=True)
@@ -50,11 +61,6 @@ class Refused:
 
     fragment: int
     reason: str
-
-
-def widened(moments: ClassMoments) -> ClassMoments:
-    """The moments in float64 (in JAX's x64 mode)."""
-    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), jnp.float64), moments)
 
 
 def narrowed(blocks: Sequence[ClassMoments]) -> tuple[ClassMoments, ...]:
@@ -101,7 +107,7 @@ class Totals:
         blocks, samples = self.blocks, self.samples
         if found is not None:
             with jax.enable_x64(True):
-                wide = tuple(map(widened, found.blocks))
+                wide = tuple(block.widened() for block in found.blocks)
                 pairs = zip(blocks, wide, strict=True) if blocks else ()
                 blocks = tuple(a.merge(b) for a, b in pairs) or wide
             samples = (*samples, found.sample)

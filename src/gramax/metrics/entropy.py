@@ -12,6 +12,7 @@ from gramax.metrics.single import measure
 from gramax.moments import ClassMoments
 from gramax.options import Options
 from gramax.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
+from gramax.resolution import settled
 from gramax.sphere import PRECISION
 
 RANKME_EPSILON = 1e-7
@@ -20,29 +21,49 @@ RANKME_EPSILON = 1e-7
 RIDGE = 1e-4
 """Share of the mean within-class variance that LiDAR adds along every dimension."""
 
+DOUBT = 0.01
+"""The largest share of a number that may hang on eigenvalues below the rounding floor."""
 
-def _rankme(e: Evidence) -> Float[Array, ""]:
-    sigma = e.singular_values
+BELOW = 0.01
+"""How far below the floor such a singular value may lie, as far as can be told."""
+
+
+def _rankme(sigma: Float[Array, " d"], n: Float[Array, ""]) -> Float[Array, ""]:
     d = sigma.shape[0]
     total = jnp.sum(sigma)
     p = sigma / jnp.where(total > 0, total, 1) + RANKME_EPSILON
-    exists = d - jnp.arange(d) <= e.n  # Z has min(n, d) singular values; each counts, 0 too
+    exists = d - jnp.arange(d) <= n  # Z has min(n, d) singular values; each counts, 0 too
     return jnp.maximum(jnp.exp(-jnp.sum(jnp.where(exists, p * jnp.log(p), 0))), 1)
 
 
-def _lidar(e: Evidence) -> Float[Array, ""]:
+def _rankme_between(e: Evidence) -> tuple[Array, Array]:
+    """RankMe with what rounding hides as 0, and as large as it may be."""
+    return _rankme(e.spectrum.values, e.n), _rankme(e.spectrum.most, e.n)
+
+
+def _lidar(e: Evidence) -> tuple[Array, Array]:
+    """LiDAR, and how much of what it is the rank of hangs on rounding.
+
+    Where Σ_W is rounding along an axis, its variance there is the ridge, or up to the floor more.
+    """
     values, vectors = jnp.linalg.eigh(e.within)
     ridge = RIDGE * jnp.sum(values) / values.shape[0]
-    scale = 1 / jnp.sqrt(jnp.where(ridge > 0, jnp.maximum(values, 0) + ridge, 1))
+    known = settled(jnp.maximum(values, 0), e.resolution)
+    scale = 1 / jnp.sqrt(jnp.where(ridge > 0, known + ridge, 1))
     means = linalg.compressed(e.centred)
     white = jnp.matmul(means, vectors, precision=PRECISION) * scale
     sigma = jnp.linalg.svd(white, compute_uv=False)
-    return entropy_rank(sigma**2)
+
+    hidden = jnp.sum(known > 0) < e.within_rank
+    floor = e.resolution * jnp.max(known)
+    energy = jnp.sum(white * white, axis=0)
+    along = jnp.sum(jnp.where(known > 0, 0, energy)) / jnp.maximum(jnp.sum(energy), 1e-30)
+    return entropy_rank(sigma**2), hidden * along * floor / jnp.where(ridge > 0, ridge + floor, 1)
 
 
-def _decay(e: Evidence, first: int, last: int | None) -> Float[Array, ""]:
+def _decay(sigma: Float[Array, " d"], first: int, last: int | None) -> Float[Array, ""]:
     """Least squares of log λ on log rank, weighted by 1/rank, over the ranks asked for."""
-    values = e.spread_values[::-1]
+    values = sigma[::-1]
     rank = jnp.arange(1, values.shape[0] + 1)
     used = (values > 0) & (rank >= first) & (rank <= (last or values.shape[0]))
     x, y = jnp.log(rank.astype(values.dtype)), 2 * jnp.log(jnp.where(used, values, 1))
@@ -54,17 +75,67 @@ def _decay(e: Evidence, first: int, last: int | None) -> Float[Array, ""]:
     return jnp.where(enough, -jnp.sum(w * x * y) / jnp.where(enough, spread, 1), jnp.nan)
 
 
+def _hangs(e: Evidence, first: int = 1, last: int | None = None) -> Array:
+    """Whether the exponent hangs on eigenvalues below the rounding floor.
+
+    As they are not known, they may be 0 and not count, or lie at the floor, or well below it.
+    """
+    values, most, _ = e.spread_spectrum
+    without = _decay(values, first, last)
+    there = [_decay(v, first, last) for v in (most, jnp.where(values > 0, values, BELOW * most))]
+    return jnp.any(jnp.abs(jnp.stack(there) - without) > DOUBT * jnp.abs(without))
+
+
+def _hidden(e: Evidence, hidden: Array, more: str) -> str:
+    values = f"{int(hidden):,} eigenvalue{'s' * (int(hidden) > 1)}"
+    return (
+        f"it hangs on {values} below the rounding of sums in {e.moments.precision}: "
+        f"{more}{_wider(e)}"
+    )
+
+
+def _wider(e: Evidence) -> str:
+    return "" if e.moments.precision == "float64" else ", or use float64"
+
+
 CONDITIONS["one_eigenvalue"] = Condition(
     lambda e: jnp.sum(e.spread_values > 0) < 2,
     lambda e: "the spectrum has a single eigenvalue: no slope can be fitted",
 )
 
 
-CONDITIONS["lost_within"] = Condition(
-    lambda e: jnp.sum(e.spread_values > 0) < jnp.sum(jnp.any(linalg.root(e.within) != 0, axis=1)),
+CONDITIONS["hidden_decay"] = Condition(
+    _hangs,
+    lambda e: _hidden(
+        e,
+        e.spread_spectrum.hidden,
+        f"fit the leading {int(jnp.sum(e.spread_values > 0))} ranks (last=)",
+    ),
+)
+
+
+def _rankme_doubt(e: Evidence) -> Array:
+    low, high = e.once(_rankme_between)
+    return high - low > DOUBT * low
+
+
+CONDITIONS["hidden_rank"] = Condition(
+    _rankme_doubt,
+    lambda e: _hidden(
+        e,
+        e.spectrum.hidden,
+        "it lies between {:.4g} and {:.4g}; see effective_rank".format(
+            *map(float, e.once(_rankme_between))
+        ),
+    ),
+)
+
+
+CONDITIONS["hidden_within"] = Condition(
+    lambda e: e.once(_lidar)[1] > DOUBT,
     lambda e: (
-        "the scatter within classes is below the rounding of that between them in "
-        f"{e.n.dtype}: use float64"
+        "along axes of the class means Σ_W is below the rounding of sums in "
+        f"{e.moments.precision}{_wider(e)}"
     ),
 )
 
@@ -80,12 +151,13 @@ RANKME = METRICS.add(
         interval=(1.0, float("inf")),
         best="min(n, d) (all dimensions alike)",
         direction="higher",
-        compute=_rankme,
-        undefined=(*SQUARED, "few_rows", "no_length"),
+        compute=lambda e: e.once(_rankme_between)[0],
+        undefined=(*SQUARED, "few_rows", "no_length", "hidden_rank"),
         labels=False,
         spectrum=True,
         invariant=frozenset({"rotation", "permutation", "scale"}),
-        degenerate="NaN for one row or where all are zero; about 1 for coinciding rows",
+        degenerate="NaN for one row, where all are zero, and where singular values below the "
+        "rounding of the sums would change it by 1 %; about 1 for coinciding rows",
         abbreviation="RankMe",
         variants="p is published without normalising after 1e-7 is added, so it reads a little "
         "above d (2051 for a full-rank d = 2048; copies that add 1e-5 read 2345); "
@@ -105,12 +177,15 @@ LIDAR = METRICS.add(
         interval=(1.0, float("inf")),
         best="min(c-1, d)",
         direction="higher",
-        compute=_lidar,
-        undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_between", "no_within"),
+        compute=lambda e: e.once(_lidar)[0],
+        undefined=(
+            *(*SQUARED, "few_rows", "no_samples", "few_classes", "no_between", "no_within"),
+            "hidden_within",
+        ),
         spectrum=True,
         invariant=MOVED,
-        degenerate="NaN for one class, where all class means coincide, and where every class is a "
-        "point (nothing to measure against)",
+        degenerate="NaN for one class, where all class means coincide, where every class is a "
+        "point (nothing to measure against), and where Σ_W is rounding along axes that matter",
         abbreviation="LiDAR",
         variants="published with Σ_W + 1e-4 I, which makes it depend on the scale of the rows, and "
         "with 1e-7 added to p; its classes are the views of one sample",
@@ -130,12 +205,13 @@ ALPHA_REQ = METRICS.add(
         interval=(0.0, float("inf")),
         best="about 1; well above, few dimensions are used, well below, noise fills the space",
         direction="neither",
-        compute=lambda e: _decay(e, 1, None),
-        undefined=(*SQUARED, "few_rows", "no_scatter", "one_eigenvalue", "lost_within"),
+        compute=lambda e: _decay(e.spread_values, 1, None),
+        undefined=(*SQUARED, "few_rows", "no_scatter", "one_eigenvalue", "hidden_decay"),
         labels=False,
         spectrum=True,
         invariant=MOVED,
-        degenerate="NaN for fewer than two nonzero eigenvalues; what is rounding counts as 0",
+        degenerate="NaN for fewer than two nonzero eigenvalues, and where it hangs on some that "
+        "are below the rounding of the sums",
         abbreviation="α-ReQ",
         variants="the published code fits a window of ranks (see the function); of ZᵀZ/n with "
         'center "none"',
@@ -243,5 +319,7 @@ def alpha_req(
     if first < 1 or (last is not None and last <= first):
         raise ValueError(f"the fit needs ranks 1 ≤ first < last; got {first} and {last}")
     e = Evidence(ClassMoments.of(_checks.rows(z), None, 1, normalize=normalize))
-    defined = jnp.isfinite(ALPHA_REQ.value(e))
-    return jnp.where(defined, _decay(e, first, last), jnp.nan)
+    undefined = _hangs(e, first, last)
+    for name in ("not_finite", *ALPHA_REQ.undefined[:-1]):
+        undefined = undefined | CONDITIONS[name].holds(e)
+    return jnp.where(undefined, jnp.nan, _decay(e.spread_values, first, last))

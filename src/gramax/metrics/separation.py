@@ -41,7 +41,7 @@ def _left(e: Evidence) -> _Left:
     values, vectors = jnp.linalg.eigh(e.within)
     size, axes = linalg.principal_axes(jnp.sqrt(e.share)[:, None] * e.centred)
     means = jnp.where(linalg.significant(size), size, 0)[:, None] * axes
-    floor = 8 * jnp.finfo(values.dtype).eps * jnp.max(values)
+    floor = e.resolution * jnp.max(values)
     lost = values < floor
     values = jnp.maximum(values, jnp.where(floor > 0, floor, 1))
     white = jnp.matmul(means, vectors, precision=PRECISION) / jnp.sqrt(values)
@@ -63,7 +63,8 @@ CONDITIONS["thin_within"] = Condition(
         > 0.1 * jnp.maximum(jnp.sum(e.once(_left).shares), e.within_trace / e.total_trace)
     ),
     lambda e: (
-        f"along an axis of the class means Σ_W is below the rounding of {e.n.dtype}: use float64"
+        "along an axis of the class means Σ_W is below the rounding of "
+        f"{e.moments.precision}: use float64"
     ),
 )
 

@@ -41,7 +41,7 @@ def _axes(e: Evidence) -> _Axes:
     # Centred means span K-1 dimensions at most: what rounding leaves beyond is not an axis.
     real = linalg.significant(values) & (jnp.arange(values.shape[0]) < e.present_count - 1)
     inverse = jnp.where(real, 1 / jnp.where(real, values, 1), 0)
-    rounding = jnp.finfo(values.dtype).eps * jnp.sum(axes**2 * jnp.diag(e.within), axis=1)
+    rounding = e.moments.rounding * jnp.sum(axes**2 * jnp.diag(e.within), axis=1)
     ratios, doubt = within * inverse * inverse, jnp.sum(rounding * inverse * inverse)
     return _Axes(ratios, jnp.sum(real).astype(values.dtype), doubt)
 
@@ -76,8 +76,8 @@ def _thin(e: Evidence) -> Array:
 CONDITIONS["thin_axis"] = Condition(
     _thin,
     lambda e: (
-        f"along the thinnest axis of the class means Σ_W is below the rounding of {e.n.dtype}: "
-        "use float64"
+        f"along the thinnest axis of the class means Σ_W is below the rounding of "
+        f"{e.moments.precision}: use float64"
     ),
 )
 
