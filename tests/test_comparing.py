@@ -84,20 +84,33 @@ def test_chance_of_procrustes_is_that_of_random_pairings():
 
 
 def test_alignment_of_streams_is_that_of_arrays(found, monkeypatch):
-    from gramax.comparing import alignment
-    from gramax.data import ArraySource
-
     a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (Z, tightened(0.6)))
     expected = [linear_cka(a, b, debiased=True), linear_cka(a, b), procrustes_similarity(a, b)]
     assert [one.value for one in found.alignment] == pytest.approx(expected, rel=1e-5)
-    monkeypatch.setattr(alignment, "CHUNK_BYTES", 4 * 12 * 77)
-    cut = alignment.aligned(ArraySource(Z), ArraySource(tightened(0.6)), True, 20)
+    monkeypatch.setattr("gramax.comparing.alignment.CHUNK_BYTES", 4 * 12 * 77)
+    cut = compare(Z, tightened(0.6), NAMES[Y]).alignment
     assert [one.value for one in cut] == pytest.approx(expected, rel=1e-5)
     errors = [one.error for one in found.alignment]
     assert [one.error for one in cut] == pytest.approx(errors, rel=1e-3)
     rotated = Z @ np.linalg.qr(np.random.default_rng(0).normal(size=(12, 12)))[0]
-    same = alignment.aligned(ArraySource(Z), ArraySource(rotated.astype(np.float32)), False, 20)
+    same = compare(Z, rotated.astype(np.float32), NAMES[Y], raw=True).alignment
     assert [one.value for one in same] == pytest.approx([1, 1, 1], abs=1e-6)
+
+
+def test_rows_that_count_in_one_space_alone_are_not_aligned():
+    a, b, names = Z.copy(), tightened(0.6), Y.copy()
+    a[3], b[5], names[7] = 0, 0, -1
+    a[7] = np.nan
+    kept = np.delete(np.arange(300), [3, 5, 7])
+    a_kept, b_kept = (v[kept] / np.linalg.norm(v[kept], axis=1, keepdims=True) for v in (a, b))
+    expected = [
+        linear_cka(a_kept, b_kept, debiased=True),
+        linear_cka(a_kept, b_kept),
+        procrustes_similarity(a_kept, b_kept),
+    ]
+    found = compare(a, b, names)
+    assert found.paired
+    assert [one.value for one in found.alignment] == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_space_has_not_changed_from_itself():

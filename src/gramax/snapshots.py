@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
@@ -14,6 +14,7 @@ from gramax.auditing import audit_moments
 from gramax.evidence import Evidence
 from gramax.headline import floors
 from gramax.moments import ClassMoments
+from gramax.portrait import Portrait
 from gramax.registry import METRICS
 from gramax.reports import Report
 from gramax.runlog import Entry
@@ -32,9 +33,10 @@ class Snapshot:
 
     Attributes:
         entry: its line in the run log.
-        cosines: `[c, c]` cosines of the centred class means; None for a report, or many classes.
-        spectrum: `[d]` eigenvalues of the covariance, largest first; None for a report.
-        classes: their names.
+        cosines: `[c, c]` cosines of the centred class means. Of a report with many classes, the
+            largest of blocks of them; of moments with many, and a report without a portrait, None.
+        spectrum: `[d]` eigenvalues of the covariance, largest first; None without a portrait.
+        classes: the names of the rows of `cosines`.
     """
 
     entry: Entry
@@ -70,20 +72,38 @@ def snapshot(
     """
     own = {key: float(value) for key, value in (extra or {}).items()}
     if isinstance(found, Report):
-        return Snapshot(_entry(step, name, found, own))
+        return _with_portrait(_entry(step, name, found, own), found.portrait)
     names = tuple(map(str, range(found.num_classes) if classes is None else classes))
     if not float(found.total) > 0:
         return Snapshot(_nothing(step, name, found, own), classes=names)
     entry = _entry(step, name, audit_moments(found, names), own)
-    cosines, spectrum = _pictures(found)
-    few = cosines is not None and len(names) <= LOGGED_CLASSES
-    logged = {"cosines": np.asarray(cosines), "classes": names} if few else {}
-    return Snapshot(
-        Entry(**{**vars(entry), **logged}),
-        None if cosines is None else np.asarray(cosines),
-        None if spectrum is None else np.asarray(spectrum),
-        names,
-    )
+    cosines, spectrum = (None if x is None else np.asarray(x) for x in _pictures(found))
+    return _pictured(entry, cosines, spectrum, names)
+
+
+def _with_portrait(entry: Entry, portrait: Portrait | None) -> Snapshot:
+    """With the pictures that a report has: codes in the order of the labels, as those of moments.
+
+    Where there are too many for that, blocks of codes in the order that the report has them in.
+    """
+    if portrait is None:
+        return Snapshot(entry)
+    heat = portrait.centred
+    if heat is None or heat.size > 1:
+        cosines = None if heat is None else heat.cosines
+        return Snapshot(entry, cosines, portrait.eigenvalues)
+    back = np.argsort(heat.order)
+    names = tuple(portrait.names[k] for k in heat.order[back])
+    return _pictured(entry, heat.cosines[np.ix_(back, back)], portrait.eigenvalues, names)
+
+
+def _pictured(
+    entry: Entry, cosines: np.ndarray | None, spectrum: np.ndarray | None, names: tuple[str, ...]
+) -> Snapshot:
+    """The pictures beside the entry, and in it the cosines of few classes."""
+    if cosines is not None and len(names) <= LOGGED_CLASSES:
+        entry = replace(entry, cosines=cosines, classes=names)
+    return Snapshot(entry, cosines, spectrum, names)
 
 
 @jax.jit

@@ -11,6 +11,7 @@ from PIL import Image
 from tests.sinks import contract
 from tests.sinks.contract import Written
 
+import gramax
 from gramax.errors import MissingExtraError
 from gramax.headline import LogConfig
 from gramax.runreader import read_log
@@ -87,6 +88,17 @@ def test_a_report_in_tensorboard(tmp_path):
     with TensorBoardSink(tmp_path / "tb") as sink:
         log_report(sink, 9, contract.taken())
     contract.check_report(read_tensorboard(tmp_path))
+
+
+def test_an_audit_in_tensorboard_has_its_pictures(tmp_path, rng):
+    labels = np.arange(120) % 10
+    z = (rng.normal(size=(10, 32))[labels] + 0.3 * rng.normal(size=(120, 32))).astype(np.float32)
+    with TensorBoardSink(tmp_path / "tb") as sink:
+        log_report(sink, 9, gramax.audit(z, labels, headroom=False))
+    found = read_tensorboard(tmp_path)
+    assert found.images == {("latent/cosines", 9): (600, 560), ("latent/spectrum", 9): (600, 560)}
+    assert found.histograms == {("latent/eigenvalues", 9): 32}
+    assert ("latent/effective_rank", 9) in found.scalars
 
 
 def test_a_report_without_pictures_and_other_names(tmp_path):

@@ -1,25 +1,35 @@
 """From moments to an entry of the run log, and the examples that train and log in JAX."""
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock, patch
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gramax import ClassMoments
+from gramax import ClassMoments, audit
 from gramax.auditing import audit_moments
+from gramax.portrait import portrait_of
+from gramax.render.stills import gram_picture
 from gramax.runreader import read_runs
+from gramax.sinks import log_report
 from gramax.snapshots import snapshot
 
 C, D, N = 10, 32, 120  # the shape of the examples: everything compiles once
 
 
 @pytest.fixture
-def moments(rng):
+def rows(rng):
     labels = np.arange(N) % C
-    rows = rng.normal(size=(C, D))[labels] + 0.3 * rng.normal(size=(N, D))
-    return ClassMoments.of(rows.astype(np.float32), labels, C)
+    z = rng.normal(size=(C, D))[labels] + 0.3 * rng.normal(size=(N, D))
+    return z.astype(np.float32), labels
+
+
+@pytest.fixture
+def moments(rows):
+    return ClassMoments.of(*rows, C)
 
 
 def test_numbers_are_those_of_the_audit(moments):
@@ -37,6 +47,38 @@ def test_numbers_are_those_of_the_audit(moments):
     assert (np.diff(taken.spectrum) <= 0).all()
     assert snapshot(12, report).entry.numbers == taken.entry.numbers
     assert report.headroom is None or report.headroom.seconds < 1
+
+
+def test_the_pictures_of_a_report_are_those_of_its_moments(rows, moments):
+    z, labels = rows
+    letters = np.array(list("abcdefghij"))[labels]
+    report = audit(z, letters, headroom=False)
+    taken, other = snapshot(12, report), snapshot(12, moments, classes="abcdefghij")
+    np.testing.assert_allclose(taken.cosines, other.cosines, atol=1e-5)
+    np.testing.assert_allclose(taken.spectrum, other.spectrum, atol=1e-6)
+    assert taken.classes == taken.entry.classes == other.classes
+    assert taken.entry.cosines is taken.cosines
+    without = snapshot(12, replace(report, portrait=None))
+    assert without.cosines is without.spectrum is None
+    alone = portrait_of([], z[:0], z[:0], np.zeros(D), 1, z[:1], labels[:1], 0.0)
+    nothing = snapshot(12, replace(report, portrait=alone))
+    assert nothing.cosines is nothing.spectrum is None
+
+
+def test_many_classes_of_a_report_are_pictured_in_blocks(rows, rng):
+    z, labels = rows
+    codes = rng.normal(size=(250, D))
+    codes /= np.linalg.norm(codes, axis=1, keepdims=True)
+    many = portrait_of(list(map(str, range(250))), codes, codes, np.ones(D), N, z, labels, 0.0)
+    taken = snapshot(12, replace(audit(z, labels, headroom=False), c=250, portrait=many))
+    assert taken.cosines.shape == (125, 125)
+    assert taken.entry.cosines is None
+    sink = Mock()
+    with patch("gramax.render.stills.gram_picture", wraps=gram_picture) as drawn:
+        log_report(sink, 12, taken)
+    assert drawn.call_args.args[2] == 250
+    written = {call.args[1]: call.args[2].shape for call in sink.image.call_args_list}
+    assert written == {"latent/cosines": (600, 560, 4), "latent/spectrum": (600, 560, 4)}
 
 
 def test_no_row_is_said_and_nothing_raised():

@@ -8,16 +8,15 @@ from typing import Any
 import click
 
 from gramax.cli.codes import CROSSED, OK
-from gramax.cli.outputs import check_output, write_json
+from gramax.cli.outputs import check_outputs, write_found
 from gramax.cli.progress import showing
+from gramax.cli.reading import definition_options, engine_options, row_options
 
 
 @click.command()
 @click.argument("embeddings", nargs=-1, required=True)
 @click.option("--labels", metavar="LABELS", help="Files of labels, or a column of EMBEDDINGS.")
-@click.option("--column", metavar="NAME", help="The embedding column, where there are several.")
-@click.option("--codes", is_flag=True, help="The rows are a codebook: one vector a class.")
-@click.option("--raw", is_flag=True, help="Take rows as they are, not on the unit sphere.")
+@row_options
 @click.option("--worst", default=5, show_default=True, help="Worst pairs of classes to name.")
 @click.option(
     "--explain",
@@ -30,42 +29,13 @@ from gramax.cli.progress import showing
     help="Search for how low the worst crosstalk could be; takes up to a minute for many classes."
     "  [default: where it is quick]",
 )
-@click.option(
-    "--weighting",
-    type=click.Choice(["sample", "macro"]),
-    default="sample",
-    show_default=True,
-    help="Weigh every row alike, or every class.",
-)
-@click.option(
-    "--deviation",
-    type=click.Choice(["population", "sample"]),
-    default="population",
-    show_default=True,
-    help="Deviations over K classes divide by K, or by K-1.",
-)
-@click.option(
-    "--center",
-    type=click.Choice(["global", "none"]),
-    default="global",
-    show_default=True,
-    help="Take class means and spectra about the global mean, or from the origin.",
-)
-@click.option(
-    "--engine",
-    type=click.Choice(["serial", "processes", "ray"]),
-    default="serial",
-    show_default=True,
-    help="Who reads and sums the rows: this process, several, or a Ray cluster.",
-)
-@click.option("--workers", type=int, help="Workers of the engine; by default one a core.")
-@click.option("--engine-address", metavar="ADDRESS", help="A running Ray cluster, or auto.")
+@definition_options
+@engine_options
 @click.option(
     "--checkpoint",
     metavar="FILE",
     help="Keep what is done in FILE; the same command goes on from there.",
 )
-@click.option("--skip-bad", is_flag=True, help="Leave out what cannot be read, and say so.")
 @click.option("--json", "json_out", metavar="OUT", help="Write the report as JSON (- for stdout).")
 @click.option("--html", "html_out", metavar="OUT", help="Write the report as one HTML file.")
 @click.option(
@@ -98,10 +68,7 @@ def audit(
 
     conditions = [thresholds.parse(text) for text in fail_on]
     json_file = None if json_out == "-" else json_out
-    for out in filter(None, (json_file, html_out)):
-        check_output(out, *embeddings, labels, checkpoint)
-    if checkpoint:
-        check_output(checkpoint, *embeddings, labels)
+    check_outputs([json_file, html_out, checkpoint], *embeddings, labels)
 
     from gramax.auditing import audit as run
     from gramax.options import Options
@@ -132,13 +99,13 @@ def audit(
         click.echo(json.dumps(report.to_dict(), indent=2, allow_nan=False))
     else:
         terminal.show(report)
-    if json_file:
-        write_json(json_file, report.to_dict())
-    if html_out:
-        from gramax.files import write_text
+
+    def page() -> str:
         from gramax.render.page import audit_page
 
-        write_text(html_out, audit_page(report))
+        return audit_page(report)
+
+    write_found(report.to_dict(), page, json_file, html_out)
     broken = [words for words in (c.broken_by(report) for c in conditions) if words]
     for words in broken:
         click.echo(f"failed: {words}", err=True)

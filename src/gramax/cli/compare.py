@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gramax.cli.codes import CROSSED, OK
-from gramax.cli.outputs import check_output, write_json
+from gramax.cli.outputs import check_outputs, write_found
 from gramax.cli.progress import showing
+from gramax.cli.reading import definition_options, engine_options, row_options
 from gramax.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,15 +22,20 @@ if TYPE_CHECKING:
 @click.argument("b")
 @click.option("--labels", metavar="LABELS", help="Files of labels, or a column, for A and B.")
 @click.option("--labels-b", metavar="LABELS", help="Those of B, where they are others.")
-@click.option("--column", metavar="NAME", help="The embedding column, where there are several.")
-@click.option("--codes", is_flag=True, help="The rows are codebooks: one vector a class.")
-@click.option("--raw", is_flag=True, help="Take rows as they are, not on the unit sphere.")
+@row_options
 @click.option(
     "--paired/--unpaired",
     default=None,
     help="Row i is the same sample in both, or is not; by default where numbers and labels agree.",
 )
 @click.option("--moved", default=10, show_default=True, help="Pairs that moved most to name.")
+@definition_options
+@engine_options
+@click.option(
+    "--checkpoint",
+    metavar="FILE",
+    help="Keep what is done in FILE.a and FILE.b; the same command goes on from there.",
+)
 @click.option("--html", "html_out", metavar="OUT", help="Write the comparison as one HTML file.")
 @click.option("--json", "json_out", metavar="OUT", help="Write it as JSON (- for stdout).")
 @click.option(
@@ -51,17 +57,24 @@ def compare(
     html_out: str | None,
     json_out: str | None,
     fail_on_worse: tuple[str, ...],
+    engine: Any,
+    workers: int | None,
+    engine_address: str | None,
+    checkpoint: str | None,
+    skip_bad: bool,
+    **options: Any,
 ) -> int:
     """Compare embeddings A and B: what changed, and whether it is real.
 
     Two checkpoints, two models, two layers; or two reports saved by `gramax audit --json`.
     """
-    for out in (html_out, None if json_out == "-" else json_out):
-        if out:
-            check_output(out, a, b, labels, labels_b)
+    saved = [f"{checkpoint}.{side}" for side in "ab"] if checkpoint else []
+    json_file = None if json_out == "-" else json_out
+    check_outputs([json_file, html_out, *saved], a, b, labels, labels_b)
 
     from gramax.comparing import compare as run
     from gramax.comparing import compare_saved
+    from gramax.options import Options
 
     if a.lower().endswith(".json") and b.lower().endswith(".json"):
         found = compare_saved(a, b)
@@ -77,7 +90,13 @@ def compare(
                 raw=raw,
                 column=column,
                 moved=max(moved, 1),
+                options=Options(**options),
                 progress=progress,
+                engine=engine,
+                workers=workers,
+                engine_address=engine_address,
+                checkpoint=checkpoint,
+                skip_bad=skip_bad,
             )
     return _leave(found, html_out, json_out, fail_on_worse)
 
@@ -95,13 +114,13 @@ def _leave(
         click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
     else:
         comparison.show(found)
-    if json_out and json_out != "-":
-        write_json(json_out, found.to_dict())
-    if html_out:
-        from gramax.files import write_text
+
+    def page() -> str:
         from gramax.render.page import comparison_page
 
-        write_text(html_out, comparison_page(found))
+        return comparison_page(found)
+
+    write_found(found.to_dict(), page, None if json_out == "-" else json_out, html_out)
     worse = [name for name in fail_on if found[name].kind == "worse"]
     for name in worse:
         before, after = found[name].before, found[name].after

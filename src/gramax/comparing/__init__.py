@@ -7,25 +7,24 @@ the two have in common (which rows were drawn) cancels. Where they do not, varia
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import os
+from typing import Any
 
-import jax
 import numpy as np
 
-from gramax.auditing import BLOCKS, concluded
+from gramax import engines
+from gramax.auditing import BLOCKS
 from gramax.comparing.alignment import aligned
 from gramax.comparing.changes import changes_of, left_out
 from gramax.comparing.moved import moves
+from gramax.comparing.passes import in_turn
 from gramax.comparing.results import Alignment, Change, Comparison, Moved, Side, side_of
 from gramax.comparing.saved import compare_saved
+from gramax.comparing.sides import Look, look_at, mismatch, open_space
 from gramax.comparing.similarity import linear_cka, procrustes_similarity
-from gramax.concluding import codes_of
-from gramax.data import Source
 from gramax.errors import InputError
-from gramax.gathering import Classes, Progress, accumulate, classes_of, open_source
-from gramax.moments import ClassMoments
+from gramax.gathering import Classes, Progress, in_words
 from gramax.options import Options
-from gramax.reports import Report
 
 __all__ = [
     "Alignment",
@@ -56,6 +55,11 @@ def compare(
     moved: int = 10,
     options: Options | None = None,
     progress: Progress | None = None,
+    engine: engines.Name = "serial",
+    workers: int | None = None,
+    engine_address: str | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    skip_bad: bool = False,
 ) -> Comparison:
     """Compare two spaces: every number with the error of its change, moved pairs, alignment.
 
@@ -71,7 +75,15 @@ def compare(
         column: the embedding column of files that hold several.
         moved: how many of the pairs of classes that moved most to name.
         options: the choices in which published definitions differ.
-        progress: as for `gramax.audit`; called for `a`, then for `b`.
+        progress: as for `gramax.audit`; of all passes over the rows: one over each side, and where
+            rows are paired one more over both, for the alignment.
+        engine: who reads and sums the rows, as for `gramax.audit`; the alignment is this thread's.
+        workers: of the engine; by default one a core.
+        engine_address: of a running Ray cluster.
+        checkpoint: what is done of `a` is kept in the file `checkpoint.a`, of `b` in
+            `checkpoint.b`. After a stop of any kind the same call goes on where it was.
+        skip_bad: leave out what cannot be read. Rows are not paired then: which of them match is
+            no longer known.
 
     Returns:
         A `Comparison`: `found["effective_rank"].kind` is "better", "worse", "same", ...
@@ -90,70 +102,55 @@ def compare(
         True better
     """
     options = options or Options()
-    spaces = []
-    for given, names in ((a, labels), (b, labels if labels_b is None else labels_b)):
-        source, _ = open_source(given, column)
-        spaces.append(_Space(source, classes_of(names, source, codes)))
-    mismatch = _mismatch(*spaces)
-    if paired and mismatch:
-        raise InputError(f"rows cannot be paired: {mismatch}")
-    paired = not mismatch if paired is None else paired
-    first, second = (_look(space, not raw, options, progress) for space in spaces)
-    return _compared(first, second, paired, mismatch, moved, options)
-
-
-class _Space(NamedTuple):
-    """One space, opened."""
-
-    source: Source
-    classes: Classes
-
-
-class _Look(NamedTuple):
-    """One space, looked at."""
-
-    source: Source
-    classes: Classes
-    blocks: tuple[ClassMoments, ...]
-    report: Report
-    codes: np.ndarray
-
-
-def _look(space: _Space, normalize: bool, options: Options, progress: Progress | None) -> _Look:
-    totals = accumulate(*space, BLOCKS, normalize, progress)
-    report, moments = concluded(space.source, totals, space.classes, 1, options, False, False)
-    with jax.enable_x64(True):
-        return _Look(*space, totals.blocks, report, np.asarray(codes_of(moments)[0]))
-
-
-def _mismatch(a: _Space, b: _Space) -> str:
-    """Why rows do not match; empty where they do, as far as one can see."""
-    if a.source.rows != b.source.rows:
-        return f"{a.source.rows:,} and {b.source.rows:,} rows"
-    if a.classes.names != b.classes.names:
-        return "the two have different classes"
-    if a.classes.labels is not None and b.classes.labels is not None:
-        sides = (
-            one.part(0, a.source.rows).chunks(1 << 16)
-            for one in (a.classes.labels, b.classes.labels)
+    spaces = [
+        open_space(given, names, codes, column, skip_bad)
+        for given, names in ((a, labels), (b, labels if labels_b is None else labels_b))
+    ]
+    apart = _checked(mismatch(*spaces), paired)
+    sources = [space.source for space in spaces]
+    both = [] if apart or paired is False else [sources]
+    told = in_turn(progress, [[one] for one in sources] + both)
+    with engines.opened(engine, workers=workers, address=engine_address) as runner:
+        first, second = (
+            look_at(
+                space,
+                not raw,
+                options,
+                progress=tell,
+                engine=runner,
+                checkpoint=f"{os.fspath(checkpoint)}.{side}" if checkpoint else None,
+                skip_bad=skip_bad,
+            )
+            for side, space, tell in zip("ab", spaces, told, strict=False)
         )
-        if not all(np.array_equal(x, y) for x, y in zip(*sides, strict=True)):
-            return "their labels differ"
-    return ""
+    if first.left_out or second.left_out:
+        apart = _checked(apart or "rows were left out", paired)
+    paired = not apart if paired is None else paired
+    return _compared(first, second, paired, apart, moved, options, told[-1])
+
+
+def _checked(apart: str, paired: bool | None) -> str:
+    """Why rows do not match, which is an error where they are said to."""
+    if paired and apart:
+        raise InputError(f"rows cannot be paired: {apart}")
+    return apart
 
 
 def _compared(
-    first: _Look, second: _Look, paired: bool, mismatch: str, moved: int, options: Options
+    first: Look,
+    second: Look,
+    paired: bool,
+    apart: str,
+    moved: int,
+    options: Options,
+    progress: Progress | None,
 ) -> Comparison:
-    a, b = side_of(first.report), side_of(second.report)
+    a, b = (side_of(one.report, one.left_out) for one in (first, second))
     left = left_out(first.blocks, options), left_out(second.blocks, options)
-    names = [name for name in first.classes.names if name in set(second.classes.names)]
-    labelled = first.classes.labelled and second.classes.labelled
-    names = names if labelled else []
+    names = _shared(first.space.classes, second.space.classes)
     places = _places(first, names), _places(second, names)
     codes = first.codes[places[0]], second.codes[places[1]]
     pairs = moves(names, codes, places, (first.blocks, second.blocks), paired, moved)
-    normalize = first.report.normalized
     few = 1 < len(names) <= PICTURED
     return Comparison(
         a,
@@ -161,22 +158,31 @@ def _compared(
         paired,
         changes_of(a, b, left, paired),
         pairs if len(names) > 1 else (),
-        aligned(first.source, second.source, normalize, BLOCKS) if paired else (),
-        _notes(a, b, paired, mismatch),
+        aligned(first, second, BLOCKS, progress) if paired else (),
+        _notes(a, b, paired, apart),
         tuple(names),
         np.stack([one @ one.T for one in codes]) if few else None,
     )
 
 
-def _places(look: _Look, names: list[str]) -> np.ndarray:
-    where = {name: k for k, name in enumerate(look.classes.names)}
+def _shared(a: Classes, b: Classes) -> list[str]:
+    """The names of the classes that both have; none without labels."""
+    if not (a.labelled and b.labelled):
+        return []
+    others = set(b.names)
+    return [name for name in a.names if name in others]
+
+
+def _places(look: Look, names: list[str]) -> np.ndarray:
+    where = {name: k for k, name in enumerate(look.space.classes.names)}
     return np.array([where[name] for name in names], np.int64)
 
 
-def _notes(a: Side, b: Side, paired: bool, mismatch: str) -> tuple[str, ...]:
+def _notes(a: Side, b: Side, paired: bool, apart: str) -> tuple[str, ...]:
     notes = ["rows are paired: row i is taken for the same sample in both"] if paired else []
     if not paired:
-        notes.append(f"rows are not paired{f' ({mismatch})' if mismatch else ''}: errors are wider")
+        notes.append(f"rows are not paired{f' ({apart})' if apart else ''}: errors are wider")
     if a.d != b.d:
         notes.append(f"{a.d:,} and {b.d:,} dimensions: there is room for different ranks")
+    notes += [f"{k}: {in_words(one.left_out)}" for k, one in (("A", a), ("B", b)) if one.left_out]
     return tuple(notes)

@@ -1,4 +1,7 @@
-"""CKA and Procrustes of two sources, row by row, in a second pass: memory dₓ² + d_y² + dₓ·d_y."""
+"""CKA and Procrustes of two sides, row by row, in a second pass: memory dₓ² + d_y² + dₓ·d_y.
+
+Of the rows that count in both: those that the first pass left out of a side are left out here.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from jaxtyping import Float
 
 from gramax.chance.laws import Chance
 from gramax.comparing.changes import LEVEL, LINE
 from gramax.comparing.results import Alignment
+from gramax.comparing.sides import Look
 from gramax.comparing.similarity import (
     CrossMoments,
     cka,
@@ -20,30 +25,29 @@ from gramax.comparing.similarity import (
     procrustes_chance,
     procrustes_near,
 )
-from gramax.data import Source, check_finite
 from gramax.errorbars import jackknife
 from gramax.errorbars.blocks import dealt
+from gramax.gathering import Progress
 
 CHUNK_BYTES, MEMORY = 1 << 25, 1 << 30
 """Bytes of a chunk of rows, and of the products of all blocks."""
 
-Means = tuple[np.ndarray, np.ndarray]
 Value = Callable[[CrossMoments], float]
 
 
-def aligned(a: Source, b: Source, normalize: bool, blocks: int) -> tuple[Alignment, ...]:
+def aligned(a: Look, b: Look, blocks: int, progress: Progress | None) -> tuple[Alignment, ...]:
     """How alike two spaces of the same rows are, each number with its error and chance.
 
     Args:
-        a: the first source; b: the second, of as many rows in the same order.
+        a: the first side; b: the second, of as many rows in the same order.
         b: as said.
-        normalize: take rows on the unit sphere.
         blocks: of the jackknife; fewer where memory is short.
+        progress: told what is done of this pass.
     """
-    means = _means(a, b, normalize)
-    parts = _products(a, b, normalize, means, _blocks(a.dim, b.dim, blocks))
-    whole = sum(parts[1:], parts[0])
-    without = [(whole - part).centred() for part in parts] if len(parts) > 2 else []
+    parts = _products(a, b, _blocks(len(a.centre), len(b.centre), blocks), progress)
+    total = sum(parts[1:], parts[0])
+    whole = total.centred()
+    without = [(total - part).centred() for part in parts] if len(parts) > 2 else []
     near = procrustes_near(whole)
     rows: list[tuple[str, str, float, Value, Chance]] = [
         (
@@ -86,40 +90,40 @@ def _blocks(p: int, q: int, blocks: int) -> int:
     return next((k for k in (blocks, 10, 5) if k <= blocks and k * each <= MEMORY), 1)
 
 
-def _chunks(a: Source, b: Source, normalize: bool) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    size = max(1, min(a.rows, CHUNK_BYTES // (4 * max(a.dim, b.dim))))
-    for (start, x), (_, y) in zip(a.chunks(size), b.chunks(size), strict=True):
-        yield start, _rows(x, start, a.name, normalize), _rows(y, start, b.name, normalize)
-
-
-def _rows(z: np.ndarray, start: int, name: str, normalize: bool) -> np.ndarray:
-    check_finite(z, start, name)
-    z = z.astype(np.float64 if z.dtype == np.float64 else np.float32, copy=False)
-    if not normalize:
-        return z
-    largest = np.abs(z).max(axis=1, keepdims=True)
-    z = z / np.where(largest > 0, largest, 1)
-    length = np.linalg.norm(z, axis=1, keepdims=True)
-    return z / np.where(length > 0, length, 1)
-
-
-def _means(a: Source, b: Source, normalize: bool) -> Means:
-    x_sum, y_sum = np.zeros(a.dim), np.zeros(b.dim)
-    for _, x, y in _chunks(a, b, normalize):
-        x_sum += x.sum(axis=0, dtype=np.float64)
-        y_sum += y.sum(axis=0, dtype=np.float64)
-    return x_sum / a.rows, y_sum / b.rows
-
-
-def _products(
-    a: Source, b: Source, normalize: bool, means: Means, blocks: int
-) -> list[CrossMoments]:
+def _products(a: Look, b: Look, blocks: int, progress: Progress | None) -> list[CrossMoments]:
     """Products of the centred rows by block, the same blocks as those of the moments."""
-    parts = [CrossMoments.of(np.zeros((0, a.dim)), np.zeros((0, b.dim)))] * blocks
-    for start, x, y in _chunks(a, b, normalize):
-        x, y = (z - mean.astype(z.dtype) for z, mean in zip((x, y), means, strict=True))
-        block = dealt(start, len(x), blocks, 0)
+    p, q = len(a.centre), len(b.centre)
+    n = a.space.source.rows
+    size = max(1, min(n, CHUNK_BYTES // (4 * max(p, q))))
+    parts = [CrossMoments.of(np.zeros((0, p)), np.zeros((0, q)))] * blocks
+    done = read = 0
+    for (x, x_counts), (y, y_counts) in zip(_rows(a, size), _rows(b, size), strict=True):
+        block = np.where(x_counts & y_counts, dealt(done, len(x), blocks, 0), -1)
         parts = [
             part + CrossMoments.of(x[block == k], y[block == k]) for k, part in enumerate(parts)
         ]
+        done += len(x)
+        read += x.nbytes + y.nbytes
+        if progress:
+            progress(2 * done, 2 * n, read)
     return parts
+
+
+def _rows(look: Look, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The rows, centred, and which of them count, in chunks of `size`."""
+    source, classes = look.space.source, look.space.classes
+    labels = classes.labels and classes.labels.part(0, source.rows).chunks(size)
+    normalize = look.report.normalized
+    for _, z in source.chunks(size):
+        counts = next(labels) >= 0 if labels else np.ones(len(z), bool)
+        z = z.astype(np.float64 if z.dtype == np.float64 else np.float32, copy=False)
+        if normalize:
+            z, counts = _directions(z), counts & z.any(axis=1)
+        yield z - look.centre.astype(z.dtype), counts
+
+
+def _directions(z: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "m d"]:
+    """The rows on the unit sphere; rows of zeros, or not finite, as they come."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        z = z / np.abs(z).max(axis=1, keepdims=True)
+        return z / np.linalg.norm(z, axis=1, keepdims=True)

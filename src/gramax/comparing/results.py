@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from gramax.chance.laws import Chance
+from gramax.gathering import LeftOut
 from gramax.reports import Report
 
 Kind = Literal["better", "worse", "changed", "same", "unknown"]
@@ -60,6 +61,7 @@ class Side:
         kind: of the space, and `text` the diagnosis in a sentence.
         numbers: value by metric, NaN where undefined.
         errors: standard errors by metric, where there are.
+        left_out: what could not be read, where that was asked for.
     """
 
     source: str
@@ -70,6 +72,7 @@ class Side:
     text: str
     numbers: Mapping[str, float]
     errors: Mapping[str, float] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,7 @@ class Comparison(Mapping[str, Change]):
         }
 
 
-def side_of(report: Report) -> Side:
+def side_of(report: Report, left_out: tuple[LeftOut, ...]) -> Side:
     """One side of a comparison, from its report."""
     return Side(
         source=report.source,
@@ -180,11 +183,13 @@ def side_of(report: Report) -> Side:
         kind=report.diagnosis.kind,
         text=report.diagnosis.text,
         numbers={name: number.value for name, number in report.numbers.items()},
+        left_out=left_out,
     )
 
 
 def _side(side: Side) -> dict[str, Any]:
     about = {name: getattr(side, name) for name in ("source", "n", "d", "c", "kind", "text")}
+    about["left_out_fragments"] = [vars(one) for one in side.left_out]
     return about | {"metrics": {name: finite(value) for name, value in side.numbers.items()}}
 
 

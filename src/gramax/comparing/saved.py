@@ -9,6 +9,7 @@ from typing import Any
 
 from gramax.comparing.changes import change
 from gramax.comparing.results import Change, Comparison, Side
+from gramax.data.text import LONGEST_NAME, cut, visible
 from gramax.errors import InputError
 
 MOST_BYTES = 1 << 28
@@ -55,15 +56,27 @@ def read_side(path: str | os.PathLike[str]) -> Side:
 
 def _side(data: dict[str, Any]) -> Side:
     metrics = data["metrics"]
-    values = {str(k): one["value"] for k, one in metrics.items()}
-    errors = {str(k): one["error"]["standard"] for k, one in metrics.items() if one.get("error")}
+    values = {_shown(k): one["value"] for k, one in metrics.items()}
+    errors = {_shown(k): one["error"]["standard"] for k, one in metrics.items() if one.get("error")}
     return Side(
-        source=str(data["source"]),
+        source=_shown(data["source"]),
         n=int(data["n"]),
         d=int(data["d"]),
         c=int(data["c"]),
-        kind=str(data["diagnosis"]["kind"]),
-        text=str(data["diagnosis"]["text"]),
+        kind=_shown(data["diagnosis"]["kind"]),
+        text=visible(str(data["diagnosis"]["text"])),
         numbers={k: math.nan if v is None else float(v) for k, v in values.items()},
-        errors={k: float(v) for k, v in errors.items() if v is not None},
+        errors={k: _error(v) for k, v in errors.items() if v is not None},
     )
+
+
+def _error(value: Any) -> float:
+    """A standard error, which is no number that a sum of two could not hold."""
+    if not 0 <= float(value) < 1e300:
+        raise ValueError(f"{value} is no standard error")
+    return float(value)
+
+
+def _shown(name: Any) -> str:
+    """A name as a terminal may show it: whoever wrote the file chose it."""
+    return cut(visible(str(name)), 4 * LONGEST_NAME)

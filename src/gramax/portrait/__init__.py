@@ -72,6 +72,7 @@ class Portrait:
         spectrum: of the covariance; None where rows do not differ.
         cloud: rows in the plane; None for fewer than three.
         floor: no codes of this number and length have a smaller coherence.
+        eigenvalues: `[d]` of the covariance, largest first; None where rows do not differ.
     """
 
     names: tuple[str, ...]
@@ -81,6 +82,7 @@ class Portrait:
     spectrum: Scree | None
     cloud: Cloud | None
     floor: float = 0.0
+    eigenvalues: Float[np.ndarray, " d"] | None = None
 
 
 def portrait_of(
@@ -99,7 +101,7 @@ def portrait_of(
         names: of the classes; one, or none, where rows have no labels.
         codes: their unit codes; a zero row has none.
         centred: the same after centring.
-        eigenvalues: of the covariance, ascending, those beyond the rank 0.
+        eigenvalues: of the covariance, those beyond the rank 0.
         n: number of rows of the audit.
         rows: some of them, in random order or sorted by their number; on the sphere if so audited.
         labels: the class of each of `rows`.
@@ -111,9 +113,11 @@ def portrait_of(
     heats, histogram = _cosines(codes, centred, floor)
     if histogram is None and len(rows) > 1:
         histogram = histogram_of_rows(rows[shown])
+    eigenvalues = np.sort(np.asarray(eigenvalues, np.float64))[::-1]
     scree = _scree(eigenvalues, n)
     cloud = _cloud(rows[shown], labels[shown])
-    return Portrait(tuple(names), *heats, histogram, scree, cloud, floor)
+    whole = eigenvalues if scree else None
+    return Portrait(tuple(names), *heats, histogram, scree, cloud, floor, whole)
 
 
 def _cosines(
@@ -128,8 +132,7 @@ def _cosines(
     return both, histogram_of(counts, codes.shape[1], "classes", floor)
 
 
-def _scree(eigenvalues: np.ndarray, n: int) -> Scree | None:
-    values = np.sort(np.asarray(eigenvalues, np.float64))[::-1]
+def _scree(values: np.ndarray, n: int) -> Scree | None:
     total = values.sum()
     if not total > 0:
         return None

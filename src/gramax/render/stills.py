@@ -18,13 +18,19 @@ CELLS = 384
 
 
 def gram_picture(
-    cosines: Float[np.ndarray, "c c"], names: Sequence[str] = ()
+    cosines: Float[np.ndarray, "c c"], names: Sequence[str] = (), count: int = 0
 ) -> UInt8[np.ndarray, "600 560 4"]:
-    """The cosines of c codes as a heat map, the names beside it where they fit."""
+    """The cosines of c codes as a heat map, the names beside it where they fit.
+
+    Args:
+        cosines: of the codes, or of blocks of them.
+        names: of the codes.
+        count: how many codes there are, where `cosines` is of blocks.
+    """
     small = in_blocks(np.asarray(cosines, float), CELLS)
     names = names if len(small) == len(cosines) == len(names) else ()
     with style.look():
-        board = Board("Class means", f"Cosines of {len(cosines):,}, centred", SIZE)
+        board = Board("Class means", f"Cosines of {count or len(cosines):,}, centred", SIZE)
         panel = GramPanel(board, (70, 140, 410, 410), len(small), "", names=names or None)
         panel.update(small)
         return board.frame()

@@ -77,7 +77,7 @@ def _answers(report: Report) -> Table:
     table = Table(box=None, padding=(0, 2, 1, 0), header_style="dim", expand=True)
     table.add_column("", no_wrap=True, width=1)
     table.add_column("Question", ratio=5)
-    table.add_column("Number, held against", ratio=7)
+    table.add_column("Number, held against", ratio=7, min_width=28)  # the longest name fits
     table.add_column("Verdict", ratio=10)
     for answer in report.answers:
         style = STYLES[answer.status]

@@ -28,8 +28,8 @@ def log_report(
 
     A `JsonLinesSink` gets the whole audit as one line. Any other gets the numbers that `config`
     names (what is undefined as text, with its reason), the run's own numbers, the verdict as text,
-    and, of moments, the cosines of the class means and the spectrum as pictures and the spectrum
-    as a histogram.
+    the cosines of the class means and the spectrum as pictures, and the spectrum as a histogram. A
+    report has these where it has a portrait (`audit(..., portrait=True)`).
 
     Args:
         sink: where to.
@@ -74,7 +74,8 @@ def _write_pictures(sink: Sink, found: Snapshot, prefix: str) -> None:
 
     step = found.entry.step
     if found.cosines is not None:
-        sink.image(step, f"{prefix}cosines", gram_picture(found.cosines, found.classes))
+        picture = gram_picture(found.cosines, found.classes, found.entry.c)
+        sink.image(step, f"{prefix}cosines", picture)
     if found.spectrum is not None:
         sink.image(step, f"{prefix}spectrum", spectrum_picture(found.spectrum, found.entry.c))
         sink.histogram(step, f"{prefix}eigenvalues", found.spectrum)

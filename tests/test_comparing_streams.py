@@ -1,0 +1,158 @@
+"""`compare` of folders: engines, checkpoints and what cannot be read, on both sides."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gramax import engines
+from gramax.cli import main
+from gramax.comparing import compare
+from gramax.engines.serial import Serial
+from gramax.errors import InputError
+from gramax.gathering import tasks
+from gramax.options import Options
+from tests.test_seed import clouds
+
+Z, Y = clouds(7, 300, 12, 4)
+CUTS = [100, 220]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Folders a and b of three files each; a task is a file."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(64, 128, 128))
+    for name, z in (("a", Z), ("b", 2 * Z - Z[:1])):
+        (tmp_path / name).mkdir()
+        for k, part in enumerate(np.split(z, CUTS)):
+            np.save(f"{name}/part-{k}.npy", part)
+    np.save("y.npy", Y)
+    return tmp_path
+
+
+class Recorder(Serial):
+    """The serial engine, that remembers what it was given."""
+
+    def __init__(self):
+        super().__init__()
+        self.given = []
+
+    def submit(self, fn, *args):
+        self.given.append(args[0].name.rpartition("/")[0])
+        return super().submit(fn, *args)
+
+
+@pytest.fixture
+def recorder(monkeypatch):
+    made, asked = Recorder(), []
+    monkeypatch.setattr(engines, "_open", lambda *args: asked.append(args) or made)
+    return made, asked
+
+
+@pytest.fixture
+def whole():
+    return compare("a", "b", "y.npy")
+
+
+def test_both_sides_run_on_the_engine(recorder, whole):
+    made, asked = recorder
+    made.given.clear()
+    found = compare("a", "b", "y.npy", engine="ray", workers=3, engine_address="there")
+    assert asked[-1] == ("ray", 3, "there")
+    assert [name[-1] for name in made.given] == ["a"] * 3 + ["b"] * 3
+    assert found.paired
+    assert repr(found) == repr(whole)
+
+
+def test_a_stop_costs_what_was_not_saved_and_no_bit(recorder, whole):
+    made, _ = recorder
+
+    class Stop(Exception):  # noqa: N818  (no error)
+        pass
+
+    def stop(rows, _all, _bytes):
+        if rows >= 420:
+            raise Stop
+
+    with pytest.raises(Stop):
+        compare("a", "b", "y.npy", checkpoint="kept", progress=stop)
+    made.given.clear()
+    found = compare("a", "b", "y.npy", checkpoint="kept")
+    assert [name[-1] for name in made.given] == ["b"] * 2
+    assert repr(found) == repr(whole)
+
+
+def test_progress_is_that_of_one_pass_after_another():
+    seen = []
+    compare("a", "b", "y.npy", progress=lambda *one: seen.append(one))
+    assert seen == sorted(seen)
+    assert {all_rows for _, all_rows, _ in seen} == {1200}
+    assert seen[-1] == (1200, 1200, 4 * Z.nbytes)
+    apart = []
+    compare("a", "b", "y.npy", paired=False, progress=lambda *one: apart.append(one))
+    assert apart[-1] == (600, 600, 2 * Z.nbytes)
+
+
+@pytest.mark.parametrize("when", ["opened", "read"])
+def test_what_cannot_be_read_ends_the_pairing(folder, when, capsys):
+    bad = np.split(Z, CUTS)[1].copy()
+    bad[17, 3] = np.nan
+    np.save("b/part-1.npy", bad)
+    rows, why = 120, "rows were left out"
+    if when == "opened":
+        (folder / "b/part-1.npy").write_bytes(b"\x93NUMPY no more")
+        labels = ["--labels", "y.npy", "--labels-b", "yb.npy"]
+        np.save("yb.npy", np.delete(Y, np.arange(*CUTS)))
+        rows, why = 0, "300 and 180 rows"
+    else:
+        labels = ["--labels", "y.npy"]
+    assert main(["compare", "a", "b", *labels]) == 2
+    assert "b/part-1.npy" in capsys.readouterr().err
+    assert main(["compare", "a", "b", *labels, "--skip-bad", "--paired"]) == 2
+    assert f"rows cannot be paired: {why}" in capsys.readouterr().err
+    assert main(["compare", "a", "b", *labels, "--skip-bad", "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert not found["paired"]
+    assert found["b"]["n"] == 180
+    assert found["a"]["left_out_fragments"] == []
+    assert [one["rows"] for one in found["b"]["left_out_fragments"]] == [rows]
+    assert any(note.startswith("B: left out") for note in found["notes"])
+    assert any(why in note for note in found["notes"])
+
+
+def test_files_of_both_sides_left_out_are_not_taken_for_the_same_rows(folder):
+    (folder / "a/part-0.npy").write_bytes(b"")
+    (folder / "b/part-0.npy").write_bytes(b"")
+    labels = Y[CUTS[0] :]
+    assert not compare("a", "b", labels, skip_bad=True).paired
+    with pytest.raises(InputError, match="rows cannot be paired: files were left out"):
+        compare("a", "b", labels, skip_bad=True, paired=True)
+
+
+def test_the_command_hands_on_the_options_of_audit(folder, monkeypatch, capsys):
+    given = {}
+
+    def seen(*_, **kwargs):
+        given.update(kwargs)
+        raise InputError("seen")
+
+    monkeypatch.setattr("gramax.comparing.compare", seen)
+    options = "--weighting macro --deviation sample --center none --raw --column z --skip-bad"
+    engine = "--engine ray --workers 3 --engine-address auto --checkpoint kept"
+    assert main(["compare", "a", "b", *options.split(), *engine.split()]) == 2
+    assert "gramax: seen" in capsys.readouterr().err
+    assert given["options"] == Options(weighting="macro", deviation="sample", center="none")
+    assert (given["raw"], given["column"], given["skip_bad"]) == (True, "z", True)
+    assert (given["engine"], given["workers"], given["engine_address"]) == ("ray", 3, "auto")
+    assert given["checkpoint"] == "kept"
+    np.save("kept.npy", Z)
+    (folder / "kept.npy").rename(folder / "kept.b")
+    assert main(["compare", "a", "kept.b", "--checkpoint", "kept"]) == 2
+    assert "kept.b: is an input and is not written over" in capsys.readouterr().err
+
+
+def test_an_unknown_checkpoint_is_refused(folder):
+    (folder / "kept.b").write_text("no")
+    with pytest.raises(InputError, match=r"kept\.b"):
+        compare("a", "b", "y.npy", checkpoint="kept")
