@@ -3,6 +3,7 @@
 import os
 
 import jax
+import numpy as np
 import pytest
 
 from gramax import engines
@@ -37,7 +38,8 @@ def test_a_fragment_that_kills_its_reader_is_named_and_left_out(gathered):
     left = gathered(Stream(600, odd=((3, {"deadly": "always"}),)), skip_bad=True)
     assert [(one.name, one.rows) for one in left.left_out] == [("made rows 300-399", 100)]
     assert left.left_out[0].reason == (
-        "made rows 300-399: the worker that reads it dies every time (3 tries)"
+        "made rows 300-399: the worker that reads it dies every time (3 tries), killed by SIGKILL, "
+        "by the system for its memory probably: give it more, or use fewer --workers"
     )
     broken = Stream(600, odd=((3, {"broken": True}),))
     assert bits(gathered(broken, skip_bad=True))[:-1] == bits(left)[:-1]
@@ -51,7 +53,7 @@ def test_a_worker_out_of_memory_tries_again_and_then_names_the_fragment(gathered
     assert bits(gathered(Stream(1700, odd=((7, {"hungry": once}),)))) == bits(undisturbed)
     assert os.path.exists(once)
     hungry = Stream(600, odd=((3, {"hungry": "always"}),))
-    with pytest.raises(InputError, match=r"^made rows 300-399: the worker that reads it .*3 tries"):
+    with pytest.raises(InputError, match=r"^made rows 300-399: .*3 tries\), out of memory: give"):
         gathered(hungry)
     left = gathered(hungry, skip_bad=True)
     assert [(one.name, one.rows) for one in left.left_out] == [("made rows 300-399", 100)]
@@ -76,12 +78,45 @@ def test_what_xla_lacks_is_memory(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("step", "doing"),
+    [
+        ("gramax.auditing.conclude", " while computing the numbers of z.npy, 3 classes in 4 dim"),
+        ("gramax.auditing._explained", " while computing the error bars of z.npy; give"),
+        ("gramax.gathering.accumulating.tasks_of", "; give it more, or less to do"),
+    ],
+)
+def test_out_of_memory_after_the_sums_is_one_line(tmp_path, monkeypatch, capsys, step, doing):
+    def failing(*_):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")
+
+    monkeypatch.chdir(tmp_path)
+    np.save("z.npy", np.random.default_rng(0).normal(size=(12, 4)).astype(np.float32))
+    np.save("y.npy", np.arange(12) % 3)
+    monkeypatch.setattr(step, failing)
+    assert main(["audit", "z.npy", "--labels", "y.npy", "--explain"]) == 2
+    said = [line for line in capsys.readouterr().err.splitlines() if " rows, " not in line]
+    assert len(said) == 1
+    assert said[0].startswith(f"gramax: out of memory{doing}")
+
+
+def test_other_faults_of_xla_are_not_taken_for_a_lack_of_memory(monkeypatch):
+    def failing(*_):
+        raise jax.errors.JaxRuntimeError("INTERNAL: something else")
+
+    monkeypatch.setattr("gramax.auditing.open_source", failing)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
+        main(["audit", "z.npy"])
+
+
+@pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"name": "serial", "workers": 2}, "processes"),
         ({"name": "processes", "workers": 0}, "at least 1"),
         ({"name": "processes", "address": "auto"}, "ray"),
         ({"name": "dask"}, "serial, processes, ray"),
+        ({"name": "ray", "address": "127.0.0.1:1"}, "127.0.0.1:1: nothing answers there"),
+        ({"name": "ray", "address": "ray://127.0.0.1:99999"}, "99999: nothing answers there"),
     ],
 )
 def test_options_that_do_not_fit_are_errors(options, words):

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 import zarr
 
+from gramax import files
 from gramax.cli import main
+from gramax.cli.outputs import check_outputs
+from gramax.errors import InputError
 from tests.fuzz.handmade import BELL
 from tests.fuzz.seeds import runlog
 
@@ -94,3 +97,52 @@ def test_names_of_classes_steer_neither_terminal_nor_browser(folder, capfd):
     assert "<script>alert" not in page
     assert '" onclick="x' not in page
     assert "</style>" not in page.replace("</style>", "", page.count("<style"))
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        "audit z.npy --json new --html new",
+        "audit z.npy --json new --html ./new",
+        "audit z.npy --json new --html shards/../new",
+        "audit z.npy --json new --html loop",
+        "audit z.npy --json old --html twin",
+        "audit z.npy --json new --checkpoint new",
+        "compare z.npy shards --json new --html ./new",
+    ],
+)
+def test_two_outputs_are_two_files(folder, capsys, monkeypatch, args):
+    monkeypatch.setattr("gramax.auditing.audit", None)
+    monkeypatch.setattr("gramax.comparing.compare", None)
+    os.symlink("new", "loop")
+    (folder / "old").write_text("old")
+    os.link("old", "twin")
+    before = contents(folder)
+    assert main(args.split()) == 2
+    err = capsys.readouterr().err
+    assert err == f"gramax: {args.split()[-1]}: is to be written twice; {NAMES}\n"
+    assert contents(folder) == before
+
+
+NAMES = "give every output its own name"
+
+
+def test_nowhere_takes_any_number_of_outputs():
+    check_outputs([os.devnull, os.devnull, None])
+
+
+@pytest.mark.parametrize("lost", [{"x.json"}, {"x.html"}, {"x.json", "x.html"}])
+def test_what_can_be_written_is(folder, capsys, monkeypatch, lost):
+    write = files.write_text
+
+    def failing(path, text):
+        if path in lost:
+            raise InputError(f"{path}: cannot be written: No space left on device")
+        write(path, text)
+
+    monkeypatch.setattr(files, "write_text", failing)
+    assert main(["audit", "z.npy", "--json", "x.json", "--html", "x.html"]) == 2
+    said = capsys.readouterr().err
+    for name in ("x.json", "x.html"):
+        assert (f"{name}: cannot be written" in said) == (name in lost)
+        assert (folder / name).exists() == (name not in lost)

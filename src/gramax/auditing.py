@@ -16,6 +16,7 @@ from gramax.chance import chance
 from gramax.concluding import codes_of, conclude, floor_of
 from gramax.data import Source
 from gramax.errorbars import BlockMoments, error_bars
+from gramax.errors import telling_memory
 from gramax.evidence import Evidence
 from gramax.frames.best import Progress as Searched
 from gramax.gathering import (
@@ -26,9 +27,9 @@ from gramax.gathering import (
     Totals,
     accumulate,
     classes_of,
+    in_words,
     joined,
     open_source,
-    widened,
 )
 from gramax.moments import ClassMoments
 from gramax.options import Options
@@ -122,7 +123,7 @@ def audit(
         opened, totals, classes, worst, options, portrait, headroom, searching
     )
     found = _noted(found, opened.notes, unopened + totals.left_out)
-    with jax.enable_x64(True):
+    with jax.enable_x64(True), telling_memory(f"computing the error bars of {opened.name}"):
         if explain:
             return _explained(found, moments, totals.blocks, options, totals.sample.rows)
         return found
@@ -139,13 +140,14 @@ def concluded(
     searching: Callable[[Searched], None] | None = None,
 ) -> tuple[Report, ClassMoments]:
     """The report of what was gathered, and the moments of all blocks; arguments as for `audit`."""
-    sample = totals.sample
-    with jax.enable_x64(True):
-        moments = joined(totals.blocks)
-        found = conclude(source.name, moments, classes, worst, options, headroom, searching)
-    found = _with_rows(found, sample.rows)
-    if portrait or (portrait is None and max(found.c, found.d) <= CHEAP):
-        found = replace(found, portrait=_portrait(moments, sample, classes))
+    sample, sizes = totals.sample, f"{len(classes.names):,} classes in {source.dim:,} dimensions"
+    with telling_memory(f"computing the numbers of {source.name}, {sizes}"):
+        with jax.enable_x64(True):
+            moments = joined(totals.blocks)
+            found = conclude(source.name, moments, classes, worst, options, headroom, searching)
+        found = _with_rows(found, sample.rows)
+        if portrait or (portrait is None and max(found.c, found.d) <= CHEAP):
+            found = replace(found, portrait=_portrait(moments, sample, classes))
     return found, moments
 
 
@@ -186,15 +188,13 @@ def audit_moments(
         raise ValueError(f"{len(names)} names for moments of {c} classes")
     with jax.enable_x64(True):
         classes = Classes(names)
-        return conclude(source, widened(moments), classes, worst, options or Options(), False)
+        return conclude(source, moments.widened(), classes, worst, options or Options(), False)
 
 
 def _noted(report: Report, notes: tuple[str, ...], left_out: Sequence[LeftOut]) -> Report:
     """The report with how the files were read, and what of them was not."""
     if left_out:
-        more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
-        rows = sum(one.rows for one in left_out)
-        notes = (*notes, f"left out {left_out[0].name}{more} ({rows:,} rows): cannot be read")
+        notes = (*notes, in_words(left_out))
     return replace(report, warnings=report.warnings + notes, left_out_fragments=tuple(left_out))
 
 

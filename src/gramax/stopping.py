@@ -1,21 +1,27 @@
 """Ctrl-C and SIGTERM as one exception in the main thread, raised where it cannot get lost.
 
 Python runs the handler of a signal between any two steps of the main thread. What it raises inside
-a callback of the garbage collector (JAX has one: a fifth of all Ctrl-C land there) or a `__del__`
-is printed and forgotten; inside the import of an extension module it comes out as another error, or
-as a crash. So the handler looks where it is, and in such a place comes back a little later.
+a callback of the garbage collector (JAX has one: a fifth of all Ctrl-C land there), of a weak
+reference or in a `__del__` is printed and forgotten; inside the import of an extension module it
+comes out as another error, or as a crash. So the handler looks where it is, and in such a place
+comes back a little later.
 """
 
 from __future__ import annotations
 
+import _weakrefset
 import gc
 import signal
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 AGAIN, MOST = 0.01, 1000
 """Seconds until the handler comes back, and how often it does before it raises anyway."""
+
+WEAK = (weakref.__file__, _weakrefset.__file__)
+"""Where the callbacks of weak sets, weak dictionaries and finalizers are."""
 
 
 class Stop:
@@ -42,7 +48,8 @@ def _forgotten(frame: FrameType | None) -> bool:
     while frame is not None:
         code = frame.f_code
         importing = code.co_filename.startswith("<frozen importlib")
-        if importing or code.co_name == "__del__" or code in collecting:
+        dropped = code.co_name == "__del__" or code.co_filename in WEAK or code in collecting
+        if importing or dropped:
             return True
         frame = frame.f_back
     return False

@@ -6,6 +6,7 @@ import random
 import signal
 import sys
 import time
+import weakref
 
 import pytest
 from tests.faults.processes import GRAMAX, alive, slow_audit, started, wait_for_a_save
@@ -100,6 +101,22 @@ def test_a_signal_in_a_callback_of_the_collector_is_not_lost(signals):
 
     gc.callbacks.append(callback)
     assert signalled_in(gc.collect)
+
+
+def test_a_signal_in_a_callback_of_a_weak_set_is_not_lost(signals):
+    class Signalling(set):
+        def discard(self, item):
+            signal.raise_signal(signal.SIGINT)
+            super().discard(item)
+
+    def forget():
+        item = type("Item", (), {})()
+        weak = weakref.WeakSet([item])
+        weak.data = Signalling(weak.data)
+        del item
+        assert not len(weak.data)
+
+    assert signalled_in(forget)
 
 
 def test_a_signal_in_an_import_comes_after_it(signals, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import pickle
 import struct
 import zipfile
@@ -16,7 +17,7 @@ import pyarrow as pa
 
 from tests.fuzz.mutators import varint
 from tests.fuzz.saved import saved
-from tests.fuzz.seeds import Z, npy, npz, parquet, runlog, store, table, written
+from tests.fuzz.seeds import Z, npy, npz, parquet, report, runlog, store, table, written
 from tests.fuzz.targets import NAMES, packed, unpacked
 
 HEADER = "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }"
@@ -263,6 +264,42 @@ HANDMADE: Mapping[str, Mapping[str, bytes]] = {
         "digits": log_line().replace(b'"step": 0', b'"step": ' + b"9" * 5000),
         "huge": log_line(numbers={"effective_rank": 10**400}),
         "no end": b'{"gramax_log":1' + b" " * 60_000,
+    },
+    "report": {
+        "deep": b"[" * 30_000,
+        "control": report(source=BELL, diagnosis={"kind": BELL, "text": BELL}),
+        "a metric called so": report(metrics={BELL: {"value": 1.0}}),
+        "surrogate": report(source="\ud800"),
+        "digits": report().replace(b'"n": 12', b'"n": ' + b"9" * 5000),
+        "huge": report(n=10**400),
+        "value beyond floats": report(metrics={"cdnv": {"value": 10**400}}),
+        "infinite": report(metrics={"cdnv": {"value": float("inf")}}),
+        "error beyond floats": report(
+            metrics={"cdnv": {"value": 1.0, "error": {"standard": -math.inf}}}
+        ),
+        "text as a number": report(d="five"),
+        "a list": b"[]",
+        "long": report(source="x" * 60_000),
+    },
+    "start": {
+        "pickle": pickle.dumps(Z),
+        "objects": OBJECTS,
+        "zip": npz(),
+        "huge": npy_of("(4294967296, 5)"),
+        "not finite": npy(np.full((12, 5), np.nan)),
+        "no length": npy(np.zeros((12, 5))),
+        "lengths beyond float64": npy(np.full((12, 5), 1e300)),
+        "lengths below": npy(np.full((12, 5), 1e-300)),
+        "integers": npy(np.ones((12, 5), np.int64)),
+        "complex": npy(np.full((12, 5), 1j)),
+        "cut": npy()[:-8],
+    },
+    "starttext": {
+        "control": BELL.encode() * 120,
+        "one long word": b"x" * 4000,
+        "no text": b"\xff\xfe" * 60,
+        "digits": b"9" * 5000,
+        "nan": b"nan\n" * 120,
     },
     "failon": {
         "long": b"a" * 60_000 + b"<1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -107,6 +108,19 @@ def runlog() -> bytes:
         return file.read_bytes()
 
 
+def report(**changes: Any) -> bytes:
+    """A report as `gramax audit --json` saves it, with and without errors."""
+    bar = {"standard": 0.1, "low": 8.0, "high": 9.0, "bias": 0.0, "reason": ""}
+    metrics = {
+        "effective_rank": {"value": 8.5, "reason": None, "chance": None, "error": bar},
+        "class_coherence": {"value": 0.5, "error": bar | {"standard": None}},
+        "cdnv": {"value": None, "reason": "needs labels"},
+    }
+    about = {"source": "z.npy", "n": 12, "d": 5, "c": 3, "metrics": metrics}
+    diagnosis = {"kind": "collapsed", "text": "Classes are tight."}
+    return json.dumps(about | {"diagnosis": diagnosis} | changes).encode()
+
+
 def _arrow_seeds() -> list[bytes]:
     nested = table(n=[[["a"]]] * N, s=[{"a": 1.0}] * N, b=[True, None] * (N // 2))
     fixed = table(f=pa.FixedSizeListArray.from_arrays(pa.array(Z.reshape(-1)), 5))
@@ -164,6 +178,11 @@ MADE: Mapping[str, Callable[[], list[bytes]]] = {
     "txt": lambda: ["red\ngrün\nblue\n".encode(), b"0\n-1\n7", b"\xef\xbb\xbf1\r\n2\r\n3\r\n"],
     "checkpoint": _checkpoint_seeds,
     "runlog": lambda: [runlog(), runlog().replace(b'"audit"', b'"other"', 1)],
+    "report": lambda: [report(), report(metrics={}), report(c=0)],
+    "start": lambda: [
+        npy(), npy(np.asfortranarray(Z)), npy(Z.astype(">f8")), npy(Z.astype(np.float16)),
+    ],
+    "starttext": lambda: ["\n".join(map(repr, [*Z.ravel().tolist(), *[0.0] * Z.size])).encode()],
     "failon": lambda: [b"effective_rank<50", b" coherence >= 1e-3 ", b"collapse_ratio!=-inf"],
 }  # fmt: skip
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+from rich.console import Console
+
 from gramax import thresholds
+from gramax.cli.codebook import _start
+from gramax.comparing import compare_saved
 from gramax.data import check_finite, open_embeddings, read_labels
 from gramax.errors import InputError
-from gramax.runreader import read_runs
+from gramax.render import comparison, live
+from gramax.render.page import comparison_page
+from gramax.runreader import Follower, read_runs
 
 BYTES = 1 << 22
 """Of a chunk, as in an audit."""
@@ -22,6 +31,9 @@ NAMES = (
     "z/0/0", "z/1/0",
 )  # fmt: skip
 """The files that a fuzzed zarr store may have."""
+
+START = (12, 5)
+"""Codes and dimensions that a start must have."""
 
 METRICS = {"effective_rank": 8.5, "coherence": float("nan"), "collapse_ratio": 0.0}
 
@@ -63,6 +75,34 @@ def read_threshold(file: str) -> None:
     assert said is None or said.isprintable()
 
 
+def printed(shown: object) -> None:
+    """What a terminal is given, which must not be able to steer it."""
+    out = io.StringIO()
+    Console(file=out, width=110).print(shown)
+    assert out.getvalue().replace("\n", "").isprintable(), f"unsafe: {out.getvalue()!a:.500}"
+
+
+def read_runlog(file: str) -> None:
+    """A run log as `timeline` reads it, and as `watch` does and shows it."""
+    printed(live.board("run.jsonl", read_runs(file)))
+    printed(live.board("run.jsonl", {"": Follower(file).poll()}))
+
+
+def read_report(file: str) -> None:
+    """A saved report compared with itself, in the terminal and as a page."""
+    found = compare_saved(file, file)
+    printed(comparison.render(found))
+    json.dumps(found.to_dict(), allow_nan=False)
+    assert "<b>\x1b" not in comparison_page(found)
+
+
+def read_start(file: str) -> None:
+    """Codes to start the search of a codebook from."""
+    codes = _start(file, *START, "real")
+    assert codes.shape == START
+    assert np.isfinite(np.linalg.norm(codes, axis=1)).all()
+
+
 def read_checkpoint(file: str) -> None:
     """A checkpoint of the audit in `tests.fuzz.saved`."""
     from tests.fuzz.saved import load
@@ -81,14 +121,13 @@ TARGETS: dict[str, tuple[str, Callable[[str], None]]] = {
     "zarr": (".zarr", read_embeddings),
     "txt": (".txt", read_text_labels),
     "checkpoint": (".gramax", read_checkpoint),
-    "runlog": (".jsonl", lambda file: void(read_runs(file))),
+    "runlog": (".jsonl", read_runlog),
+    "report": (".json", read_report),
+    "start": (".npy", read_start),
+    "starttext": (".txt", read_start),
     "failon": (".cond", read_threshold),
 }
 """By name: the extension of its files, and what reads one."""
-
-
-def void(_: object) -> None:
-    """What is read is looked at no further."""
 
 
 def place(name: str, data: bytes, folder: Path) -> str:

@@ -20,7 +20,7 @@ from gramax.cli.figures import figures
 from gramax.cli.metrics import metrics
 from gramax.cli.timeline import timeline
 from gramax.cli.watch import watch
-from gramax.errors import InputError, MissingExtraError
+from gramax.errors import InputError, MissingExtraError, exhausted
 
 
 @click.group(
@@ -53,15 +53,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         click.echo("interrupted", err=True)
         return INTERRUPTED
     except (InputError, MissingExtraError, OSError, MemoryError) as error:
-        click.echo(f"gramax: {_line(error)}", err=True)
-        return BAD_INPUT
+        return _refused(error)
+    except Exception as error:
+        if not exhausted(error):
+            raise
+        return _refused(MemoryError("XLA"))
     return result if isinstance(result, int) else OK
+
+
+def _refused(error: Exception) -> int:
+    click.echo(f"gramax: {_line(error)}", err=True)
+    return BAD_INPUT
 
 
 def _line(error: Exception) -> str:
     if isinstance(error, MemoryError):
-        notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
-        return f"out of memory{notes}; give it more, or less to do at a time (fewer --workers)"
+        notes = "".join(f" {note}" for note in getattr(error, "__notes__", ())[:1])
+        return (
+            f"out of memory{notes}; give it more, or less to do: fewer --workers, fewer dimensions"
+        )
     if isinstance(error, OSError):
         return f"{error.filename or 'a file'}: {error.strerror or error}"
     return str(error)

@@ -183,24 +183,36 @@ def _start(path: str, c: int, d: int, field: str) -> np.ndarray:
     """The codes in a file; only as many bytes are read as such codes have."""
     import numpy as np
 
+    from gramax.data import npy
+
+    text = path.endswith(".txt")
+    held = _text_codes(path, c, d, field) if text else npy.entries(path)[0]
+    if held.shape != (c, d) or held.dtype.kind not in "fc":
+        words = f"is {held.dtype} of shape {list(held.shape)}"
+        raise InputError(f"{path}: {words}; --start takes floats of shape [{c}, {d}]")
+    if held.dtype.kind == "c" and field == "real":
+        raise InputError(f"{path}: holds complex codes; add --field complex")
+    codes = held if isinstance(held, np.ndarray) else next(held.chunks(c))[1]
+    codes = codes.astype(np.complex128 if codes.dtype.kind == "c" else np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        lengths = np.linalg.norm(codes, axis=1)
+    bad = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
+    if bad.size:
+        raise InputError(f"{path}: row {bad[0]} is zero or not finite, or its length is")
+    return codes
+
+
+def _text_codes(path: str, c: int, d: int, field: str) -> np.ndarray:
+    """The codes in a text of Sloane's format, real where they can be."""
+    import numpy as np
+
+    from gramax.data.text import cut, visible
     from gramax.frames import sloanes
 
     try:
-        if path.endswith(".txt"):
-            codes = sloanes.read(path, c, d)
-            codes = codes if field == "complex" or np.imag(codes).any() else np.real(codes)
-        else:
-            codes = np.load(path, mmap_mode="r", allow_pickle=False)
+        codes = sloanes.read(path, c, d)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, EOFError) as error:
-        raise InputError(f"{path}: {error}") from None
-    if codes.shape != (c, d) or codes.dtype.kind not in "fc":
-        words = f"is {codes.dtype} of shape {list(codes.shape)}"
-        raise InputError(f"{path}: {words}; --start takes floats of shape [{c}, {d}]")
-    if codes.dtype.kind == "c" and field == "real":
-        raise InputError(f"{path}: holds complex codes; add --field complex")
-    bad = np.flatnonzero(~(np.isfinite(codes).all(axis=1) & np.any(codes != 0, axis=1)))
-    if bad.size:
-        raise InputError(f"{path}: row {bad[0]} is zero or not finite")
-    return np.array(codes)
+    except ValueError as error:
+        raise InputError(f"{path}: {cut(visible(str(error)), 200)}") from None
+    return codes if field == "complex" or np.imag(codes).any() else np.real(codes)

@@ -4,9 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gramax.errors import InputError
+
+
+def check_outputs(paths: Sequence[str | None], *inputs: str | None) -> None:
+    """`check_output` of each path that is given; and no two of them may be the same file."""
+    seen: list[str] = []
+    for path in filter(None, paths):
+        check_output(path, *inputs)
+        for other in seen:
+            if _is_same(path, other):
+                raise InputError(f"{path}: is to be written twice; give every output its own name")
+        seen.append(path)
+
+
+def _is_same(a: str, b: str) -> bool:
+    """Whether two outputs are one file, there already or not; a device takes any number."""
+    if os.path.exists(a) and os.path.exists(b):
+        return os.path.isfile(a) and os.path.samefile(a, b)
+    return os.path.realpath(a) == os.path.realpath(b)
 
 
 def check_output(path: str, *inputs: str | None) -> None:
@@ -46,8 +65,26 @@ def _is_among(path: str, given: str) -> bool:
     return any(os.path.samefile(path, file) for file in inside if os.path.exists(file))
 
 
-def write_json(path: str, data: dict[str, Any]) -> None:
-    """Write JSON data."""
+def write_found(
+    data: dict[str, Any], page: Callable[[], str], json_out: str | None, html_out: str | None
+) -> None:
+    """Write what was found as JSON and as a page; where one fails, the other all the same.
+
+    Raises:
+        InputError: a file cannot be written; the message tells of each.
+    """
     from gramax.files import write_text
 
-    write_text(path, json.dumps(data, indent=2, allow_nan=False) + "\n")
+    failed = []
+    for out, text in ((json_out, lambda: _json(data)), (html_out, page)):
+        try:
+            if out:
+                write_text(out, text())
+        except InputError as error:
+            failed.append(str(error))
+    if failed:
+        raise InputError("; ".join(failed))
+
+
+def _json(data: dict[str, Any]) -> str:
+    return json.dumps(data, indent=2, allow_nan=False) + "\n"

@@ -79,7 +79,7 @@ class Lines:
         """Print where the last line is long enough ago."""
         speed, now = self.rate.of(size), time.monotonic()
         self.due = self.due or now + SECONDS
-        if now < self.due or not speed:
+        if now < self.due or not speed or done >= total:  # the result says that all is done
             return
         self.due = now + SECONDS
         click.echo(f"gramax: {self.line(done, total, size, speed)}", err=True)

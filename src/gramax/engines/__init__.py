@@ -38,6 +38,10 @@ class Engine(Protocol):
         """Run `fn(*args)`; the caller keeps no more than `workers` futures waiting at a time."""
         ...
 
+    def cause(self, future: Future[Any]) -> str:
+        """Why the worker of a lost future died, and what to do, in words; "" where not known."""
+        ...
+
     def close(self) -> None:
         """End the workers, whatever they are doing."""
         ...

@@ -15,7 +15,11 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
 from typing import Any
+
+from gramax.engines.causes import KILLED, NO_MEMORY
 
 THREADS = ("NPROC", "PJRT_NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 ONE_THREAD: dict[str, str] = dict.fromkeys(THREADS, "1")
@@ -35,12 +39,12 @@ class Processes:
 
     def __init__(self, workers: int):
         self.workers = workers
-        self._spawn = multiprocessing.get_context("spawn")
+        self._spawn = [_Spawn() for _ in range(workers)]
         self._pools: list[ProcessPoolExecutor | None] = [None] * workers
         self._latest: list[Future[Any] | None] = [None] * workers
         # Nothing is ever sent: workers end when our end of the pipe is gone, as it is after a
         # `kill -9` of this process as well.
-        self._read, self._write = self._spawn.Pipe(duplex=False)
+        self._read, self._write = multiprocessing.Pipe(duplex=False)
 
     def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
         """Run `fn(*args)` in a free worker, or after what a busy one is doing."""
@@ -58,6 +62,13 @@ class Processes:
         self._latest[k] = future
         return future
 
+    def cause(self, future: Future[Any]) -> str:
+        """Memory, where the worker said so or was killed."""
+        if isinstance(future.exception(), MemoryError):
+            return NO_MEMORY
+        ended = (self._spawn[k].latest for k, one in enumerate(self._latest) if one is future)
+        return KILLED if any(one and _killed(one) for one in ended) else ""
+
     def close(self) -> None:
         """End the workers, whatever they are doing."""
         self._write.close()
@@ -70,10 +81,25 @@ class Processes:
         pool = self._pools[k]
         if pool is None:
             pool = ProcessPoolExecutor(
-                1, mp_context=self._spawn, initializer=_begin, initargs=(self._read,)
+                1, mp_context=self._spawn[k], initializer=_begin, initargs=(self._read,)
             )
             self._pools[k] = pool
         return pool
+
+
+class _Spawn(SpawnContext):
+    """How workers are started, which remembers the latest one."""
+
+    latest: BaseProcess | None = None
+
+    def Process(self, *args: Any, **options: Any) -> BaseProcess:  # noqa: N802  # pyright: ignore
+        self.latest = SpawnProcess(*args, **options)
+        return self.latest
+
+
+def _killed(worker: BaseProcess) -> bool:
+    worker.join(1)  # it is gone, and the pool is about to know how
+    return worker.exitcode == -getattr(signal, "SIGKILL", 9)
 
 
 @contextmanager

@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
+from gramax.engines.causes import NO_MEMORY
 from gramax.engines.processes import ONE_THREAD
 from gramax.errors import InputError, MissingExtraError
 
@@ -27,6 +29,9 @@ QUIET = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": "A worker died or was killed|retries remaining",
 }
 """Read by Ray when it is imported: nothing is sent to its makers or printed."""
+
+WAIT = 10.0
+"""Seconds that a cluster has to answer in."""
 
 
 class Ray:
@@ -58,12 +63,17 @@ class Ray:
             exceptions.NodeDiedError,
             exceptions.RaySystemError,
         )
+        self._no_memory = (exceptions.OutOfMemoryError, MemoryError)
         self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         self._run = ray.remote(max_retries=RETRIES, num_cpus=1)(_run)
 
     def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
         """Run `fn(*args)` on a core somewhere in the cluster."""
         return self._run.remote(fn, *args).future()
+
+    def cause(self, future: Future[Any]) -> str:
+        """Memory, where Ray says so: it ends workers before the system does."""
+        return NO_MEMORY if isinstance(future.exception(), self._no_memory) else ""
 
     def close(self) -> None:
         """Leave the cluster; one that was started here ends, with all that it is doing."""
@@ -76,6 +86,7 @@ def _start(ray: Any, workers: int | None, address: str | None) -> None:
     if address is None:
         options |= {"address": "local", "include_dashboard": False, "num_cpus": workers}
     else:
+        _answers(address)
         options |= {"address": address}
     try:
         with warnings.catch_warnings():
@@ -86,6 +97,20 @@ def _start(ray: Any, workers: int | None, address: str | None) -> None:
     except Exception as error:
         why = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(f"--engine ray: no cluster at {address or 'all'} ({why[0]})") from None
+
+
+def _answers(address: str) -> None:
+    """Refuse an address where nothing listens: Ray would try it for more than ten minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=WAIT).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"--engine-address {address}: nothing answers there ({error}); "
+            "`ray start --head` starts a cluster, and `auto` finds the one on this machine"
+        ) from None
 
 
 @contextmanager

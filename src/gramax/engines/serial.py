@@ -24,5 +24,9 @@ class Serial:
             future.set_exception(error)
         return future
 
+    def cause(self, future: Future[Any]) -> str:
+        """Nothing: no worker dies."""
+        return ""
+
     def close(self) -> None:
         """Nothing is left to end."""

@@ -15,7 +15,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,7 @@ class Checkpoint:
         shapes = jax.eval_shape(
             lambda: ClassMoments.empty(len(classes.names), source.dim, normalize=normalize)
         )
+        shapes = replace(shapes, summed=None if tasks[0].wide else "float32")
         return cls(Path(path), about, shapes, blocks, len(tasks))
 
     @contextmanager

@@ -14,8 +14,9 @@ import numpy as np
 from jaxtyping import Array
 
 from gramax.errorbars import BlockMoments
+from gramax.errors import exhausted
 from gramax.gathering.batches import BadFragmentError, Batch, ahead, batches, refuse
-from gramax.gathering.results import Gathered, Refused, Sample, narrowed, together, widened
+from gramax.gathering.results import Gathered, Refused, Sample, narrowed, together
 from gramax.gathering.tasks import Task
 from gramax.moments import NOT_FINITE, ClassMoments
 
@@ -36,7 +37,7 @@ def gather(task: Task, tick: Tick | None = None) -> Gathered | Refused:
     except BadFragmentError as bad:
         return Refused(bad.place, bad.reason)
     except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
+        if not exhausted(error):
             raise
         raise MemoryError("XLA") from None
 
@@ -131,7 +132,7 @@ def _merged(totals: list[ClassMoments], part: ClassMoments | BlockMoments) -> li
         stacked = jax.tree.map(np.asarray, part.parts)
         parts = [jax.tree.map(lambda leaf, k=k: leaf[k], stacked) for k in range(part.blocks)]
     with jax.enable_x64(True):
-        wide = [widened(one) for one in parts]
+        wide = [one.widened() for one in parts]
         return [a.merge(b) for a, b in zip(totals, wide, strict=True)] if totals else wide
 
 

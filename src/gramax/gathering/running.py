@@ -82,7 +82,7 @@ class Running:
         try:
             found = future.result()
         except self.engine.lost:
-            self._lost(place, task)
+            self._lost(place, task, future)
             return
         except Exception as error:
             error.add_note(f"while reading {task.name}")
@@ -92,9 +92,10 @@ class Running:
         else:
             self.landed[place] = found
 
-    def _lost(self, place: int, task: Task) -> None:
+    def _lost(self, place: int, task: Task, future: Future[Any]) -> None:
         """The worker died: try again, and where that is no use find the fragment that kills."""
         self.deaths[place] += 1
+        cause = self.engine.cause(future)
         if self.deaths[place] < self.engine.tries:
             self.again.append(place)
             return
@@ -107,10 +108,13 @@ class Running:
         if len(task.pieces) > 1:
             alone = [k for k in alone if self._dies(gather, task.only(k))]
         if not alone:
-            raise InputError(f"{task.name}: the worker that reads them together dies every time")
+            raise InputError(
+                f"{task.name}: the worker that reads them together dies every time{cause}"
+            )
         self.deaths[place] = 0
         name = task.pieces[alone[0]].fragment.name
-        why = f"{name}: the worker that reads it dies every time ({self.engine.tries} tries)"
+        tries = f"({self.engine.tries} tries)"
+        why = f"{name}: the worker that reads it dies every time {tries}{cause}"
         self._leave_out(place, alone[0], why)
 
     def _dies(self, fn: Callable[..., Any], *args: Any) -> bool:
