@@ -9,7 +9,10 @@ Left out, because no test of numbers could or should tell them from the code:
 - the texts of errors (all of `raise`), of conditions and of notebook views;
 - what a metric declares of itself (`Metric(...)`): tests/properties hold it against the numbers;
 - decorators that only make code fast or its types known (`FAST`);
-- sizes of blocks, tiles and samples (`SIZES`): any size gives the same numbers, by design.
+- sizes of blocks, tiles and samples (`SIZES`): any size gives the same numbers, by design;
+- functions that choose how a number is found, not what it is (`WAYS`);
+- the 1 that stands for a divisor, or under a root or logarithm, where there is none
+  (`a / where(b > 0, b, 1)`): what comes of it is 0 or dropped.
 """
 
 from __future__ import annotations
@@ -40,6 +43,11 @@ SIZES = {
     *("FEW_VALUES", "QUICK", "SMALL", "STARTS", "ROUNDS", "SECONDS", "MAX_ORDER", "DECOMPOSITIONS"),
     *("BUDGET", "DEAR_BUDGET", "CHEAP", "FEWEST", "DRAWS", "MEMORY", "BLOCKS"),
 }
+WAYS = {
+    "_hash",  # any: rows whose hashes are equal are compared
+    "leading_axes",  # any: the bound that is made with them holds for all
+    "shard_groups",  # any number of groups of rows has the same sums
+}
 Span = tuple[tuple[int, int], tuple[int, int]]
 
 
@@ -51,12 +59,16 @@ def _silent(node: ast.AST) -> list[ast.AST | None]:
     """The parts of a node that no number depends on."""
     match node:
         case ast.FunctionDef():
-            body = [node] if node.name == "_repr_html_" else []
+            body = [node] if node.name in WAYS | {"_repr_html_"} else []
             return [node.returns, *body, *(d for d in node.decorator_list if _fast(d))]
         case ast.arg() | ast.AnnAssign():
             return [node.annotation]
         case ast.Raise():
             return [node]
+        case ast.BinOp(op=ast.Div(), right=divisor):
+            return _stand_in(divisor)
+        case ast.Call(func=ast.Attribute(attr="sqrt" | "log" | "log2"), args=[argument]):
+            return _stand_in(argument)
         case ast.Call(func=ast.Name(id="Metric")):
             return [k.value for k in node.keywords if k.arg != "compute"]
         case ast.Call(func=ast.Name(id="Condition")):
@@ -70,6 +82,16 @@ def _silent(node: ast.AST) -> list[ast.AST | None]:
             return [node] if names <= SIZES or (alias and node.col_offset == 0) else []
         case ast.If(test=ast.Name(id="TYPE_CHECKING")):
             return [node]
+    return []
+
+
+def _stand_in(node: ast.AST) -> list[ast.AST | None]:
+    """The 1 of `where(there, x, 1)`, or of a product or power of such."""
+    match node:
+        case ast.BinOp(op=ast.Mult() | ast.Pow(), left=left, right=right):
+            return [*_stand_in(left), *_stand_in(right)]
+        case ast.Call(func=ast.Attribute(attr="where"), args=[_, _, ast.Constant(value=1) as one]):
+            return [one]
     return []
 
 
@@ -92,7 +114,7 @@ def operations(source: str) -> list[Span]:
 
 
 def every(path: Path) -> Iterator[WorkItem]:
-    """All mutants of a file that count."""
+    """All mutants of a file that count; each is named by the text of the file and what changes."""
     source = path.read_text()
     lines, spans, binary = source.splitlines(), silent_spans(source), operations(source)
 
@@ -114,10 +136,11 @@ def every(path: Path) -> Iterator[WorkItem]:
             if "BinaryOp" in name and not any(low <= first < high for low, high in binary):
                 continue
             mutation = MutationSpec(path, name, occurrence, start, end)
-            yield WorkItem.single(uuid.uuid4().hex, mutation)
+            identity = uuid.uuid5(uuid.NAMESPACE_OID, f"{path} {name} {occurrence}\n{source}")
+            yield WorkItem.single(identity.hex, mutation)
 
 
 def sample(items: list[WorkItem], share: float, seed: int) -> list[WorkItem]:
-    """A share of the mutants of one file, the same for the same seed; all of them for 1."""
-    count = len(items) if share >= 1 else max(1, round(share * len(items)))
-    return random.Random(seed).sample(items, count)
+    """A share of the mutants of one file, the same for the same seed; a larger one holds it."""
+    shuffled = random.Random(seed).sample(items, len(items))
+    return shuffled[: max(1, round(share * len(items)))]
