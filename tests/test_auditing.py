@@ -91,20 +91,20 @@ def test_without_labels_answers_what_needs_none():
 
 
 def test_codes_are_a_codebook():
-    book = seed.unit(np.random.default_rng(0).normal(size=(9, 4)))
+    book = seed.unit(np.random.default_rng(0).normal(size=(10, 32)))
     report = gramax.audit(book, codes=True)
-    assert report.c == 9
+    assert report.c == 10
     assert report["class_coherence"] == pytest.approx(seed.coherence(book), rel=1e-6)
     assert np.isnan(report["collapse_ratio"])
     assert "single row" in report.numbers["collapse_ratio"].reason
-    named = gramax.audit(book, list("abcdefghi"), codes=True)
+    named = gramax.audit(book, list("abcdefghij"), codes=True)
     cosines = book @ book.T
     pair = named.worst_pairs[0]
-    a, b = "abcdefghi".index(pair.a), "abcdefghi".index(pair.b)
+    a, b = "abcdefghij".index(pair.a), "abcdefghij".index(pair.b)
     assert pair.cosine == pytest.approx(cosines[a, b], abs=1e-6)
     assert abs(pair.cosine) == pytest.approx(seed.coherence(book), rel=1e-6)
     with pytest.raises(InputError, match="class of its own"):
-        gramax.audit(book, [0] * 9, codes=True)
+        gramax.audit(book, [0] * 10, codes=True)
 
 
 def test_json_has_the_layout_and_no_nan():
@@ -141,11 +141,11 @@ def test_class_views_add_up():
 def test_many_classes_go_through_tiles(monkeypatch):
     from gramax import pairs
 
-    book = np.random.default_rng(1).normal(size=(70, 5))
-    whole = gramax.audit(book, codes=True, worst=4)
+    book = np.random.default_rng(1).normal(size=(40, 16))
+    whole = gramax.audit(book, codes=True)
     monkeypatch.setattr(pairs, "TILE", 16)
     concluding._find.clear_cache()
-    tiled = gramax.audit(book, codes=True, worst=4)
+    tiled = gramax.audit(book, codes=True)
     concluding._find.clear_cache()
     assert tiled.worst_pairs == whole.worst_pairs
     assert values(tiled) == pytest.approx(values(whole), rel=1e-9, nan_ok=True)

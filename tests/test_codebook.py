@@ -64,7 +64,7 @@ BAD_STARTS = {
     "complex.npy": (lambda p: np.save(p, np.full((5, 3), 1j)), "--field complex"),
     "empty.npy": (lambda p: p.write_bytes(b""), "empty.npy"),
     "words.txt": (lambda p: p.write_text("no codes"), "30 numbers; got 2"),
-    "absent.npy": (lambda p: None, "cannot be read"),
+    "absent.npy": (lambda p: None, "no such file"),
 }
 
 

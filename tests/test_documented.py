@@ -50,19 +50,20 @@ class Bucket(MemoryFileSystem):
 def files(tmp_path, monkeypatch):
     """A folder, and a bucket, with the files that the commands name."""
     rng = np.random.default_rng(0)
-    y = rng.integers(0, 3, 60)
-    z = (rng.normal(size=(3, 6))[y] + 0.3 * rng.normal(size=(60, 6))).astype(np.float32)
+    n, d, c = 120, 12, 4  # a shape that other commands audit too
+    y = rng.integers(0, c, n)
+    z = (rng.normal(size=(c, d))[y] + 0.3 * rng.normal(size=(n, d))).astype(np.float32)
     monkeypatch.setitem(_registry, "s3", Bucket)
     monkeypatch.chdir(tmp_path)
 
     def table(path: str, labels: str) -> None:
         Path(path).parent.mkdir(exist_ok=True)
-        rows = pa.FixedSizeListArray.from_arrays(z.ravel(), 6)
+        rows = pa.FixedSizeListArray.from_arrays(z.ravel(), d)
         pq.write_table(pa.table({"embedding": rows, labels: y}), path)
 
     for name in ("shards/a.parquet", "shards/b.parquet"):
         table(name, "species")
-    for name in ("data/a.parquet", "data/b.parquet"):
+    for name in ("data/a.parquet", "data/b.parquet", "old/a.parquet", "new/a.parquet"):
         table(name, "label")
     Bucket().pipe_file("/bucket/run-7/a.parquet", Path("data/a.parquet").read_bytes())
     for folder in ("demo", "labels"):

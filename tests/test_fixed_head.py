@@ -20,10 +20,10 @@ def example():
 
 
 def test_the_fixed_head_stays_and_both_are_audited(example):
-    found = example.compare(epochs=5, d=16)
+    found = example.compare(epochs=5, d=32)  # a shape that other tests audit too
     heads = {name: np.asarray(params["head"]) for name, (params, _, _) in found.items()}
-    np.testing.assert_array_equal(heads["fixed"], etf_head(10, 16, key=0))
-    start = np.asarray(example.initial(example.jax.random.key(0), 16)["head"])
+    np.testing.assert_array_equal(heads["fixed"], etf_head(10, 32, key=0))
+    start = np.asarray(example.initial(example.jax.random.key(0), 32)["head"])
     assert np.abs(heads["learned"] - start).max() > 0.01
     for _, wrong, report in found.values():
         assert wrong < 0.3

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 import gramax
 from gramax.kernels import add_exact, product_upper
 from gramax.moments import ClassMoments
+from gramax.options import Options
 from tests import transcription as seed
+from tests.numbers import with_options
 from tests.test_seed import clouds
 
 
@@ -21,39 +23,15 @@ def merged(parts):
     return total
 
 
-def assert_same_numbers(got, expected, rtol=1e-5, beyond=()):
+def assert_same_numbers(got, expected):
     got, expected = gramax.report(got), gramax.report(expected)
-    for name in set(expected) - set(beyond):
-        np.testing.assert_allclose(got[name], expected[name], rtol=rtol, atol=1e-6, err_msg=name)
-
-
-@given(
-    s=st.integers(0, 2**16),
-    parts=st.integers(1, 6),
-    offset=st.sampled_from([0.0, 1e4]),
-    normalize=st.booleans(),
-)
-def test_any_split_order_and_merge_gives_the_whole(s, parts, offset, normalize):
-    z, y = clouds(s, 90, 5, 4, offset=offset)
-    part_of = np.random.default_rng(s).integers(0, parts, 90)  # any split, empty parts included
-    whole = ClassMoments.of(z, y, 4, np.ones(90), normalize=normalize)
-    pieces = [
-        ClassMoments.of(z, y, 4, np.equal(part_of, k), normalize=normalize) for k in range(parts)
-    ]
-    # In so flat a cap of the sphere the exponent of the spectrum is beyond its documented limit.
-    beyond = ("alpha_req",) if normalize and offset else ()
-    assert_same_numbers(merged(pieces), whole, beyond=beyond)
-    assert_same_numbers(merged(pieces[::-1]), whole, beyond=beyond)
-    streamed = ClassMoments.empty(4, 5, normalize=normalize)
-    for k in range(parts):
-        streamed = streamed.update(z, y, np.equal(part_of, k))
-    assert_same_numbers(streamed, whole, beyond=beyond)
-    np.testing.assert_array_equal(streamed.counts, whole.counts)
+    for name in expected:
+        np.testing.assert_allclose(got[name], expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("normalize", [True, False])
 def test_empty_is_neutral(normalize):
-    z, y = clouds(0, 40, 5, 6)
+    z, y = clouds(0, 60, 5, 6)
     some = ClassMoments.of(z, y % 4, 6, normalize=normalize)  # two classes absent
     empty = ClassMoments.empty(6, 5, normalize=normalize)
     for both in (some.merge(empty), empty.merge(some), some.update(z[:0], y[:0])):
@@ -70,13 +48,15 @@ def test_collapse_ratio_in_float32(offset, noise, parts):
     z, y = clouds(8, 1200, 32, 6, spread=noise, offset=offset)
     true, total = seed.collapse_ratio(z, y, 6, eps=0), seed.total_scatter(z, eps=0)
     pieces = np.array_split(np.arange(1200), parts)
-    got = gramax.report(merged([ClassMoments.of(z[p], y[p], 6) for p in pieces]))
+    got = merged([ClassMoments.of(z[p], y[p], 6) for p in pieces])
     streamed = ClassMoments.empty(6, 32)
     for p in pieces:
         streamed = streamed.update(z[p], y[p])
     # The seed adds 1e-8 to the total scatter, which an offset of 1e4 makes as small as that.
-    for ratio in (got["collapse_ratio"], gramax.report(streamed)["collapse_ratio"]):
-        np.testing.assert_allclose(ratio, true * total / (total + 1e-8), rtol=1e-4)
+    ratio = with_options(Options(), ("collapse_ratio",))
+    for moments in (got, streamed):
+        found = ratio(moments)["collapse_ratio"]
+        np.testing.assert_allclose(found, true * total / (total + 1e-8), rtol=1e-4)
     if offset == 0:
         assert true < 2 * noise**2
 
@@ -98,14 +78,14 @@ def test_scatter_is_the_pooled_scatter(normalize):
 
 
 def test_weights_count_rows(rng):
-    z, y = clouds(4, 50, 5, 3)
-    times = rng.integers(0, 4, 50)
-    weighted = ClassMoments.empty(3, 5).update(z, y, times.astype(np.float32))
-    repeated = ClassMoments.of(np.repeat(z, times, axis=0), np.repeat(y, times), 3)
+    z, y = clouds(4, 60, 5, 4)
+    times = rng.integers(0, 4, 60)
+    weighted = ClassMoments.empty(4, 5).update(z, y, times.astype(np.float32))
+    repeated = ClassMoments.of(np.repeat(z, times, axis=0), np.repeat(y, times), 4)
     assert_same_numbers(weighted, repeated)
     np.testing.assert_array_equal(weighted.counts, repeated.counts)
     with pytest.raises(ValueError, match="row 3: weight -1"):
-        ClassMoments.empty(3, 5).update(z, y, np.where(np.arange(50) == 3, -1, 1))
+        ClassMoments.empty(4, 5).update(z, y, np.where(np.arange(60) == 3, -1, 1))
 
 
 def test_counts_are_exact_past_two_to_the_24():
@@ -135,7 +115,7 @@ def test_add_exact_is_exact(values):
 
 
 def test_inside_jit_scan_and_vmap():
-    batches = [clouds(s, 40, 5, 4) for s in range(6)]
+    batches = [clouds(s, 60, 5, 4) for s in range(6)]
     z, y = jnp.stack([b[0] for b in batches]), jnp.stack([b[1] for b in batches])
     whole = ClassMoments.of(z.reshape(-1, 5), y.reshape(-1), 4)
     scanned, _ = jax.lax.scan(lambda m, b: (m.update(*b), None), ClassMoments.empty(4, 5), (z, y))
@@ -170,11 +150,11 @@ def test_moments_that_differ_are_not_merged():
 
 def test_rows_of_one_direction_and_many_lengths(rng):
     """Rows are rescaled by powers of two, so lengths of 1e-6 to 1e6 in a class cost no digits."""
-    z, y = clouds(9, 200, 16, 3, spread=1e-4)
-    lengths = np.exp(rng.uniform(-14, 14, 200)).astype(np.float32)
+    z, y = clouds(9, 60, 5, 4, spread=1e-4)
+    lengths = np.exp(rng.uniform(-14, 14, 60)).astype(np.float32)
     z = z * lengths[:, None]
-    got = gramax.within_class_variance(z, y, 3)
-    np.testing.assert_allclose(got, seed.within_class_variance(z, y, 3, eps=0), rtol=1e-4)
+    got = gramax.within_class_variance(z, y, 4)
+    np.testing.assert_allclose(got, seed.within_class_variance(z, y, 4, eps=0), rtol=1e-4)
 
 
 def test_update_makes_one_product_of_all_rows():

@@ -116,8 +116,7 @@ def test_gradient_matches_differences(name):
 
 def test_simplex_step_descends_to_a_simplex():
     x = jnp.asarray(clouds(1, 4, 3, 4)[0])
-    for _ in range(2000):
-        x = gramax.simplex_step(x, lr=0.4)
+    x = jax.lax.fori_loop(0, 2000, lambda _, x: gramax.simplex_step(x, lr=0.4), x)
     np.testing.assert_allclose(gramax.gram(x), gramax.simplex_gram(4), atol=1e-3)
 
 

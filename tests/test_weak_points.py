@@ -11,14 +11,17 @@ from gramax.sphere import norms, unit_rows
 from tests import transcription as seed
 from tests.test_seed import clouds
 
+SHAPE = N, D, C = 120, 8, 5  # that of tests.numbers: each shape is a compilation of seconds
+
 
 def test_absent_classes_are_left_out():
-    z, y = clouds(0, 60, 8, 3)
-    wide = 2 * y  # classes 1, 3 and 5 have no rows
-    here, there = gramax.latent_geometry_report(z, y, 3), gramax.latent_geometry_report(z, wide, 6)
+    z, y = clouds(0, *SHAPE)
+    wide = 2 * y  # classes 1, 3, 5, 7 and 9 have no rows
+    here = gramax.latent_geometry_report(z, y, C)
+    there = gramax.latent_geometry_report(z, wide, 2 * C)
     for name in here:
         np.testing.assert_allclose(there[name], here[name], rtol=1e-5, atol=1e-6, err_msg=name)
-    means = gramax.class_means(z, wide, 6)
+    means = gramax.class_means(z, wide, 2 * C)
     assert gramax.coherence(means) == pytest.approx(float(here["class_coherence"]), rel=1e-6)
     assert gramax.simplex_error(means) == pytest.approx(
         float(here["class_simplex_error"]), rel=1e-5
@@ -65,29 +68,29 @@ def test_narrow_label_dtypes_are_widened():
 
 
 def test_label_out_of_range_under_jit_is_masked_and_counted():
-    z, y = clouds(0, 30, 4, 3)
+    z, y = clouds(0, *SHAPE)
     broken = y.copy()
-    broken[[4, 5, 6]] = [3, -5, 99]
+    broken[[4, 5, 6]] = [C, -5, 99]
     broken[7] = -1
-    good = np.ones(30, bool)
+    good = np.ones(N, bool)
     good[4:8] = False
-    got = jax.jit(lambda z, y: ClassMoments.empty(3, 4).update(z, y))(z, broken)
+    got = jax.jit(lambda z, y: ClassMoments.empty(C, D).update(z, y))(z, broken)
     assert got.left_out[0, OUT_OF_RANGE] == 3
     assert got.left_out[0, IGNORED] == 1
-    assert got.total == 26
-    report = jax.jit(lambda z, y: gramax.latent_geometry_report(z, y, 3))(z, broken)
-    expected = seed.latent_geometry_report(z[good], y[good], 3)
+    assert got.total == N - 4
+    report = jax.jit(lambda z, y: gramax.latent_geometry_report(z, y, C))(z, broken)
+    expected = seed.latent_geometry_report(z[good], y[good], C)
     for name in expected:
         np.testing.assert_allclose(report[name], expected[name], rtol=1e-5, err_msg=name)
 
 
 def test_one_class_and_one_row_are_undefined():
-    z, y = clouds(0, 30, 4, 2)
-    one = gramax.latent_geometry_report(z, np.zeros(30, int), 1)
+    z, y = clouds(0, *SHAPE)
+    one = gramax.latent_geometry_report(z, 0 * y, 1)
     for name in ("collapse_ratio", "class_simplex_error", "class_coherence", "class_welch_gap"):
         assert np.isnan(one[name]), name
     assert np.isfinite(one["effective_rank"])
-    single = gramax.latent_geometry_report(z[:1], y[:1], 2)
+    single = gramax.latent_geometry_report(z[:1], y[:1], C)
     assert all(np.isnan(v) for v in single.values())
     assert np.isnan(gramax.effective_rank(z[:1]))
     assert np.isnan(gramax.coherence(z[:1]))
@@ -97,8 +100,8 @@ def test_one_class_and_one_row_are_undefined():
 
 
 def test_point_collapse_never_scores_well():
-    z, y = np.tile([[1.0, 2.0, 3.0]], (20, 1)), np.arange(20) % 4
-    report = gramax.latent_geometry_report(z, y, 4)
+    z, y = np.tile(np.arange(1.0, 1 + D), (N, 1)), np.arange(N) % C
+    report = gramax.latent_geometry_report(z, y, C)
     assert np.isnan(report["collapse_ratio"])
     assert np.isnan(report["effective_rank"])
     assert report["class_coherence"] == pytest.approx(1.0)
@@ -106,50 +109,51 @@ def test_point_collapse_never_scores_well():
 
 
 def test_zero_rows_have_no_direction():
-    z, y = clouds(0, 30, 4, 3)
+    z, y = clouds(0, *SHAPE)
     z[3] = 0
-    keep = np.arange(30) != 3
-    moments = ClassMoments.of(z, y, 3)
-    assert moments.total == 29
+    keep = np.arange(N) != 3
+    moments = ClassMoments.of(z, y, C)
+    assert moments.total == N - 1
     assert moments.left_out[0].sum() == 1
-    got = gramax.within_class_variance(z, y, 3)
-    np.testing.assert_allclose(got, seed.within_class_variance(z[keep], y[keep], 3), rtol=1e-5)
-    assert ClassMoments.of(z, y, 3, normalize=False).total == 30
+    got = gramax.within_class_variance(z, y, C)
+    np.testing.assert_allclose(got, seed.within_class_variance(z[keep], y[keep], C), rtol=1e-5)
+    assert ClassMoments.of(z, y, C, normalize=False).total == N
     np.testing.assert_array_equal(gramax.l2_normalize(z)[3], 0)
 
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
 def test_not_finite_rows_poison_every_number(poison):
-    z, y = clouds(0, 30, 4, 3)
+    z, y = clouds(0, *SHAPE)
     z[11, 2] = poison
-    moments = ClassMoments.of(z, y, 3)
+    moments = ClassMoments.of(z, y, C)
     assert moments.left_out[0, NOT_FINITE] == 1
     assert np.isfinite(moments.scatter).all()
-    for source in (gramax.report(moments), gramax.latent_geometry_report(z, y, 3)):
+    for source in (gramax.report(moments), gramax.latent_geometry_report(z, y, C)):
         assert all(np.isnan(v) for v in source.values())
     assert np.isnan(gramax.effective_rank(z))
     assert np.isnan(gramax.covariance_eigs(z)).all()
     assert np.isnan(gramax.coherence(np.where(np.isinf(z), np.nan, z)))
-    masked = ClassMoments.empty(3, 4).update(z, y, weight=np.arange(30) != 11)
+    masked = ClassMoments.empty(C, D).update(z, y, weight=np.arange(N) != 11)
     assert np.isfinite(list(gramax.report(masked).values())).all()
 
 
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16, jnp.int8, jnp.int32])
 def test_narrow_inputs_are_widened(dtype):
-    z, y = clouds(0, 60, 8, 3)
+    z, y = clouds(0, *SHAPE)
     z = jnp.asarray(4 * z).astype(dtype)
     wide = np.asarray(z.astype(jnp.float32))
-    got = gramax.latent_geometry_report(z, y, 3)
-    expected = seed.latent_geometry_report(wide, y, 3)
+    got = gramax.latent_geometry_report(z, y, C)
+    expected = seed.latent_geometry_report(wide, y, C)
     for name in expected:
         assert got[name].dtype == np.float32
         np.testing.assert_allclose(got[name], expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 def test_common_offset_spoils_the_raw_simplex_not_the_centred_one():
-    simplex = np.linalg.cholesky(np.asarray(seed.simplex_gram(5)) + 1e-9 * np.eye(5))
-    z, y = np.repeat(simplex, 10, axis=0) + 3.0, np.repeat(np.arange(5), 10)
-    moments = ClassMoments.of(z, y, 5, normalize=False)
+    simplex = np.linalg.cholesky(np.asarray(seed.simplex_gram(C)) + 1e-9 * np.eye(C))
+    y = np.repeat(np.arange(C), N // C)
+    z = np.pad(simplex, ((0, 0), (0, D - C)))[y] + 3.0
+    moments = ClassMoments.of(z, y, C, normalize=False)
     report = gramax.report(moments)
     assert report["class_simplex_error"] > 0.5
     assert report["class_simplex_error_centred"] < 1e-4
@@ -167,9 +171,9 @@ def test_variance_survives_an_offset_that_breaks_raw_moments(rng):
 
 @pytest.mark.parametrize("scale", [1e-20, 1e-6, 1e6, 1e18])
 def test_scale_does_not_matter_on_the_sphere(scale):
-    z, y = clouds(0, 60, 8, 3)
-    here = gramax.report(ClassMoments.of(z, y, 3))
-    there = gramax.report(ClassMoments.of((z * np.float32(scale)), y, 3))
+    z, y = clouds(0, *SHAPE)
+    here = gramax.report(ClassMoments.of(z, y, C))
+    there = gramax.report(ClassMoments.of(z * np.float32(scale), y, C))
     for name in here:
         np.testing.assert_allclose(there[name], here[name], rtol=2e-5, atol=1e-6, err_msg=name)
 

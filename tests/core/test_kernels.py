@@ -7,6 +7,7 @@ import pytest
 from tests import field
 
 from gramax import kernels, linalg, sphere
+from gramax.resolution import settled
 
 
 def same(found, right, **how):
@@ -170,7 +171,7 @@ def test_what_counts_as_rounding():
     eps = np.finfo(float).eps
     values = jnp.array([2.0, 127 * eps, 129 * eps, 0.0])
     np.testing.assert_array_equal(linalg.significant(values), [True, False, True, False])
-    found = linalg.settled(jnp.array([2.0, 15 * eps, 17 * eps]))
+    found = settled(jnp.array([2.0, 15 * eps, 17 * eps]), 8 * eps)
     np.testing.assert_array_equal(found, [2, 0, 17 * eps])
 
 
@@ -189,7 +190,7 @@ def test_singular_values_of_rows_on_a_scatter(rng):
     x, b = rng.normal(size=(3, 4)), rng.normal(size=(4, 4))
     x_dot, b_dot = rng.normal(size=(3, 4)), rng.normal(size=(4, 4))
     a, a_dot = b @ b.T, b_dot @ b_dot.T
-    values, moved = jax.jvp(linalg.singular_values, (x, a), (x_dot, a_dot))
+    values, moved = jax.jvp(linalg.singular_values, (x, a, 1e-15), (x_dot, a_dot, 0.0))
 
     def right(t):
         u, v = x + t * x_dot, a + t * a_dot
@@ -197,5 +198,5 @@ def test_singular_values_of_rows_on_a_scatter(rng):
 
     same(values, right(0.0), rtol=1e-10)
     same(moved, (right(1e-5) - right(-1e-5)) / 2e-5, rtol=1e-6)
-    flat = linalg.singular_values(jnp.eye(4)[:1], jnp.zeros((4, 4)))
+    flat = linalg.singular_values(jnp.eye(4)[:1], jnp.zeros((4, 4)), 1e-15)
     np.testing.assert_array_equal(flat, [0, 0, 0, 1])

@@ -153,6 +153,7 @@ def test_alignment(rng, x):
     for alpha in (1.0, 3.0):
         same(alignment(x, y, alpha), field.alignment(x, y, alpha), rtol=1e-9)
     same(alignment(x, y), field.alignment(x, y), rtol=1e-9)
+    same(alignment(x[2:3], y[2:3]), field.alignment(x[2:3], y[2:3]), rtol=1e-9)
     x[0], y[1] = 0, 0
     same(alignment(x, y), field.alignment(x[2:], y[2:]), rtol=1e-9)
     assert np.isnan(alignment(0 * x, y))

@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.frames.by_definition import KINDS, plain_soft_maximum, rows, soft_maximum
 
-from gramax.frames import objective
+from gramax.frames import large, objective
 from gramax.metrics import descent, frame_potential, smooth_coherence_loss
 
-KINDS = ("real", "complex", "signed")
 C, K, BETA = 7, 4, 20.0
 
 
@@ -19,7 +19,7 @@ def x():
 
 
 def soft(kind):
-    return lambda x: objective.soft_maximum(x, jnp.ones(C), jnp.asarray(BETA), kind)[0]
+    return lambda x: soft_maximum(x, jnp.ones(C), jnp.asarray(BETA), kind)[0]
 
 
 def differences(f, x, step=1e-6):
@@ -31,7 +31,7 @@ def differences(f, x, step=1e-6):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradient_by_hand_is_that_of_autodiff_and_of_differences(kind, x):
-    by_hand = objective.soft_maximum(x, jnp.ones(C), jnp.asarray(BETA), kind)[1]
+    by_hand = soft_maximum(x, jnp.ones(C), jnp.asarray(BETA), kind)[1]
     np.testing.assert_allclose(by_hand, jax.grad(soft(kind))(x), atol=1e-13)
     np.testing.assert_allclose(by_hand, differences(soft(kind), x), atol=1e-8)
 
@@ -83,3 +83,54 @@ def test_descent_lowers_the_loss_of_the_packer_too():
     x0 = jnp.asarray(np.random.default_rng(0).normal(size=(C, K)), jnp.float32)
     path = descent(x0, soft("real"), optax.sgd(0.05), 100)
     assert soft("real")(path[-1]) < soft("real")(path[0]) - 0.1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("beta", [1.0, 300.0])
+def test_objective_and_gradient(kind, beta):
+    with jax.enable_x64(True):
+        x = jnp.asarray(rows(9, 6) * np.linspace(0.5, 2, 9)[:, None])
+        value, slope = soft_maximum(x, jnp.ones(9), jnp.asarray(beta), kind)
+        plain = jax.jit(jax.value_and_grad(plain_soft_maximum), static_argnums=2)
+        expected, gradient = plain(x, beta, kind)
+        np.testing.assert_allclose(value, expected, atol=1e-13)
+        np.testing.assert_allclose(slope, gradient, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_padding_does_not_count(kind):
+    with jax.enable_x64(True):
+        x = jnp.asarray(rows(8, 6))
+        mask = jnp.asarray([1.0] * 5 + [0.0] * 3)
+        value, slope = soft_maximum(x, mask, jnp.asarray(20.0), kind)
+        alone, part = soft_maximum(x[:5], mask[:5], jnp.asarray(20.0), kind)
+        np.testing.assert_allclose(value, alone, atol=1e-14)
+        np.testing.assert_allclose(slope[:5], part, atol=1e-14)
+        np.testing.assert_array_equal(slope[5:], 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("tile", [4, 12])
+def test_tiles_give_the_same_objective(kind, tile):
+    with jax.enable_x64(True):
+        x, beta = jnp.asarray(rows(12, 6)), jnp.asarray(50.0)
+        mask = jnp.asarray([1.0] * 10 + [0.0] * 2)
+        value, slope = soft_maximum(x, mask, beta, kind)
+        tiled = jax.jit(large.tiled, static_argnames=("kind", "tile"))
+        got, gradient, top = tiled(x, mask, beta, jnp.asarray(0.8), kind, tile)
+        np.testing.assert_allclose(got, value, atol=1e-13)
+        np.testing.assert_allclose(gradient, slope, atol=1e-12)
+        codes = objective.as_codes(np.asarray(x)[:10], kind)
+        worst = objective.coherence(codes, kind == "signed")
+        assert float(top) == pytest.approx(worst if kind == "signed" else worst**2, abs=1e-12)
+
+
+def test_coherence_in_tiles():
+    codes = rows(23, 5)
+    gram = codes @ codes.T - 3 * np.eye(23)
+    for tile in (4, 100):
+        assert objective.coherence(codes, signed=True, tile=tile) == pytest.approx(gram.max())
+        expected = np.abs(gram + 3 * np.eye(23) - np.diag(np.diag(codes @ codes.T))).max()
+        assert objective.coherence(codes, tile=tile) == pytest.approx(expected)
+    assert objective.coherence(codes[:1]) == 0
+    assert objective.coherence(codes[:1], signed=True) == -1

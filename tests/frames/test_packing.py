@@ -1,93 +1,21 @@
-"""Packing: the objective's gradient, Newton's polish, symmetries, budgets, and known optima."""
+"""Packing: Newton's polish, known optima, budgets, starts."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.frames.by_definition import KINDS, rows
 
 from gramax.frames import (
     anneal,
     bounds,
     coherence_floor,
     construct,
-    large,
     objective,
     pack,
     search,
     starts,
-    symmetry,
 )
 from gramax.frames.polish import polish
-
-KINDS = ("real", "complex", "signed")
-
-
-def rows(c, width, seed=0):
-    x = np.random.default_rng(seed).normal(size=(c, width))
-    return x / np.linalg.norm(x, axis=1, keepdims=True)
-
-
-def plain_soft_maximum(x, beta, kind):
-    """The objective from its definition, over complex codes."""
-    x = x / jnp.linalg.norm(x, axis=1, keepdims=True)
-    if kind == "complex":
-        d = x.shape[1] // 2
-        z = x[:, :d] + 1j * x[:, d:]
-        s = jnp.abs(z @ z.conj().T) ** 2
-    else:
-        s = x @ x.T if kind == "signed" else (x @ x.T) ** 2
-    i, j = np.triu_indices(len(x), 1)
-    return jax.scipy.special.logsumexp(beta * s[i, j]) / beta
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("beta", [1.0, 300.0])
-def test_objective_and_gradient(kind, beta):
-    with jax.enable_x64(True):
-        x = jnp.asarray(rows(9, 6) * np.linspace(0.5, 2, 9)[:, None])
-        value, slope = objective.soft_maximum(x, jnp.ones(9), jnp.asarray(beta), kind)
-        expected, gradient = jax.value_and_grad(plain_soft_maximum)(x, beta, kind)
-        np.testing.assert_allclose(value, expected, atol=1e-13)
-        np.testing.assert_allclose(slope, gradient, atol=1e-12)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_padding_does_not_count(kind):
-    with jax.enable_x64(True):
-        x = jnp.asarray(rows(8, 6))
-        mask = jnp.asarray([1.0] * 5 + [0.0] * 3)
-        value, slope = objective.soft_maximum(x, mask, jnp.asarray(20.0), kind)
-        alone, part = objective.soft_maximum(x[:5], mask[:5], jnp.asarray(20.0), kind)
-        np.testing.assert_allclose(value, alone, atol=1e-14)
-        np.testing.assert_allclose(slope[:5], part, atol=1e-14)
-        np.testing.assert_array_equal(slope[5:], 0)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("tile", [4, 12])
-def test_tiles_give_the_same_objective(kind, tile):
-    with jax.enable_x64(True):
-        x, beta = jnp.asarray(rows(12, 6)), jnp.asarray(50.0)
-        mask = jnp.asarray([1.0] * 10 + [0.0] * 2)
-        value, slope = objective.soft_maximum(x, mask, beta, kind)
-        got, gradient, top = large.tiled(x, mask, beta, jnp.asarray(0.8), kind, tile)
-        np.testing.assert_allclose(got, value, atol=1e-13)
-        np.testing.assert_allclose(gradient, slope, atol=1e-12)
-        codes = objective.as_codes(np.asarray(x)[:10], kind)
-        worst = objective.coherence(codes, kind == "signed")
-        assert float(top) == pytest.approx(worst if kind == "signed" else worst**2, abs=1e-12)
-
-
-def test_coherence_in_tiles():
-    codes = rows(23, 5)
-    gram = codes @ codes.T - 3 * np.eye(23)
-    for tile in (4, 100):
-        assert objective.coherence(codes, signed=True, tile=tile) == pytest.approx(gram.max())
-        expected = np.abs(gram + 3 * np.eye(23) - np.diag(np.diag(codes @ codes.T))).max()
-        assert objective.coherence(codes, tile=tile) == pytest.approx(expected)
-    assert objective.coherence(codes[:1]) == 0
-    assert objective.coherence(codes[:1], signed=True) == -1
-
 
 OPTIMA = [("real", 6, 3), ("real", 16, 6), ("complex", 9, 3), ("complex", 12, 3), ("signed", 12, 3)]
 
@@ -248,55 +176,6 @@ def test_constructions_of_one_dimension_less_are_starts():
     lifted = [x for x in starts.nearby(32, 8, "real") if len(x) == 28]
     assert lifted[0].shape == (28, 8)
     assert objective.coherence(lifted[0]) == pytest.approx(1 / 3, abs=1e-12)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_tied_rows_have_the_gradient_of_the_untied(kind):
-    with jax.enable_x64(True):
-        rows_, base, turn = symmetry.orbits(12, 4, kind, np.random.default_rng(2))
-        assert len(np.unique(base)) < 12
-        ties = anneal.Ties(np.ones(12), base, turn)
-        x, beta = jnp.asarray(rows_), jnp.asarray(5.0)
-
-        def value(x):
-            return plain_soft_maximum(anneal.untie(x, ties), beta, kind)
-
-        expected, gradient = jax.value_and_grad(value)(x)
-        got, slope = anneal._value(x, ties, beta, kind)
-        np.testing.assert_allclose(got, expected, atol=1e-13)
-        np.testing.assert_allclose(slope, gradient, atol=1e-12)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_descent_keeps_the_ties(kind):
-    with jax.enable_x64(True):
-        tied = symmetry.orbits(12, 4, kind, np.random.default_rng(1))
-        ties = anneal.Ties(np.ones((1, 12)), tied.base[None], tied.turn[None])
-        one = np.ones(1)
-        ends, soft = anneal.lbfgs(tied.rows[None], ties, 5 * one, np.float64(1e4), kind)
-        end = np.asarray(ends)[0]
-        seeds = np.linalg.solve(tied.turn, end[..., None])[..., 0]
-        np.testing.assert_allclose(seeds, seeds[tied.base], atol=1e-9)
-        start = objective.soft_maximum(
-            jnp.asarray(tied.rows), jnp.ones(12), jnp.asarray(1e4), kind
-        )[0]
-        assert float(soft[0]) < float(start)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_symmetric_starts_are_codebooks(kind):
-    random = np.random.default_rng(0)
-    width = 8 if kind == "complex" else 4
-    kinds_seen = 0
-    for _ in range(40):
-        x, base, turn = symmetry.orbits(13, 4, kind, random)
-        np.testing.assert_allclose(np.einsum("nkl,nl->nk", turn, x[base]), x, atol=1e-12)
-        assert x.shape == (13, width)
-        np.testing.assert_allclose(np.linalg.norm(x, axis=1), 1, atol=1e-12)
-        s = np.abs(x @ x.T) if kind != "signed" else x @ x.T
-        repeated = np.unique(np.round(s[np.triu_indices(13, 1)], 9)).size < 60
-        kinds_seen += repeated
-    assert kinds_seen > 10  # few distinct angles: there is a symmetry
 
 
 def test_shedding_drops_the_crowded_codes():

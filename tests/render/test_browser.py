@@ -40,7 +40,7 @@ def browser():
 @pytest.fixture
 def found(report):  # noqa: F811
     """A comparison with all its parts, without the computing."""
-    side, rng = side_of(report), np.random.default_rng(0)
+    side, rng = side_of(report, ()), np.random.default_rng(0)
     changes = {name: change(name, value, 1.1 * value, 0.01) for name, value in report.items()}
     moved = tuple(Moved(a, b, 0.1, 0.6, 0.02) for a, b in zip(side.numbers, report, strict=True))
     same = (Alignment("linear CKA", "likeness", 0.9, 0.01, Chance(0.1, 0.02, "a law")),)

@@ -1,0 +1,24 @@
+"""Settings of chance, and rows drawn as they say."""
+
+import math
+
+import numpy as np
+
+from gramax.chance.laws import Setting
+from gramax.evidence import Options
+
+SEED = 7
+UNEQUAL = (40, 0, 25, 1, 3, 60, 31)
+"""Class sizes with an absent class and one of a single row."""
+
+
+def setting_of(
+    counts: tuple[float, ...], d: int, normalize: bool = True, **options: str
+) -> Setting:
+    counts = tuple(float(c) for c in counts if c)
+    return Setting(counts, d, normalize, 1 / d, Options(**options))
+
+
+def rows(rng: np.random.Generator, n: int, d: int, normalize: bool) -> np.ndarray:
+    x = rng.standard_normal((n, d))
+    return x / np.linalg.norm(x, axis=1, keepdims=True) if normalize else x / math.sqrt(d)
