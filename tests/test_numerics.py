@@ -14,8 +14,8 @@ from benchmarks.numerics_limits import KINDS, LIMITS, RAW, ROWS, SPHERE, allowed
 from gramax import linalg
 from gramax.evidence import Evidence
 from gramax.metrics.decisions import nc4_agreement
-from gramax.metrics.entropy import alpha_req
 from gramax.metrics.nearest import nearest
+from gramax.metrics.powerlaw import alpha_req
 from gramax.moments import ClassMoments
 from gramax.registry import METRICS
 from tests import field

@@ -11,7 +11,7 @@ from gramax import metrics, pairs
 from gramax.evidence import Evidence
 from gramax.metrics.collapse import collapse_ratio, scatter_ratio, within_class_variance
 from gramax.metrics.dispersion import gnc2_log
-from gramax.metrics.entropy import alpha_req
+from gramax.metrics.powerlaw import alpha_req
 from gramax.metrics.rank import covariance_eigs, effective_rank
 from gramax.metrics.uniform import mean_cosine
 from gramax.moments import ClassMoments

@@ -16,11 +16,12 @@ from gramax.metrics.crosstalk import (
 )
 from gramax.metrics.decisions import nc4_agreement
 from gramax.metrics.dispersion import gnc2_log
-from gramax.metrics.entropy import alpha_req, lidar, rankme
+from gramax.metrics.entropy import lidar, rankme
 from gramax.metrics.equiangular import nc2_equiangular, nc2_equinorm, nc2_etf_error
 from gramax.metrics.histogram import crosstalk_histogram
 from gramax.metrics.hubs import hubness
 from gramax.metrics.neighbours import mle_id, two_nn
+from gramax.metrics.powerlaw import alpha_req
 from gramax.metrics.rank import covariance_eigs, effective_rank
 from gramax.metrics.reach import descent, frame_potential, run_many
 from gramax.metrics.separation import cdnv, vci

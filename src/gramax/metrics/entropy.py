@@ -1,15 +1,15 @@
-"""Question 2, by entropy and by decay: RankMe, LiDAR and the power law of the spectrum."""
+"""Question 2, by entropy: RankMe and LiDAR."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax import _checks, linalg
+from gramax import linalg
 from gramax.evidence import Evidence
+from gramax.metrics.doubt import DOUBT, hidden_words, wider
 from gramax.metrics.rank import entropy_rank
 from gramax.metrics.single import measure
-from gramax.moments import ClassMoments
 from gramax.options import Options
 from gramax.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
 from gramax.resolution import settled
@@ -20,12 +20,6 @@ RANKME_EPSILON = 1e-7
 
 RIDGE = 1e-4
 """Share of the mean within-class variance that LiDAR adds along every dimension."""
-
-DOUBT = 0.01
-"""The largest share of a number that may hang on eigenvalues below the rounding floor."""
-
-BELOW = 0.01
-"""How far below the floor such a singular value may lie, as far as can be told."""
 
 
 def _rankme(sigma: Float[Array, " d"], n: Float[Array, ""]) -> Float[Array, ""]:
@@ -61,59 +55,6 @@ def _lidar(e: Evidence) -> tuple[Array, Array]:
     return entropy_rank(sigma**2), hidden * along * floor / jnp.where(ridge > 0, ridge + floor, 1)
 
 
-def _decay(sigma: Float[Array, " d"], first: int, last: int | None) -> Float[Array, ""]:
-    """Least squares of log λ on log rank, weighted by 1/rank, over the ranks asked for."""
-    values = sigma[::-1]
-    rank = jnp.arange(1, values.shape[0] + 1)
-    used = (values > 0) & (rank >= first) & (rank <= (last or values.shape[0]))
-    x, y = jnp.log(rank.astype(values.dtype)), 2 * jnp.log(jnp.where(used, values, 1))
-    w = jnp.where(used, 1 / rank.astype(values.dtype), 0)
-    w = w / jnp.maximum(jnp.sum(w), jnp.finfo(w.dtype).tiny)
-    x, y = x - jnp.sum(w * x), y - jnp.sum(w * y)
-    spread = jnp.sum(w * x * x)
-    enough = jnp.sum(used) >= 2
-    return jnp.where(enough, -jnp.sum(w * x * y) / jnp.where(enough, spread, 1), jnp.nan)
-
-
-def _hangs(e: Evidence, first: int = 1, last: int | None = None) -> Array:
-    """Whether the exponent hangs on eigenvalues below the rounding floor.
-
-    As they are not known, they may be 0 and not count, or lie at the floor, or well below it.
-    """
-    values, most, _ = e.spread_spectrum
-    without = _decay(values, first, last)
-    there = [_decay(v, first, last) for v in (most, jnp.where(values > 0, values, BELOW * most))]
-    return jnp.any(jnp.abs(jnp.stack(there) - without) > DOUBT * jnp.abs(without))
-
-
-def _hidden(e: Evidence, hidden: Array, more: str) -> str:
-    values = f"{int(hidden):,} eigenvalue{'s' * (int(hidden) > 1)}"
-    return (
-        f"it hangs on {values} below the rounding of sums in {e.moments.precision}: "
-        f"{more}{_wider(e)}"
-    )
-
-
-def _wider(e: Evidence) -> str:
-    return "" if e.moments.precision == "float64" else ", or use float64"
-
-
-CONDITIONS["one_eigenvalue"] = Condition(
-    lambda e: jnp.sum(e.spread_values > 0) < 2,
-    lambda e: "the spectrum has a single eigenvalue: no slope can be fitted",
-)
-
-
-CONDITIONS["hidden_decay"] = Condition(
-    _hangs,
-    lambda e: _hidden(
-        e,
-        e.spread_spectrum.hidden,
-        f"fit the leading {int(jnp.sum(e.spread_values > 0))} ranks (last=)",
-    ),
-)
-
-
 def _rankme_doubt(e: Evidence) -> Array:
     low, high = e.once(_rankme_between)
     return high - low > DOUBT * low
@@ -121,7 +62,7 @@ def _rankme_doubt(e: Evidence) -> Array:
 
 CONDITIONS["hidden_rank"] = Condition(
     _rankme_doubt,
-    lambda e: _hidden(
+    lambda e: hidden_words(
         e,
         e.spectrum.hidden,
         "it lies between {:.4g} and {:.4g}; see effective_rank".format(
@@ -135,7 +76,7 @@ CONDITIONS["hidden_within"] = Condition(
     lambda e: e.once(_lidar)[1] > DOUBT,
     lambda e: (
         "along axes of the class means Σ_W is below the rounding of sums in "
-        f"{e.moments.precision}{_wider(e)}"
+        f"{e.moments.precision}{wider(e)}"
     ),
 )
 
@@ -191,32 +132,6 @@ LIDAR = METRICS.add(
         "with 1e-7 added to p; its classes are the views of one sample",
         options=("normalize", "weighting"),
         function="entropy.lidar",
-    )
-)
-
-ALPHA_REQ = METRICS.add(
-    Metric(
-        name="alpha_req",
-        question="rank",
-        meaning="how fast the spectrum falls: the exponent α of λ_i ∝ i^-α",
-        formula="minus the slope of log λ_i on log i, least squares weighted by 1/i, over all "
-        "nonzero eigenvalues of the covariance",
-        source="Agrawal et al. 2022; Stringer et al. 2019 (the weights)",
-        interval=(0.0, float("inf")),
-        best="about 1; well above, few dimensions are used, well below, noise fills the space",
-        direction="neither",
-        compute=lambda e: _decay(e.spread_values, 1, None),
-        undefined=(*SQUARED, "few_rows", "no_scatter", "one_eigenvalue", "hidden_decay"),
-        labels=False,
-        spectrum=True,
-        invariant=MOVED,
-        degenerate="NaN for fewer than two nonzero eigenvalues, and where it hangs on some that "
-        "are below the rounding of the sums",
-        abbreviation="α-ReQ",
-        variants="the published code fits a window of ranks (see the function); of ZᵀZ/n with "
-        'center "none"',
-        options=("normalize", "center"),
-        function="entropy.alpha_req",
     )
 )
 
@@ -284,42 +199,3 @@ def lidar(
         1.0
     """
     return measure("lidar", z, y, c, normalize=normalize, options=options)
-
-
-def alpha_req(
-    z: ArrayLike, *, first: int = 1, last: int | None = None, normalize: bool = False
-) -> Float[Array, ""]:
-    """Exponent α of the spectrum's power law, λ_i ∝ i^-α, fitted with weights 1/i.
-
-    Args:
-        z: `[n, d]` embeddings.
-        first: the first rank i of the fit, from 1.
-        last: the last rank of the fit; None takes all nonzero eigenvalues.
-        normalize: take rows on the unit sphere, or as they are.
-
-    Returns:
-        A scalar, about 1 for the spectra that generalise best; NaN for fewer than two nonzero
-        eigenvalues among the ranks.
-
-    Raises:
-        ValueError: `z` is not a matrix of real numbers, or the ranks are fewer than two.
-
-    Source:
-        Agrawal et al. 2022, α-ReQ: assessing representation quality by measuring eigenspectrum
-        decay.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> print(alpha_req(jnp.diag(jnp.array([4.0, 2.0])), normalize=True))
-        nan
-        >>> cross = jnp.array([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
-        >>> print(alpha_req(cross))  # eigenvalues 4 and 1: log 4 / log 2
-        2.0
-    """
-    if first < 1 or (last is not None and last <= first):
-        raise ValueError(f"the fit needs ranks 1 ≤ first < last; got {first} and {last}")
-    e = Evidence(ClassMoments.of(_checks.rows(z), None, 1, normalize=normalize))
-    undefined = _hangs(e, first, last)
-    for name in ("not_finite", *ALPHA_REQ.undefined[:-1]):
-        undefined = undefined | CONDITIONS[name].holds(e)
-    return jnp.where(undefined, jnp.nan, _decay(e.spread_values, first, last))
