@@ -28,6 +28,7 @@ def test_welch_of_higher_order(field, k):
     size = math.floor(1 / mean + 1e-9)
     assert bounds.welch_order(size, d, k, field) is None
     assert bounds.welch_order(size + 1, d, k, field) is not None
+    assert bounds.welch_order(2, 1, k, field) == 1
     with pytest.raises(ValueError, match="at least 1; got 0"):
         bounds.welch_order(c, d, 0, field)
 

@@ -102,6 +102,8 @@ def test_intrinsic_dimension(x):
         same(mle_id(x, 4, average), field.mle_id(x, 4, average), rtol=1e-9)
         same(mle_id(x, 2, average), field.mle_id(x, 2, average), rtol=1e-9)
     same(mle_id(x, N - 1), field.mle_id(x, N - 1), rtol=1e-9)
+    many = np.concatenate([x, 2 * x + 0.3])
+    same(mle_id(many), field.mle_id(many, 20), rtol=1e-9)
     copies = np.concatenate([x, x[:2]])
     same(two_nn(copies), field.two_nn(x), rtol=1e-9)
     same(mle_id(copies, 4), field.mle_id(x, 4), rtol=1e-9)

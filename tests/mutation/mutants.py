@@ -11,6 +11,7 @@ Left out, because no test of numbers could or should tell them from the code:
 - decorators that only make code fast or its types known (`FAST`);
 - sizes of blocks, tiles and samples (`SIZES`): any size gives the same numbers, by design;
 - functions that choose how a number is found, not what it is (`WAYS`);
+- `frozen=True` and `strict=True`, which catch mistakes of whoever edits the code;
 - the 1 that stands for a divisor, or under a root or logarithm, where there is none
   (`a / where(b > 0, b, 1)`): what comes of it is 0 or dropped.
 """
@@ -63,7 +64,7 @@ def _silent(node: ast.AST) -> list[ast.AST | None]:
             return [node.returns, *body, *(d for d in node.decorator_list if _fast(d))]
         case ast.arg() | ast.AnnAssign():
             return [node.annotation]
-        case ast.Raise():
+        case ast.Raise() | ast.keyword(arg="frozen" | "strict"):
             return [node]
         case ast.BinOp(op=ast.Div(), right=divisor):
             return _stand_in(divisor)
