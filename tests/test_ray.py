@@ -1,9 +1,13 @@
-"""The Ray engine, on a cluster started for the test."""
+"""The Ray engine: on a cluster that it starts, and on one that runs already."""
 
 import importlib.util
 import os
+import socket
+import subprocess
+import sys
 
 import numpy as np
+import psutil
 import pytest
 
 from gramax import engines
@@ -34,3 +38,38 @@ def test_ray_survives_its_workers_and_names_poison(monkeypatch, tmp_path, capfd)
         np.asarray(here.blocks[0].scatter), np.asarray(found.blocks[0].scatter), atol=1e-4
     )
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """The address of a cluster of two cores that somebody else has started."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    host, port = address.split(":")
+    options = ["--node-ip-address", host, "--port", port, "--num-cpus", "2"]
+    quiet = ["--include-dashboard=false", "--disable-usage-stats", "--log-color=false"]
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
+    log = tmp_path / "log"
+    with log.open("w") as out:
+        head = psutil.Popen([*command, *options, *quiet], stdout=out, stderr=subprocess.STDOUT)
+    try:
+        while "Ray runtime started" not in log.read_text():
+            with pytest.raises(psutil.TimeoutExpired):
+                head.wait(0.2)
+        yield address
+    finally:
+        parts = [*head.children(recursive=True), head]
+        for part in parts:
+            part.kill()
+        psutil.wait_procs(parts)
+
+
+def test_a_running_cluster_is_used_and_left_running(cluster):
+    stream = Stream(600)
+    here = accumulate(stream, ONE, 1, True)
+    with engines.opened("ray", address=cluster) as engine:
+        assert engine.workers == 2
+        there = accumulate(stream, ONE, 1, True, engine=engine)
+    np.testing.assert_allclose(there.blocks[0].mean, here.blocks[0].mean, atol=1e-6)
+    host, port = cluster.split(":")
+    socket.create_connection((host, int(port)), timeout=10).close()

@@ -35,7 +35,7 @@ COVERED: dict[str, list[str]] = tomllib.loads((HERE / "core.toml").read_text())[
 LATE = "out of time"
 HANGS = 1800
 """Seconds by the wall clock after which a process that does nothing is given up."""
-LARGEST = 2 << 30
+LARGEST = 6 << 30
 """Bytes that a process may grow to before a new one takes its place: JAX keeps every program."""
 
 
