@@ -43,6 +43,7 @@ def test_numbers_of_a_codebook(codes, tile):
     tight = np.sum((x.T @ x / 10 - np.eye(3) / 3) ** 2)
     smooth = np.log(2 * np.sum(np.exp(9 * sizes))) / 9
     same(smooth_coherence_loss(codes, 9.0), smooth + 0.15 * tight, rtol=1e-10)
+    same(smooth_coherence_loss(codes), smooth_coherence_loss(codes, 30.0), rtol=0)
 
 
 def test_two_codes_and_fewer():

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from gramax.evidence import Evidence
 from gramax.metrics import vci
+from gramax.moments import ClassMoments
+from gramax.registry import METRICS
 
 pytestmark = pytest.mark.slow  # a minute of compilation; `make mutants` runs it without jit
 
@@ -30,3 +33,17 @@ def test_a_tenth_of_vci_may_hang_on_rounding(rng, ratio, trusted):
         assert found == pytest.approx((3 + 1 / (1 + ratio)) / 4, rel=0.01)
     else:
         assert np.isnan(found)
+
+
+@pytest.mark.parametrize(
+    ("thin", "apart", "trusted"), [(1e-5, 1, False), (1, 1, True), (1e-5, 0, True)]
+)
+def test_a_hundredth_of_lidar_may_hang_on_rounding(rng, thin, apart, trusted):
+    """Σ_W of 1 on three axes and of thin² on the fourth, where the means differ, or do not."""
+    y = np.arange(60) % 5
+    means = CONTRASTS.T * [1, 1, 1, apart]
+    z = means[y] + rng.normal(size=(60, 4)) * [1, 1, 1, thin]
+    turn = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+    moments = ClassMoments.of((z @ turn).astype(np.float32), y, 5, normalize=False)
+    found = METRICS["lidar"].value(Evidence(moments))
+    assert np.isfinite(found) == trusted

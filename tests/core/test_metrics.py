@@ -31,6 +31,18 @@ def test_classes_weighed_alike(name, data):
     assert found == pytest.approx(right(name, *data, macro=True), rel=1e-9)
 
 
+@pytest.mark.parametrize("name", ["cdnv", "gnc2_log_mean", "gnc2_log_variance"])
+def test_means_close_together_are_two(name, data):
+    """A billionth apart: far more than the sixteen rounding units below which they are one."""
+    z, y = data
+    z = z - np.stack([z[y == k].mean(axis=0) for k in y])
+    means = np.random.default_rng(1).normal(size=(C, D))
+    means[1] = means[0] + 1e-9
+    assert value(name, moments(means[y] + 1e-9 * z, y)) == pytest.approx(
+        right(name, means[y] + 1e-9 * z, y), rel=1e-6
+    )
+
+
 def test_the_options_of_other_formulas(data):
     z, y = data
     m = moments(z, y)

@@ -171,6 +171,18 @@ def test_tight_classes_far_away_keep_their_digits(rng):
     np.testing.assert_allclose(both.spread[0], 2 * N * every.var(axis=0).sum(), rtol=1e-6)
 
 
+def test_counts_have_two_parts_and_sums_remember_their_precision(data):
+    z, y, _ = data
+    m = ClassMoments.of(z, y, C)
+    low = replace(m, count=jnp.stack([m.count[0], jnp.arange(C) + 0.5]))
+    np.testing.assert_array_equal(low.counts, np.asarray(m.counts) + np.arange(C) + 0.5)
+    assert m.merge(m).summed is None
+    narrow = ClassMoments.of(z.astype(np.float32), y, C)
+    assert narrow.merge(narrow).summed is None
+    assert narrow.widened().summed == m.merge(narrow.widened()).summed == "float32"
+    assert m.widened().summed is None
+
+
 def test_refusals(data):
     z, y, w = data
     m = ClassMoments.empty(C, D, dtype=jnp.float64)
