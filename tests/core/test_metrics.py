@@ -166,7 +166,8 @@ def test_the_power_law_by_ranks(data):
     for first, last in ((0, None), (2, 2), (3, 2)):
         with pytest.raises(ValueError, match="1 ≤ first < last"):
             alpha_req(z, first=first, last=last)
-    assert np.isnan(alpha_req(np.ones((5, 3))))
+    for undefined in (np.ones((5, 3)), 1e-170 * z, 1e170 * z):
+        assert np.isnan(alpha_req(undefined))
 
 
 def test_few_rows():

@@ -1,7 +1,8 @@
 """SURVIVORS.md: what a run killed, and every mutant that lives, with the reason why it may.
 
-The reasons are in `explained.toml`, by file, the text of the line, and what was changed in it. A
-survivor that is not there is listed as new.
+The reasons are in `explained.toml`, by file, the text of the line, and what was changed in it, and
+whether the numbers are the same (`equivalent`): no test can kill such a mutant. A survivor that is
+not there is listed as new.
 """
 
 from __future__ import annotations
@@ -32,15 +33,34 @@ def page(chosen: dict[str, list[WorkItem]], results: dict[str, WorkResult]) -> s
     """The whole page."""
     found = {s: [results[i.job_id] for i in chosen[s] if i.job_id in results] for s in chosen}
     alive = Counter(place(s, r.diff) for s in found for r in found[s] if not r.is_killed)
-    parts = [HEAD, table(found)]
+    survived, same, parts = alive.total(), 0, []
     for reason in tomllib.loads(EXPLAINED.read_text()).values():
-        here = [p for p in listed(reason) if p in alive]
+        here = {p: alive.pop(p) for p in listed(reason) if p in alive}
+        same += sum(here.values()) * reason["equivalent"]
         if here:
-            parts.append(section(reason["title"], reason["why"].strip(), here, alive))
-            alive = Counter({p: n for p, n in alive.items() if p not in here})
+            parts.append(section(reason["title"], reason["why"].strip(), here))
     if alive:
-        parts.append(section("New", "Not explained in `explained.toml`.", list(alive), alive))
-    return "\n".join(parts)
+        parts.append(section("New", "Not explained in `explained.toml`.", alive))
+    return "\n".join([HEAD, table(found), score(sum(map(len, found.values())), survived, same), *parts])
+
+
+def score(run: int, survived: int, same: int) -> str:
+    """How many mutants are killed, with what a sample of them leaves open."""
+    killed, lines = run - survived, []
+    for what, of in (("of all", run), ("of those that change a number", run - same)):
+        low, high = wilson(killed, of)
+        lines.append(
+            f"{100 * killed / of:.1f} % {what} are killed: {killed:,} of {of:,} "
+            f"(95 % interval of a sample: {100 * low:.1f} to {100 * high:.1f} %)."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def wilson(hits: int, of: int, z: float = 1.96) -> tuple[float, float]:
+    """The interval of a share by a sample of it (Wilson 1927)."""
+    middle = (hits + z * z / 2) / (of + z * z)
+    half = z / (of + z * z) * (hits * (of - hits) / of + z * z / 4) ** 0.5
+    return middle - half, middle + half
 
 
 def place(source: str, diff: str) -> Place:
@@ -75,10 +95,10 @@ def listed(reason: dict) -> list[Place]:
     ]
 
 
-def section(title: str, why: str, places: list[Place], count: Counter[Place]) -> str:
+def section(title: str, why: str, count: dict[Place, int]) -> str:
     """One reason and the mutants that live for it."""
-    text = [f"## {title} ({sum(count[p] for p in places)})\n", f"{why}\n"]
-    for source, here in groupby(sorted(places), key=lambda p: p[0]):
+    text = [f"## {title} ({sum(count.values())})\n", f"{why}\n"]
+    for source, here in groupby(sorted(count), key=lambda p: p[0]):
         text.append(f"{source}\n")
         for line, changes in groupby(here, key=lambda p: p[1]):
             text.append(f"- `{line}`: {', '.join(f'`{what}`' for *_, what in changes)}")
@@ -95,8 +115,7 @@ def table(found: dict[str, list[WorkResult]]) -> str:
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     lines += [f"| {' | '.join(map(str, (s, *row)))} |" for s, row in rows.items()]
-    share = 100 * (1 - rows["all"][2] / max(rows["all"][0], 1))
-    return "\n".join([*lines, f"\n{share:.1f} % do not live.\n"])
+    return "\n".join([*lines, ""])
 
 
 def _tally(results: list[WorkResult]) -> tuple[int, int, int]:
