@@ -153,6 +153,14 @@ def test_blocks_that_exist_already(data):
     assert BlockMoments.of_parts(parts[:2]).blocks == 2
 
 
+def test_a_block_of_one_row_is_a_block(data):
+    z, y = data
+    parts = [ClassMoments.of(z[i], y[i], C, normalize=False) for i in (slice(1), slice(1, None))]
+    parts.append(ClassMoments.empty(C, z.shape[1], normalize=False, dtype=z.dtype))
+    held = BlockMoments.of_parts(parts)
+    assert len(without_each(held, names=["scatter_ratio"])["scatter_ratio"][1]) == 2
+
+
 def test_memory_decides():
     def plan(count, scatter, memory, c=5, d=100):
         return blocks.plan(c, d, count, scatter, memory)
@@ -259,7 +267,7 @@ def test_warnings():
     assert line.startswith("49 rows in 10 dimensions: below 50 rows")
     assert f"{10 / (1 + 10 / 48):.3g};" in line
     assert "is 0.5;" in warnings_for(1, 1, [1])[0]
-    few, none = warnings_for(100, 2, [88, 4, 5, 0, 3], names="abcde")
+    few, none = warnings_for(100, 2, [88, 4, 5, 0, 1], names="abcde")
     assert few == "2 classes (b, e) have fewer than 5 rows: variances read low"
     assert none == "1 class (d) has no rows: left out of every number"
     many = warnings_for(100, 2, [1] * 6 + [94])[0]

@@ -201,6 +201,7 @@ def test_duality(rng):
     same(nc3_self_duality(W, means, centre), np.linalg.norm(w - m), rtol=1e-9)
     cos = np.sum(field.unit(W) * field.unit(shifted), axis=1)
     same(nc3_uniform_duality(W, means, centre), np.var(cos), rtol=1e-9)
+    assert np.isnan(nc3_uniform_duality(W[:1], means[:1], centre))
     one = W.copy()
     one[2] = 0
     assert np.isnan(nc3_uniform_duality(one, means))

@@ -41,7 +41,9 @@ def page(chosen: dict[str, list[WorkItem]], results: dict[str, WorkResult]) -> s
             parts.append(section(reason["title"], reason["why"].strip(), here))
     if alive:
         parts.append(section("New", "Not explained in `explained.toml`.", alive))
-    return "\n".join([HEAD, table(found), score(sum(map(len, found.values())), survived, same), *parts])
+    return "\n".join(
+        [HEAD, table(found), score(sum(map(len, found.values())), survived, same), *parts]
+    )
 
 
 def score(run: int, survived: int, same: int) -> str:

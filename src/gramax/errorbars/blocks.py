@@ -50,7 +50,7 @@ class BlockMoments:
     """
 
     parts: ClassMoments
-    rows: int = 0
+    rows: int
     seed: int = 0
 
     @classmethod

@@ -29,6 +29,8 @@ def test_the_setting_of_data(small):
     total = float(baselines._total_trace(small))
     assert found.variance == pytest.approx(total * N / ((N - 1) * 3))
     assert (found.classes, found.rows, found.dim, found.normalize) == (4, N, 3, False)
+    tight = ClassMoments.of(np.diag([0.3, 0.6]), None, 1, normalize=False)
+    assert baselines.setting_of(tight, Options())[0].variance == pytest.approx(0.225 / 2)
     still = ClassMoments.of(np.ones((3, 4)), None, 1, normalize=False)
     assert baselines.setting_of(still, Options())[0].variance == 1
     sphere = ClassMoments.of(np.ones((3, 4)), None, 1)
