@@ -35,15 +35,27 @@ def test_a_tenth_of_vci_may_hang_on_rounding(rng, ratio, trusted):
         assert np.isnan(found)
 
 
+THIN = [1, 1e-5, 1e-5, 1e-5]
+"""Deviations in the classes: along three axes Σ_W is below its rounding in float32."""
+
+
 @pytest.mark.parametrize(
-    ("thin", "apart", "trusted"), [(1e-5, 1, False), (1, 1, True), (1e-5, 0, True)]
+    ("rows", "deviations", "apart", "trusted"),
+    [
+        (60, THIN, [0.3, 1e-3, 1e-3, 1e-3], False),  # all but a tenth of the separation is there
+        (60, THIN, [1, 0, 0, 0], True),  # no separation there
+        (60, [1, 1, 1, 1], [1, 1, 1, 1], True),  # no such axes
+        (
+            7,
+            [1, 1, 1, 1],
+            [1, 1, 1, 1],
+            True,
+        ),  # Σ_W has no more than two axes: it is 0 on the others
+    ],
 )
-def test_a_hundredth_of_lidar_may_hang_on_rounding(rng, thin, apart, trusted):
-    """Σ_W of 1 on three axes and of thin² on the fourth, where the means differ, or do not."""
-    y = np.arange(60) % 5
-    means = CONTRASTS.T * [1, 1, 1, apart]
-    z = means[y] + rng.normal(size=(60, 4)) * [1, 1, 1, thin]
+def test_a_hundredth_of_lidar_may_hang_on_rounding(rng, rows, deviations, apart, trusted):
+    y = np.arange(rows) % 5
+    z = CONTRASTS.T[y] * apart + rng.normal(size=(rows, 4)) * deviations
     turn = np.linalg.qr(rng.normal(size=(4, 4)))[0]
     moments = ClassMoments.of((z @ turn).astype(np.float32), y, 5, normalize=False)
-    found = METRICS["lidar"].value(Evidence(moments))
-    assert np.isfinite(found) == trusted
+    assert np.isfinite(METRICS["lidar"].value(Evidence(moments))) == trusted
