@@ -59,6 +59,7 @@ def test_thresholds_set_the_exit_code(folder, capsys, condition, code):
 
 def test_several_thresholds_and_an_undefined_number(folder, capsys):
     args = ["--fail-on", "effective_rank<1", "--fail-on", "collapse_ratio>9"]
+    args += ["--fail-on", "coherence>1.1"]  # as the report prints it
     assert main(["audit", "z.npy", *args]) == 1
     assert "collapse_ratio is undefined" in capsys.readouterr().err
 
@@ -77,6 +78,7 @@ def test_several_thresholds_and_an_undefined_number(folder, capsys):
         (["t.parquet", "--column", "absent"], "absent"),
         (["z.npy", "--fail-on", "effective_rank"], "--fail-on"),
         (["z.npy", "--fail-on", "no_such<3"], "no_such"),
+        (["z.npy", "--fail-on", "efective_rank<3"], "did you mean effective_rank"),
         (["z.npy", "--fail-on", "effective_rank<nan"], "--fail-on"),
         (["z.npy", "--json", "z.npy"], "not written over"),
         (["z.npy", "--json", "absent/out.json"], "absent/out.json"),

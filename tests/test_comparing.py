@@ -187,6 +187,21 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert "failed: collapse_ratio became worse" in capsys.readouterr().err
     assert main([*run, "--json", "a.npy"]) == 2
     assert main([*run, "--fail-on-worse", "absent"]) == 2
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(("b", "code"), [(Z[:, ::-1], 0), (Z + 3, 1), (tightened(0.6), None)])
+def test_a_gate_that_cannot_tell_does_not_let_pass(tmp_path, monkeypatch, capsys, b, code):
+    monkeypatch.chdir(tmp_path)
+    for name, rows in (("a", Z), ("b", b), ("y", NAMES[Y])):
+        np.save(f"{name}.npy", rows)
+    found = main(["compare", "a.npy", "b.npy", "--labels", "y.npy", "--fail-on-worse", "coherence"])
+    said = capsys.readouterr().err
+    change = gramax.compare("a.npy", "b.npy", "y.npy")["class_coherence"]
+    assert change.kind == "unknown"
+    assert found == (change.difference > 1e-6)
+    assert code in (None, found)
+    assert ("failed: class_coherence went from" in said) == bool(found)
 
 
 def test_saved_reports(tmp_path, capsys):

@@ -77,7 +77,12 @@ def overloaded_poor(rng):
     return cloud(np.concatenate([codes, twins]), 20, 0.01, rng)
 
 
+def too_few(rng):
+    return (rng.normal(size=(1, 4)),)
+
+
 SPACES = {
+    too_few: "cannot be told",
     healthy: "healthy",
     neural_collapsed: "neural-collapsed",
     dimensionally_collapsed: "dimensionally collapsed",
@@ -143,6 +148,7 @@ def test_without_labels_rank_and_cone_are_still_told(rng):
     assert unlabelled.to_dict()["headroom"] is None
     assert gramax.audit(dimensionally_collapsed(rng)[0]).diagnosis.kind == "dimensionally collapsed"
     assert gramax.audit(random(rng)[0]).diagnosis.kind == "healthy"
+    assert all("class" not in line for line in gramax.audit(*too_few(rng)).warnings)
 
 
 @pytest.mark.parametrize(("c", "d"), [(6, 3), (7, 3), (20, 4), (4, 3), (3, 8)])

@@ -112,7 +112,9 @@ def conclude(
         classes=_views(moments, found, classes.names) if classes.labelled else (),
         answers=judge(facts),
         diagnosis=diagnose(facts),
-        warnings=tuple(warnings_for(n, moments.dim, counts, classes.names)),
+        warnings=tuple(
+            warnings_for(n, moments.dim, counts if classes.labelled else [], classes.names)
+        ),
         left_out=_left_out(moments),
         options=asdict(options),
         headroom=room,

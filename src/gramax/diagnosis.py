@@ -88,6 +88,13 @@ def _packed(f: Facts) -> str | None:
     )
 
 
+def _untold(f: Facts) -> str | None:
+    if f.defined("effective_rank") or f.defined("scatter_ratio"):
+        return None
+    why = f.reasons.get("effective_rank") or "no number is defined"
+    return f"These rows are too few to tell: {why}."
+
+
 def _healthy(f: Facts) -> str | None:
     if not f.labelled:
         return "Nothing is wrong that can be seen without labels."
@@ -122,6 +129,7 @@ KINDS: dict[str, tuple[Callable[[Facts], str | None], str]] = {
         "the classifier, or more dimensions.",
     ),
     "overloaded, near-optimal": (_packed, ""),
+    "cannot be told": (_untold, "Audit more rows."),
     "healthy": (_healthy, ""),
 }
 """The kinds of space, in the order in which they are tried, and what to try for each."""

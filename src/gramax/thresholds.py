@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 from gramax.data.text import visible
 from gramax.errors import InputError
@@ -68,11 +69,26 @@ def parse(text: str) -> Threshold:
     return Threshold(match[1], match[2], bound)
 
 
-def check_names(thresholds: list[Threshold], known: Mapping[str, float]) -> None:
-    """Raise `InputError` for a threshold on a metric that the report does not have."""
-    for threshold in thresholds:
-        if threshold.metric not in known:
-            raise InputError(
-                f"--fail-on {threshold}: no metric {threshold.metric!r} here; there are "
-                f"{', '.join(known)}"
-            )
+def named(thresholds: list[Threshold], known: Collection[str]) -> list[Threshold]:
+    """The thresholds, each on a metric by its full name; see `full_name`."""
+    return [
+        replace(one, metric=full_name(one.metric, known, f"--fail-on {one}")) for one in thresholds
+    ]
+
+
+def full_name(name: str, known: Collection[str], where: str) -> str:
+    """The number that is meant by its name, or by the short one that reports print.
+
+    Raises:
+        InputError: there is none in `known`.
+
+    Example:
+        >>> full_name("coherence", ["class_coherence", "vci"], "--fail-on-worse coherence")
+        'class_coherence'
+    """
+    for whole in (name, f"class_{name}"):
+        if whole in known:
+            return whole
+    close = get_close_matches(name, [*known, *(one.removeprefix("class_") for one in known)], 3)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}"
+    raise InputError(f"{where}: no number {visible(name[:80])!r} here; {hint}")

@@ -70,7 +70,7 @@ def read_threshold(file: str) -> None:
     """A condition of `--fail-on`, as the system hands it over: any bytes."""
     text = os.fsdecode(Path(file).read_bytes())
     condition = thresholds.parse(text)
-    thresholds.check_names([condition], METRICS)
+    [condition] = thresholds.named([condition], METRICS)
     said = condition.broken_by(METRICS)
     assert said is None or said.isprintable()
 

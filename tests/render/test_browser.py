@@ -95,8 +95,12 @@ def test_tables_sort_and_filter(visit, report):  # noqa: F811
     assert head.get_attribute("aria-sort") == "ascending"
     assert [float(text) for text in column(page, "classes", 2)] == sorted(values)
     page.fill("#numbers-filter", "effective")
-    assert [text.split("\n")[0] for text in column(page, "numbers", 0)] == ["effective rank"]
+    assert [text.split("\n")[0] for text in column(page, "numbers", 0)] == ["effective_rank"]
     assert page.text_content("#numbers-count").startswith("1 of ")
+    page.fill("#numbers-filter", "class_coherence")
+    assert "class_coherence" in [text.split("\n")[0] for text in column(page, "numbers", 0)]
+    page.fill("#classes-filter", report.classes[0].name)  # by name, not by any figure of the row
+    assert column(page, "classes", 0) == [report.classes[0].name]
     page.fill("#numbers-filter", "")
     assert len(column(page, "numbers", 0)) == len(report)
 
@@ -125,6 +129,17 @@ def test_heat_map_tells_the_pair_under_the_pointer(visit, report):  # noqa: F811
     told = page.text_content("#heat-read")
     assert report.worst_pairs[0].a in told
     assert report.worst_pairs[0].b in told
+
+
+def test_a_tap_tells_the_pair(visit, report):  # noqa: F811
+    page = visit(audit_page(report), width=390)
+    order = report.portrait.codes.order
+    page.locator("#heat-map").scroll_into_view_if_needed()
+    box = page.locator("#heat-map").bounding_box()
+    page.touchscreen.tap(box["x"] + 0.98 * box["width"], box["y"] + 4)
+    told = page.text_content("#heat-read")
+    assert report.portrait.names[order[0]] in told
+    assert report.portrait.names[order[-1]] in told
 
 
 def pixels(page):
@@ -156,7 +171,7 @@ def test_a_thousand_classes_zoom_and_move(visit, thousand):  # noqa: F811
     page.mouse.up()
     assert pixels(page) != zoomed
     page.fill("#classes-filter", "number 777,")
-    assert column(page, "classes", 0) == ["synset number 777, of several words"]
+    assert column(page, "classes", 0) == ["synset number 777, two words"]
     page.locator("#cloud-legend select").select_option(index=3)
     assert "rows shown" in page.text_content("#cloud-read")
 

@@ -94,7 +94,7 @@ def audit(
             checkpoint=checkpoint,
             skip_bad=skip_bad,
         )
-    thresholds.check_names(conditions, report)
+    conditions = thresholds.named(conditions, report)
     if json_out == "-":
         click.echo(json.dumps(report.to_dict(), indent=2, allow_nan=False))
     else:

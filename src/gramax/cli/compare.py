@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,10 +12,14 @@ from gramax.cli.codes import CROSSED, OK
 from gramax.cli.outputs import check_outputs, write_found
 from gramax.cli.progress import showing
 from gramax.cli.reading import definition_options, engine_options, row_options
-from gramax.errors import InputError
 
 if TYPE_CHECKING:
     from gramax.comparing import Comparison
+    from gramax.comparing.results import Change
+
+
+ROUNDING = 1e-6
+"""Relative difference of two numbers that are one but for rounding in float32."""
 
 
 @click.command()
@@ -42,7 +47,8 @@ if TYPE_CHECKING:
     "--fail-on-worse",
     multiple=True,
     metavar="METRIC",
-    help="Exit with 1 where this number became worse beyond noise. Repeatable.",
+    help="Exit with 1 where this number became worse beyond noise, or where noise is not known and "
+    "it looks worse. Repeatable.",
 )
 def compare(
     a: str,
@@ -106,10 +112,9 @@ def _leave(
 ) -> int:
     """Print, write, and tell what became worse."""
     from gramax.render import comparison
+    from gramax.thresholds import full_name
 
-    if unknown := [name for name in fail_on if name not in found]:
-        known = ", ".join(found)
-        raise InputError(f"--fail-on-worse {unknown[0]}: no such number here; there are {known}")
+    asked = [full_name(name, found, f"--fail-on-worse {name}") for name in fail_on]
     if json_out == "-":
         click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
     else:
@@ -121,8 +126,20 @@ def _leave(
         return comparison_page(found)
 
     write_found(found.to_dict(), page, None if json_out == "-" else json_out, html_out)
-    worse = [name for name in fail_on if found[name].kind == "worse"]
-    for name in worse:
-        before, after = found[name].before, found[name].after
-        click.echo(f"failed: {name} became worse, {before:.6g} to {after:.6g}", err=True)
-    return CROSSED if worse else OK
+    failed = [words for words in (_failed(name, found[name]) for name in asked) if words]
+    for words in failed:
+        click.echo(f"failed: {words}", err=True)
+    return CROSSED if failed else OK
+
+
+def _failed(name: str, change: Change) -> str | None:
+    """That a number became worse, or may have: a gate that cannot tell does not let pass."""
+    from gramax.comparing.changes import turn
+
+    moved = f"{change.before:.6g} to {change.after:.6g}"
+    if change.kind == "worse":
+        return f"{name} became worse, {moved}"
+    same = math.isclose(change.before, change.after, rel_tol=ROUNDING)
+    if change.kind == "unknown" and not same and turn(name, change.difference) != "better":
+        return f"{name} went from {moved}, and whether that is real is not known: {change.reason}"
+    return None

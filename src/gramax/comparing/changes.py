@@ -49,8 +49,12 @@ def change(name: str, before: float, after: float, error: float | None, reason: 
 
 
 def _kind(name: str, difference: float, error: float) -> Kind:
-    # Rounding of two sums of the same rows is no change.
-    if abs(difference) <= SURE * error or abs(difference) < 1e-12:
+    return "same" if abs(difference) <= SURE * error else turn(name, difference)
+
+
+def turn(name: str, difference: float) -> Kind:
+    """What a difference would be if it were real."""
+    if abs(difference) < 1e-12:  # rounding of two sums of the same rows
         return "same"
     direction = METRICS[name].direction if name in METRICS else "neither"
     if direction == "neither":

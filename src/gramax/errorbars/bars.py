@@ -215,8 +215,9 @@ def warnings_for(
     if n < ROWS_PER_DIMENSION * d:
         most = d / (1 + d / max(n - 1, 1))
         found.append(
-            f"{n:g} rows in {d} dimensions: below {ROWS_PER_DIMENSION * d} rows the participation "
-            f"ratio of even isotropic data is {most:.3g}; compare ranks with chance, not with d"
+            f"{n:g} row{'s' * (n != 1)} in {d} dimensions: below {ROWS_PER_DIMENSION * d} rows the "
+            f"participation ratio of even isotropic data is {most:.3g}; compare ranks with chance, "
+            "not with d"
         )
     for which, text in (
         ((counts > 0) & (counts < HANDFUL), f"fewer than {HANDFUL} rows: variances read low"),

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from gramax.portrait import Heat, Portrait
 from gramax.registry import METRICS, QUESTIONS
 from gramax.render.page.charts import cosine_chart, scree_chart
-from gramax.render.page.pictures import cloud_data, heat_data
+from gramax.render.page.pictures import pictures_data
 from gramax.render.page.shell import render_page
 from gramax.render.terminal import MARKS
 from gramax.render.words import number, score, signed
-from gramax.reports import Number, Report
+from gramax.reports import ClassView, Number, Report
 
-ROWS = 1000
-"""Classes in the table; of more, the loosest."""
+ROWS, TABLE, ROW = 1000, 100_000, 45
+"""Classes in the table, bytes of it, and of a row beside names; of more, the loosest are shown."""
 
 
 def audit_page(report: Report) -> str:
@@ -27,12 +28,12 @@ def audit_page(report: Report) -> str:
     """
     portrait = report.portrait
     values: dict[str, Any] = dict.fromkeys(("heat", "cosines", "scree", "cloud"))
-    data: dict[str, Any] = {"heat": None, "cloud": None}
+    data = pictures_data(())
     if portrait is not None:
-        pictures, data = _pictures(report, portrait)
-        values |= pictures
-    classes = sorted(report.classes, key=lambda view: -view.within)[:ROWS]
-    kept = {view.name for view in classes}
+        views = [(heat, 1.0) for heat in (portrait.codes, portrait.centred) if heat is not None]
+        data = pictures_data(portrait.names or ("all",), views, portrait.cloud)
+        values |= _pictures(report, portrait)
+    kept = {view.name for view in _loosest(report.classes)}
     return render_page(
         "audit.html",
         data,
@@ -40,7 +41,7 @@ def audit_page(report: Report) -> str:
         facts=facts(report),
         answers=answers_of(report),
         notes=notes(report),
-        pictures=portrait is not None or bool(report.worst_pairs),
+        pictures=any(values.values()) or bool(report.worst_pairs),
         pairs=_pairs(report, portrait),
         classes=[_class(view) for view in report.classes if view.name in kept],
         classes_note=_classes_note(len(kept), len(report.classes)),
@@ -79,16 +80,19 @@ def answers_of(report: Report) -> list[dict[str, str]]:
     ]
 
 
-def _pictures(report: Report, portrait: Portrait) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the template draws, and the data of the script."""
-    shown: dict[str, Any] = dict.fromkeys(("heat", "cosines", "scree", "cloud"))
-    data: dict[str, Any] = {"heat": None, "cloud": None}
-    names = portrait.names
+def _loosest(views: Sequence[ClassView]) -> list[ClassView]:
+    """The loosest classes, as many as the table has room for."""
+    ordered = sorted(views, key=lambda view: -view.within)[:ROWS]
+    sizes = (ROW + sum(len((name or "").encode()) for name in (v.name, v.nearest)) for v in ordered)
+    return [view for view, end in zip(ordered, accumulate(sizes), strict=True) if end <= TABLE]
+
+
+def _pictures(report: Report, portrait: Portrait) -> dict[str, Any]:
+    """What the template draws."""
+    shown: dict[str, Any] = {}
     if portrait.codes is not None:
-        views = [(portrait.codes, 1.0)] + ([(portrait.centred, 1.0)] if portrait.centred else [])
-        labels = ["As they lie", "Centred"][: len(views)]
+        labels = ["As they lie", "Centred"] if portrait.centred else ["As they lie"]
         shown["heat"] = {"views": labels, "size": portrait.codes.size}
-        data["heat"] = heat_data(names, views)
     if portrait.cosines is not None:
         shown["cosines"] = _cosines(report, portrait)
     if portrait.spectrum is not None:
@@ -103,8 +107,7 @@ def _pictures(report: Report, portrait: Portrait) -> tuple[dict[str, Any], dict[
         count = len(portrait.cloud.points)
         which = f"{count:,} of {report.n:,} rows" if count < report.n else f"All {count:,} rows"
         shown["cloud"] = f"{which}; across {first} of their variance, up {second}."
-        data["cloud"] = cloud_data(names or ("all",), portrait.cloud)
-    return shown, data
+    return shown
 
 
 def _cosines(report: Report, portrait: Portrait) -> dict[str, Any]:
@@ -144,7 +147,7 @@ def cells_of(names: Sequence[str], heat: Heat) -> dict[str, int]:
     return {names[int(code)]: k // heat.size for k, code in enumerate(heat.order)}
 
 
-def _class(view: Any) -> dict[str, str]:
+def _class(view: ClassView) -> dict[str, str]:
     return {
         "name": view.name,
         "count": f"{view.count:,}",
@@ -164,7 +167,7 @@ def _number(name: str, entry: Number) -> dict[str, str]:
     defined = math.isfinite(value)
     error = entry.error.error if entry.error and defined else None
     return {
-        "name": name.replace("_", " "),
+        "name": name,
         "meaning": metric.meaning,
         "question": metric.question,
         "value": number(value),

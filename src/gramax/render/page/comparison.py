@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from gramax.facts import SURE
 from gramax.portrait import Heat
 from gramax.portrait.order import similar_order
 from gramax.registry import METRICS
-from gramax.render.page.pictures import heat_data
+from gramax.render.page.pictures import pictures_data
 from gramax.render.page.shell import render_page
 from gramax.render.words import KIND_MARKS, KIND_WORDS, headline, number, score, signed
 
@@ -25,10 +24,9 @@ def comparison_page(found: Comparison) -> str:
     """
     heats = _heats(found)
     places: dict[str, int] = {}
-    data: dict[str, Any] = {"heat": None, "cloud": None}
+    data = pictures_data(found.names, list(zip(heats, (1.0, 1.0, 2.0), strict=False)))
     if heats:
         places = {found.names[code]: k for k, code in enumerate(heats[0].order)}
-        data["heat"] = heat_data(found.names, list(zip(heats, (1.0, 1.0, 2.0), strict=True)))
     return render_page(
         "compare.html",
         data,
@@ -92,7 +90,7 @@ def _moved(pair: Moved, places: dict[str, int]) -> dict[str, str]:
 def _number(name: str, change: Change) -> dict[str, str]:
     known = math.isfinite(change.difference)
     return {
-        "name": name.replace("_", " "),
+        "name": name,
         "meaning": METRICS[name].meaning if name in METRICS else "",
         "before": number(change.before),
         "after": number(change.after),

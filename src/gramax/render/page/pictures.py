@@ -1,4 +1,4 @@
-"""A portrait as data for the page's script: base64 of small integers, nested names."""
+"""A portrait as data for the page's script: base64 of small integers, and each name once."""
 
 from __future__ import annotations
 
@@ -12,8 +12,48 @@ from gramax.portrait import Cloud, Heat
 
 NO_PAIR = -32768
 
+NAMES = 40_000
+"""Bytes of all names that the pictures show; where there are more, long names are cut."""
 
-def heat_data(names: Sequence[str], views: Sequence[tuple[Heat, float]]) -> dict[str, Any]:
+
+def pictures_data(
+    names: Sequence[str],
+    views: Sequence[tuple[Heat, float]] = (),
+    cloud: Cloud | None = None,
+) -> dict[str, Any]:
+    """All that the script draws; heat map and cloud name classes by their codes.
+
+    Args:
+        names: of the classes, by code.
+        views: heat maps over the same blocks of classes, each with the largest value it can show.
+        cloud: rows in the plane.
+    """
+    heat = heat_data(views) if views else None
+    points = cloud_data(cloud) if cloud is not None else None
+    used = {code for block in heat["blocks"] for code in block} if heat else set()
+    used |= set(points["names"]) if points else set()
+    most = max(16, NAMES // max(len(used), 1))
+    return {
+        "names": {code: cut(names[code], most) for code in sorted(used)},
+        "heat": heat,
+        "cloud": points,
+    }
+
+
+def cut(name: str, most: int) -> str:
+    """The name, or as much of its beginning as fits into `most` bytes.
+
+    Example:
+        >>> print(cut("short", 16), cut("a name that is long", 16))
+        short a name that i…
+    """
+    written = name.encode("utf-8", "replace")
+    if len(written) <= most:
+        return name
+    return written[: most - 3].decode("utf-8", "ignore") + "…"
+
+
+def heat_data(views: Sequence[tuple[Heat, float]]) -> dict[str, Any]:
     """Heat maps over the same blocks of classes, each with the largest value that it can show.
 
     A block lists the classes that some cell of it shows; a cell says which of them, where a block
@@ -28,7 +68,7 @@ def heat_data(names: Sequence[str], views: Sequence[tuple[Heat, float]]) -> dict
     return {
         "size": first.size,
         "wide": wide,
-        "blocks": [[names[code] for code in block] for block in blocks],
+        "blocks": blocks,
         "views": [
             {
                 "limit": limit,
@@ -77,14 +117,14 @@ def _scale(heat: Heat, limit: float) -> float:
     return float(steps[min(int(np.searchsorted(steps, largest)), len(steps) - 1)])
 
 
-def cloud_data(names: Sequence[str], cloud: Cloud) -> dict[str, Any]:
-    """Points as int16, the farthest at 32767, with the names of the classes that they show."""
+def cloud_data(cloud: Cloud) -> dict[str, Any]:
+    """Points as int16, the farthest at 32767, with the classes that they show."""
     shown, labels = np.unique(cloud.labels, return_inverse=True)
     reach = float(np.abs(cloud.points).max()) or 1.0
     points = np.round(cloud.points / reach * 32767).astype("<i2")
     across = np.abs(points.astype(float)).max(axis=0)
     return {
-        "names": [names[code] for code in shown],
+        "names": shown.tolist(),
         "points": _base64(points),
         "labels": _base64(labels.astype("<u2")),
         "reach": [max(float(a), 1.0) for a in across],

@@ -48,7 +48,7 @@ def island(data: Any) -> Markup:
         >>> print(island({"name": "</script><b>"}))
         {"name":"\u003c/script\u003e\u003cb\u003e"}
     """
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)  # escaped above

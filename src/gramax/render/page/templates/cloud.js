@@ -1,8 +1,9 @@
 // The rows in the plane: one path a class, its mark and colour, and a legend that picks one out.
 (function () {
-  const data = JSON.parse(document.getElementById("data").textContent).cloud;
+  const { names, cloud: data } = JSON.parse(document.getElementById("data").textContent);
   const svg = document.getElementById("cloud-map");
   if (!data || !svg) return;
+  data.names = data.names.map((code) => names[code]);
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
   const points = new Int16Array(bytes(data.points)), labels = new Uint16Array(bytes(data.labels));
   const make = (name, attributes) => {
@@ -83,7 +84,7 @@
   }
 
   const tip = document.getElementById("tip");
-  svg.addEventListener("pointermove", (event) => {
+  function point(event) {
     const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
     let best = 144, who = -1;
     for (let i = 0; i < labels.length; i++) {
@@ -95,6 +96,11 @@
     tip.textContent = data.names[labels[who]];
     tip.style.left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8) + "px";
     tip.style.top = event.clientY + 16 + "px";
+  }
+  svg.addEventListener("pointermove", point);
+  svg.addEventListener("pointerdown", (event) => {
+    point(event);  // a finger hides the tip, and its end takes it away
+    if (chosen < 0) document.getElementById("cloud-read").textContent = tip.hidden ? "" : tip.textContent;
   });
   svg.addEventListener("pointerleave", () => { tip.hidden = true; });
 })();

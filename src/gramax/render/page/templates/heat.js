@@ -1,9 +1,10 @@
 // The heat map: draws the cosines of pairs, zooms and moves, tells the pair under the pointer.
 (function () {
-  const data = JSON.parse(document.getElementById("data").textContent).heat;
+  const { names, heat: data } = JSON.parse(document.getElementById("data").textContent);
   const canvas = document.getElementById("heat-map");
   if (!data || !canvas) return;
   const pen = canvas.getContext("2d"), side = data.blocks.length, read = document.getElementById("heat-read");
+  data.blocks = data.blocks.map((block) => block.map((code) => names[code]));
   const tip = document.getElementById("tip"), sheet = document.createElement("canvas");
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
   const views = data.views.map((view) => ({
@@ -184,6 +185,7 @@
     fingers.set(event.pointerId, event);
     canvas.setPointerCapture(event.pointerId);
     spread = 0;
+    point(event);
   });
   for (const end of ["pointerup", "pointercancel"]) {
     canvas.addEventListener(end, (event) => { fingers.delete(event.pointerId); spread = 0; });
@@ -199,13 +201,17 @@
       look(state.zoom, state.x - (event.clientX - before.clientX) / frame.cell,
         state.y - (event.clientY - before.clientY) / frame.cell);
     }
+    point(event);
+  });
+  function point(event) {
+    const at = under(event);
     tip.hidden = !at;
     if (!at) return;
     select(Math.floor(at.row), Math.floor(at.column), false);
     tip.textContent = read.textContent;
     tip.style.left = clamp(event.clientX + 14, 0, Math.max(0, innerWidth - tip.offsetWidth - 8)) + "px";
     tip.style.top = clamp(event.clientY + 16, 0, innerHeight - tip.offsetHeight - 8) + "px";
-  });
+  }
   canvas.addEventListener("pointerleave", () => { tip.hidden = true; });
   canvas.addEventListener("dblclick", (event) => {
     const at = under(event);

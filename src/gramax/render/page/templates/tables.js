@@ -22,12 +22,14 @@
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
   }
 
+  // By the first column; a name is found with its underscores or without.
+  const plain = (words) => words.toLowerCase().replace(/_/g, " ");
   function filter(input) {
     const rows = [...document.getElementById(input.dataset.filters).tBodies[0].rows];
-    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = plain(input.value).split(/\s+/).filter(Boolean);
     let shown = 0;
     for (const row of rows) {
-      const content = row.textContent.toLowerCase();
+      const content = plain(row.cells[0].textContent);
       row.hidden = !words.every((word) => content.includes(word));
       shown += !row.hidden;
     }
