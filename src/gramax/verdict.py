@@ -183,17 +183,14 @@ def _reach(facts: Facts) -> Answer:
     random = facts.by_chance(metric)
     kind = "simplex" if facts.fits else "tight frame"
     against = f"{floor:.4g} ({kind}){_by_chance(random)}"
-    above = percent(max(here / floor - 1, 0.0))
+    ideal = "a simplex's" if facts.fits else "a tight frame's, the floor"
+    text = f"Total crosstalk is {percent(max(here / floor - 1, 0.0))} above {ideal}"
     if near(here, floor, random.mean):
-        status, text = "good", f"At the floor that descent reaches from any start ({above} above)."
+        status, text = "good", f"{text}: where descent ends from any start."
     elif random.z(here) <= SURE:
-        status, text = "fair", f"Total crosstalk is {above} above the floor that descent reaches."
+        status, text = "fair", f"{text}, where descent ends from any start."
     else:
-        status = "poor"
-        text = (
-            f"Total crosstalk is {above} above the floor that descent reaches from any start, "
-            "and above that of random codes."
-        )
+        status, text = "poor", f"{text}, and above that of random codes."
     text += _room(facts.headroom)
     return _answer(facts, "reach", metric, status, against, text, (floor, kind))
 
