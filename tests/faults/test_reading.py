@@ -27,6 +27,10 @@ class Faulty(LocalFileSystem):
     cachable = False
     bad = ""
 
+    @classmethod
+    def _strip_protocol(cls, path):
+        return super()._strip_protocol(path.removeprefix("faulty://"))
+
     def _open(self, path, mode="rb", **options):
         file = super()._open(path, mode, **options)
         return BadSector(file) if os.path.basename(path) == self.bad else file

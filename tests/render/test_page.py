@@ -239,3 +239,19 @@ def test_plots_draw_on_the_axes_given_and_return_them(report):
     plt.close(figure)
     with pytest.raises(ValueError, match="portrait=True"):
         replace(report, portrait=None).plot()
+
+
+def test_plots_show_names_as_they_are(report, tmp_path):
+    pytest.importorskip("matplotlib").use("agg")
+    import matplotlib.pyplot as plt
+
+    names = (r"$\frac{1$", "$5 to $6", "_bg", "")
+    figure = replace(report, portrait=replace(report.portrait, names=names)).plot()
+    figure.savefig(tmp_path / "plot.png")  # where matplotlib would parse them
+    gram, cosines, _, rows = figure.axes[:4]
+    assert {text.get_text() for text in gram.get_xticklabels()} == set(names)
+    shown = [text.get_text() for text in rows.get_legend().get_texts()]
+    assert shown == [r"$\frac{1$", "$5 to $6", "\u200b_bg", "(empty)"]
+    simplex = f"simplex {-1 / (report.c - 1):.3g}"
+    assert simplex in [text.get_text() for text in cosines.get_legend().get_texts()]
+    plt.close(figure)

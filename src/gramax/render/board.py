@@ -74,7 +74,7 @@ class Board:
     ) -> Text:
         """Words whose baseline starts at the point (`x`, `y`)."""
         w, h = self.size
-        options = {"va": "baseline", **options}
+        options = {"va": "baseline", "parse_math": False, **options}
         return self.figure.text(
             x / w, 1 - y / h, words, fontsize=size, color=style.css(colour), **options
         )

@@ -51,7 +51,8 @@ def plot_report(report: Report) -> Figure:
     )
     for ax, draw in zip(axes.flat, drawings, strict=True):
         draw(report, ax=ax)
-    figure.suptitle(f"{report.source}: {report.diagnosis.kind}", fontweight="bold")
+    title = f"{report.source}: {report.diagnosis.kind}"
+    figure.suptitle(title, fontweight="bold", parse_math=False)
     if "inline" in plt.get_backend():  # a notebook shows what a cell returns, and open figures too
         plt.close(figure)
     return figure
@@ -79,8 +80,8 @@ def plot_gram(report: Report, ax: Axes | None = None, *, centred: bool = False) 
     _figure(ax).colorbar(image, ax=ax, shrink=0.8)
     if heat.size == 1 and side <= NAMED:
         names = [portrait.names[code] for code in heat.order]
-        ax.set_xticks(range(side), names, rotation=90, fontsize=8)
-        ax.set_yticks(range(side), names, fontsize=8)
+        ax.set_xticks(range(side), names, rotation=90, fontsize=8, parse_math=False)
+        ax.set_yticks(range(side), names, fontsize=8, parse_math=False)
     else:
         ax.set(xticks=[], yticks=[])
     block = f", {heat.size} classes a cell" if heat.size > 1 else ""
@@ -90,6 +91,8 @@ def plot_gram(report: Report, ax: Axes | None = None, *, centred: bool = False) 
 
 def plot_cosines(report: Report, ax: Axes | None = None) -> Axes:
     """Histogram of the cosines of all pairs, with that of random directions and the floor.
+
+    Where the codes fit, the simplex stands for the floor.
 
     Args:
         report: an audit with a portrait.
@@ -108,7 +111,10 @@ def plot_cosines(report: Report, ax: Axes | None = None) -> Axes:
     ax.bar(middles, histogram.counts, width=np.diff(histogram.edges), color=SEEN, alpha=0.6)
     if histogram.chance is not None:
         ax.plot(middles, histogram.chance, "--", color=CHANCE, label="random directions")
-    if portrait.floor > 0 and histogram.of == "classes":
+    if histogram.of == "classes" and 2 < report.c <= report.d + 1:
+        simplex = -1 / (report.c - 1)
+        ax.axvline(simplex, ls=":", color=LIMIT, label=f"simplex {simplex:.3g}")
+    elif portrait.floor > 0 and histogram.of == "classes":
         ax.axvline(portrait.floor, ls=":", color=LIMIT, label=f"floor {portrait.floor:.3g}")
         ax.axvline(-portrait.floor, ls=":", color=LIMIT)
     what = "class codes" if histogram.of == "classes" else "rows"
@@ -160,7 +166,7 @@ def plot_rows(report: Report, ax: Axes | None = None) -> Axes:
     ax = _axes(ax)
     for k in np.unique(cloud.labels):
         points = cloud.points[cloud.labels == k]
-        name = portrait.names[k] if portrait.names else "rows"
+        name = _label(portrait.names[k]) if portrait.names else "rows"
         colour = style.css(style.class_colour(int(k)))
         ax.scatter(*points.T, s=14, c=colour, marker=style.marker(int(k)), lw=0, label=name)
     first, second = cloud.explained
@@ -171,8 +177,15 @@ def plot_rows(report: Report, ax: Axes | None = None) -> Axes:
         aspect="equal",
     )
     if 1 < len(portrait.names) <= len(style.CLASSES):
-        ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+        legend = ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+        for text in legend.get_texts():
+            text.set_parse_math(False)
     return ax
+
+
+def _label(name: str) -> str:
+    """A class name as a legend takes it: matplotlib drops empty ones and those that begin with _."""
+    return f"\u200b{name}" if name.startswith("_") else name.strip() or "(empty)"
 
 
 def _portrait(report: Report) -> Portrait:

@@ -20,7 +20,7 @@ WIDTH, HEIGHT = 460, 220
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b2027; --quiet: #5d6670; --rule: #d8dbde; --paper: #fff }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root { --ink: #e8eaed; --quiet: #a3abb3; --rule: #3a4149; --paper: #16191d }
   path, circle { filter: brightness(1.5) }
 }
