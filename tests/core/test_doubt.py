@@ -35,6 +35,7 @@ def test_a_tenth_of_vci_may_hang_on_rounding(rng, ratio, trusted):
         assert np.isnan(found)
 
 
+EVEN = [1, 1, 1, 1]
 THIN = [1, 1e-5, 1e-5, 1e-5]
 """Deviations in the classes: along three axes Σ_W is below its rounding in float32."""
 
@@ -44,13 +45,10 @@ THIN = [1, 1e-5, 1e-5, 1e-5]
     [
         (60, THIN, [0.3, 1e-3, 1e-3, 1e-3], False),  # all but a tenth of the separation is there
         (60, THIN, [1, 0, 0, 0], True),  # no separation there
-        (60, [1, 1, 1, 1], [1, 1, 1, 1], True),  # no such axes
-        (
-            7,
-            [1, 1, 1, 1],
-            [1, 1, 1, 1],
-            True,
-        ),  # Σ_W has no more than two axes: it is 0 on the others
+        (60, EVEN, EVEN, True),  # no such axes
+        # Seven rows of five classes differ along two axes: there Σ_W is 0, and known to be.
+        (7, EVEN, EVEN, True),
+        (8, [1, 0.1, 0.1, 0.1], EVEN, True),
     ],
 )
 def test_a_hundredth_of_lidar_may_hang_on_rounding(rng, rows, deviations, apart, trusted):

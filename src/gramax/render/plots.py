@@ -184,7 +184,7 @@ def plot_rows(report: Report, ax: Axes | None = None) -> Axes:
 
 
 def _label(name: str) -> str:
-    """A class name as a legend takes it: matplotlib drops empty ones and those that begin with _."""
+    """A class name for a legend: matplotlib drops the empty one and those that begin with _."""
     return f"\u200b{name}" if name.startswith("_") else name.strip() or "(empty)"
 
 
