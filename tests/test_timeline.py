@@ -14,7 +14,7 @@ from gramax.cli import main
 from gramax.headline import floors
 from gramax.render.live import sparkline
 from gramax.render.stills import in_blocks
-from gramax.render.storyline import ABOUT, charts_of, tracks_of
+from gramax.render.storyline import ABOUT, charts_of, telling, tracks_of
 from gramax.runlog import Entry, RunLog
 
 C, D = 4, 8
@@ -198,6 +198,28 @@ def test_sparklines():
     assert rising == "".join(sorted(rising))
     assert rising[0] == "▁"
     assert rising[-1] == "█"
+
+
+def test_one_bad_audit_among_many_shows(folder):
+    ranks = dict.fromkeys(range(1000), 7.0) | {505: 1.25, 800: math.nan}
+    with RunLog("run.jsonl") as log:
+        for k, rank in ranks.items():
+            log.append(Entry(k, {"effective_rank": rank}, n=100, d=D, c=C, floors=floors(C, D)))
+    assert main(["timeline", "run.jsonl", "--out", "p.html"]) == 0
+    page = (folder / "p.html").read_text()
+    assert "step 505: 1.25" in page
+    assert max(path.count("M") for path in re.findall(r'<path d="([^"]*)"', page)) == 2
+    assert sparkline([rank for k, rank in ranks.items() if k < 800]).count("▁") == 1
+
+
+def test_values_kept_are_few_and_hold_the_extremes():
+    values = np.random.default_rng(0).normal(size=100_000)
+    kept = telling(values, 200)
+    assert len(kept) <= 200
+    assert (np.diff(kept) > 0).all()
+    assert {0, 99_999, int(values.argmin()), int(values.argmax())} <= set(kept.tolist())
+    assert telling(values[:200], 200).tolist() == list(range(200))
+    assert telling(np.full(500, np.nan), 200).size <= 200
 
 
 def test_blocks_of_a_large_matrix_keep_the_worst_cosines():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from statistics import median
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -23,8 +24,8 @@ WIDTH = 32
 def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
     """The course of these values in at most `width` bars; a gap where undefined.
 
-    Every bar is the mean of the defined values that fall to it, between the least and the largest
-    of all.
+    Every bar is, of the defined values that fall to it, the one farthest from their median, so that
+    a single bad audit shows; its height is between the least and the largest bar.
 
     Example:
         >>> sparkline([0.0, 1.0, 2.0, 3.0])
@@ -34,17 +35,20 @@ def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
     """
     n = len(values)
     cells = min(n, width)
-    means = []
+    bars = []
     for k in range(cells):
         part = values[k * n // cells : (k + 1) * n // cells]
         defined = [value for value in part if math.isfinite(value)]
-        means.append(math.fsum(defined) / len(defined) if defined else math.nan)
-    finite = [mean for mean in means if math.isfinite(mean)]
+        bars.append(_outlier(defined) if defined else math.nan)
+    finite = [bar for bar in bars if math.isfinite(bar)]
     low, span = min(finite, default=0.0), max(finite, default=0.0) - min(finite, default=0.0)
     scale = (len(BARS) - 1) / span if span > 0 else 0.0
-    return "".join(
-        BARS[round((mean - low) * scale)] if math.isfinite(mean) else " " for mean in means
-    )
+    return "".join(BARS[round((bar - low) * scale)] if math.isfinite(bar) else " " for bar in bars)
+
+
+def _outlier(values: Sequence[float]) -> float:
+    middle = median(values)
+    return max(values, key=lambda value: abs(value - middle))
 
 
 def board(path: str, runs: Mapping[str, Sequence[Entry]]) -> RenderableType:

@@ -93,6 +93,23 @@ def stretched(steps: np.ndarray) -> bool:
     return bool(gaps.size and gaps.min() > 0 and gaps.max() > 4 * gaps.min() and steps[0] < 2)
 
 
+def telling(values: np.ndarray, most: int) -> np.ndarray:
+    """Places of at most `most` (5 or more) values that show their course and all its extremes.
+
+    Evenly spaced ones would miss what lasts for one audit. Of each of equal parts these are the
+    first, the least, the largest and the first undefined value; and the last of all.
+    """
+    if len(values) <= most:
+        return np.arange(len(values))
+    kept = {len(values) - 1}
+    for part in np.array_split(np.arange(len(values)), (most - 1) // 4):
+        defined = part[np.isfinite(values[part])]
+        kept |= {int(part[0]), *part[~np.isfinite(values[part])][:1].tolist()}
+        if defined.size:
+            kept |= {int(defined[pick(values[defined])]) for pick in (np.argmin, np.argmax)}
+    return np.sort(list(kept))
+
+
 def _chart(tracks: Sequence[Track], metric: str, title: str, log: bool) -> Chart:
     values = np.concatenate([track.values(metric) for track in tracks])
     floor = _floor(tracks, metric)

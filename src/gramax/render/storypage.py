@@ -13,7 +13,7 @@ import numpy as np
 
 from gramax.files import write_text
 from gramax.render import style
-from gramax.render.storyline import Chart, Track, charts_of, stretched, words_above
+from gramax.render.storyline import Chart, Track, charts_of, stretched, telling, words_above
 
 WIDTH, HEIGHT = 460, 220
 """Of a chart, in the units of its SVG; the page scales it."""
@@ -167,12 +167,13 @@ def _position(chart: Chart, value: float) -> float:
 
 def _line(chart: Chart, track: Track, x: Place, y: Place) -> dict[str, object]:
     """The path of a track, broken where it is undefined, and the points that tell their values."""
-    n = len(track.entries)
-    chosen = np.unique(np.linspace(0, n - 1, min(n, POINTS)).astype(int))
     path, points, pen = [], [], "M"
     steps, values = track.steps, track.values(chart.metric)
+    if chart.log:
+        values = np.where(values > 0, values, np.nan)
+    chosen = telling(values, POINTS)
     for step, value in zip(steps[chosen], values[chosen], strict=True):
-        if not math.isfinite(value) or (chart.log and value <= 0):
+        if not math.isfinite(value):
             pen = "M"
             continue
         words = f"{track.label}, step {step:g}: {value:.4g}"
