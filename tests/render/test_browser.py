@@ -12,6 +12,9 @@ from gramax.comparing import Alignment, Comparison, Moved
 from gramax.comparing.changes import change
 from gramax.comparing.results import side_of
 from gramax.render.page import audit_page, comparison_page
+from gramax.render.storyline import tracks_of
+from gramax.render.storypage import write_page
+from gramax.runlog import Entry
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 if CHROMIUM is None:
@@ -221,3 +224,40 @@ def test_keyboard_reaches_everything_in_order(visit, found):
         page.click(f"[data-view='{view}']")
         told[view] = float(page.text_content("#heat-read").split()[-1].replace("−", "-"))
     assert told[2] == pytest.approx(told[1] - told[0], abs=3e-4)
+
+
+@pytest.fixture
+def story(browser, tmp_path):
+    """Open the page of a timeline of two runs with long names."""
+    numbers = {"collapse_ratio": 0.5, "effective_rank": 3.0, "class_coherence": 0.4}
+    verdict = "Classes have collapsed to a cone, badly: two of them cannot be told apart."
+    entries = [Entry(10 * k, numbers, n=100, d=8, c=4, verdict=verdict) for k in range(3)]
+    tracks = tracks_of({f"resnet_{k}/seed_of_the_run {k}": entries for k in range(2)})
+    write_page(tracks, tmp_path / "story.html", "A run")
+
+    def open_page(**options):
+        page = browser.new_page(**options)
+        page.goto((tmp_path / "story.html").as_uri())
+        return page
+
+    return open_page
+
+
+def test_a_timeline_shows_its_verdict_on_a_phone(story):
+    page = story(viewport={"width": 390, "height": 800})
+    for cell in page.locator(".verdict").all():
+        box = cell.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.close()
+
+
+def test_a_timeline_is_dark_on_screens_alone(story):
+    page = story(color_scheme="dark")
+    look = """() => [getComputedStyle(document.body).backgroundColor,
+        getComputedStyle(document.querySelector("path")).filter]"""
+    assert page.evaluate(look) == ["rgb(22, 25, 29)", "brightness(1.5)"]
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate(look) == ["rgb(255, 255, 255)", "none"]
+    page.close()

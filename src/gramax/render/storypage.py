@@ -19,9 +19,9 @@ WIDTH, HEIGHT = 460, 220
 """Of a chart, in the units of its SVG; the page scales it."""
 
 _STYLE = """
-:root { color-scheme: light dark; --ink: #1b2027; --quiet: #5d6670; --rule: #d8dbde; --paper: #fff }
+:root { --ink: #1b2027; --quiet: #5d6670; --rule: #d8dbde; --paper: #fff }
 @media screen and (prefers-color-scheme: dark) {
-  :root { --ink: #e8eaed; --quiet: #a3abb3; --rule: #3a4149; --paper: #16191d }
+  :root { color-scheme: dark; --ink: #e8eaed; --quiet: #a3abb3; --rule: #3a4149; --paper: #16191d }
   path, circle { filter: brightness(1.5) }
 }
 body { margin: 2rem auto; max-width: 66rem; padding: 0 1rem; color: var(--ink);
@@ -39,6 +39,10 @@ th, td { padding: .35rem .7rem .35rem 0; text-align: right; border-bottom: 1px s
 th:first-child, td:first-child, .verdict { text-align: left }
 .verdict { min-width: 16rem }
 td:first-child { white-space: nowrap }
+@media (max-width: 40rem) {
+  .verdict { min-width: 12rem }
+  td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 6rem }
+}
 @media print { body { margin: 0 } figure { break-inside: avoid } }
 """
 
@@ -83,16 +87,17 @@ _PAGE = """<!doctype html>
 </div>
 <div class="table" tabindex="0" role="region" aria-label="The last audit of every run">
 <table>
-<thead><tr><th>run</th><th>step</th>
+<thead><tr><th>run</th><th class="verdict">verdict</th><th>step</th>
 {% for chart in charts %}<th>{{ chart.title.lower() }}</th>{% endfor %}
-<th class="verdict">verdict</th></tr></thead>
+</tr></thead>
 <tbody>
 {% for row in rows %}
 <tr><td><svg width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">
 <circle cx="6" cy="6" r="5" fill="{{ row.colour }}"/></svg> {{ row.label }}</td>
+<td class="verdict">{{ row.verdict }}</td>
 <td>{{ row.step }}</td>
 {% for value in row.numbers %}<td>{{ value }}</td>{% endfor %}
-<td class="verdict">{{ row.verdict }}</td></tr>
+</tr>
 {% endfor %}
 </tbody>
 </table>
