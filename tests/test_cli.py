@@ -8,9 +8,12 @@ import sys
 
 import numpy as np
 import pytest
+from click.shell_completion import BashComplete
 
 import gramax
-from gramax.cli import main
+import gramax.metrics
+from gramax.cli import cli, main
+from gramax.registry import METRICS
 from tests.test_seed import clouds
 
 Z, Y = clouds(7, 120, 12, 4)
@@ -159,3 +162,46 @@ def test_the_shell_can_complete(shell):
     words = {"COMP_WORDS": "gramax audit --engine ", "COMP_CWORD": "3" if shell != "fish" else ""}
     found = asked(_GRAMAX_COMPLETE=f"{shell}_complete", **words)
     assert all(engine in found for engine in ("serial", "processes", "ray"))
+
+
+def offered(words: list[str]) -> list[tuple[str, str]]:
+    """Kind and value of what the shell is given for the last of the words."""
+    found = BashComplete(cli, {}, "gramax", "_GRAMAX_COMPLETE").get_completions(
+        words[:-1], words[-1]
+    )
+    return [(item.type, item.value) for item in found]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "audit ",
+        "audit a.npy ",
+        *(f"audit {option} " for option in ("--labels", "--json", "--html", "--checkpoint")),
+        "compare ",
+        "compare a.npy ",
+        *(f"compare {option} " for option in ("--labels", "--labels-b", "--json", "--html")),
+        "compare --checkpoint ",
+        "codebook --start ",
+        "codebook --out ",
+        "timeline ",
+        "timeline a.jsonl ",
+        "timeline --out ",
+        "watch ",
+    ],
+)
+def test_the_shell_completes_files(line):
+    assert offered(line.split(" ")) == [("file", "")]
+    assert offered([*line.split(), "s3://b/*.np"]) == [("file", "s3://b/*.np")]
+
+
+@pytest.mark.parametrize("line", ["metrics", "audit --fail-on", "compare --fail-on-worse"])
+def test_the_shell_completes_metrics(line):
+    names = [metric.name for metric in METRICS.everything()]
+    assert offered([*line.split(), ""]) == [("plain", name) for name in names]
+    assert offered([*line.split(), "effective_r"]) == [("plain", "effective_rank")]
+
+
+def test_the_shell_completes_folders_and_pictures():
+    assert offered(["figures", "--out", ""]) == offered(["demo", "--out", ""]) == [("dir", "")]
+    assert offered(["figures", "--only", "welch"]) == [("plain", "welch-descent")]

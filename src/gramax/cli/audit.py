@@ -8,14 +8,20 @@ from typing import Any
 import click
 
 from gramax.cli.codes import CROSSED, OK
+from gramax.cli.completing import files, metric_names
 from gramax.cli.outputs import check_outputs, write_found
 from gramax.cli.progress import showing
 from gramax.cli.reading import definition_options, engine_options, row_options
 
 
 @click.command()
-@click.argument("embeddings", nargs=-1, required=True)
-@click.option("--labels", metavar="LABELS", help="Files of labels, or a column of EMBEDDINGS.")
+@click.argument("embeddings", nargs=-1, required=True, shell_complete=files)
+@click.option(
+    "--labels",
+    metavar="LABELS",
+    shell_complete=files,
+    help="Files of labels, or a column of EMBEDDINGS.",
+)
 @row_options
 @click.option("--worst", default=5, show_default=True, help="Worst pairs of classes to name.")
 @click.option(
@@ -34,14 +40,28 @@ from gramax.cli.reading import definition_options, engine_options, row_options
 @click.option(
     "--checkpoint",
     metavar="FILE",
+    shell_complete=files,
     help="Keep what is done in FILE; the same command goes on from there.",
 )
-@click.option("--json", "json_out", metavar="OUT", help="Write the report as JSON (- for stdout).")
-@click.option("--html", "html_out", metavar="OUT", help="Write the report as one HTML file.")
+@click.option(
+    "--json",
+    "json_out",
+    metavar="OUT",
+    shell_complete=files,
+    help="Write the report as JSON (- for stdout).",
+)
+@click.option(
+    "--html",
+    "html_out",
+    metavar="OUT",
+    shell_complete=files,
+    help="Write the report as one HTML file.",
+)
 @click.option(
     "--fail-on",
     multiple=True,
     metavar="CONDITION",
+    shell_complete=metric_names,
     help='Exit with 1 where it holds, e.g. "effective_rank<50". Repeatable.',
 )
 def audit(

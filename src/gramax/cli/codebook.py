@@ -13,6 +13,7 @@ import click
 
 from gramax.cli.bounds import check_signed
 from gramax.cli.codes import OK
+from gramax.cli.completing import files
 from gramax.cli.outputs import check_output
 from gramax.errors import InputError
 
@@ -37,9 +38,17 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", default=0, show_default=True, help="Of the random starts.")
 @click.option(
-    "--start", metavar="FILE", help="Codes to improve: a .npy, or a .txt of the Game of Sloanes."
+    "--start",
+    metavar="FILE",
+    shell_complete=files,
+    help="Codes to improve: a .npy, or a .txt of the Game of Sloanes.",
 )
-@click.option("--out", metavar="FILE", help="Write the codes; the best so far on Ctrl-C.")
+@click.option(
+    "--out",
+    metavar="FILE",
+    shell_complete=files,
+    help="Write the codes; the best so far on Ctrl-C.",
+)
 @click.option(
     "--format",
     "form",

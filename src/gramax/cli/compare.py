@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gramax.cli.codes import CROSSED, OK
+from gramax.cli.completing import files, metric_names
 from gramax.cli.outputs import check_outputs, write_found
 from gramax.cli.progress import showing
 from gramax.cli.reading import definition_options, engine_options, row_options
@@ -23,10 +24,17 @@ ROUNDING = 1e-6
 
 
 @click.command()
-@click.argument("a")
-@click.argument("b")
-@click.option("--labels", metavar="LABELS", help="Files of labels, or a column, for A and B.")
-@click.option("--labels-b", metavar="LABELS", help="Those of B, where they are others.")
+@click.argument("a", shell_complete=files)
+@click.argument("b", shell_complete=files)
+@click.option(
+    "--labels",
+    metavar="LABELS",
+    shell_complete=files,
+    help="Files of labels, or a column, for A and B.",
+)
+@click.option(
+    "--labels-b", metavar="LABELS", shell_complete=files, help="Those of B, where they are others."
+)
 @row_options
 @click.option(
     "--paired/--unpaired",
@@ -39,14 +47,28 @@ ROUNDING = 1e-6
 @click.option(
     "--checkpoint",
     metavar="FILE",
+    shell_complete=files,
     help="Keep what is done in FILE.a and FILE.b; the same command goes on from there.",
 )
-@click.option("--html", "html_out", metavar="OUT", help="Write the comparison as one HTML file.")
-@click.option("--json", "json_out", metavar="OUT", help="Write it as JSON (- for stdout).")
+@click.option(
+    "--html",
+    "html_out",
+    metavar="OUT",
+    shell_complete=files,
+    help="Write the comparison as one HTML file.",
+)
+@click.option(
+    "--json",
+    "json_out",
+    metavar="OUT",
+    shell_complete=files,
+    help="Write it as JSON (- for stdout).",
+)
 @click.option(
     "--fail-on-worse",
     multiple=True,
     metavar="METRIC",
+    shell_complete=metric_names,
     help="Exit with 1 where this number became worse beyond noise, or where noise is not known and "
     "it looks worse. Repeatable.",
 )

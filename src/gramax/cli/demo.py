@@ -5,10 +5,17 @@ from __future__ import annotations
 import click
 
 from gramax.cli.codes import OK
+from gramax.cli.completing import folders
 
 
 @click.command()
-@click.option("--out", default="demo", show_default=True, help="Folder for what it leaves.")
+@click.option(
+    "--out",
+    default="demo",
+    show_default=True,
+    shell_complete=folders,
+    help="Folder for what it leaves.",
+)
 @click.option("--epochs", default=300, show_default=True, help="Passes over the digits.")
 @click.option("--seed", default=0, show_default=True, help="Of the weights and the batches.")
 def demo(out: str, epochs: int, seed: int) -> int:

@@ -5,11 +5,24 @@ from __future__ import annotations
 import click
 
 from gramax.cli.codes import CROSSED, OK
+from gramax.cli.completing import folders, picture_names
 
 
 @click.command()
-@click.option("--out", default="figures", show_default=True, help="Folder for the pictures.")
-@click.option("--only", multiple=True, metavar="NAME", help="One picture by name. Repeatable.")
+@click.option(
+    "--out",
+    default="figures",
+    show_default=True,
+    shell_complete=folders,
+    help="Folder for the pictures.",
+)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=picture_names,
+    help="One picture by name. Repeatable.",
+)
 def figures(out: str, only: tuple[str, ...]) -> int:
     """Draw the five pictures, each descent validated against theory first."""
     from gramax.render.checks import FiguresError

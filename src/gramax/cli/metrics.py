@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from gramax.cli.codes import OK
+from gramax.cli.completing import metric_names
 from gramax.errors import InputError
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=metric_names)
 def metrics(name: str | None) -> int:
     """List the metrics, or tell all about the one called NAME."""
     from rich.console import Console

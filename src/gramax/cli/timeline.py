@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gramax.cli.codes import OK
+from gramax.cli.completing import files
 from gramax.cli.outputs import check_output
 from gramax.errors import InputError
 
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
-@click.option("--out", default="timeline.png", show_default=True, metavar="FILE")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=files)
+@click.option(
+    "--out", default="timeline.png", show_default=True, metavar="FILE", shell_complete=files
+)
 @click.option("--rows", metavar="NAME", help='Only audits of these rows, e.g. "val".')
 @click.option("--title", default="How the space changed", show_default=True)
 def timeline(runs: tuple[str, ...], out: str, rows: str | None, title: str) -> int:

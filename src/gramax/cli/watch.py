@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gramax.cli.codes import OK
+from gramax.cli.completing import files
 from gramax.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=files)
 @click.option("--once", is_flag=True, help="Show how it stands, and end.")
 @click.option(
     "--every",
