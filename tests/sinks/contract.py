@@ -86,6 +86,18 @@ def check_refusals(sink):
         sink.text(1, "a", "words")
 
 
+def fail_inside(sink):
+    """Write, and let the `with` block of the sink end in an error, which passes."""
+    with pytest.raises(ZeroDivisionError):
+        _fail_inside(sink)
+
+
+def _fail_inside(sink):
+    with sink:
+        sink.scalars(3, {"latent/rank": 2.5})
+        raise ZeroDivisionError
+
+
 def check_other_process(make, folder, monkeypatch):
     """In any process but the first nothing is opened and nothing written."""
     monkeypatch.setattr(base, "first_process", lambda: False)

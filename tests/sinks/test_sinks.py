@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from io import BytesIO
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ import gramax
 from gramax.errors import MissingExtraError
 from gramax.headline import LogConfig
 from gramax.runreader import read_log
-from gramax.sinks import JsonLinesSink, TensorBoardSink, log_report
+from gramax.sinks import JsonLinesSink, MLflowSink, TensorBoardSink, WandbSink, base, log_report
 from gramax.sinks.base import pixels_of
 
 
@@ -147,6 +148,68 @@ def test_a_missing_package_is_named_with_its_install_line(monkeypatch, module, s
     with pytest.raises(MissingExtraError) as error:
         getattr(gramax.sinks, sink)(*["x"] * (sink == "TensorBoardSink"))
     assert line in str(error.value)
+
+
+class Recording(base.BaseSink):
+    """Remembers the order in which it is flushed and ended."""
+
+    def _open(self):
+        self.calls = []
+
+    def _nothing(self, *values):
+        pass
+
+    _scalars = _image = _histogram = _text = _nothing
+
+    def _flush(self):
+        self.calls.append("flush")
+
+    def _close(self):
+        self.calls.append("close")
+
+
+class RecordingFailures(Recording):
+    def _fail(self):
+        self.calls.append("fail")
+
+
+@pytest.mark.parametrize(("make", "end"), [(Recording, "close"), (RecordingFailures, "fail")])
+def test_a_block_that_fails_ends_the_sink_as_failed_once(make, end, monkeypatch):
+    sink = make()
+    contract.fail_inside(sink)
+    sink.close()
+    assert sink.calls == ["flush", end]
+    with make() as whole:
+        pass
+    assert whole.calls == ["flush", "close"]
+    monkeypatch.setattr(base, "first_process", lambda: False)
+    contract.fail_inside(make())
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_trackers_are_told_of_a_failed_block(monkeypatch, mine):
+    mlflow, wandb, run = Mock(), Mock(), Mock()
+    monkeypatch.setitem(sys.modules, "mlflow.tracking", mlflow)
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    contract.fail_inside(MLflowSink(None if mine else "7"))
+    contract.fail_inside(WandbSink(None if mine else run))
+    ended, finished = mlflow.MlflowClient().set_terminated, wandb.init().finish
+    if mine:
+        ended.assert_called_once_with(mlflow.MlflowClient().create_run().info.run_id, "FAILED")
+        finished.assert_called_once_with(exit_code=1)
+    else:
+        assert not ended.called
+        assert not run.finish.called
+
+
+def test_a_picture_in_a_run_log_needs_pillow_alone(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with JsonLinesSink(tmp_path / "run.jsonl") as sink:
+        sink.image(5, "gram", contract.PIXELS)
+        monkeypatch.setitem(sys.modules, "PIL.Image", None)
+        with pytest.raises(MissingExtraError, match="writing a PNG needs pillow"):
+            sink.image(6, "gram", contract.PIXELS)
+    assert read_jsonl(tmp_path).images == {("gram", 5): (6, 8)}
 
 
 def test_importing_sinks_and_adapters_loads_no_framework():

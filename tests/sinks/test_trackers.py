@@ -57,13 +57,10 @@ def make_wandb(folder):
 
 def read_wandb(folder):
     from PIL import Image
-    from wandb.proto import wandb_internal_pb2
 
     (path,) = folder.rglob("*.wandb")
     found = Written()
-    for data in _records(path.read_bytes()):
-        record = wandb_internal_pb2.Record()
-        record.ParseFromString(data)
+    for record in wandb_records(path):
         if not record.HasField("history"):
             continue
         values = {}
@@ -91,6 +88,15 @@ def read_wandb(folder):
                 table = json.loads((path.parent / "files" / value["path"]).read_text())
                 found.texts[key] = table["data"][0][1]
     return found
+
+
+def wandb_records(path):
+    from wandb.proto import wandb_internal_pb2
+
+    for data in _records(path.read_bytes()):
+        record = wandb_internal_pb2.Record()
+        record.ParseFromString(data)
+        yield record
 
 
 def _records(data):
@@ -172,6 +178,27 @@ def test_a_report(pair):
     with make() as sink:
         log_report(sink, 9, contract.taken())
     contract.check_report(read())
+
+
+@pytest.mark.parametrize(("fails", "status"), [(True, "FAILED"), (False, "FINISHED")])
+def test_the_status_of_an_mlflow_run(tmp_path, monkeypatch, fails, status):
+    from mlflow.tracking import MlflowClient
+
+    monkeypatch.chdir(tmp_path)  # where artifacts go
+    sink = make_mlflow(tmp_path)
+    contract.fail_inside(sink) if fails else sink.close()
+    run = MlflowClient(f"sqlite:///{tmp_path}/runs.db").get_run(sink.run_id)
+    assert run.info.status == status
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_the_exit_code_of_a_wandb_run(tmp_path, monkeypatch, fails):
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    sink = make_wandb(tmp_path)
+    contract.fail_inside(sink) if fails else sink.close()
+    (path,) = tmp_path.rglob("*.wandb")
+    codes = [r.exit.exit_code for r in wandb_records(path) if r.HasField("exit")]
+    assert codes == [int(fails)]
 
 
 def test_a_run_of_ones_own_stays_open(tmp_path, monkeypatch):

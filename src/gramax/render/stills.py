@@ -8,6 +8,7 @@ from io import BytesIO
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from gramax.optional import need
 from gramax.render import style
 from gramax.render.board import MARGIN, Board
 from gramax.render.panels import GramPanel
@@ -81,9 +82,7 @@ def _limits(share: np.ndarray) -> tuple[float, float]:
 
 def png_bytes(pixels: UInt8[np.ndarray, "h w k"]) -> bytes:
     """A picture as the bytes of a PNG; MissingExtraError where Pillow is not installed."""
-    style.require()
-    from PIL import Image
-
+    image = need("PIL.Image", "writing a PNG", "pillow", "plot")
     stream = BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG", optimize=True)
+    image.fromarray(pixels).save(stream, "PNG", optimize=True)
     return stream.getvalue()

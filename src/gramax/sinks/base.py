@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from types import TracebackType
 from typing import Any, Protocol
@@ -58,8 +58,8 @@ class BaseSink(ABC):
     """Checks what is given and hands it to the methods that a sink writes with.
 
     A sink defines `_open`, `_scalars`, `_image`, `_histogram` and `_text`, and where need be
-    `_flush` and `_close`; they are called in the first process alone, with checked and finite
-    values.
+    `_flush`, `_close` and `_fail`; they are called in the first process alone,
+    with checked and finite values.
     """
 
     def __init__(self) -> None:
@@ -108,10 +108,7 @@ class BaseSink(ABC):
 
     def close(self) -> None:
         """Flush and end; closing twice does nothing."""
-        if self._active and not self._closed:
-            self._flush()
-            self._close()
-        self._closed = True
+        self._end(self._close)
 
     def __enter__(self) -> Any:
         return self
@@ -122,7 +119,13 @@ class BaseSink(ABC):
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        self.close()
+        self._end(self._close if kind is None else self._fail)
+
+    def _end(self, how: Callable[[], None]) -> None:
+        if self._active and not self._closed:
+            self._flush()
+            how()
+        self._closed = True
 
     def _ready(self, step: int) -> bool:
         if self._closed:
@@ -156,6 +159,10 @@ class BaseSink(ABC):
 
     def _close(self) -> None:  # noqa: B027 - a sink may leave it
         """Nothing, where there is nothing to end."""
+
+    def _fail(self) -> None:
+        """End after an error in the `with` block; as ever, where no run is marked as failed."""
+        self._close()
 
 
 def pixels_of(picture: ArrayLike | bytes) -> np.ndarray:

@@ -16,6 +16,8 @@ class MLflowSink(BaseSink):
     ) -> None:
         """Write to the run `run_id`, or to a new one of `experiment`, ended by `close`.
 
+        An error in the `with` block marks the new run as failed.
+
         Args:
             run_id: of a run that is open already.
             uri: the tracking server or database, e.g. "sqlite:///runs.db"; MLflow's own setting
@@ -55,5 +57,11 @@ class MLflowSink(BaseSink):
         self._client.log_text(self._id, words, f"{name}/{step:08d}.txt")
 
     def _close(self) -> None:
+        self._terminate("FINISHED")
+
+    def _fail(self) -> None:
+        self._terminate("FAILED")
+
+    def _terminate(self, status: str) -> None:
         if self._mine:
-            self._client.set_terminated(self._id)
+            self._client.set_terminated(self._id, status)

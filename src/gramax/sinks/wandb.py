@@ -18,7 +18,10 @@ class WandbSink(BaseSink):
     """
 
     def __init__(self, run: Any = None, **options: Any) -> None:
-        """Write to `run`, or to a new one made by `wandb.init(**options)` and ended by `close`."""
+        """Write to `run`, or to a new one made by `wandb.init(**options)` and ended by `close`.
+
+        An error in the `with` block ends the new run with exit code 1: it is marked as failed.
+        """
         self._run, self._options, self._mine = run, options, run is None
         super().__init__()
 
@@ -49,5 +52,11 @@ class WandbSink(BaseSink):
         self._log(step, {name: table})
 
     def _close(self) -> None:
+        self._finish(0)
+
+    def _fail(self) -> None:
+        self._finish(1)
+
+    def _finish(self, exit_code: int) -> None:
         if self._mine:
-            self._run.finish()
+            self._run.finish(exit_code=exit_code)
