@@ -78,6 +78,7 @@ def conclude(
         InputError: the moments hold no row.
     """
     counts = np.asarray(moments.counts)
+    sizes = counts if classes.labelled else counts[:0]  # without labels no class is too small
     n, c = round(float(counts.sum())), int((counts > 0).sum())
     if n == 0:
         raise InputError(f"{name}: no row is left to audit ({_left_out_words(moments)})")
@@ -112,9 +113,7 @@ def conclude(
         classes=_views(moments, found, classes.names) if classes.labelled else (),
         answers=judge(facts),
         diagnosis=diagnose(facts),
-        warnings=tuple(
-            warnings_for(n, moments.dim, counts if classes.labelled else [], classes.names)
-        ),
+        warnings=tuple(warnings_for(n, moments.dim, sizes, classes.names)),
         left_out=_left_out(moments),
         options=asdict(options),
         headroom=room,

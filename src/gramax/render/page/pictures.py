@@ -30,7 +30,7 @@ def pictures_data(
     """
     heat = heat_data(views) if views else None
     points = cloud_data(cloud) if cloud is not None else None
-    used = {code for block in heat["blocks"] for code in block} if heat else set()
+    used: set[int] = {code for block in heat["blocks"] for code in block} if heat else set()
     used |= set(points["names"]) if points else set()
     most = max(16, NAMES // max(len(used), 1))
     return {
