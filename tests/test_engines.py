@@ -1,6 +1,8 @@
 """Engines: one seam, the same bits, whatever happens to the workers."""
 
 import os
+import signal
+from concurrent.futures import wait
 
 import jax
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 
 from gramax import engines
 from gramax.cli import main
+from gramax.engines.causes import KILLED
+from gramax.engines.processes import _killed
 from gramax.errors import InputError
 from gramax.gathering import accumulate, tasks
 from tests.streams import ONE, Stream, bits
@@ -45,6 +49,19 @@ def test_a_fragment_that_kills_its_reader_is_named_and_left_out(gathered):
     assert bits(gathered(broken, skip_bad=True))[:-1] == bits(left)[:-1]
     with pytest.raises(InputError, match="made rows 300-399: cannot be read"):
         gathered(broken)
+
+
+def test_what_killed_a_worker_is_known_after_others_took_its_place(processes):
+    for _ in range(5):
+        dead = [processes.submit(signal.raise_signal, signal.SIGKILL) for _ in range(2)]
+        wait(dead)
+        assert [processes.submit(int).result() for _ in range(2)] == [0, 0]
+        assert [processes.cause(one) for one in dead] == [KILLED, KILLED]
+
+
+def test_a_worker_that_another_thread_is_about_to_reap_is_waited_for():
+    codes = iter([None, None, -signal.SIGKILL, -signal.SIGKILL])
+    assert _killed(type("Worker", (), {"exitcode": property(lambda _: next(codes))})())
 
 
 def test_a_worker_out_of_memory_tries_again_and_then_names_the_fragment(gathered, tmp_path):

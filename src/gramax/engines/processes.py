@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -18,6 +19,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from gramax.engines.causes import KILLED, NO_MEMORY
 
@@ -42,6 +44,8 @@ class Processes:
         self._spawn = [_Spawn() for _ in range(workers)]
         self._pools: list[ProcessPoolExecutor | None] = [None] * workers
         self._latest: list[Future[Any] | None] = [None] * workers
+        # A dead worker's place may be taken before anyone asks what it died of.
+        self._worker: WeakKeyDictionary[Future[Any], BaseProcess] = WeakKeyDictionary()
         # Nothing is ever sent: workers end when our end of the pipe is gone, as it is after a
         # `kill -9` of this process as well.
         self._read, self._write = multiprocessing.Pipe(duplex=False)
@@ -60,14 +64,16 @@ class Processes:
             self._pools[k] = None
             future = self._pool(k).submit(fn, *args)
         self._latest[k] = future
+        if worker := self._spawn[k].latest:
+            self._worker[future] = worker
         return future
 
     def cause(self, future: Future[Any]) -> str:
         """Memory, where the worker said so or was killed."""
         if isinstance(future.exception(), MemoryError):
             return NO_MEMORY
-        ended = (self._spawn[k].latest for k, one in enumerate(self._latest) if one is future)
-        return KILLED if any(one and _killed(one) for one in ended) else ""
+        worker = self._worker.get(future)
+        return KILLED if worker and _killed(worker) else ""
 
     def close(self) -> None:
         """End the workers, whatever they are doing."""
@@ -98,7 +104,11 @@ class _Spawn(SpawnContext):
 
 
 def _killed(worker: BaseProcess) -> bool:
-    worker.join(1)  # it is gone, and the pool is about to know how
+    # It is gone. The pool's thread reaps it as well, and whoever comes second does not know how it
+    # ended until the first has noted it.
+    until = time.monotonic() + 1
+    while worker.exitcode is None and time.monotonic() < until:
+        time.sleep(0.005)
     return worker.exitcode == -getattr(signal, "SIGKILL", 9)
 
 
