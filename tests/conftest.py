@@ -1,5 +1,6 @@
 """Shared by all tests: a fixed hypothesis profile, and strict promotion of dtypes and ranks."""
 
+import math
 import os
 
 import hypothesis
@@ -19,3 +20,9 @@ hypothesis.settings.load_profile("gramax")
 @pytest.fixture
 def rng():
     return np.random.default_rng(20261123)
+
+
+@pytest.fixture(autouse=True)
+def no_progress(monkeypatch):
+    """What a command says does not depend on how busy the machine is."""
+    monkeypatch.setattr("gramax.cli.progress.SECONDS", math.inf)

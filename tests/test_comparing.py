@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,10 @@ import gramax
 from gramax.cli import main
 from gramax.comparing import compare, compare_saved, linear_cka, procrustes_similarity
 from gramax.comparing import similarity as sim
+from gramax.comparing.changes import TOO_FEW, changes_of
 from gramax.comparing.moved import largest_moves
+from gramax.comparing.results import Side
+from gramax.errorbars.bars import TOO_MANY
 from gramax.errors import InputError
 from tests.test_seed import clouds
 
@@ -124,12 +128,22 @@ def test_a_space_has_not_changed_from_itself():
 def test_tighter_classes_are_better_and_paired_errors_tighter(found):
     assert found["collapse_ratio"].kind == "better"
     assert found["collapse_ratio"].z < -10
-    assert found["class_coherence"].kind == "unknown"
-    assert "worst of many" in found["class_coherence"].reason
+    assert all(change.error is not None for change in found.values() if not change.reason)
+    assert all(found[name].error for name in ("class_coherence", "class_babel", "two_nn", "mle_id"))
     apart = compare(Z, tightened(0.6), NAMES[Y], paired=False)
     assert apart.alignment == ()
     assert found["collapse_ratio"].error < 0.7 * apart["collapse_ratio"].error
     json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_why_there_is_no_error():
+    sides = [
+        Side("", 9, 3, 3, "", "", dict.fromkeys(("class_babel", "two_nn"), value))
+        for value in (1.0, 2.0)
+    ]
+    changes = changes_of(*sides, ({}, {}), True)
+    assert [one.reason for one in changes.values()] == [TOO_MANY, TOO_FEW]
+    assert {one.kind for one in changes.values()} == {"unknown"}
 
 
 def test_the_pair_that_moved_is_named():
@@ -193,11 +207,12 @@ def test_the_command(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(("b", "code"), [(Z[:, ::-1], 0), (Z + 3, 1), (tightened(0.6), None)])
 def test_a_gate_that_cannot_tell_does_not_let_pass(tmp_path, monkeypatch, capsys, b, code):
     monkeypatch.chdir(tmp_path)
-    for name, rows in (("a", Z), ("b", b), ("y", NAMES[Y])):
-        np.save(f"{name}.npy", rows)
-    found = main(["compare", "a.npy", "b.npy", "--labels", "y.npy", "--fail-on-worse", "coherence"])
+    for name, rows in (("a", Z), ("b", b)):
+        report = gramax.audit(rows, NAMES[Y], worst=1, headroom=False, portrait=False)
+        Path(f"{name}.json").write_text(json.dumps(report.to_dict()))
+    found = main(["compare", "a.json", "b.json", "--fail-on-worse", "coherence"])
     said = capsys.readouterr().err
-    change = gramax.compare("a.npy", "b.npy", "y.npy")["class_coherence"]
+    change = compare_saved("a.json", "b.json")["class_coherence"]
     assert change.kind == "unknown"
     assert found == (change.difference > 1e-6)
     assert code in (None, found)

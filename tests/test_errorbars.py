@@ -20,6 +20,7 @@ from gramax.errorbars.blocks import BlockMoments
 from gramax.evidence import Evidence, Options
 from gramax.moments import ClassMoments
 from gramax.registry import METRICS
+from gramax.sampled import NEIGHBOURS, bars_of_rows, measure_rows, rows_without_each
 
 SEED = 20
 REAL_LINE = (-np.inf, np.inf)
@@ -184,8 +185,8 @@ def test_every_number_has_an_error_or_a_reason(rng):
     for name, bar in bars.items():
         if bar.error is None:
             assert bar.reason
-            assert ("worst of many" in bar.reason) == (name in EXTREMES)
         else:
+            assert ("worst of many" in bar.reason) == (name in EXTREMES)
             assert bar.low <= bar.value <= bar.high, name
             lone = "1 class(es) have all their rows in one block" in bar.reason
             assert lone == METRICS[name].labels
@@ -242,6 +243,55 @@ def test_intervals_cover():
         print(f"{name}: covers {covered:.3f}, error/sd {ratio:.3f}, seed {SEED}")
         assert 0.90 <= covered <= 0.98, (name, covered)
         assert 0.9 <= ratio <= 1.15, (name, ratio)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_errors_of_the_worst_of_many_are_not_too_small(tied):
+    """Efron & Stein 1981. Codes of a simplex tie for the worst pair; else one pair stands out."""
+    names = ("class_coherence", "class_largest_cosine", "class_babel", "class_average_coherence")
+    centres = np.eye(6, 8) - 1 / 6 if tied else np.eye(6, 8)
+    centres[5, 0] += 0.0 if tied else 1.0
+    y, empty = jnp.arange(ROWS) % 6, BlockMoments.empty(6, 8)
+    slots = blocks._slots(blocks.dealt(0, ROWS, 20, SEED), 20)
+
+    def held(key: jax.Array) -> list[jax.Array]:
+        z = jnp.asarray(centres, jnp.float32)[y] + 0.5 * jax.random.normal(key, (ROWS, 8))
+        parts = blocks._update(empty.parts, z, y, jnp.ones(ROWS), slots)
+        return errorbars._leave_one_out(parts, names, Options())
+
+    keys = jax.random.split(jax.random.key(SEED), 600)
+    tables = jax.device_get(jax.jit(partial(jax.lax.map, held))(keys))
+    for name, table in zip(names, tables, strict=True):
+        errors = [jackknife(float(t[-1]), t[:-1], REAL_LINE, 0.95).error for t in table]
+        ratio = np.sqrt(np.mean(np.square(errors))) / np.std(table[:, -1], ddof=1)
+        assert 0.9 <= ratio <= 3, (name, ratio)
+        assert ratio >= 1.2 or not tied, (name, ratio)
+
+
+def test_errors_of_a_sample_are_not_too_small(rng):
+    found = []
+    for _ in range(60):
+        z = rng.standard_normal((200, 8)).astype(np.float32)
+        found.append({name: (bar.value, bar.error) for name, bar in bars_of_rows(z, True).items()})
+    for name, most in (("uniformity", 1.6), ("two_nn", 2.5), ("mle_id", 2.0), ("hubness", 3.2)):
+        values, errors = np.array([one[name] for one in found]).T
+        ratio = np.sqrt(np.mean(errors**2)) / np.std(values, ddof=1)
+        assert 0.9 <= ratio <= most, (name, ratio)
+
+
+def test_errors_of_a_sample_are_a_jackknife_over_equal_blocks(rng):
+    z = rng.standard_normal((47, 4)).astype(np.float32)
+    found = rows_without_each(z, False)
+    assert set(found) == {*measure_rows(z, False)}
+    dealt = np.random.default_rng(0).permutation(47)[:40].reshape(20, 2)
+    for name, (value, left) in found.items():
+        assert value == pytest.approx(measure_rows(z, False)[name][0])
+        expected = [measure_rows(np.delete(z, block, axis=0), False)[name][0] for block in dealt]
+        np.testing.assert_allclose(left, expected, rtol=1e-6)
+    bars = bars_of_rows(z, False)
+    assert (bars["two_nn"].reason, bars["uniformity"].reason) == (NEIGHBOURS, "")
+    assert bars_of_rows(z[:3], True) == {}
+    assert len(rows_without_each(z[:4], True)["uniformity"][1]) == 4
 
 
 # -- warnings -----------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ from gramax.moments import ClassMoments
 from gramax.options import Options
 from gramax.portrait import CHEAP, Portrait, portrait_of
 from gramax.reports import Number, Report
-from gramax.sampled import chance_of_rows, measure_rows
+from gramax.sampled import bars_of_rows, chance_of_rows, measure_rows
 
 BLOCKS = 20
 """Blocks of the jackknife."""
@@ -244,8 +244,9 @@ def _explained(
     """The report with every number held against chance, and with error bars."""
     with jax.enable_x64(False):
         random = chance_of_rows(len(rows), report.d, report.normalized)
+        of_rows = bars_of_rows(rows, report.normalized)
     random |= {name: law for name, law in chance(moments, options=options).items() if law.sd >= 0}
-    bars = error_bars(BlockMoments.of_parts(blocks), options=options)
+    bars = error_bars(BlockMoments.of_parts(blocks), options=options) | of_rows
     numbers = {
         name: replace(number, chance=random.get(name), error=bars.get(name))
         if number.reason is None

@@ -216,18 +216,31 @@ def test_leaving_out_is_recomputing(data, normalize):
         ]
         value, left = found[name]
         assert value == pytest.approx(of[-1], rel=1e-9)
-        if name in bars.EXTREMES:
-            assert np.isnan(left).all()
-        else:
-            np.testing.assert_allclose(left, of[:-1], rtol=1e-9)
+        np.testing.assert_allclose(left, of[:-1], rtol=1e-9)
     got = error_bars(held, names=NAMES, level=0.8)
     value, left = found["scatter_ratio"]
     bounds = METRICS["scatter_ratio"].bounds(normalize)
     assert got["scatter_ratio"] == jackknife(value, left, bounds, 0.8)
-    assert got["class_coherence"].reason == bars.NO_JACKKNIFE
-    assert got["class_coherence"].error is None
+    assert got["class_coherence"].reason == bars.WORST
     assert standard_errors(held, names=NAMES)["scatter_ratio"] == got["scatter_ratio"].error
-    assert standard_errors(held, names=NAMES)["class_coherence"] is None
+
+
+def test_extremes_of_many_classes_are_of_all_rows_alone(data, monkeypatch):
+    z, y = data
+    held = empty().update(z, y)
+    expected = error_bars(held, names=NAMES)
+    monkeypatch.setattr(bars, "MOST", C)
+    assert error_bars(held, names=NAMES) == expected
+    monkeypatch.setattr(bars, "MOST", C - 1)
+    jax.clear_caches()
+    found = error_bars(held, names=NAMES)
+    assert found["class_coherence"].value == pytest.approx(expected["class_coherence"].value)
+    assert (found["class_coherence"].error, found["class_coherence"].reason) == (
+        None,
+        bars.TOO_MANY,
+    )
+    assert found["scatter_ratio"].error == pytest.approx(expected["scatter_ratio"].error)
+    jax.clear_caches()
 
 
 def test_blocks_without_rows_and_lone_classes(data):

@@ -146,7 +146,7 @@ def _compared(
     progress: Progress | None,
 ) -> Comparison:
     a, b = (side_of(one.report, one.left_out) for one in (first, second))
-    left = left_out(first.blocks, options), left_out(second.blocks, options)
+    left = left_out(first, options), left_out(second, options)
     names = _shared(first.space.classes, second.space.classes)
     places = _places(first, names), _places(second, names)
     codes = first.codes[places[0]], second.codes[places[1]]

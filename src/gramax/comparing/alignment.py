@@ -39,8 +39,8 @@ def aligned(a: Look, b: Look, blocks: int, progress: Progress | None) -> tuple[A
     """How alike two spaces of the same rows are, each number with its error and chance.
 
     Args:
-        a: the first side; b: the second, of as many rows in the same order.
-        b: as said.
+        a: the first side.
+        b: the second, of as many rows in the same order.
         blocks: of the jackknife; fewer where memory is short.
         progress: told what is done of this pass.
     """

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import jax
 import numpy as np
 
 from gramax.comparing.results import Change, Kind, Side
+from gramax.comparing.sides import Look
 from gramax.errorbars import BlockMoments, jackknife, without_each
-from gramax.errorbars.bars import EXTREMES, NO_JACKKNIFE
+from gramax.errorbars.bars import EXTREMES, TOO_MANY, too_many
 from gramax.facts import SURE
-from gramax.moments import ClassMoments
 from gramax.options import Options
 from gramax.registry import METRICS
+from gramax.sampled import rows_without_each
 
 Left = Mapping[str, tuple[float, np.ndarray]]
 """Every number of all rows, and without each block."""
 
 LINE, LEVEL = (-math.inf, math.inf), 0.95
-SAMPLED = "measured on a sample of the rows, without an error bar"
+TOO_FEW = "too few rows for an error bar"
 
 
-def left_out(blocks: Sequence[ClassMoments], options: Options) -> Left:
-    """Every number without each of the blocks."""
+def left_out(look: Look, options: Options) -> Left:
+    """Every number without each of the blocks of a side."""
     with jax.enable_x64(True):
-        return without_each(BlockMoments.of_parts(blocks), options=options)
+        found = without_each(BlockMoments.of_parts(look.blocks), options=options)
+    usable = {
+        name: v for name, v in found.items() if not too_many(name, look.blocks[0].num_classes)
+    }
+    return usable | rows_without_each(look.sample, look.report.normalized)
 
 
 def changes_of(a: Side, b: Side, left: tuple[Left, Left], paired: bool) -> dict[str, Change]:
@@ -64,10 +69,8 @@ def turn(name: str, difference: float) -> Kind:
 
 def _error(name: str, left: tuple[Left, Left], paired: bool) -> tuple[float | None, str]:
     """Standard error of the difference: of the same blocks, or of both sides together."""
-    if name in EXTREMES:
-        return None, NO_JACKKNIFE
     if not all(name in side for side in left):
-        return None, SAMPLED
+        return None, TOO_MANY if name in EXTREMES else TOO_FEW
     (before, a), (after, b) = (side[name] for side in left)
     if paired and len(a) == len(b):
         bar = jackknife(after - before, b - a, LINE, LEVEL)

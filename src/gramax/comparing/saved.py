@@ -19,8 +19,8 @@ def compare_saved(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> Compa
     """Compare two files written by `gramax audit --json`.
 
     Args:
-        a: path of the first; b: of the second. With `--explain` they hold errors.
-        b: as said.
+        a: path of the first; with `--explain` it holds errors.
+        b: path of the second.
 
     Raises:
         InputError: a file is not such a report.

@@ -32,6 +32,7 @@ class Look(NamedTuple):
     Attributes:
         space: as it was opened.
         blocks: moments of random blocks of its rows, in float64.
+        sample: `[m, d]` random rows, for what needs the rows themselves.
         report: its numbers.
         codes: `[c, d]` unit class means, of all `space.classes`.
         centre: `[d]` the mean of the rows, on the sphere where they are.
@@ -40,6 +41,7 @@ class Look(NamedTuple):
 
     space: Space
     blocks: tuple[ClassMoments, ...]
+    sample: Float[np.ndarray, "m d"]
     report: Report
     codes: Float[np.ndarray, "c d"]
     centre: Float[np.ndarray, " d"]
@@ -59,7 +61,8 @@ def look_at(space: Space, normalize: bool, options: Options, **how: Any) -> Look
     report, moments = concluded(source, totals, classes, 1, options, False, False)
     with jax.enable_x64(True):
         codes, centre = np.asarray(codes_of(moments)[0]), np.asarray(_centre(moments))
-    return Look(space, totals.blocks, report, codes, centre, unopened + totals.left_out)
+    left_out, rows = unopened + totals.left_out, totals.sample.rows
+    return Look(space, totals.blocks, rows, report, codes, centre, left_out)
 
 
 @jax.jit
