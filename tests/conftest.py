@@ -22,7 +22,9 @@ def rng():
     return np.random.default_rng(20261123)
 
 
-@pytest.fixture(autouse=True)
-def no_progress(monkeypatch):
+@pytest.fixture(autouse=True, scope="session")
+def no_progress():
     """What a command says does not depend on how busy the machine is."""
-    monkeypatch.setattr("gramax.cli.progress.SECONDS", math.inf)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gramax.cli.progress.SECONDS", math.inf)
+        yield
