@@ -110,7 +110,7 @@ ROOM = Headroom(20, 8, worst=0.71, floor=0.21, bound="Welch", random=0.8, span=8
         ),
         (
             {"c": 5, "reachable": 0.0, "how": "orthonormal basis"},
-            "reachable 0 (orthonormal basis), a simplex has 0.25.",
+            "a simplex has 0.25, an orthonormal basis 0.",
         ),
     ],
 )

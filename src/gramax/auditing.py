@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from gramax import engines
-from gramax.chance import chance
+from gramax.chance import Chance, chance, for_answers
 from gramax.concluding import codes_of, conclude, floor_of
 from gramax.data import Source
 from gramax.errorbars import BlockMoments, error_bars
@@ -119,13 +119,13 @@ def audit(
             checkpoint=checkpoint,
             skip_bad=skip_bad,
         )
-    found, moments = concluded(
-        opened, totals, classes, worst, options, portrait, headroom, searching
+    found, _ = concluded(
+        opened, totals, classes, worst, options, portrait, headroom, searching, explain
     )
     found = _noted(found, opened.notes, unopened + totals.left_out)
     with jax.enable_x64(True), telling_memory(f"computing the error bars of {opened.name}"):
         if explain:
-            return _explained(found, moments, totals.blocks, options, totals.sample.rows)
+            return _explained(found, totals.blocks, options, totals.sample.rows)
         return found
 
 
@@ -138,13 +138,20 @@ def concluded(
     portrait: bool | None = None,
     headroom: bool | None = None,
     searching: Callable[[Searched], None] | None = None,
+    explain: bool = False,
 ) -> tuple[Report, ClassMoments]:
-    """The report of what was gathered, and the moments of all blocks; arguments as for `audit`."""
+    """The report of what was gathered, and the moments of all blocks; arguments as for `audit`.
+
+    Every number is held against chance where that is to be explained; error bars come later.
+    """
     sample, sizes = totals.sample, f"{len(classes.names):,} classes in {source.dim:,} dimensions"
     with telling_memory(f"computing the numbers of {source.name}, {sizes}"):
         with jax.enable_x64(True):
             moments = joined(totals.blocks)
-            found = conclude(source.name, moments, classes, worst, options, headroom, searching)
+            random = _random(moments, options) if explain else None
+            found = conclude(
+                source.name, moments, classes, worst, options, headroom, searching, random
+            )
         found = _with_rows(found, sample.rows)
         if portrait or (portrait is None and max(found.c, found.d) <= CHEAP):
             found = replace(found, portrait=_portrait(moments, sample, classes))
@@ -234,21 +241,22 @@ def _portrait(moments: ClassMoments, sample: Sample, classes: Classes) -> Portra
     )
 
 
+def _random(moments: ClassMoments, options: Options) -> dict[str, Chance]:
+    """What chance gives for every number that it gives one for."""
+    found = chance(moments, options=options) | for_answers(moments, options)
+    return {name: law for name, law in found.items() if law.sd >= 0}
+
+
 def _explained(
-    report: Report,
-    moments: ClassMoments,
-    blocks: Sequence[ClassMoments],
-    options: Options,
-    rows: np.ndarray,
+    report: Report, blocks: Sequence[ClassMoments], options: Options, rows: np.ndarray
 ) -> Report:
-    """The report with every number held against chance, and with error bars."""
+    """The report with error bars, and with the numbers of rows held against chance."""
     with jax.enable_x64(False):
         random = chance_of_rows(len(rows), report.d, report.normalized)
         of_rows = bars_of_rows(rows, report.normalized)
-    random |= {name: law for name, law in chance(moments, options=options).items() if law.sd >= 0}
     bars = error_bars(BlockMoments.of_parts(blocks), options=options) | of_rows
     numbers = {
-        name: replace(number, chance=random.get(name), error=bars.get(name))
+        name: replace(number, chance=number.chance or random.get(name), error=bars.get(name))
         if number.reason is None
         else number
         for name, number in report.numbers.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from gramax import reporting
-from gramax.chance import by_law
+from gramax.chance import Chance, for_answers
 from gramax.classes import nearest
 from gramax.diagnosis import diagnose
 from gramax.errorbars import warnings_for
@@ -62,6 +62,7 @@ def conclude(
     options: Options,
     search: bool | None = None,
     searching: Callable[[Searched], None] | None = None,
+    random: Mapping[str, Chance] | None = None,
 ) -> Report:
     """The report of float64 `moments` (in JAX's x64 mode), but for what needs the rows.
 
@@ -73,6 +74,7 @@ def conclude(
         options: the choices in which published definitions differ.
         search: for headroom; None where it is quick.
         searching: called after every round of a search.
+        random: what chance gives for the numbers, where that is known; by default what is quick.
 
     Raises:
         InputError: the moments hold no row.
@@ -84,7 +86,8 @@ def conclude(
         raise InputError(f"{name}: no row is left to audit ({_left_out_words(moments)})")
     most = max(1, c * (c - 1) // 2)
     found = jax.tree.map(np.asarray, _find(moments, min(worst, most), options))
-    numbers = _numbers(moments, found.numbers, classes.labelled, options)
+    random = for_answers(moments, options) if random is None else random
+    numbers = _numbers(moments, found.numbers, classes.labelled, options, random)
     worst_pairs = _worst_pairs(found, classes.names) if classes.labelled else ()
     merged = _merged(moments, found, classes.names) if classes.labelled else ()
     room = _headroom(moments, numbers, search, searching) if classes.labelled else None
@@ -159,10 +162,13 @@ def floor_of(c: int, d: int) -> tuple[float, str]:
 
 
 def _numbers(
-    moments: ClassMoments, values: dict[str, np.ndarray], labelled: bool, options: Options
+    moments: ClassMoments,
+    values: dict[str, np.ndarray],
+    labelled: bool,
+    options: Options,
+    random: Mapping[str, Chance],
 ) -> dict[str, Number]:
     evidence, numbers = Evidence(moments, options), {}
-    laws = by_law(moments, options)
     for metric in METRICS:
         if metric.name not in values:
             continue
@@ -171,7 +177,7 @@ def _numbers(
             value, reason = float("nan"), UNLABELLED
         elif value != value:
             reason = metric.reason(evidence)
-        law = laws.get(metric.name) if reason is None else None
+        law = random.get(metric.name) if reason is None else None
         numbers[metric.name] = Number(value, reason, law)
     return numbers
 

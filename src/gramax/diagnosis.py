@@ -98,6 +98,10 @@ def _untold(f: Facts) -> str | None:
 def _healthy(f: Facts) -> str | None:
     if not f.labelled:
         return "Nothing is wrong that can be seen without labels."
+    if f.tight:
+        share = percent(f.values["scatter_ratio"])
+        simplex = ", but their means are no simplex" if f.fits else ""
+        return f"Classes are tight ({share} of the scatter) and the space is used{simplex}."
     return "Classes differ and the space is used; nothing has collapsed."
 
 

@@ -81,14 +81,19 @@ def _rank(facts: Facts) -> Answer:
     spread = f"Rows spread over {rank:.3g} dimensions"
     if facts.rank_lost:
         status = "poor"
-        text = f"{spread}, less than half of the {need} that there is room for."
-        if facts.labelled:
-            text = f"{spread}, less than half of the {need} that the classes need."
-    elif rank >= need or chance.z(rank) > -SURE:
-        status, text = "good", f"{spread}: enough for {need}."
+        text = f"{spread}, less than half of the {need} {_needed(facts)}."
+    elif rank >= need:
+        status, text = "good", f"{spread}: enough for the {need} {_needed(facts)}."
+    elif chance.z(rank) > -SURE:
+        status, text = "good", f"{spread} of {need}, as many as isotropic rows show."
     else:
         status, text = "fair", f"{spread} of {need}."
     return _answer(facts, "rank", metric, status, against, text)
+
+
+def _needed(facts: Facts) -> str:
+    labelled = facts.labelled and facts.c > 1
+    return f"that {facts.c:,} classes need" if labelled else "that there is room for"
 
 
 def simplex_floor(c: int, d: int) -> float:
@@ -160,11 +165,14 @@ def _crosstalk(facts: Facts) -> Answer:
     floor, name = facts.floor
     if facts.fits:  # codes that fit need not be orthogonal: a simplex has |cosines| of 1/(c-1)
         floor, name = max(floor, 1 / (c - 1)), "simplex"
+    ideal = f"{'a simplex has' if facts.fits else 'the floor is'} {floor:.3g}"
     random = facts.by_chance(metric)
-    against = f"{floor:.3g} ({name}){_by_chance(random)}"
+    against = f"{floor:.3g} ({name}){_by_chance(random, floor)}"
     pair = f" The worst pair is {facts.worst.a} and {facts.worst.b}." if facts.worst else ""
-    if near(worst, floor, random.mean):
-        status, text = "good", f"Worst crosstalk {worst:.3g} is close to the floor {floor:.3g}."
+    if worst <= floor * (1 - ROUNDING):
+        status, text = "good", f"Worst crosstalk {worst:.3g}; {ideal}, which is more."
+    elif near(worst, floor, random.mean):
+        status, text = "good", f"Worst crosstalk {worst:.3g}; {ideal}."
     elif random.z(worst) <= SURE:
         status, text = "fair", f"Worst crosstalk {worst:.3g} is about what random codes have."
     else:
@@ -182,9 +190,11 @@ def _reach(facts: Facts) -> Answer:
     floor = c * c / (c - 1) if facts.fits else c * c / d
     random = facts.by_chance(metric)
     kind = "simplex" if facts.fits else "tight frame"
-    against = f"{floor:.4g} ({kind}){_by_chance(random)}"
+    against = f"{number(floor, 4)} ({kind}){_by_chance(random, floor)}"
     ideal = "a simplex's" if facts.fits else "a tight frame's, the floor"
-    text = f"Total crosstalk is {percent(max(here / floor - 1, 0.0))} above {ideal}"
+    text = f"Total crosstalk is {percent(here / floor - 1)} above {ideal}"
+    if here < floor * (1 + ROUNDING):
+        text = f"Total crosstalk is no more than {ideal}"
     if near(here, floor, random.mean):
         status, text = "good", f"{text}: where descent ends from any start."
     elif random.z(here) <= SURE:
@@ -199,31 +209,45 @@ def _room(room: Headroom | None) -> str:
     """The worst crosstalk, its floor, and what of the way between them can be gone."""
     if room is None:
         return ""
-    text = f" Worst crosstalk {number(room.worst)}; floor {number(room.floor)} ({room.bound}); "
-    if room.reachable is None:
-        text += f"random codes {number(room.random)}; --headroom searches for what is reachable."
+    if room.c <= room.d:
+        beside = f"a simplex has {number(1 / (room.c - 1))}, an orthonormal basis 0."
+    elif room.reachable is None:
+        beside = (
+            f"floor {number(room.floor)} ({room.bound}); random codes {number(room.random)}; "
+            "--headroom searches for what is reachable."
+        )
     else:
-        text += f"reachable {number(room.reachable)} ({room.how})"
-        simplex = f", a simplex has {number(1 / (room.c - 1))}" if room.c <= room.d else ""
-        here = room.from_here
-        text += simplex or (f", from these codes {number(here)}" if here is not None else "")
-        text += "."
+        beside = f"floor {number(room.floor)} ({room.bound}); reachable {number(room.reachable)} "
+        here = f", from these codes {number(room.from_here)}" if room.from_here is not None else ""
+        beside += f"({room.how}){here}."
+    text = f" Worst crosstalk {number(room.worst)}; {beside}"
     if room.span is not None and room.span < min(room.c - 1, room.d):
         text += f" The codes span {room.span} of {min(room.c, room.d)} dimensions."
     return text
 
 
-def _by_chance(chance: Chance) -> str:
-    return f", {number(chance.mean)} by chance" if math.isfinite(chance.mean) else ""
+def _by_chance(chance: Chance, ideal: float = -math.inf) -> str:
+    """What chance gives; it is below a simplex where dimensions are many."""
+    if not math.isfinite(chance.mean):
+        return ""
+    return f", {number(chance.mean)} by chance" + ", less" * (chance.mean < ideal)
 
 
 def percent(share: float) -> str:
     """A share in percent, in three significant digits."""
     if 0 < share < 1e-4:
-        return f"{100 * share:.1e} %"
+        return "less than 0.01 %"
     return f"{float(f'{100 * share:.3g}'):,g} %"
 
 
-def number(value: float) -> str:
-    """A number in three significant digits; a question mark where it is not known."""
-    return f"{value:.3g}" if math.isfinite(value) else "?"
+def number(value: float, digits: int = 3) -> str:
+    """A number in so many significant digits, or whole; a question mark where it is not known.
+
+    Example:
+        >>> print(number(0.12345), number(8805.5), number(1e-9), number(math.nan))
+        0.123 8,806 1e-09 ?
+    """
+    if not math.isfinite(value):
+        return "?"
+    whole = 10**digits <= abs(value) < 10 ** (digits + 4)
+    return f"{value:,.0f}" if whole else f"{value:.{digits}g}"

@@ -104,9 +104,9 @@ def test_laws_of_the_spectrum(n, d, normalize):
         assert np.std(values) == pytest.approx(law.sd, rel=0.35), name
 
 
-@pytest.mark.parametrize("normalize", [True, False])
-def test_laws_of_the_codebook(normalize):
-    n, c, d, draws = 1600, 40, 12, 300
+@pytest.mark.parametrize(("normalize", "d"), [(True, 12), (False, 12), (True, 48)])
+def test_laws_of_the_codebook(normalize, d):
+    n, c, draws = 1600, 40, 300
     setting = setting_of((n / c,) * c, d, normalize)
     names = [
         name
@@ -114,6 +114,7 @@ def test_laws_of_the_codebook(normalize):
         if name in METRICS and not METRICS[name].spectrum and LAWS[name](setting) is not None
     ]
     assert len(names) >= 7
+    assert ("class_simplex_error_centred" in names) == (d >= c - 1)
     y, found = np.arange(n) % c, []
     with jax.enable_x64(True):
         for i in range(draws):

@@ -42,6 +42,17 @@ CHEAP = 50
 HEAVY = 1.5
 """Times the central spread from which on a standard deviation tells of a heavy tail."""
 
+ANSWERED = (
+    "collapse_ratio",
+    "scatter_ratio",
+    "effective_rank",
+    "class_simplex_error_centred",
+    "class_largest_cosine",
+    "class_coherence",
+    "class_frame_potential",
+)
+"""The numbers that the five answers hold against chance."""
+
 BUDGET, DEAR_BUDGET = 1e10, 2e11
 """Multiply-adds of all draws of the cheap and of the dear metrics: one second and ten or so."""
 
@@ -105,21 +116,38 @@ def by_law(moments: ClassMoments, options: Options | None = None) -> dict[str, C
     with jax.enable_x64(True):
         setting, _ = setting_of(moments, options or Options())
         found = {name: law(setting) for name, law in LAWS.items() if name in METRICS}
-    known = {name: law for name, law in found.items() if law is not None}
-    if "class_coherence" not in known and setting.classes > 1:
-        known["class_coherence"] = _few_codes(setting.classes, setting.dim)
-    return known
+    return {name: law for name, law in found.items() if law is not None}
 
 
-def _few_codes(c: int, d: int, draws: int = 400) -> Chance:
-    """Coherence of few codes, for which the law of extremes is not sharp enough."""
-    rng = np.random.default_rng(0)
-    worst = np.empty(draws)
-    for k in range(draws):
-        codes = rng.normal(size=(c, d))
-        codes /= np.linalg.norm(codes, axis=1, keepdims=True)
-        worst[k] = np.abs(np.triu(codes @ codes.T, 1)).max()
-    return Chance(worst.mean(), worst.std(ddof=1), f"Monte Carlo, {draws} draws, seed 0")
+def for_answers(moments: ClassMoments, options: Options | None = None) -> dict[str, Chance]:
+    """The part of `chance` that is quick and enough for a verdict.
+
+    All numbers of which a law is known, and of those that the five answers are held against the
+    rest too, by simulation, where that takes a second at most.
+
+    Args:
+        moments: of the data, as for `chance`.
+        options: as for the numbers that it is compared with.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> found = for_answers(ClassMoments.of(jnp.eye(4), jnp.array([0, 1, 0, 1]), 2))
+        >>> print(found["class_coherence"].method)
+        Monte Carlo, 200 draws, seed 0
+    """
+    known = by_law(moments, options)
+    labelled = int(np.sum(np.asarray(moments.counts) > 0)) > 1
+    usable = (METRICS[name] for name in ANSWERED if name not in known)
+    names = [
+        m.name
+        for m in usable
+        if (labelled or not m.labels) and (moments.scatter is not None or not m.spectrum)
+    ]
+    with jax.enable_x64(True):
+        setting, places = setting_of(moments, options or Options())
+        plan = _Plan(setting, places, moments.num_classes, 0, DRAWS)
+        found = plan.simulate(names, dear=False)
+    return known | {name: law for name, law in found.items() if law.sd >= 0}
 
 
 def position(value: float, chance_mean: float, ideal: float) -> float:
@@ -201,16 +229,21 @@ class _Plan:
     seed: int
     draws: int
 
-    def simulate(self, names: list[str]) -> dict[str, Chance]:
-        """Mean and spread of each metric, over as many draws as the budget allows."""
+    def simulate(self, names: list[str], dear: bool = True) -> dict[str, Chance]:
+        """Mean and spread of each metric, over as many draws as the budget allows.
+
+        Args:
+            names: of the metrics.
+            dear: spend the budget for the dear ones as well.
+        """
         if not names:
             return {}
         costs = self._costs(names)
         cheap = costs.affordable(names, BUDGET / min(CHEAP, self.draws), self._draw_work)
-        rest = [name for name in names if name not in cheap]
-        dear = costs.affordable(rest, DEAR_BUDGET / min(FEWEST, self.draws), self._draw_work)
+        rest = [name for name in names if dear and name not in cheap]
+        heavy = costs.affordable(rest, DEAR_BUDGET / min(FEWEST, self.draws), self._draw_work)
         found = dict.fromkeys(names, Chance(math.nan, math.nan, "too dear to simulate here"))
-        for group, budget in ((cheap, BUDGET), (dear, DEAR_BUDGET)):
+        for group, budget in ((cheap, BUDGET), (heavy, DEAR_BUDGET)):
             if group:
                 work = costs.of(group) + self._draw_work(group)
                 found |= self._run(group, min(self.draws, int(budget / work)))

@@ -129,7 +129,7 @@ def _numbers(report: Report) -> Table:
 def _classes(report: Report) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("class")
-    for name in ("rows", "within variance", "of all scatter"):
+    for name in ("rows", "within variance", "of scatter within"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("nearest class")
     for view in sorted(report.classes, key=lambda view: -view.within)[:MOST]:

@@ -8,10 +8,11 @@ import pytest
 from tests.core.chance.by_hand import COUNTS, K, N, setting
 
 from gramax.chance import baselines, draws
-from gramax.chance.baselines import by_law, chance
+from gramax.chance.baselines import by_law, chance, for_answers
 from gramax.evidence import Options
 from gramax.metrics.reach import frame_potential
 from gramax.moments import ClassMoments
+from gramax.registry import METRICS
 
 
 @pytest.fixture(scope="module")
@@ -40,23 +41,33 @@ def test_the_setting_of_data(small):
 def test_laws_of_data(small):
     found = by_law(small)
     assert found["scatter_ratio"].mean == pytest.approx((N - K) / (N - 1))
-    few = baselines._few_codes(4, 3)
-    assert found["class_coherence"] == few
-    rng = np.random.default_rng(9)
-    x = rng.normal(size=(4000, 4, 3))
-    x /= np.linalg.norm(x, axis=2, keepdims=True)
-    worst = np.abs(np.triu(x @ x.transpose(0, 2, 1), 1)).max(axis=(1, 2))
-    assert few.mean == pytest.approx(worst.mean(), abs=4 * worst.std() / 20)
-    assert few.sd == pytest.approx(worst.std(), rel=0.12)
-    assert "400 draws, seed 0" in few.method
-    rng = np.random.default_rng(0)
-    x = np.array([rng.normal(size=(4, 3)) for _ in range(3)])
-    x /= np.linalg.norm(x, axis=2, keepdims=True)
-    worst = np.abs(np.triu(x @ x.transpose(0, 2, 1), 1)).max(axis=(1, 2))
-    three = baselines._few_codes(4, 3, draws=3)
-    assert (three.mean, three.sd) == pytest.approx((worst.mean(), worst.std(ddof=1)))
     single = ClassMoments.of(np.eye(4), None, 1)
     assert "class_coherence" not in by_law(single)
+
+
+def test_answers_are_held_against_laws_and_quick_simulations(small, monkeypatch):
+    known, found = by_law(small), for_answers(small)
+    assert known.items() <= found.items()
+    names = {*baselines.ANSWERED} - {"effective_rank"}  # these moments have no scatter
+    assert names <= set(found)
+    whole = chance(small)
+    for name in names:
+        assert (found[name].mean, found[name].sd) == pytest.approx(
+            (whole[name].mean, whole[name].sd), rel=0.3
+        )
+    x = np.random.default_rng(9).normal(size=(4000, 4, 3))
+    x /= np.linalg.norm(x, axis=2, keepdims=True)
+    worst = np.abs(np.triu(x @ x.transpose(0, 2, 1), 1)).max(axis=(1, 2))
+    few = found["class_coherence"]
+    assert few.mean == pytest.approx(worst.mean(), abs=4 * worst.std() / np.sqrt(200))
+    assert few.sd == pytest.approx(worst.std(), rel=0.2)
+    assert few.method == "Monte Carlo, 200 draws, seed 0"
+    single = ClassMoments.of(np.random.default_rng(0).normal(size=(40, 3)), None, 1)
+    assert "effective_rank" in for_answers(single)
+    assert for_answers(single).keys() - by_law(single).keys() == {"effective_rank"}
+    assert "effective_rank" not in found
+    monkeypatch.setattr(baselines, "BUDGET", 1.0)
+    assert for_answers(small) == known
 
 
 def test_seeds():
