@@ -179,7 +179,7 @@ def test_explained_numbers_have_chance_and_error_bars():
     assert error["low"] < data["metrics"]["scatter_ratio"]["value"] < error["high"]
     for name in ("class_coherence", "two_nn"):
         bar = data["metrics"][name]["error"]
-        assert 0 < bar["standard"] < 1
+        assert bar["standard"] > 0
         assert "too large" in bar["reason"]
     assert data["metrics"]["class_coherence"]["error"]["reason"]
     assert data["metrics"]["scatter_ratio"]["chance"]["mean"] == pytest.approx(296 / 299)

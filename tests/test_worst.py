@@ -132,6 +132,43 @@ def test_copies_tie_whatever_their_lengths(small):
     np.testing.assert_array_equal(cosines, 1)
 
 
+def simplex(c, d, rng):
+    """A simplex, turned, of codes of different lengths."""
+    turn = np.linalg.qr(rng.normal(size=(d, d)))[0][:c]
+    return (np.eye(c) - 1 / c) @ turn * rng.uniform(0.1, 10, size=(c, 1))
+
+
+@pytest.mark.parametrize("tile", [7, 1024])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("c", "d"), [(4, 4), (20, 64), (90, 100)])
+def test_the_equal_cosines_of_a_simplex_tie(monkeypatch, tile, dtype, c, d):
+    monkeypatch.setattr(pairs, "TILE", tile)
+    x = simplex(c, d, np.random.default_rng(c)).astype(dtype)
+    expected = [(a, b) for a in range(c) for b in range(a + 1, c)]
+    for k in (1, 5, len(expected) + 2):
+        with jax.enable_x64(dtype == np.float64):
+            where, cosines = jax.jit(partial(largest, k=k))(x)[:2]
+        np.testing.assert_array_equal(where[: len(expected)], expected[:k])
+        assert k < len(expected) or (np.asarray(where)[len(expected) :] == -1).all()
+        np.testing.assert_allclose(cosines[: len(expected)], -1 / (c - 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("tile", [64, 1024])
+def test_ties_below_larger_pairs_are_by_index(monkeypatch, tile):
+    """Sign codes: products are whole numbers, so that ties are known exactly."""
+    monkeypatch.setattr(pairs, "TILE", tile)
+    x = np.random.default_rng(3).choice([-1, 1], (700, 129))
+    a, b = np.triu_indices(len(x), 1)
+    products = (x @ x.T)[a, b]
+    order = np.lexsort((b, a, -np.abs(products)))[:40]
+    expected = np.stack([a, b], axis=1)[order]
+    found = jax.jit(partial(largest, k=40))(x.astype(np.float32))
+    np.testing.assert_array_equal(found.pairs, expected)
+    np.testing.assert_allclose(found.cosines, products[order] / 129, atol=1e-6)
+    with jax.enable_x64(True):
+        np.testing.assert_array_equal(jax.jit(partial(largest, k=40))(x / 3).pairs, expected)
+
+
 def test_fewer_pairs_than_asked_for():
     x = jnp.asarray([[1.0, 0.0], [0.0, 0.0], [1.0, 1.0], [np.nan, 1.0], [np.inf, 1.0]])
     where, cosines = metrics.worst_pairs(x, 3)

@@ -15,9 +15,10 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
-from gramax import pairs, screening
+from gramax import pairs, screening, ties
 from gramax.screening import Screen
 from gramax.sphere import unit_rows
+from gramax.ties import Found
 
 TRIALS = 8
 """Tiles, for each of the k pairs, in which a bound may fail; beyond, it must rule out half."""
@@ -27,8 +28,8 @@ class Worst(NamedTuple):
     """The k worst pairs, and how they were found.
 
     Attributes:
-        pairs: rows (a, b), a < b, of the largest |cosine| first; ties go to the pair that comes
-            first by index. (-1, -1) where there are fewer than k pairs.
+        pairs: rows (a, b), a < b, of the largest |cosine| first; pairs that rounding does not tell
+            apart (`gramax.ties`) come by index. (-1, -1) where there are fewer than k pairs.
         cosines: theirs, with sign; NaN where there is no pair. Those within rounding of ±1 are ±1,
             and tie.
         tiles: tiles in all; ruled out by the bound in leading axes; and in all axes.
@@ -40,10 +41,16 @@ class Worst(NamedTuple):
 
 
 class _State(NamedTuple):
-    """What a sweep carries: the best so far, and what each bound was asked and ruled out."""
+    """What a sweep carries.
 
-    size: Float[Array, " k"]
-    where: Int[Array, "k 2"]
+    Attributes:
+        best: the k largest so far.
+        tied: the first k by index that tie with the last of them; none where ties do not matter.
+        asked: how often each bound was asked; ruled: how often it ruled a tile out.
+    """
+
+    best: Found
+    tied: Found
     asked: Int[Array, " 2"]
     ruled: Int[Array, " 2"]
 
@@ -63,7 +70,11 @@ def same(x: Float[Array, "c d"]) -> float:
 
 
 def largest(
-    x: Float[Array, "c d"], k: int, mesh: Mesh | None = None, screened: bool = True
+    x: Float[Array, "c d"],
+    k: int,
+    mesh: Mesh | None = None,
+    screened: bool = True,
+    by_index: bool = True,
 ) -> Worst:
     """The `k` pairs of rows with the largest |cosine|; zero rows and rows with NaN are left out.
 
@@ -72,6 +83,7 @@ def largest(
         k: how many.
         mesh: deal the tiles over its devices; each holds all rows.
         screened: whether to rule out tiles by bounds; changes no number.
+        by_index: take pairs that tie by index; else by the last bits of their |cosines|.
     """
     x = unit_rows(x)
     finite = jnp.all(jnp.isfinite(x), axis=1)
@@ -82,12 +94,13 @@ def largest(
     screened = screened and len(starts) > 2 * TRIALS * (k + 1)
     rows = _rows(usable, exists, k, tile, screened)
     zeros = jnp.zeros(2, jnp.int32)
-    start = _State(jnp.full(k, -1.0, x.dtype), jnp.full((k, 2), -1, jnp.int32), zeros, zeros)
+    start = _State(ties.none(k, x.dtype), ties.none(k * by_index, x.dtype), zeros, zeros)
     found = pairs.over_tiles(starts, _fold(tile), rows, start, _merge, mesh)
-    cosines = _cosines(x, found.where)
-    order = _order(jnp.abs(cosines), found.where)
+    where = ties.settled(found.best, found.tied) if by_index else found.best.where
+    cosines = _cosines(x, where)
+    order = ties.in_order(jnp.abs(cosines), where)
     tiles = jnp.concatenate([jnp.asarray([len(starts)], jnp.int32), found.ruled])
-    return Worst(found.where[order], cosines[order], tiles)
+    return Worst(where[order], cosines[order], tiles)
 
 
 def _cosines(x: Float[Array, "c d"], where: Int[Array, "k 2"]) -> Float[Array, " k"]:
@@ -114,9 +127,9 @@ def _rows(x: Array, exists: Array, k: int, tile: int, screened: bool) -> _Rows:
 
 def _fold(tile: int) -> Callable[[_Rows, _State, Any, Any], _State]:
     def fold(rows: _Rows, state: _State, row: Any, column: Any) -> _State:
-        k = state.size.shape[0]
-        reach = jnp.maximum(state.size[-1], rows.least).astype(jnp.float32)
-        reach = jnp.minimum(reach, 1 - same(rows.x))
+        k = state.best.size.shape[0]
+        reach = jnp.maximum(state.best.size[-1], rows.least) - ties.width(rows.x.dtype)
+        reach = jnp.minimum(reach.astype(jnp.float32), 1 - same(rows.x))
         needed, asked, ruled = jnp.asarray(True), state.asked, state.ruled
         for level, screen in enumerate(rows.screens, start=2 - len(rows.screens)):
             ask = needed & (row != column)
@@ -136,30 +149,41 @@ def _fold(tile: int) -> Callable[[_Rows, _State, Any, Any], _State]:
 
 def _add(rows: _Rows, state: _State, row: Any, column: Any, tile: int) -> _State:
     """The state with the pairs of one tile."""
-    k = state.size.shape[0]
+    k = state.best.size.shape[0]
     cosines, pair = pairs.tile_products(rows.x, rows.exists, row, column, tile)
     size = jnp.where(pair, jnp.abs(cosines), -1)
     size = jnp.where(size > 1 - same(rows.x), 1, size)
-    # The k largest lie in the k rows with the largest maxima: no sort of the whole tile.
-    some = jnp.sort(jax.lax.top_k(jnp.max(size, axis=1), min(k, tile))[1])
-    size, flat = jax.lax.top_k(size[some].ravel(), min(k, some.size * tile))
+    corner = jnp.stack([row, column])
+    best = ties.largest(k, state.best, _top(size, size, k, corner))
+    if not state.tied.size.shape[0]:
+        return state._replace(best=best)
+    level = best.size[-1]
+    near = (jnp.abs(size - level) <= ties.width(size.dtype)).astype(size.dtype)
+    fresh = jax.lax.cond(
+        jnp.any(near),
+        lambda: _top(near, size, k, corner),
+        lambda: ties.none(min(k, tile * tile), size.dtype),
+    )
+    return state._replace(best=best, tied=ties.first(k, level, state.tied, state.best, fresh))
+
+
+def _top(key: Float[Array, "t t"], size: Float[Array, "t t"], k: int, corner: Array) -> Found:
+    """The k entries of a tile with the largest keys, ties by index.
+
+    They lie in the k rows with the largest maxima: no sort of the whole tile.
+    """
+    tile = key.shape[0]
+    some = jnp.sort(jax.lax.top_k(jnp.max(key, axis=1), min(k, tile))[1])
+    _, flat = jax.lax.top_k(key[some].ravel(), min(k, some.size * tile))
     left, right = some[flat // tile], flat % tile
-    found = jnp.stack([row + left, column + right], axis=1)
-    return _best(state, size, jnp.where(size[:, None] >= 0, found, -1))
-
-
-def _best(state: _State, size: Array, where: Array) -> _State:
-    """The k largest of the state's and others."""
-    size, where = jnp.concatenate([state.size, size]), jnp.concatenate([state.where, where])
-    order = _order(size, where)[: state.size.shape[0]]
-    return state._replace(size=size[order], where=where[order])
-
-
-def _order(size: Array, where: Array) -> Array:
-    """Largest first, ties by index; NaN last."""
-    return jnp.lexsort((where[:, 1], where[:, 0], -size))
+    found = size[left, right]
+    where = corner + jnp.stack([left, right], axis=1)
+    return Found(found, jnp.where(found[:, None] >= 0, where, -1))
 
 
 def _merge(a: _State, b: _State) -> _State:
-    both = a._replace(asked=a.asked + b.asked, ruled=a.ruled + b.ruled)
-    return _best(both, b.size, b.where)
+    k = a.best.size.shape[0]
+    best, tied = ties.largest(k, a.best, b.best), a.tied
+    if tied.size.shape[0]:
+        tied = ties.first(k, best.size[-1], a.tied, b.tied, a.best, b.best)
+    return _State(best, tied, a.asked + b.asked, a.ruled + b.ruled)

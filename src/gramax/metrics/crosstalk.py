@@ -20,7 +20,7 @@ from gramax.worst import largest
 
 @partial(jax.jit, static_argnames="mesh")
 def _coherence(codes: Float[Array, "c d"], mesh: Mesh | None = None) -> Float[Array, ""]:
-    found = jnp.abs(largest(codes, 1, mesh).cosines[0])
+    found = jnp.abs(largest(codes, 1, mesh, by_index=False).cosines[0])
     return jnp.where(jnp.all(jnp.isfinite(codes)), found, jnp.nan)
 
 
@@ -109,8 +109,8 @@ def worst_pairs(
 
     Returns:
         Rows (a, b), a < b, of the k worst pairs, worst first, and their cosines with sign. A
-        |cosine| within rounding of 1 is 1; ties go to the pair that comes first by index. Where
-        there are fewer than k pairs, the rest is (-1, -1) with NaN.
+        |cosine| within rounding of 1 is 1; pairs whose |cosines| are closer than four epsilons tie
+        and come by index. Where there are fewer than k pairs, the rest is (-1, -1) with NaN.
 
     Raises:
         ValueError: `x` is not a matrix of real numbers, or k is less than 1.

@@ -12,7 +12,6 @@ from gramax.chance.baselines import by_law, chance, for_answers
 from gramax.evidence import Options
 from gramax.metrics.reach import frame_potential
 from gramax.moments import ClassMoments
-from gramax.registry import METRICS
 
 
 @pytest.fixture(scope="module")
