@@ -17,6 +17,7 @@ from gramax.comparing.moved import largest_moves
 from gramax.comparing.results import Side
 from gramax.errorbars.bars import TOO_MANY
 from gramax.errors import InputError
+from gramax.render.words import headline
 from tests.test_seed import clouds
 
 Z, Y = clouds(7, 300, 12, 4)
@@ -144,6 +145,22 @@ def test_why_there_is_no_error():
     changes = changes_of(*sides, ({}, {}), True)
     assert [one.reason for one in changes.values()] == [TOO_MANY, TOO_FEW]
     assert {one.kind for one in changes.values()} == {"unknown"}
+
+
+def test_why_a_change_cannot_be_told_is_noted():
+    z = Z.copy()
+    z[:, 0] = 0
+    z[3, 0] = 3  # without its block this dimension is gone
+    notes = compare(z, tightened(0.6), NAMES[Y]).notes
+    why = "undefined where one of the blocks is left out"
+    assert any("alpha_req" in note and why in note for note in notes)
+
+
+def test_the_headline_tells_the_five_numbers(found):
+    said = headline(found)
+    assert said.startswith("From A to B: collapse ratio better, effective rank ")
+    assert ", coherence within noise, " in said
+    assert said.endswith(" within noise.")
 
 
 def test_the_pair_that_moved_is_named():

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import io
 import math
 import re
 import time
@@ -9,10 +10,11 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from gramax.cli import main
-from gramax.headline import floors
-from gramax.render.live import sparkline
+from gramax.headline import HEADLINE, floors
+from gramax.render.live import board, sparkline
 from gramax.render.stills import in_blocks
 from gramax.render.storyline import ABOUT, charts_of, telling, tracks_of
 from gramax.runlog import Entry, RunLog
@@ -187,6 +189,19 @@ def test_watch_waits_follows_and_ends_with_one_interrupt(folder, capsys, monkeyp
     assert looks == [0.25] * 4
     assert "step 20" in shown.out
     assert "interrupted" in shown.err
+
+
+def test_a_narrow_terminal_shortens_the_course_and_no_number():
+    entries = [
+        Entry(step=k, numbers=dict.fromkeys(HEADLINE.values(), 0.1234 + k)) for k in range(50)
+    ]
+    for width in (44, 60, 80, 120):
+        console = Console(width=width, file=io.StringIO())
+        console.print(board("run.jsonl", {"": entries}))
+        said = console.file.getvalue()
+        assert said.count("49.12") == len(HEADLINE)
+        assert "…" not in said
+        assert max(map(len, said.splitlines())) <= width
 
 
 def test_sparklines():

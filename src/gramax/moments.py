@@ -224,13 +224,10 @@ class ClassMoments:
         return _merge(self, other)
 
     def _repr_html_(self) -> str:
-        """The sizes, as a notebook shows them."""
-        rows = "on the unit sphere" if self.normalize else "as they are"
-        present = int(jnp.sum(self.counts > 0))
-        return (
-            f"<b>ClassMoments</b> of {float(self.total):,.10g} rows {rows}: "
-            f"{present:,} of {self.num_classes:,} classes present, {self.dim:,} dimensions"
-        )
+        """The sizes and the loosest classes, as a notebook shows them."""
+        from gramax.render.notebook import moments_html
+
+        return moments_html(self)
 
 
 def _narrower(a: ClassMoments, b: ClassMoments) -> str | None:

@@ -6,6 +6,8 @@ import json
 import re
 from dataclasses import replace
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from tests.test_seed import clouds
@@ -204,7 +206,26 @@ def test_spectrum_of_isotropic_rows_is_that_of_chance():
 
 def test_notebook_view_of_moments():
     moments = gramax.ClassMoments.of(np.eye(4, 3), np.array([0, 1, 1, 0]), 3, normalize=False)
-    assert "4 rows as they are: 2 of 3 classes present, 3 dimensions" in moments._repr_html_()
+    seen = moments._repr_html_()
+    assert "4 rows as they are: 2 of 3 classes present, 3 dimensions" in seen
+    assert "summed in float32" in seen
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", seen) == ["1", "2", "0.5", "0", "2", "0.25"]
+    left = moments.update(np.zeros((2, 3)), np.array([-1, 0]))
+    assert "1 labelled -1 left out" in left._repr_html_()
+    many = gramax.ClassMoments.of(np.eye(30), np.arange(30), 30)
+    assert "the 10 loosest of 30" in many._repr_html_()
+    assert "<table" not in gramax.ClassMoments.empty(2, 3)._repr_html_()
+
+
+def test_notebook_view_of_moments_without_numbers():
+    moments = gramax.ClassMoments.of(np.eye(4, 3), np.array([0, 1, 1, 0]), 3)
+    stacked = jax.tree.map(lambda a: jnp.stack([a, a]), moments)
+    shapes = jax.eval_shape(lambda: moments)
+    traced = []
+    jax.jit(lambda m: traced.append(m._repr_html_()))(moments)
+    for seen in (stacked._repr_html_(), shapes._repr_html_(), traced[0]):
+        assert "ClassMoments" in seen
+        assert "rows" not in seen
 
 
 def test_the_command_writes_it(report, tmp_path, monkeypatch, capsys):

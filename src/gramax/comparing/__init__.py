@@ -8,6 +8,7 @@ the two have in common (which rows were drawn) cancels. Where they do not, varia
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -152,14 +153,15 @@ def _compared(
     codes = first.codes[places[0]], second.codes[places[1]]
     pairs = moves(names, codes, places, (first.blocks, second.blocks), paired, moved)
     few = 1 < len(names) <= PICTURED
+    changes = changes_of(a, b, left, paired)
     return Comparison(
         a,
         b,
         paired,
-        changes_of(a, b, left, paired),
+        changes,
         pairs if len(names) > 1 else (),
         aligned(first, second, BLOCKS, progress) if paired else (),
-        _notes(a, b, paired, apart),
+        _notes(a, b, paired, apart) + _unknown(changes),
         tuple(names),
         np.stack([one @ one.T for one in codes]) if few else None,
     )
@@ -186,3 +188,12 @@ def _notes(a: Side, b: Side, paired: bool, apart: str) -> tuple[str, ...]:
         notes.append(f"{a.d:,} and {b.d:,} dimensions: there is room for different ranks")
     notes += [f"{k}: {in_words(one.left_out)}" for k, one in (("A", a), ("B", b)) if one.left_out]
     return tuple(notes)
+
+
+def _unknown(changes: Mapping[str, Change]) -> tuple[str, ...]:
+    """Which numbers have no error, by reason."""
+    names: dict[str, list[str]] = {}
+    for name, change in changes.items():
+        if change.kind == "unknown":
+            names.setdefault(change.reason, []).append(name)
+    return tuple(f"{', '.join(which)}: {why}" for why, which in names.items())

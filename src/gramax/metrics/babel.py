@@ -117,8 +117,8 @@ def babel(x: ArrayLike, m: int | None = None, mesh: Mesh | None = None) -> Float
         mesh: deal the tiles over its devices; each holds all codes.
 
     Returns:
-        A scalar in [0, m]; lower is better, `babel(x, 1)` is `coherence(x)`. NaN for fewer than
-        two codes, or where a row holds NaN.
+        A scalar in [0, m]; lower is better, `babel(x, 1)` is `coherence(x)` to rounding. NaN for
+        fewer than two codes, or where a row holds NaN.
 
     Raises:
         ValueError: `x` is not a matrix of real numbers, or m is less than 1.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -82,7 +84,7 @@ def _metrics(entries: Sequence[Entry]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("", no_wrap=True, width=1)
     table.add_column("", no_wrap=True)
-    table.add_column("since the start", no_wrap=True, min_width=WIDTH)
+    table.add_column("since the start", min_width=8)
     table.add_column("now", justify="right", no_wrap=True)
     table.add_column("against", justify="right", no_wrap=True)
     for question, metric in HEADLINE.items():
@@ -90,7 +92,21 @@ def _metrics(entries: Sequence[Entry]) -> Table:
     return table
 
 
-def _row(entries: Sequence[Entry], question: Question, metric: str) -> tuple[Text | str, ...]:
+@dataclass(frozen=True)
+class _Spark:
+    """A sparkline in what width is left: numbers are not cut for it."""
+
+    values: Sequence[float]
+    style: str
+
+    def __rich_measure__(self, _: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(min(8, options.max_width), min(WIDTH, options.max_width))
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text(sparkline(self.values, min(WIDTH, options.max_width)), style=self.style)
+
+
+def _row(entries: Sequence[Entry], question: Question, metric: str) -> tuple[RenderableType, ...]:
     last = entries[-1]
     status = last.answers.get(question, "open")
     colour = STYLES.get(status, "dim")
@@ -101,7 +117,7 @@ def _row(entries: Sequence[Entry], question: Question, metric: str) -> tuple[Tex
     return (
         Text(MARKS.get(status, "–"), style=colour),
         metric.removeprefix("class_").replace("_", " "),
-        Text(sparkline(values), style=colour),
+        _Spark(values, colour),
         now,
         Text(number(last.floors.get(metric, math.nan)), style="dim"),
     )

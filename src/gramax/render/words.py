@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from gramax.headline import HEADLINE
+
 if TYPE_CHECKING:
     from gramax.comparing import Comparison
 
@@ -50,4 +52,12 @@ def headline(found: Comparison) -> str:
     if not real:
         return f"Nothing changed beyond noise, in {told} numbers."
     rest = f"; {counts['same']} within noise" if counts["same"] else ""
-    return f"Of {told} numbers that can be told, {', '.join(real)}{rest}."
+    tally = f"Of {told} numbers that can be told, {', '.join(real)}{rest}."
+    heads = [(name, found[name].kind) for name in HEADLINE.values() if name in found]
+    turns = [f"{spoken(name)} {KIND_WORDS[kind]}" for name, kind in heads]
+    return f"From A to B: {', '.join(turns)}. {tally}" if turns else tally
+
+
+def spoken(metric: str) -> str:
+    """The name of a metric as a sentence has it."""
+    return metric.removeprefix("class_").replace("_", " ")
