@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import zipfile
 from pathlib import Path
 from typing import ClassVar
 
@@ -72,6 +73,9 @@ def files(tmp_path, monkeypatch):
         np.save(f"{name}.npy", z)
     for name in ("demo/train_labels", "labels", "labels/0"):
         np.save(f"{name}.npy", y)
+    with zipfile.ZipFile("run-7.zip", "w") as archive:
+        archive.write("epoch1.npy", "part-0.npy")
+        archive.write("labels.npy", "y.npy")
 
 
 def test_there_are_commands():

@@ -41,10 +41,13 @@ def check_output(path: str, *inputs: str | None) -> None:
 
 def _files(given: str | None) -> list[str]:
     """The files that an input means (`folder`, `data/*.npy`, `file::name`)."""
+    from gramax.data.chains import ends_at, parse
     from gramax.data.formats import LABEL_READERS
     from gramax.data.places import files_of
 
     place = given or ""
+    if "://" in place and parse(place).after:
+        return [ends_at(place)]  # all of it is in one archive
     if "::" in place and not os.path.exists(place):
         place = place.rpartition("::")[0]
     try:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 import json
 import os
-import stat
 
 import numpy as np
 
-from gramax.data import remote, trees
+from gramax.data import local, remote, trees
 from gramax.data.faults import cause, decoding, fail
 
 PIECE = 1 << 20
@@ -18,24 +17,10 @@ PIECE = 1 << 20
 
 def byte_size(file: str) -> int:
     """Bytes in `file`, which must be a regular file (opening a pipe would wait) and not empty."""
-    size = remote.byte_size(file) if remote.is_address(file) else _local_size(file)
+    size = remote.byte_size(file) if remote.is_address(file) else local.status(file).st_size
     if size == 0:
         raise fail(file, "is empty (0 bytes)")
     return size
-
-
-def _local_size(file: str) -> int:
-    try:
-        status = os.stat(file)
-    except FileNotFoundError:
-        raise fail(file, "no such file") from None
-    except (OSError, ValueError) as error:
-        raise fail(file, f"cannot be opened ({cause(error)})") from None
-    if stat.S_ISDIR(status.st_mode):
-        raise fail(file, "is a folder, not a file")
-    if not stat.S_ISREG(status.st_mode):
-        raise fail(file, "is not a regular file")
-    return status.st_size
 
 
 def state(file: str) -> dict[str, object]:

@@ -61,10 +61,10 @@ def open_embeddings(path: Places, *, column: str | None = None) -> FileSource:
         path: a .npy, .npz, .safetensors, .parquet, .arrow, .feather, .h5, .hdf5 or .jsonl file;
             a zarr store; a folder of files of one such format, or of a Hugging Face dataset saved
             to disk; a pattern (`data/*.parquet`, `data/**/*.npy`); an address that fsspec knows
-            (`s3://...`, `https://...`: files, folders and patterns there); or a list of these.
-            Many files are one matrix: rows in the order of the list, and in natural order of the
-            names (9 before 10) in a folder or a pattern. Only headers are read here, but for
-            .jsonl, whose lines are counted.
+            (`s3://...`, `https://...`, `zip://z.npy::x.zip`: files, folders and patterns there);
+            or a list of these. Many files are one matrix: rows in the order of the list, and in
+            natural order of the names (9 before 10) in a folder or a pattern. Only headers are
+            read here, but for .jsonl, whose lines are counted.
         column: the array, tensor or column that holds the embeddings. Left out, it is the only
             matrix of real numbers in the first file or, of several, the one named embeddings,
             embedding, z, features or x (in any case, the first of these); in the others, the

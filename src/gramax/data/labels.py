@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gramax.data import chains
 from gramax.data.checks import as_array
 from gramax.data.classes import MAX_CLASSES, Labels, collect, held
 from gramax.data.faults import fail
@@ -188,8 +189,10 @@ def _unknown(spec: str, source: Places | FileSource | None) -> InputError:
 
 def _split(spec: str) -> tuple[str, str]:
     """`file::name` as (file, name); the name is empty where `spec` is a file."""
-    file, _, name = spec.rpartition("::")
     # fsspec chains addresses by the same two colons.
+    if "://" in spec and chains.parse(spec).in_archive:
+        return chains.split_name(spec)
+    file, _, name = spec.rpartition("::")
     if not file or "://" in name or exists(spec):
         return spec, ""
     return file, name

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import BinaryIO, cast
 
 import numpy as np
 
 from gramax.data.faults import decoding, fail
-from gramax.data.files import byte_size
+from gramax.data.files import byte_size, open_binary
 from gramax.data.named import MAX_LABEL
 from gramax.data.source import Chunks, Entry
 
@@ -44,7 +46,10 @@ class TextLines:
             start += len(piece)
 
     def _lines(self) -> Iterator[str]:
-        with decoding(self.file, "UTF-8 text"), open(self.file, encoding="utf-8-sig") as stream:
+        with (
+            decoding(self.file, "UTF-8 text"),
+            io.TextIOWrapper(cast(BinaryIO, open_binary(self.file)), "utf-8-sig") as stream,
+        ):
             row = 0
             while line := stream.readline(MAX_LABEL):  # a file may have no line ends at all
                 if len(line) == MAX_LABEL:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from gramax.data import trees
+from gramax.data import chains, trees
 from gramax.data.faults import fail
 from gramax.data.files import read_json
 
@@ -72,7 +72,8 @@ def _check_links(files: Sequence[str]) -> None:
 
 def extension(file: str) -> str:
     """The extension of a file in small letters, without the query of a web address."""
-    path = urlsplit(file).path if file.startswith(WEB) else file
+    path = chains.path_of(file)
+    path = urlsplit(path).path if path.startswith(WEB) else path
     return PurePosixPath(path).suffix.lower()
 
 
@@ -95,8 +96,9 @@ def natural(file: str) -> tuple[tuple[str | int, ...], str]:
 
 
 def _files(address: str, extensions: Collection[str]) -> list[str]:
-    web = address.startswith(WEB)  # its ? begins a query, and it has no folders
-    if PATTERN.search(address) and not web and not trees.exists(address):
+    path = chains.path_of(address)
+    web = path.startswith(WEB)  # its ? begins a query, and it has no folders
+    if PATTERN.search(path) and not web and not trees.exists(address):
         matches = [file for file in trees.matches(address) if _is_one(file)]
         if not matches:
             raise fail(address, "no such file; as a pattern it matches none")
@@ -121,7 +123,8 @@ def _in_folder(folder: str, names: Sequence[str], extensions: Collection[str]) -
         raise fail(folder, f"is a folder without files that are read ({', '.join(extensions)})")
     if len(kinds) > 1:
         found = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-        raise fail(folder, f"is a folder of {found}; say which, as {folder}/*{max(kinds)}")
+        one = trees.join(folder, f"*{max(kinds)}")
+        raise fail(folder, f"is a folder of {found}; say which, as {one}")
     found = [name for name in visible if extension(name) in kinds]
     return [trees.join(folder, name) for name in sorted(found, key=natural)]
 
@@ -130,7 +133,8 @@ def _in_dataset(folder: str, names: Sequence[str]) -> list[str]:
     """The files of a Hugging Face dataset saved to disk, in the order that it lists them."""
     if "dataset_dict.json" in names:
         splits = [name for name in names if trees.is_folder(trees.join(folder, name))]
-        raise fail(folder, f"holds several splits ({', '.join(splits)}); pick one: {folder}/NAME")
+        one = trees.join(folder, "NAME")
+        raise fail(folder, f"holds several splits ({', '.join(splits)}); pick one: {one}")
     file = trees.join(folder, "state.json")
     about = read_json(file)
     listed = about.get("_data_files") if isinstance(about, dict) else None

@@ -6,7 +6,7 @@ import glob
 import hashlib
 import os
 
-from gramax.data import remote
+from gramax.data import chains, remote
 from gramax.data.faults import cause, decoding, fail
 
 
@@ -47,18 +47,17 @@ def matches(pattern: str) -> list[str]:
         return glob.glob(pattern, recursive=True)
     fs, path = remote.filesystem(pattern)
     with decoding(pattern, "pattern"):
-        return [fs.unstrip_protocol(file) for file in fs.glob(path)]
+        found = fs.glob(path)
+        chain = chains.parse(pattern)
+        if chain.before or chain.after:
+            return [chain.at(file) for file in found]
+        return [fs.unstrip_protocol(file) for file in found]
 
 
 def state(folder: str) -> dict[str, object]:
     """Bytes of all files in `folder`, and the latest change or what their versions hash to."""
     if remote.is_address(folder):
-        fs, path = remote.filesystem(folder)
-        with decoding(folder, "folder"):
-            found = fs.find(path, detail=True)
-            version = hashlib.sha256(repr(sorted(map(repr, found.items()))).encode())
-            size = sum(about.get("size") or 0 for about in found.values())
-            return {"size": size, "version": version.hexdigest()}
+        return _state_at(folder)
     try:
         known = [
             os.stat(os.path.join(at, name)) for at, _, names in os.walk(folder) for name in names
@@ -71,8 +70,21 @@ def state(folder: str) -> dict[str, object]:
     }
 
 
+def _state_at(folder: str) -> dict[str, object]:
+    fs, path = remote.filesystem(folder)
+    with decoding(folder, "folder"):
+        found = fs.find(path, detail=True)
+        size = sum(about.get("size") or 0 for about in found.values())
+        if chains.parse(folder).in_archive:
+            return {"size": size, "version": remote.version(folder)}
+        version = hashlib.sha256(repr(sorted(map(repr, found.items()))).encode())
+        return {"size": size, "version": version.hexdigest()}
+
+
 def join(folder: str, name: str) -> str:
     """The file `name` in `folder`."""
     if remote.is_address(folder):
-        return f"{folder.rstrip('/')}/{name}"
+        chain = chains.parse(folder)
+        path = chain.path.rstrip("/")
+        return chain.at(f"{path}/{name}" if chain.path else name)
     return os.path.join(folder, name)

@@ -153,7 +153,9 @@ def entries(folder: str) -> tuple[Entry, ...]:
     """The arrays of the store `folder`."""
     if not trees.is_folder(folder):
         byte_size(folder)
-        raise fail(folder, "is a file; a zarr store is a folder (unpack it, if it is a zip)")
+        raise fail(
+            folder, f"is a file; a zarr store is a folder (if it is a zip: zip://::{folder})"
+        )
     found, waiting, count = [], [""], 0
     while waiting:
         name = waiting.pop()
