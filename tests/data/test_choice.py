@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zarr
 from safetensors.numpy import save_file
 
-from gramax.data import open_embeddings
+from gramax.data import ArraySource, open_embeddings
 from gramax.errors import InputError
 
 
@@ -109,10 +112,64 @@ def test_a_path_object_and_capital_extension(tmp_path):
     assert open_embeddings(tmp_path / "EMB.NPY").rows == 2
 
 
-def test_bfloat16_in_safetensors(tmp_path):
+def zarr_of_bits(folder, bits, version):
+    """The store that TensorStore writes for bfloat16, which the zarr package does not know."""
+    zarr.create_array(folder, data=bits, chunks=(1, 2), zarr_format=version)
+    (folder / ("c/1/0" if version == 3 else "1.0")).unlink()
+    document = folder / ("zarr.json" if version == 3 else ".zarray")
+    about = json.loads(document.read_text())
+    about["data_type" if version == 3 else "dtype"] = "bfloat16"
+    about["fill_value"] = "NaN"
+    document.write_text(json.dumps(about))
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "npy", "npy F", "npz", "npz F", "zarr2", "zarr3"])
+def test_bfloat16(tmp_path, kind):
     ml_dtypes = pytest.importorskip("ml_dtypes")
     z = np.array([[1.5, -2.0, 3e38], [np.inf, 0.1, -0.0]], ml_dtypes.bfloat16)
-    save_file({"z": z}, tmp_path / "emb.safetensors")
-    source = open_embeddings(tmp_path / "emb.safetensors")
+    file = tmp_path / f"emb.{kind.rstrip(' F23')}"
+    stored = np.asfortranarray(z) if kind.endswith("F") else z
+    if kind == "safetensors":
+        save_file({"z": z}, file)
+    elif kind.startswith("npy"):
+        np.save(file, stored)
+    elif kind.startswith("npz"):
+        np.savez(file, z=stored)
+    else:
+        zarr_of_bits(file, z.view(np.uint16), int(kind[-1]))
+        z[1, :2] = np.nan
+    source = open_embeddings(file)
     assert source.dtype == np.float32
-    np.testing.assert_array_equal(next(iter(source.chunks(9)))[1], z.astype(np.float32))
+    wide = z.astype(np.float32)
+    np.testing.assert_array_equal(next(iter(source.chunks(9)))[1], wide)
+    rows = [c for f in source.fragments(1) for _, c in f.chunks(1)]
+    np.testing.assert_array_equal(np.concatenate(rows), wide)
+    assert source.parts[0].entry.text == "bfloat16 [2, 3]"
+    noted = ["is read as bfloat16, which numpy.save" in note for note in source.notes]
+    assert noted == [True] * kind.startswith("np")
+
+
+def test_bfloat16_of_many_files_is_noted_once(tmp_path):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    for k in range(3):
+        np.save(tmp_path / f"{k}.npy", np.ones((2, 3), ml_dtypes.bfloat16))
+    (note,) = open_embeddings(tmp_path).notes
+    assert note.startswith(f"{tmp_path}/0.npy is read as bfloat16")
+    assert note.endswith("(so are 2 more files)")
+
+
+def test_bytes_that_lost_their_type_are_refused_with_a_way_out(tmp_path):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    import h5py
+
+    z = np.ones((2, 3), ml_dtypes.bfloat16)
+    np.save(tmp_path / "void.npy", z.view("V2"))
+    np.save(tmp_path / "float8.npy", z.astype(ml_dtypes.float8_e4m3fn))
+    with h5py.File(tmp_path / "z.h5", "w") as out:
+        out["z"] = z
+    for name in ("void.npy", "float8.npy", "z.h5"):
+        why = r"must be integers, .*; got void(8|16) \[2, 3\], .* save z\.astype"
+        with pytest.raises(InputError, match=why):
+            open_embeddings(tmp_path / name)
+    with pytest.raises(InputError, match=r"got void16, bytes without a type, .* save z\.astype"):
+        ArraySource(z.view("V2"))

@@ -11,7 +11,7 @@ import numpy as np
 
 from gramax.data.cuts import bands, even_cuts, rechunk
 from gramax.data.faults import fail
-from gramax.data.raw import native
+from gramax.data.raw import decoded, decoded_dtype
 from gramax.data.source import Chunks
 
 MAX_BAND = 1 << 29
@@ -29,6 +29,8 @@ class BlockArray:
     text: str
     """For messages: `float32 [100, 16]`, or why it is not read."""
     block: tuple[int, ...] = ()
+    code: str = ""
+    """What the format calls the dtype, where `stored` does not say it."""
 
     @property
     def where(self) -> str:
@@ -42,8 +44,8 @@ class BlockArray:
 
     @property
     def dtype(self) -> np.dtype:
-        """The dtype of the chunks: the stored one in native order."""
-        return self.stored.newbyteorder("=")
+        """The dtype of the chunks: float32 for bfloat16, else the stored one in native order."""
+        return decoded_dtype(self.stored, self.code)
 
     @property
     def grain(self) -> int:
@@ -68,7 +70,8 @@ class BlockArray:
                 f"is stored in blocks of {self.grain} rows, {band} bytes to hold at once; store it "
                 f"in blocks (chunks) of fewer rows, at most {MAX_BAND} bytes",
             )
-        arrays = map(native, self.bands(bands(start, stop, size, self.grain)))
+        runs = self.bands(bands(start, stop, size, self.grain))
+        arrays = (decoded(band, self.code) for band in runs)
         for chunk in rechunk(arrays, size):
             yield start, chunk
             start += len(chunk)

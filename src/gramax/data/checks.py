@@ -44,12 +44,22 @@ def readable_numbers(dtype: np.dtype) -> bool:
     return dtype.kind in "fiu" and dtype.itemsize <= 8
 
 
+def hint(dtype: np.dtype) -> str:
+    """What to do about bytes that lost their type, as bfloat16 does in NumPy's files and HDF5."""
+    if dtype.kind != "V" or dtype.names or dtype.itemsize > 2:
+        return ""
+    return (
+        ", bytes without a type, which bfloat16 and float8 become in such files; save "
+        "z.astype(numpy.float32), or bfloat16 as .safetensors"
+    )
+
+
 def check_matrix(where: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
     """Raise `InputError` unless this is a matrix of real numbers with rows and columns."""
     if dtype.hasobject:
         raise fail(where, "holds Python objects, not numbers; save one matrix of numbers")
     if not readable_numbers(dtype):
-        raise fail(where, f"embeddings must be integers or floats; got {dtype.name}")
+        raise fail(where, f"embeddings must be integers or floats; got {dtype.name}{hint(dtype)}")
     if len(shape) != 2:
         raise fail(where, f"embeddings must be a matrix [rows, columns]; got shape {shape}")
     if 0 in shape:

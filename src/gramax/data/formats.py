@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from gramax.data import feather, hdf5, jsonl, lines, npy, npz, parquet, safetensors, trees, zarr
-from gramax.data.checks import readable_numbers
+from gramax.data.checks import hint, readable_numbers
 from gramax.data.faults import fail
 from gramax.data.many import FileSource, Part
 from gramax.data.places import Places, addresses, extension, files_of, is_store, title
-from gramax.data.source import Entry
+from gramax.data.source import UNREADABLE, Entry
 from gramax.data.text import cut
 
 Readers = Mapping[str, Callable[[str], tuple[Entry, ...]]]
@@ -105,7 +105,8 @@ def _part(file: str, column: str | None, first: str) -> Part:
     entry = _pick_matrix(found, file) if column is None else _named(found, column, file)
     part = Part(file, entry, found)
     if not _is_matrix(entry):
-        raise fail(part.where, f"{_advice(entry)}; got {entry.text}")
+        lost = "" if entry.dtype == UNREADABLE and "void" not in entry.text else hint(entry.dtype)
+        raise fail(part.where, f"{_advice(entry)}; got {entry.text}{lost}")
     return part
 
 
@@ -153,5 +154,5 @@ def _advice(entry: Entry) -> str:
     if entry.dtype.hasobject:
         return "holds Python objects (a pickle), which are not read; save a matrix of numbers"
     if not readable_numbers(entry.dtype):
-        return "embeddings must be integers, float16, bfloat16, float32 or float64"
+        return "embeddings must be integers, float16/32/64, or bfloat16 where the file says so"
     return "embeddings must be a matrix [rows, columns]"

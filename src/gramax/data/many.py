@@ -30,6 +30,11 @@ class Part:
         return f"{self.file}::{self.entry.name}" if self.entry.name else self.file
 
 
+def _note(entry: Entry) -> str:
+    """What a user should know of an entry; most have nothing to tell."""
+    return getattr(entry, "note", "")
+
+
 def _check_held(part: Part) -> None:
     """Refuse a file that claims far more than it can hold; a store's blocks are checked as read."""
     (rows, dim), dtype = part.entry.shape, part.entry.dtype
@@ -101,11 +106,14 @@ class FileSource:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """That the files differ in dtype, where they do."""
+        """That the files differ in dtype, or are read by a guess, where they are."""
+        told = [(part.where, note) for part in self.parts if (note := _note(part.entry))]
+        more = f" (so are {len(told) - 1} more files)" if len(told) > 1 else ""
+        notes = tuple(f"{where} {note}{more}" for where, note in told[:1])
         names = sorted({part.entry.dtype.name for part in self.parts})
         if len(names) == 1:
-            return ()
-        return (f"the files hold {' and '.join(names)}; all are read as {self.dtype.name}",)
+            return notes
+        return (*notes, f"the files hold {' and '.join(names)}; all are read as {self.dtype.name}")
 
     def chunks(self, size: int) -> Chunks:
         """`(first row, array [m, dim])`, with one chunk in memory at a time."""

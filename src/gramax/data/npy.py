@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import warnings
 from dataclasses import dataclass
 
@@ -11,11 +12,16 @@ import numpy as np
 
 from gramax.data.faults import check_lengths, decoding, fail
 from gramax.data.files import byte_size, open_binary
-from gramax.data.raw import RawArray
+from gramax.data.raw import BFLOAT16, BITS, RawArray
 from gramax.data.source import Entry
 
 MAX_HEADER = 10_000
 """Bytes; the limit of `numpy.load` too, since the header is parsed as a Python literal."""
+
+_BFLOAT16 = re.compile(rb"""["']descr["']:\s*["']<V2["']""")
+"""What NumPy writes for ml_dtypes.bfloat16, and for nothing else: 2 bytes of no type are `|V2`."""
+
+NOTE = "is read as bfloat16, which numpy.save writes as 2 bytes without a name (<V2)"
 
 _OTHER_FORMATS = {
     b"PK": "a zip archive (name it .npz if numpy.savez wrote it)",
@@ -32,6 +38,18 @@ class Header:
     fortran: bool
     dtype: np.dtype
     length: int
+    code: str = ""
+    """`bfloat16`, of which `dtype` is the bits."""
+
+    @property
+    def note(self) -> str:
+        """What a user should know about how it is read."""
+        return NOTE if self.code else ""
+
+    @property
+    def text(self) -> str:
+        """For messages: `float32 [100, 16]`."""
+        return f"{self.code or self.dtype.name} {list(self.shape)}"
 
     @property
     def total(self) -> int:
@@ -45,7 +63,12 @@ def entries(file: str) -> tuple[Entry, ...]:
     with open_binary(file) as stream:
         header = read_header(stream, file)
     check_total(header, size, file)
-    return (RawArray(file, "", header.length, header.shape, header.dtype, header.fortran),)
+    return (
+        RawArray(
+            file, "", header.length, header.shape, header.dtype, header.fortran,
+            header.code, header.note,
+        ),
+    )  # fmt: skip
 
 
 def read_header(stream: io.BufferedIOBase, where: str) -> Header:
@@ -62,7 +85,9 @@ def read_header(stream: io.BufferedIOBase, where: str) -> Header:
         start += stream.read(text)
         shape, fortran, dtype = _parse(start, major)
     check_lengths(shape, where)
-    return Header(tuple(map(int, shape)), bool(fortran), dtype, len(start))
+    code = BFLOAT16 if dtype == np.dtype("V2") and _BFLOAT16.search(start) else ""
+    dtype = BITS if code else dtype
+    return Header(tuple(map(int, shape)), bool(fortran), dtype, len(start), code)
 
 
 def _parse(start: bytes, major: int) -> tuple[tuple[int, ...], bool, np.dtype]:

@@ -16,7 +16,7 @@ from gramax.data.cuts import rechunk, trimmed
 from gramax.data.faults import decoding, fail
 from gramax.data.files import byte_size, open_binary, read_into
 from gramax.data.npy import Header, check_total, read_header
-from gramax.data.raw import native
+from gramax.data.raw import decoded, decoded_dtype
 from gramax.data.source import Chunks, Entry
 
 MAX_WHOLE = 4 << 30
@@ -49,12 +49,17 @@ class ZipArray:
     @property
     def dtype(self) -> np.dtype:
         """The dtype of the chunks."""
-        return self.header.dtype.newbyteorder("=")
+        return decoded_dtype(self.header.dtype, self.header.code)
 
     @property
     def text(self) -> str:
         """For messages: `float32 [100, 16]`."""
-        return f"{self.header.dtype.name} {list(self.shape)}"
+        return self.header.text
+
+    @property
+    def note(self) -> str:
+        """What a user should know about how it is read."""
+        return self.header.note
 
     def cuts(self, rows: int) -> None:
         """Nowhere: it is inflated, and its checksum looked at, from beginning to end."""
@@ -78,7 +83,7 @@ class ZipArray:
                 stop = min(start + size, self.shape[0])
                 block = np.empty((stop - start, *self.shape[1:]), self.header.dtype)
                 read_into(stream, block, self.where)
-                yield native(block)
+                yield decoded(block, self.header.code)
 
     def _whole(self, stream: io.BufferedIOBase, size: int) -> Iterator[np.ndarray]:
         if self.header.total > MAX_WHOLE:
@@ -90,7 +95,7 @@ class ZipArray:
         block = np.empty(self.shape[::-1], self.header.dtype)
         read_into(stream, block, self.where)
         for start in range(0, self.shape[0], size):
-            yield native(block.T[start : start + size])
+            yield decoded(block.T[start : start + size], self.header.code)
 
 
 def entries(file: str) -> tuple[Entry, ...]:

@@ -14,6 +14,9 @@ from gramax.data.source import Chunks
 
 BFLOAT16 = "bfloat16"
 
+BITS = np.dtype("<u2")
+"""What bfloat16 is stored as."""
+
 
 def native(stored: np.ndarray) -> np.ndarray:
     """`stored` in this machine's byte order, without a copy where it is so already."""
@@ -23,6 +26,16 @@ def native(stored: np.ndarray) -> np.ndarray:
 def widen_bfloat16(bits: np.ndarray) -> np.ndarray:
     """The float32 values of bfloat16 `bits` (uint16): a bfloat16 is a float32's upper half."""
     return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def decoded(stored: np.ndarray, code: str) -> np.ndarray:
+    """Values as they are computed with: `code` says where the stored dtype does not."""
+    return widen_bfloat16(stored) if code == BFLOAT16 else native(stored)
+
+
+def decoded_dtype(stored: np.dtype, code: str) -> np.dtype:
+    """The dtype of what `decoded` gives."""
+    return np.dtype(np.float32) if code == BFLOAT16 else stored.newbyteorder("=")
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,8 @@ class RawArray:
     fortran: bool = False
     code: str = ""
     """What the format calls the dtype, where that is not NumPy's name for it."""
+    note: str = ""
+    """What a user should know about how it is read."""
 
     @property
     def rank(self) -> int:
@@ -50,16 +65,12 @@ class RawArray:
     @property
     def dtype(self) -> np.dtype:
         """The dtype of the chunks: float32 for bfloat16, else the stored one in native order."""
-        return np.dtype(np.float32) if self._bfloat16 else self.stored.newbyteorder("=")
+        return decoded_dtype(self.stored, self.code)
 
     @property
     def text(self) -> str:
         """For messages: `float32 [100, 16]`."""
         return f"{self.code or self.stored.name} {list(self.shape)}"
-
-    @property
-    def _bfloat16(self) -> bool:
-        return self.code == BFLOAT16
 
     def cuts(self, rows: int) -> list[int]:
         """Anywhere."""
@@ -72,7 +83,7 @@ class RawArray:
         with open_binary(self.file) as stream:
             for row in range(start, stop, size):
                 stored = read(stream, row, min(row + size, stop))
-                yield row, widen_bfloat16(stored) if self._bfloat16 else native(stored)
+                yield row, decoded(stored, self.code)
 
     def _rows(self, stream: io.BufferedIOBase, start: int, stop: int) -> np.ndarray:
         row = self.shape[1:]

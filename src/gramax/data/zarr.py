@@ -184,6 +184,7 @@ def _array(folder: str, name: str, place: str) -> ZarrArray | None:
             if layout is None:
                 continue
             return ZarrArray(
-                folder, name, layout.shape, layout.stored, layout.text, layout.block, layout=layout
-            )
+                folder, name, layout.shape, layout.stored, layout.text, layout.block, layout.code,
+                layout=layout,
+            )  # fmt: skip
     return None

@@ -11,6 +11,7 @@ import numpy as np
 
 from gramax.data.blocks import MAX_BAND
 from gramax.data.faults import check_lengths, decoding
+from gramax.data.raw import BFLOAT16, BITS
 from gramax.data.source import UNREADABLE
 from gramax.data.zarrcodecs import CHECKSUM, check_codecs
 
@@ -48,6 +49,8 @@ class Layout:
     sharded: bool = False
     index_codecs: tuple[str, ...] = ()
     index_first: bool = False
+    code: str = ""
+    """`bfloat16`, of which `stored` is the bits."""
 
 
 def read_v2(about: Any, file: str) -> Layout:
@@ -57,7 +60,9 @@ def read_v2(about: Any, file: str) -> Layout:
         kind = str(about["dtype"])
         try:
             block = _blocks(about["chunks"], shape, file)
-            stored = _dtype(kind if _V2_TYPE.fullmatch(kind) else "", kind)
+            stored, code = BITS, BFLOAT16  # as TensorStore writes it; the zarr package does not
+            if kind != BFLOAT16:
+                stored, code = _dtype(kind if _V2_TYPE.fullmatch(kind) else "", kind), ""
             if about.get("filters"):
                 raise _RefusedError("with filters, which are not undone")
             compressor = about.get("compressor")
@@ -65,12 +70,13 @@ def read_v2(about: Any, file: str) -> Layout:
             rank = len(shape)
             order = tuple(range(rank))
             return Layout(
-                shape, stored, _text(stored, shape), _fitting(block, stored),
+                shape, stored, _text(stored, shape, code), _fitting(block, stored),
                 order=order[::-1] if about.get("order") == "F" else order,
                 codecs=codecs,
-                fill=_fill(about.get("fill_value"), stored),
+                fill=_fill(about.get("fill_value"), stored, code),
                 separator=_separator(about.get("dimension_separator", ".")),
                 per_shard=(1,) * rank,
+                code=code,
             )  # fmt: skip
         except _RefusedError as why:
             return _refused(shape, kind, why)
@@ -102,21 +108,23 @@ def _array_v3(about: Any, shape: tuple[int, ...], kind: Any, file: str) -> Layou
         block, codecs = _blocks(shard["chunk_shape"], shape, file), [*shard["codecs"], *codecs[1:]]
         if len(about["codecs"]) > 1 or any(o % b for o, b in zip(outer, block, strict=True)):
             raise _RefusedError("in shards that are encoded again, or of unequal blocks")
-    stored, order, names = _pipeline(_v3_dtype(kind), codecs, len(shape))
+    code = BFLOAT16 if kind == BFLOAT16 else ""
+    stored, order, names = _pipeline(BITS if code else _v3_dtype(kind), codecs, len(shape))
     per_shard = tuple(o // b for o, b in zip(outer, block, strict=True))
     if math.prod(per_shard) > MAX_SHARD:
         raise _RefusedError(f"in shards of more than {MAX_SHARD} chunks")
     return Layout(
-        shape, stored, _text(stored, shape), _fitting(block, stored),
+        shape, stored, _text(stored, shape, code), _fitting(block, stored),
         order=order,
         codecs=names,
-        fill=_fill(about["fill_value"], stored),
+        fill=_fill(about["fill_value"], stored, code),
         prefix=("c",) if default else (),
         separator=_separator(separator),
         per_shard=per_shard,
         sharded=shard is not None,
         index_codecs=() if shard is None else _index_codecs(shard["index_codecs"]),
         index_first=shard is not None and shard.get("index_location") == "start",
+        code=code,
     )  # fmt: skip
 
 
@@ -185,7 +193,7 @@ def _codecs(names: list[Any]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _fill(value: Any, stored: np.dtype) -> Any:
+def _fill(value: Any, stored: np.dtype, code: str) -> Any:
     """A number for a block that is not there; text and null stand for zeros."""
     if stored.kind in "SU" or value is None:
         return np.zeros((), stored)[()]
@@ -193,6 +201,8 @@ def _fill(value: Any, stored: np.dtype) -> Any:
         return np.frombuffer(bytes.fromhex(value[2:])[::-1], stored.newbyteorder("<"))[0]
     if not isinstance(value, int | float | str):
         raise ValueError("a fill value that is no number")
+    if code == BFLOAT16:
+        return np.uint16(np.float32(value).view(np.uint32) >> 16)
     with np.errstate(invalid="raise", over="ignore"):  # NaN among integers
         return np.array(float(value) if isinstance(value, str) else value).astype(stored)[()]
 
@@ -203,8 +213,8 @@ def _separator(separator: Any) -> str:
     return separator
 
 
-def _text(stored: np.dtype, shape: tuple[int, ...]) -> str:
-    return f"{stored.name} {list(shape)}"
+def _text(stored: np.dtype, shape: tuple[int, ...], code: str) -> str:
+    return f"{code or stored.name} {list(shape)}"
 
 
 def _refused(shape: tuple[int, ...], kind: str, why: Exception) -> Layout:
