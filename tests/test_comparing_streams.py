@@ -104,7 +104,7 @@ def test_what_cannot_be_read_ends_the_pairing(folder, when, capsys):
         (folder / "b/part-1.npy").write_bytes(b"\x93NUMPY no more")
         labels = ["--labels", "y.npy", "--labels-b", "yb.npy"]
         np.save("yb.npy", np.delete(Y, np.arange(*CUTS)))
-        rows, why = 0, "300 and 180 rows"
+        rows, why = None, "300 and 180 rows"
     else:
         labels = ["--labels", "y.npy"]
     assert main(["compare", "a", "b", *labels]) == 2

@@ -92,12 +92,12 @@ def open_embeddings(path: Places, *, column: str | None = None) -> FileSource:
     written = addresses(path)
     parts: list[Part] = []
     for file in files_of(written, READERS):
-        parts.append(_part(file, column, parts[0].entry.name if parts else ""))
+        parts.append(part_of(file, column, parts[0].entry.name if parts else ""))
     filled = [part for part in parts if part.entry.shape[0]]
     return FileSource(title(written), tuple(filled or parts[:1]))
 
 
-def _part(file: str, column: str | None, first: str) -> Part:
+def part_of(file: str, column: str | None, first: str = "") -> Part:
     """The matrix in `file`: `column`, or what is called as in the `first` file, if it has names."""
     found = list_entries(file)
     if column is None and first and any(entry.name for entry in found):

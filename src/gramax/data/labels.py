@@ -16,6 +16,7 @@ from gramax.data.formats import LABEL_READERS, PICKLES, READERS, find, list_entr
 from gramax.data.labelfiles import FileLabels, LabelFile, chunks_of
 from gramax.data.lines import TextLines
 from gramax.data.many import FileSource
+from gramax.data.matching import check_pairs, kept, one_to_one, untold
 from gramax.data.named import MAX_LABEL
 from gramax.data.numbered import IGNORED
 from gramax.data.places import PATTERN, Places, addresses, files_of, title
@@ -64,7 +65,10 @@ def read_labels(
     written = addresses(spec)
     files = _beside(written, source) or _of_their_own(written, source)
     where = files[0].where if len(files) == 1 else title(written)
-    _check_count(sum(file.rows for file in files), rows, where, _title(source))
+    count = sum(file.rows for file in files)
+    if count != rows and isinstance(source, FileSource) and source.unopened:
+        raise untold(source, f"{where} has {count} for the {rows} rows of the other files")
+    _check_count(count, rows, where, _title(source))
     return _from_files(files, where, most)
 
 
@@ -154,13 +158,15 @@ def _beside(written: Sequence[str], source: Places | FileSource | None) -> list[
 
 def _of_their_own(written: Sequence[str], source: Places | FileSource | None) -> list[LabelFile]:
     """The files of labels that are meant."""
-    found = []
+    named = []
     for spec in written:
         place, name = _split(spec)
         if not name and not _looks_like_a_path(place):
             raise _unknown(spec, source)
-        for file in files_of([place], LABEL_READERS):
-            found.append(_pick(file, name))
+        named += [(file, name) for file in files_of([place], LABEL_READERS)]
+    found = [_pick(file, name) for file, name in kept(named, source)]
+    if isinstance(source, FileSource) and one_to_one(named, source):
+        check_pairs(found, source)
     return found
 
 

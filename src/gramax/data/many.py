@@ -83,6 +83,10 @@ class FileSource:
     rows: int = field(init=False)
     dtype: np.dtype = field(init=False)
     """The narrowest one that holds the values of all files."""
+    listed: tuple[str, ...] = ()
+    """All files that were named, where some were left out: those that could not be opened, ..."""
+    unopened: tuple[str, ...] = ()
+    """... which are these."""
 
     def __post_init__(self):
         head = self.parts[0]

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from gramax.data import ArraySource, Labels, Source, labels_from_array, open_embeddings, read_labels
-from gramax.data.formats import READERS
+from gramax.data.formats import READERS, part_of
 from gramax.data.many import FileSource
+from gramax.data.matching import untold
 from gramax.data.places import addresses, files_of, title
 from gramax.errors import InputError
 from gramax.gathering.results import LeftOut
@@ -53,12 +56,16 @@ def open_source(
     files, bad = files_of(written, READERS), []
     for file in files:
         try:
-            open_embeddings(file, column=column)
+            part = part_of(file, column)
+            if part.entry.shape[0]:  # one without rows does no harm
+                FileSource(file, (part,))
         except InputError as error:
-            bad.append(LeftOut(file, 0, str(error)))
-    good = [file for file in files if file not in {one.name for one in bad}]
+            bad.append(LeftOut(file, None, str(error)))
+    unopened = tuple(one.name for one in bad)
+    good = [file for file in files if file not in set(unopened)]
     opened = open_embeddings(good or files, column=column)
-    return replace(opened, name=title(written)), tuple(bad)
+    opened = replace(opened, name=title(written), listed=tuple(files), unopened=unopened)
+    return opened, tuple(bad)
 
 
 def is_places(source: Any) -> bool:
@@ -86,6 +93,9 @@ def _read_labels(labels: Any, opened: Source, codes: bool) -> Labels:
     if isinstance(labels, str | os.PathLike) or (files and is_places(labels) and _exist(labels)):
         most = {"most": None} if codes else {}
         return read_labels(labels, files, opened.rows, **most)
+    sized = isinstance(labels, Sequence) or np.ndim(labels) > 0
+    if files and files.unopened and sized and len(labels) != files.rows:
+        raise untold(files, f"{len(labels)} labels for the {files.rows} rows of the other files")
     return labels_from_array(labels, opened.rows)
 
 

@@ -18,12 +18,12 @@ class LeftOut:
 
     Attributes:
         name: of the file, with the rows where only some of it are meant.
-        rows: how many; 0 where the file could not even be opened.
+        rows: how many; None where the file could not even be opened, so that nobody knows.
         reason: one line.
     """
 
     name: str
-    rows: int
+    rows: int | None
     reason: str
 
 
@@ -33,10 +33,14 @@ def in_words(left_out: Sequence[LeftOut]) -> str:
     Example:
         >>> in_words([LeftOut("a.npy", 300, "is cut short"), LeftOut("c.npy", 20, "is cut short")])
         'left out a.npy and 1 more (320 rows): cannot be read'
+        >>> in_words([LeftOut("a.npy", None, "is cut short")])
+        'left out a.npy (an unknown number of rows): cannot be read'
     """
     more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
-    rows = sum(one.rows for one in left_out)
-    return f"left out {left_out[0].name}{more} ({rows:,} rows): cannot be read"
+    known = [one.rows for one in left_out if one.rows is not None]
+    rows = [f"{sum(known):,} rows"] * bool(known)
+    rows += ["an unknown number of rows"] * (len(known) < len(left_out))
+    return f"left out {left_out[0].name}{more} ({' and '.join(rows)}): cannot be read"
 
 
 @dataclass(frozen=True)
