@@ -2,15 +2,19 @@
 
 import importlib.util
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
+import time
 
 import numpy as np
 import psutil
 import pytest
 
 from gramax import engines
+from gramax.cli import main
 from gramax.errors import InputError
 from gramax.gathering import accumulate, tasks
 from tests.streams import ONE, Stream, bits
@@ -50,8 +54,14 @@ def cluster(tmp_path):
     quiet = ["--include-dashboard=false", "--disable-usage-stats", "--log-color=false"]
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
     log = tmp_path / "log"
+    # A folder of its own, or `auto` would mean this cluster long after it is gone; a short one,
+    # as there are sockets in it.
+    own = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
+    env = {**os.environ, "RAY_TMPDIR": own}
     with log.open("w") as out:
-        head = psutil.Popen([*command, *options, *quiet], stdout=out, stderr=subprocess.STDOUT)
+        head = psutil.Popen(
+            [*command, *options, *quiet], stdout=out, stderr=subprocess.STDOUT, env=env
+        )
     try:
         while "Ray runtime started" not in log.read_text():
             with pytest.raises(psutil.TimeoutExpired):
@@ -62,6 +72,42 @@ def cluster(tmp_path):
         for part in parts:
             part.kill()
         psutil.wait_procs(parts)
+        shutil.rmtree(own, ignore_errors=True)
+
+
+@pytest.fixture(params=["known", "unknown"])
+def noted(request, tmp_path, monkeypatch):
+    """Ray remembers a cluster that is gone; a later Ray may keep its functions elsewhere."""
+    from ray._private import services
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray" / "ray_current_cluster").write_text(f"{address}\n")
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(services, "find_gcs_addresses", frozenset)
+    if request.param == "unknown":
+        monkeypatch.delattr(services, "get_ray_address_from_environment")
+    return address
+
+
+def test_a_cluster_that_is_gone_is_refused_at_once(noted, monkeypatch, capsys, tmp_path):
+    began = time.monotonic()
+    np.save(tmp_path / "z.npy", np.eye(5))
+    command = ["audit", str(tmp_path / "z.npy"), "--engine", "ray", "--engine-address", "auto"]
+    assert main(command) == 2
+    assert f"--engine-address auto means {noted}, and nothing answers" in capsys.readouterr().err
+    monkeypatch.setenv("RAY_ADDRESS", f"ray://{noted}")
+    with pytest.raises(InputError, match=rf"auto means ray://{noted}, and nothing answers there"):
+        engines.opened("ray", address="auto").__enter__()
+    assert time.monotonic() - began < 15
+
+
+def test_auto_finds_the_cluster_that_was_started_last(cluster, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", cluster)
+    with engines.opened("ray", address="auto") as engine:
+        assert engine.submit(max, 2, 3).result() == 3
 
 
 def test_a_running_cluster_is_used_and_left_running(cluster):

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from gramax.engines.causes import NO_MEMORY
@@ -101,16 +102,42 @@ def _start(ray: Any, workers: int | None, address: str | None) -> None:
 
 def _answers(address: str) -> None:
     """Refuse an address where nothing listens: Ray would try it for more than ten minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    known = _latest() if address == "auto" else address
+    host, _, port = known.removeprefix("ray://").rpartition(":")
     if not port.isdigit():
         return
     try:
         socket.create_connection((host, int(port)), timeout=WAIT).close()
     except (OSError, OverflowError) as error:
+        meant = f" means {known}, and" if known != address else ":"
         raise InputError(
-            f"--engine-address {address}: nothing answers there ({error}); "
+            f"--engine-address {address}{meant} nothing answers there ({error}); "
             "`ray start --head` starts a cluster, and `auto` finds the one on this machine"
         ) from None
+
+
+def _latest() -> str:
+    """The address that "auto" means; "" where Ray knows none, which it then says at once.
+
+    What Ray noted when a cluster was last started stays there when the cluster is gone.
+    """
+    try:
+        from ray._private import services
+
+        logging.getLogger(services.__name__).setLevel(logging.ERROR)
+        return services.get_ray_address_from_environment("auto", None) or ""
+    except ConnectionError:
+        return ""
+    except (ImportError, AttributeError, TypeError):  # nothing of this is promised to stay
+        return os.environ.get("RAY_ADDRESS") or _noted()
+
+
+def _noted() -> str:
+    folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
+    try:
+        return (Path(folder) / "ray" / "ray_current_cluster").read_text().strip()
+    except OSError:
+        return ""
 
 
 @contextmanager
