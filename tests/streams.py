@@ -9,9 +9,11 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import pytest
 
+from gramax.data import ArraySource
 from gramax.errors import InputError
-from gramax.gathering import Classes
+from gramax.gathering import Classes, accumulate, classes_of, joined, tasks
 
 
 def this_time(when):
@@ -106,3 +108,37 @@ def bits(totals):
     """Every bit of what was found."""
     leaves = [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(totals.blocks)]
     return [*leaves, totals.sample.rows.tobytes(), totals.sample.labels.tobytes(), totals.left_out]
+
+
+def moments(totals):
+    """What was found, of all blocks together, in float64."""
+    with jax.enable_x64(True):
+        return jax.tree.map(np.asarray, joined(totals.blocks))
+
+
+def assert_same(totals, expected, rtol=1e-6):
+    """All moments agree, relative to the largest of their kind, and the sampled rows are equal."""
+    got, wanted = moments(totals), moments(expected)
+    for name in ("count", "left_out"):
+        np.testing.assert_array_equal(getattr(got, name), getattr(wanted, name), err_msg=name)
+    for name in ("anchor", "mean", "spread", "scatter"):
+        value = getattr(wanted, name)
+        np.testing.assert_allclose(
+            getattr(got, name), value, rtol=rtol, atol=rtol * abs(value).max(), err_msg=name
+        )
+    np.testing.assert_array_equal(totals.sample.rows, expected.sample.rows)
+    np.testing.assert_array_equal(totals.sample.labels, expected.sample.labels)
+
+
+def with_engine(engine, normalize=True, offset=0.0):
+    """The same rows in five classes, some labelled -1, in several tasks of several chunks."""
+    rng = np.random.default_rng(11)
+    y = rng.integers(-1, 5, 6000)
+    z = rng.normal(size=(6, 64))[y] + 0.1 * rng.normal(size=(6000, 64)) + offset
+    source = ArraySource(z.astype(np.float32))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(256, 512, 1500))
+        classes = classes_of(y, source, False)
+        found = accumulate(source, classes, 3, normalize, engine=engine)
+    assert found.done == 4
+    return found

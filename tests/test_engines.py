@@ -14,7 +14,7 @@ from gramax.engines.causes import KILLED
 from gramax.engines.processes import _killed
 from gramax.errors import InputError
 from gramax.gathering import accumulate, tasks
-from tests.streams import ONE, Stream, bits
+from tests.streams import ONE, Stream, assert_same, bits, with_engine
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,12 @@ def processes():
 def gathered(monkeypatch, processes):
     monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(64, 128, 200))
     return lambda stream, **kwargs: accumulate(stream, ONE, 1, True, engine=processes, **kwargs)
+
+
+@pytest.mark.parametrize(("normalize", "offset"), [(True, 0.0), (False, 0.0), (False, 100.0)])
+def test_engines_agree(processes, normalize, offset):
+    here = with_engine(None, normalize, offset)
+    assert_same(with_engine(processes, normalize, offset), here, rtol=1e-6)
 
 
 def test_a_killed_worker_costs_one_try_and_no_bit(gathered, tmp_path):

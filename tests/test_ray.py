@@ -17,7 +17,7 @@ from gramax import engines
 from gramax.cli import main
 from gramax.errors import InputError
 from gramax.gathering import accumulate, tasks
-from tests.streams import ONE, Stream, bits
+from tests.streams import ONE, Stream, assert_same, bits, with_engine
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="ray is an extra: pip install 'gramax[ray]'"
@@ -38,9 +38,7 @@ def test_ray_survives_its_workers_and_names_poison(monkeypatch, tmp_path, capfd)
             accumulate(poison, ONE, 1, True, engine=engine)
     here = accumulate(deadly, ONE, 1, True)
     assert here.done == found.done == 3
-    np.testing.assert_allclose(
-        np.asarray(here.blocks[0].scatter), np.asarray(found.blocks[0].scatter), atol=1e-4
-    )
+    assert_same(found, here, rtol=1e-6)
     assert capfd.readouterr() == ("", "")
 
 
@@ -111,11 +109,10 @@ def test_auto_finds_the_cluster_that_was_started_last(cluster, monkeypatch):
 
 
 def test_a_running_cluster_is_used_and_left_running(cluster):
-    stream = Stream(600)
-    here = accumulate(stream, ONE, 1, True)
     with engines.opened("ray", address=cluster) as engine:
         assert engine.workers == 2
-        there = accumulate(stream, ONE, 1, True, engine=engine)
-    np.testing.assert_allclose(there.blocks[0].mean, here.blocks[0].mean, atol=1e-6)
+        for normalize, offset in ((True, 0.0), (False, 100.0)):
+            here = with_engine(None, normalize, offset)
+            assert_same(with_engine(engine, normalize, offset), here, rtol=1e-6)
     host, port = cluster.split(":")
     socket.create_connection((host, int(port)), timeout=10).close()

@@ -12,8 +12,8 @@ import pytest
 import gramax
 from gramax.cli import main
 from gramax.errors import InputError
-from gramax.gathering import accumulate, accumulating, classes_of, joined, open_source, tasks
-from tests.streams import ONE, Stream
+from gramax.gathering import accumulate, accumulating, classes_of, open_source, tasks
+from tests.streams import ONE, Stream, assert_same, moments
 from tests.test_seed import clouds
 
 Z, Y = clouds(7, 900, 12, 4)
@@ -28,23 +28,6 @@ def small(monkeypatch):
 def gathered(source, labels=None, blocks=1, normalize=True, **kwargs):
     opened, _ = open_source(source, None, kwargs.get("skip_bad", False))
     return accumulate(opened, classes_of(labels, opened, False), blocks, normalize, **kwargs)
-
-
-def moments(totals):
-    with jax.enable_x64(True):
-        return jax.tree.map(np.asarray, joined(totals.blocks))
-
-
-def assert_same(totals, expected, rtol=1e-6):
-    got, wanted = moments(totals), moments(expected)
-    np.testing.assert_array_equal(got.count, wanted.count)
-    for name in ("mean", "spread", "scatter"):
-        value = getattr(wanted, name)
-        np.testing.assert_allclose(
-            getattr(got, name), value, rtol=rtol, atol=rtol * abs(value).max(), err_msg=name
-        )
-    np.testing.assert_array_equal(totals.sample.rows, expected.sample.rows)
-    np.testing.assert_array_equal(totals.sample.labels, expected.sample.labels)
 
 
 @pytest.mark.parametrize("blocks", [1, 4])
