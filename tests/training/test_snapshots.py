@@ -101,15 +101,18 @@ def test_names_must_be_one_a_class(moments):
         snapshot(1, moments, classes=["a", "b"])
 
 
-@pytest.mark.parametrize(("example", "rows"), [("train_nnx", "val"), ("train_equinox", "train")])
-def test_the_examples_run(tmp_path, example, rows, capsys):
+@pytest.mark.parametrize(
+    ("example", "rows", "n"),
+    [("train_nnx", "val", 359), ("train_clu", "val", 359), ("train_equinox", "train", 11 * 128)],
+)
+def test_the_examples_run(tmp_path, example, rows, n, capsys):
     path = Path(__file__).parents[2] / "examples" / f"{example}.py"
     spec = importlib.util.spec_from_file_location(example, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module.main(epochs=2, out=tmp_path / "run.jsonl")
     log = read_runs(tmp_path / "run.jsonl")[rows]
-    assert [entry.step for entry in log] == [11, 22]
+    assert [(entry.step, entry.n) for entry in log] == [(11, n), (22, n)]
     assert log[1].numbers["collapse_ratio"] < log[0].numbers["collapse_ratio"] < 1
     assert log[1].verdict
     assert "epoch   2" in capsys.readouterr().out
