@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+__all__ = ["InputError", "MissingExtraError"]
+
 
 class InputError(ValueError):
     """An input that cannot be audited; the message is one line for a person to act on."""

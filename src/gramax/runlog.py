@@ -22,6 +22,8 @@ import numpy as np
 from gramax.errors import InputError
 from gramax.files import lock
 
+__all__ = ["Entry", "RunLog"]
+
 VERSION = 1
 MARK = "gramax_log"
 """The key of every line that holds the version of its layout."""
@@ -35,7 +37,7 @@ class Entry:
     """One audit of a run.
 
     Attributes:
-        step: optimiser steps (or epochs, where the run says so) before the audit.
+        step: optimiser steps (or epochs, where the run says so) before the audit; from 0.
         numbers: metrics by name, NaN where undefined.
         reasons: why a number is undefined.
         name: which rows: "train", "val", a layer; "" where there is one kind.
@@ -143,7 +145,12 @@ class RunLog:
             raise
 
     def append(self, entry: Entry) -> None:
-        """Write one audit; its time is now where the entry has none."""
+        """Write one audit; its time is now where the entry has none.
+
+        Raises:
+            ValueError: the log is closed, or the line would be longer than `MAX_LINE`.
+            InputError: the disk does not take the whole line; the log is left as it was.
+        """
         self.write(entry.to_dict() | ({} if entry.time else {"time": round(time.time(), 3)}))
 
     def write(self, record: Mapping[str, Any]) -> None:

@@ -15,12 +15,19 @@ import numpy as np
 from gramax.errors import InputError
 from gramax.runlog import MARK, MAX_LINE, VERSION, Entry, add_in_order
 
+__all__ = ["Follower", "read_log", "read_runs"]
+
 MAX_ENTRIES = 1_000_000
 """Audits of a log at most."""
 
 
 def read_log(path: str | os.PathLike[str]) -> list[Entry]:
     """Every audit of a run log, in the order of its lines; a torn last line is left out.
+
+    Where a run went back to a checkpoint, steps come twice: `read_runs` sorts that out.
+
+    Args:
+        path: the file that `RunLog` or `JsonLinesSink` wrote.
 
     Raises:
         InputError: the file cannot be read, or a line is no line of a run log (it is named).
@@ -32,7 +39,27 @@ def read_log(path: str | os.PathLike[str]) -> list[Entry]:
 
 
 def read_runs(path: str | os.PathLike[str]) -> dict[str, list[Entry]]:
-    """The audits of a log by the name of their rows ("train", "val"), each in order of steps."""
+    """The audits of a log by the name of their rows ("train", "val"), each in order of steps.
+
+    Where a run went back to a checkpoint, what it wrote later counts.
+
+    Args:
+        path: the file that `RunLog` or `JsonLinesSink` wrote.
+
+    Raises:
+        InputError: the file cannot be read, holds no audit, or a line is no line of a run log (it
+            is named).
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> from gramax.runlog import RunLog
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "run.jsonl")
+        >>> with RunLog(path) as log:
+        ...     for step in (1, 2, 3, 2):
+        ...         log.append(Entry(step, {"effective_rank": 8.5}, name="val"))
+        >>> {name: [entry.step for entry in entries] for name, entries in read_runs(path).items()}
+        {'val': [1, 2]}
+    """
     names: dict[str, list[Entry]] = {}
     for entry in read_log(path):
         add_in_order(names.setdefault(entry.name, []), entry)

@@ -20,6 +20,8 @@ from gramax.reports import Report
 from gramax.runlog import Entry
 from gramax.sphere import gram
 
+__all__ = ["Snapshot", "snapshot"]
+
 LOGGED_CLASSES = 64
 """Classes whose cosines stand in the run log at most: 30 kB a line."""
 
@@ -62,6 +64,9 @@ def snapshot(
         name: which rows: "train", "val", a layer.
         classes: names of the classes of moments; their numbers by default.
         extra: the run's own numbers: loss, error, epoch.
+
+    Raises:
+        ValueError: the names are not one a class.
 
     Example:
         >>> import jax.numpy as jnp

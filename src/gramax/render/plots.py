@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["plot_cosines", "plot_gram", "plot_report", "plot_rows", "plot_spectrum"]
+
 NAMED = 40
 """Classes up to which rows of the heat map carry names."""
 
@@ -63,8 +65,11 @@ def plot_gram(report: Report, ax: Axes | None = None, *, centred: bool = False) 
 
     Args:
         report: an audit with labels and a portrait.
-        ax: where to draw; new axes by default.
+        ax: the matplotlib axes to draw on; new ones by default.
         centred: after centring by the mean of the class means.
+
+    Returns:
+        The axes.
 
     Raises:
         ValueError: the report has no portrait, or fewer than two codes.
@@ -96,7 +101,10 @@ def plot_cosines(report: Report, ax: Axes | None = None) -> Axes:
 
     Args:
         report: an audit with a portrait.
-        ax: where to draw; new axes by default.
+        ax: the matplotlib axes to draw on; new ones by default.
+
+    Returns:
+        The axes.
 
     Raises:
         ValueError: the report has no portrait, or fewer than two rows.
@@ -128,7 +136,10 @@ def plot_spectrum(report: Report, ax: Axes | None = None) -> Axes:
 
     Args:
         report: an audit with a portrait.
-        ax: where to draw; new axes by default.
+        ax: the matplotlib axes to draw on; new ones by default.
+
+    Returns:
+        The axes.
 
     Raises:
         ValueError: the report has no portrait, or all its rows coincide.
@@ -153,7 +164,10 @@ def plot_rows(report: Report, ax: Axes | None = None) -> Axes:
 
     Args:
         report: an audit with a portrait.
-        ax: where to draw; new axes by default.
+        ax: the matplotlib axes to draw on; new ones by default.
+
+    Returns:
+        The axes.
 
     Raises:
         ValueError: the report has no portrait, or fewer than three rows that differ.

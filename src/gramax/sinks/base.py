@@ -17,7 +17,10 @@ from gramax.errors import MissingExtraError
 
 
 class Sink(Protocol):
-    """A place for numbers and pictures of a run; `step` counts from 0."""
+    """A place for numbers and pictures of a run; `step` is a whole number from 0.
+
+    Anything with these six methods is a sink.
+    """
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Write numbers by name; those that are not finite are said as text instead."""
@@ -45,7 +48,10 @@ class Sink(Protocol):
 
 
 def first_process() -> bool:
-    """Whether this process is the first of its job, by torch.distributed where it runs, or JAX."""
+    """Whether this process is the first of its job, by torch.distributed where it runs, or JAX.
+
+    A process that works alone is the first.
+    """
     distributed = sys.modules.get("torch.distributed")
     if distributed and distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank() == 0
@@ -59,7 +65,24 @@ class BaseSink(ABC):
 
     A sink defines `_open`, `_scalars`, `_image`, `_histogram` and `_text`, and where need be
     `_flush`, `_close` and `_fail`; they are called in the first process alone,
-    with checked and finite values.
+    with checked and finite values. A sink is a context manager: `with` closes it.
+
+    Every method that writes raises ValueError where the sink is closed, or the step is not a whole
+    number from 0.
+
+    Example:
+        >>> class Printed(BaseSink):
+        ...     def _open(self): ...
+        ...     def _scalars(self, step, values):
+        ...         print(step, values)
+        ...     def _image(self, step, name, pixels): ...
+        ...     def _histogram(self, step, name, values): ...
+        ...     def _text(self, step, name, words):
+        ...         print(step, words)
+        >>> with Printed() as sink:
+        ...     sink.scalars(3, {"rank": 8.5, "ratio": float("nan")})
+        3 {'rank': 8.5}
+        3 ratio is nan: not written
     """
 
     def __init__(self) -> None:
@@ -90,7 +113,7 @@ class BaseSink(ABC):
             self._image(step, name, pixels_of(picture))
 
     def histogram(self, step: int, name: str, values: ArrayLike) -> None:
-        """Write how the finite ones of these values are distributed."""
+        """Write how the finite ones of these values, of any shape, are distributed."""
         flat = np.asarray(values, np.float64).ravel()
         flat = flat[np.isfinite(flat)]
         if self._ready(step) and flat.size:

@@ -19,7 +19,16 @@ class JsonLinesSink(BaseSink):
     def __init__(
         self, path: str | os.PathLike[str], *, fresh: bool = False, fsync: bool = False
     ) -> None:
-        """Open the run log `path`; the options are those of `gramax.runlog.RunLog`."""
+        """Open the run log `path`, for one writer at a time.
+
+        Args:
+            path: the file, made where it is missing; its folder exists.
+            fresh: start anew where the file holds the log of an earlier run.
+            fsync: wait for the disk after every line: survives the loss of power too.
+
+        Raises:
+            InputError: it cannot be written, is no run log, or another process is writing it.
+        """
         self._path, self._fresh, self._fsync = Path(path), fresh, fsync
         super().__init__()
 
@@ -27,7 +36,12 @@ class JsonLinesSink(BaseSink):
         self._log = RunLog(self._path, fresh=self._fresh, fsync=self._fsync)
 
     def append(self, entry: Entry) -> None:
-        """Write a whole audit as one line."""
+        """Write a whole audit as one line.
+
+        Raises:
+            ValueError: the sink is closed, or the step is not a whole number from 0.
+            InputError: the disk does not take the whole line; the log is left as it was.
+        """
         if self._ready(entry.step):
             self._log.append(entry)
 

@@ -23,6 +23,9 @@ class MLflowSink(BaseSink):
             uri: the tracking server or database, e.g. "sqlite:///runs.db"; MLflow's own setting
                 by default.
             experiment: the name of the experiment of a new run, made where it is missing.
+
+        Raises:
+            MissingExtraError: mlflow is not installed.
         """
         self._id, self._uri, self._experiment = run_id, uri, experiment
         self._mine = run_id is None

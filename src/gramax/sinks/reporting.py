@@ -33,7 +33,7 @@ def log_report(
 
     Args:
         sink: where to.
-        step: optimiser steps before this audit.
+        step: optimiser steps before this audit, a whole number from 0.
         found: moments, an audit's report, or a snapshot that was taken already.
         name: which rows: "train", "val", a layer.
         classes: names of the classes of moments; their numbers by default.
@@ -43,6 +43,7 @@ def log_report(
 
     Raises:
         MissingExtraError: matplotlib is not installed and there are pictures to draw.
+        ValueError: the sink is closed, or the names are not one a class.
     """
     if not first_process():
         return

@@ -14,7 +14,11 @@ class TensorBoardSink(BaseSink):
     """Writes an event file; look at it with `tensorboard --logdir FOLDER`."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        """Make an event file in `folder`, which is made where it is missing."""
+        """Make an event file in `folder`, which is made where it is missing.
+
+        Raises:
+            MissingExtraError: tensorboardX is not installed.
+        """
         self._folder = os.fspath(folder)
         super().__init__()
 

@@ -14,7 +14,11 @@ class TrackioSink(BaseSink):
     """Writes to a run of Trackio; look at it with `trackio show`."""
 
     def __init__(self, run: Any = None, *, project: str = "gramax", **options: Any) -> None:
-        """Write to `run`, or to a new one of `project` made by `trackio.init(**options)`."""
+        """Write to `run`, or to a new one of `project` made by `trackio.init(**options)`.
+
+        Raises:
+            MissingExtraError: trackio is not installed.
+        """
         self._run, self._project, self._options, self._mine = run, project, options, run is None
         super().__init__()
 

@@ -21,6 +21,9 @@ class WandbSink(BaseSink):
         """Write to `run`, or to a new one made by `wandb.init(**options)` and ended by `close`.
 
         An error in the `with` block ends the new run with exit code 1: it is marked as failed.
+
+        Raises:
+            MissingExtraError: wandb is not installed.
         """
         self._run, self._options, self._mine = run, options, run is None
         super().__init__()

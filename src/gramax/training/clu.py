@@ -34,6 +34,12 @@ def geometry_metric(
         config: which metrics `compute` gives.
         normalize: take rows on the unit sphere, or as they are.
 
+    Returns:
+        A class with `empty`, `from_model_output`, `merge`, `reduce` and `compute`. The model
+        output `mask`, `[n]`, leaves rows out where it is False or 0. `compute` gives scalars by
+        name, NaN where undefined; `moments` is the `ClassMoments`. `from_model_output` raises
+        KeyError where an output is missing, and ValueError where shapes do not match.
+
     Example:
         >>> import jax.numpy as jnp
         >>> Geometry = geometry_metric(2, 3)

@@ -24,6 +24,17 @@ def measure(
 ) -> dict[str, Float[Array, ""]]:
     """These metrics of the moments by name, NaN where undefined; inside jit or out.
 
+    Args:
+        moments: of the rows so far.
+        metrics: names of metrics that moments determine (see `gramax metrics`).
+
+    Returns:
+        Scalars, each in the range that docs/metrics.md tells for it.
+
+    Raises:
+        KeyError: there is no such metric.
+        ValueError: a metric needs more than moments hold.
+
     Example:
         >>> z = jnp.array([[1.0, 0.1], [1.0, -0.1], [-1.0, 0.1], [-1.0, -0.1]])
         >>> found = measure(ClassMoments.of(z, jnp.array([0, 0, 1, 1]), 2), ("class_coherence",))
@@ -52,7 +63,10 @@ class RowCollector:
     """
 
     def __init__(self, num_classes: int, *, normalize: bool = True) -> None:
-        """Collect rows of `num_classes` classes, on the unit sphere or (normalize=False) raw."""
+        """Collect rows of `num_classes` classes, on the unit sphere or (normalize=False) raw.
+
+        `moments` is the `ClassMoments` of all rows so far, None where there was no batch yet.
+        """
         self._classes, self._normalize = num_classes, normalize
         self.reset()
 

@@ -52,6 +52,11 @@ class GeometryCallback(_keras.callbacks.Callback):
             classes: names of the classes.
             normalize: take rows on the unit sphere, or as they are.
             batch_size: rows at a time.
+
+        Raises:
+            ValueError: as training starts, the model has no such layer; or as an epoch ends, the
+                data hold no row, what the layer gives is not `[n, d]`, or the labels are not `[n]`
+                or not below c.
         """
         super().__init__()
         self._layer, self._data, self._pick, self._batch = layer, data, pick, batch_size

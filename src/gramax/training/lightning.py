@@ -47,6 +47,10 @@ class GeometryCallback(_lightning.Callback):
             classes: names of the classes.
             normalize: take rows on the unit sphere, or as they are.
             train: audit the rows of every training epoch too, as they pass.
+
+        Raises:
+            ValueError: as training starts, the model has no such module; or as a batch comes, what
+                it gives is not `[n, d]`, or its labels are not found, not `[n]` or not below c.
         """
         super().__init__()
         self._module, self._classes, self._pick, self._labels = module, num_classes, pick, labels

@@ -62,8 +62,14 @@ class GeometryMetric(nnx.Metric):
     def update(self, *, mask: ArrayLike | None = None, **outputs: Any) -> None:
         """Add the rows of a batch; other keywords than the two are left alone.
 
+        Args:
+            mask: `[n]`; rows where it is False or 0 do not exist.
+            **outputs: the `[n, d]` rows and the `[n]` labels, by the names chosen above.
+
         Raises:
             TypeError: a keyword is missing.
+            ValueError: the shapes do not match, or (outside jit) a label is not below the number
+                of classes.
         """
         for name in (self.features, self.labels):
             if name not in outputs:
@@ -72,5 +78,5 @@ class GeometryMetric(nnx.Metric):
         self.moments.set_value(self.moments.get_value().update(rows, labels, mask))
 
     def compute(self) -> dict[str, Float[Array, ""]]:
-        """The metrics by name; NaN where undefined."""
+        """The metrics by name, scalars; NaN where undefined."""
         return measure(self.moments.get_value(), self.metrics)

@@ -49,6 +49,10 @@ class GeometryCallback(_transformers.TrainerCallback):
             sink: gets the whole audit, with pictures.
             classes: names of the classes.
             normalize: take rows on the unit sphere, or as they are.
+
+        Raises:
+            ValueError: as training starts, the model has no such module; or as a batch comes, what
+                it gives is not `[n, d]`, or its labels are not found, not `[n]` or not below c.
         """
         self._trainer, self._module, self._classes = trainer, module, num_classes
         self._pick, self._labels, self._config = pick, labels, config or LogConfig()
