@@ -1,4 +1,7 @@
-"""Every command that the README and the docs show is run, or at least known by that name."""
+"""Every command that the README and the docs show is run, or at least known by that name.
+
+So is every block of Python, here or where `EXECUTED` says.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import zipfile
 from pathlib import Path
 from typing import ClassVar
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,13 +20,33 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import _registry
 
+import gramax
 from gramax.cli import cli, main
+from gramax.evidence import Evidence
+from gramax.registry import Metric, Registry
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*map(ROOT.joinpath, ("README.md", "CONTRIBUTING.md", "SECURITY.md"))]
 PAGES += sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [page for page in PAGES if "_build" not in page.parts]
 TEXT = {page.relative_to(ROOT): page.read_text(encoding="utf-8") for page in PAGES}
+
+FENCES = re.compile(r"^ *(```+|~~~+|:::+) *([^\n]*)\n(.*?)^ *\1$", re.DOTALL | re.MULTILINE)
+NOT_CODE = {"", "text", "{toctree}"}
+COMMANDS = {"sh", "console"}
+CELL = "{code-cell} ipython3"
+EXECUTED = {"docs/training.md": "tests/training/test_documented_blocks.py"}
+"""Pages whose blocks another file executes, and which it finds by itself."""
+
+
+def blocks() -> dict[str, str]:
+    """Every block of Python that neither Sphinx nor another test executes, by place."""
+    return {
+        f"{page}, block {number}": block
+        for page, text in TEXT.items()
+        if page.as_posix() not in EXECUTED
+        for number, block in enumerate(b for _, kind, b in FENCES.findall(text) if kind == "python")
+    }
 
 
 def shown() -> list[str]:
@@ -93,6 +118,74 @@ def test_a_command_runs(files, line):
         arguments += ["--seconds", "1"]
     # 1: a threshold of --fail-on does not hold, as is meant.
     assert main(arguments) == (1 if "--fail-on" in arguments else 0)
+
+
+N, D, C = 120, 12, 4  # a shape that other tests audit too
+
+
+@pytest.fixture
+def names(monkeypatch, tmp_path, rng):
+    """What a block may take for granted, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    labels = np.arange(N) % C
+    z = (rng.normal(size=(C, D))[labels] + 0.3 * rng.normal(size=(N, D))).astype(np.float32)
+    rows = {"z": z, "labels": labels, "num_classes": C, "dim": D, "params": 2.0}
+    given = {"batches": list(zip(np.split(z, 4), np.split(labels, 4), strict=True))}
+    return rows | given | {"embed": lambda params, x: params * x, "jax": jax, "gramax": gramax}
+
+
+def audits(names):
+    assert names["report"].n == N
+    assert names["report"].worst_pairs
+
+
+def steps(names):
+    found = names["eval_step"](names["params"], names["z"], names["labels"])
+    assert len(found) == 6
+    assert float(found["effective_rank"]) > 1
+
+
+def streams(names):
+    assert float(names["moments"].total) == N
+    assert float(names["numbers"]["effective_rank"]) > 1
+
+
+def declares(names):
+    (metric,) = names["METRICS"]
+    z = jnp.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+    moments = gramax.ClassMoments.of(z, None, 1)
+    assert float(metric.value(Evidence(moments))) == pytest.approx(2)
+
+
+CHECKS = {
+    "README.md, block 0": (audits, {}),
+    "README.md, block 1": (steps, {}),
+    "README.md, block 2": (streams, {}),
+    "CONTRIBUTING.md, block 0": (declares, {"METRICS": Registry(), "Metric": Metric, "jnp": jnp}),
+}
+"""What a block must have done, and the names that it needs besides."""
+
+
+def test_every_block_is_checked():
+    assert set(blocks()) == set(CHECKS)
+    for page, test in EXECUTED.items():
+        assert page in (ROOT / test).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("place", blocks())
+def test_a_block_runs(names, place):
+    check, more = CHECKS[place]
+    names |= more
+    exec(compile(blocks()[place], place, "exec"), names)
+    check(names)
+
+
+def test_no_block_is_of_a_kind_that_nobody_executes():
+    for page, text in TEXT.items():
+        kinds = {kind for _, kind, _ in FENCES.findall(text)}
+        assert kinds <= NOT_CODE | COMMANDS | {"python", CELL}, page
+        executed = text.startswith("---\nfile_format: mystnb\n") and page.parts[0] == "docs"
+        assert executed or CELL not in kinds, f"{page}: its cells are not executed"
 
 
 def test_every_named_command_and_option_is_there():
