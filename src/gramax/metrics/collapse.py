@@ -54,7 +54,8 @@ COLLAPSE_RATIO = METRICS.add(
     Metric(
         name="collapse_ratio",
         question="collapse",
-        meaning="within-class scatter about the class codes over the total scatter",
+        meaning="scatter of the rows about the class codes (means put back on the sphere), over "
+        "the total scatter",
         formula="within_class_variance / (mean_i |z_i - mean z|² + 1e-8)",
         source="Bouhsine 2026, Auditing Latent Space Geometry in JAX",
         interval=(0.0, 2.0),
@@ -65,7 +66,9 @@ COLLAPSE_RATIO = METRICS.add(
         invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
         degenerate="NaN for one class, for classes of one row, and where all rows coincide",
         raw="equal to scatter_ratio",
-        variants="as codes are re-normalised, noise reads above 1; scatter_ratio cannot",
+        variants="scatter_ratio has the same divisor and measures from the class means μ "
+        "themselves, which lie inside the sphere. Here the scatter of a class is 2/(1+|μ|) times "
+        "as large: the same where it is tight, twice where it is noise",
         options=("normalize", "weighting"),
         function="collapse.collapse_ratio",
     )
@@ -75,7 +78,7 @@ SCATTER_RATIO = METRICS.add(
     Metric(
         name="scatter_ratio",
         question="collapse",
-        meaning="share of the total scatter that lies within classes",
+        meaning="share of the total scatter that lies within classes, about their means",
         formula="tr Σ_W / tr Σ_T about the class means themselves (Euclidean), rows weighted alike",
         source="the weak form of NC1; Papyan, Han, Donoho 2020",
         interval=(0.0, 1.0),
@@ -129,8 +132,9 @@ def within_class_variance(z: ArrayLike, y: ArrayLike, c: int) -> Float[Array, ""
 def collapse_ratio(z: ArrayLike, y: ArrayLike, c: int, eps: float = 1e-8) -> Float[Array, ""]:
     """Scatter about the class codes over the total scatter, on the sphere.
 
-    The seed's definition: as codes are re-normalised means, diffuse classes exceed 1 (1.62 on
-    noise). `scatter_ratio` is the Euclidean one, bounded by 1.
+    The seed's definition: codes are class means put back on the sphere, and a mean μ lies inside
+    it, so a class's scatter is 2/(1+|μ|) times what it is about μ, and diffuse classes exceed 1
+    (1.62 on noise). `scatter_ratio`, about μ itself, has the same divisor and is bounded by 1.
 
     Args:
         z: `[n, d]` embeddings.
