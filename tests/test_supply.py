@@ -12,7 +12,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT, GROUPS = PYPROJECT["project"], PYPROJECT["dependency-groups"]
 FREE = r"MIT|BSD|Apache|ISC|PSF|Python Software Foundation|MPL|Mozilla|HPND|0BSD|Unlicense|Zlib"
 
 
@@ -78,3 +79,16 @@ def test_the_docs_say_why_each_is_there():
     for extra, requirements in PROJECT["optional-dependencies"].items():
         wanted |= {(Requirement(one).name, extra) for one in requirements}
     assert said == {(name, extra) for name, extra in wanted if name != "gramax"}
+
+
+def test_the_docs_say_what_no_extra_brings():
+    text = (
+        (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8").partition("in no extra")[2]
+    )
+    rows = re.findall(r"^\| ([a-z, -]*[a-z]) \| .*`.* \|$", text, re.MULTILINE)
+    said = {name.strip() for names in rows for name in names.split(",")}
+    extras = PROJECT["optional-dependencies"].values()
+    assert said.isdisjoint(Requirement(one).name for extra in extras for one in extra)
+    tools = {"accelerate", "hypothesis", "pytest", "torch"}  # of the tests, and of those frameworks
+    nightly = {Requirement(one).name for one in GROUPS["nightly"]}
+    assert said == nightly - tools
