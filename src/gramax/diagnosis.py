@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gramax.data.text import named
 from gramax.facts import SURE, Facts
 from gramax.reports import Diagnosis
 from gramax.verdict import number, percent
@@ -44,7 +45,7 @@ def _thin(f: Facts) -> str | None:
 def _merged(f: Facts) -> str | None:
     if not f.merged or not f.labels_matter:
         return None
-    names = ", ".join(f"{pair.a} and {pair.b}" for pair in f.merged[:3])
+    names = ", ".join(f"{named(pair.a)} and {named(pair.b)}" for pair in f.merged[:3])
     more = f", and {len(f.merged) - 3} more pairs" if len(f.merged) > 3 else ""
     return f"Classes have merged: these rows cannot tell apart {names}{more}."
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from gramax.chance.laws import Chance
+from gramax.data.text import named
 from gramax.facts import SURE, Facts
 from gramax.frames import coherence_floor
 from gramax.headroom import Headroom
@@ -168,7 +169,9 @@ def _crosstalk(facts: Facts) -> Answer:
     ideal = f"{'a simplex has' if facts.fits else 'the floor is'} {floor:.3g}"
     random = facts.by_chance(metric)
     against = f"{floor:.3g} ({name}){_by_chance(random, floor)}"
-    pair = f" The worst pair is {facts.worst.a} and {facts.worst.b}." if facts.worst else ""
+    pair = ""
+    if facts.worst:
+        pair = f" The worst pair is {named(facts.worst.a)} and {named(facts.worst.b)}."
     if worst <= floor * (1 - ROUNDING):
         status, text = "good", f"Worst crosstalk {worst:.3g}; {ideal}, which is more."
     elif near(worst, floor, random.mean):

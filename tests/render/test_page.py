@@ -118,7 +118,7 @@ def test_page_without_labels_or_portrait(report):
     bare = replace(report, portrait=None, worst_pairs=(), classes=(), c=0)
     page = audit_page(bare)
     assert "<canvas" not in page
-    assert island(page) == {"names": {}, "heat": None, "cloud": None}
+    assert island(page) == {"names": {}, "labels": {}, "heat": None, "cloud": None}
     rows = np.random.default_rng(1).normal(size=(50, 3))
     nothing = np.zeros((0, 3))
     portrait = portrait_of([], nothing, nothing, np.ones(3), 50, rows, np.zeros(50, int), 0.0)
@@ -270,7 +270,7 @@ def test_plots_show_names_as_they_are(report, tmp_path):
     figure = replace(report, portrait=replace(report.portrait, names=names)).plot()
     figure.savefig(tmp_path / "plot.png")  # where matplotlib would parse them
     gram, cosines, _, rows = figure.axes[:4]
-    assert {text.get_text() for text in gram.get_xticklabels()} == set(names)
+    assert {text.get_text() for text in gram.get_xticklabels()} == {*names[:3], "(empty)"}
     shown = [text.get_text() for text in rows.get_legend().get_texts()]
     assert shown == [r"$\frac{1$", "$5 to $6", "\u200b_bg", "(empty)"]
     simplex = f"simplex {-1 / (report.c - 1):.3g}"

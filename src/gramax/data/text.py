@@ -21,6 +21,18 @@ def visible(text: str) -> str:
     return "".join(ch if ch.isprintable() else ascii(ch)[1:-1] for ch in text)
 
 
+def named(name: str) -> str:
+    """A class name as a reader sees it: words for one that is empty or all spaces.
+
+    Example:
+        >>> print(named("cat"), named(""), named("   "))
+        cat (empty) (3 spaces)
+    """
+    if name.strip():
+        return name
+    return f"({len(name)} space{'s' if len(name) > 1 else ''})" if name else "(empty)"
+
+
 def cut(text: str, longest: int = LONGEST_NAME) -> str:
     """`text` in at most `longest` characters, the last of them an ellipsis where some are left out.
 

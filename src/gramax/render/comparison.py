@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gramax.comparing import Change, Comparison
+from gramax.data.text import named
 from gramax.render.words import KIND_MARKS, headline, number, score
 
 STYLES = {"better": "green", "worse": "red", "changed": "cyan", "same": "", "unknown": "dim"}
@@ -81,7 +82,7 @@ def _moved(found: Comparison) -> Table:
     for pair in found.moved:
         error = f"{pair.error:.2g}" if pair.error is not None else "–"
         table.add_row(
-            Text(f"{pair.a}  ·  {pair.b}"),
+            Text(f"{named(pair.a)}  ·  {named(pair.b)}"),
             f"{pair.before:+.4f}",
             f"{pair.after:+.4f}",
             f"{pair.after - pair.before:+.4f}",

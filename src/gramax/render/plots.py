@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gramax.data.text import named
 from gramax.portrait import Portrait
 from gramax.render import style
 from gramax.reports import Report
@@ -84,7 +85,7 @@ def plot_gram(report: Report, ax: Axes | None = None, *, centred: bool = False) 
     image = ax.imshow(heat.cosines, cmap=style.cosine_map(), vmin=-1, vmax=1)
     _figure(ax).colorbar(image, ax=ax, shrink=0.8)
     if heat.size == 1 and side <= NAMED:
-        names = [portrait.names[code] for code in heat.order]
+        names = [named(portrait.names[code]) for code in heat.order]
         ax.set_xticks(range(side), names, rotation=90, fontsize=8, parse_math=False)
         ax.set_yticks(range(side), names, fontsize=8, parse_math=False)
     else:
@@ -198,8 +199,8 @@ def plot_rows(report: Report, ax: Axes | None = None) -> Axes:
 
 
 def _label(name: str) -> str:
-    """A class name for a legend: matplotlib drops the empty one and those that begin with _."""
-    return f"\u200b{name}" if name.startswith("_") else name.strip() or "(empty)"
+    """A class name for a legend: matplotlib drops those that begin with _."""
+    return f"\u200b{name}" if name.startswith("_") else named(name)
 
 
 def _portrait(report: Report) -> Portrait:

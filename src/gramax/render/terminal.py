@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 import gramax.metrics  # noqa: F401  (fills the registry)
+from gramax.data.text import named
 from gramax.registry import METRICS, QUESTIONS, Metric
 from gramax.render.words import number
 from gramax.reports import Answer, Pair, Report
@@ -103,7 +104,7 @@ def _pairs(pairs: Sequence[Pair]) -> Table:
     table.add_column(justify="right", no_wrap=True)
     table.add_column()
     for pair in pairs:
-        table.add_row(f"{pair.cosine:+.4f}", Text(f"{pair.a}  ·  {pair.b}"))
+        table.add_row(f"{pair.cosine:+.4f}", Text(f"{named(pair.a)}  ·  {named(pair.b)}"))
     return table
 
 
@@ -133,10 +134,9 @@ def _classes(report: Report) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("nearest class")
     for view in sorted(report.classes, key=lambda view: -view.within)[:MOST]:
-        near = f"{view.nearest} ({view.cosine:+.3f})" if view.nearest is not None else "–"
-        table.add_row(
-            Text(view.name), f"{view.count:,}", number(view.within), f"{view.share:.1%}", Text(near)
-        )
+        near = f"{named(view.nearest)} ({view.cosine:+.3f})" if view.nearest is not None else "–"
+        size, share = f"{view.count:,}", f"{view.share:.1%}"
+        table.add_row(Text(named(view.name)), size, number(view.within), share, Text(near))
     return table
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
+from gramax.data.text import named
 from gramax.portrait import Heat, Portrait
 from gramax.registry import METRICS, QUESTIONS
 from gramax.render.page.charts import cosine_chart, scree_chart
-from gramax.render.page.pictures import pictures_data
+from gramax.render.page.naming import Names
+from gramax.render.page.pictures import page_names, pictures_data
 from gramax.render.page.shell import render_page
 from gramax.render.terminal import MARKS
 from gramax.render.words import number, score, signed
@@ -29,11 +31,13 @@ def audit_page(report: Report) -> str:
     portrait = report.portrait
     values: dict[str, Any] = dict.fromkeys(("heat", "cosines", "scree", "cloud"))
     data = pictures_data(())
+    names = page_names([view.name for view in report.classes])
     if portrait is not None:
         views = [(heat, 1.0) for heat in (portrait.codes, portrait.centred) if heat is not None]
         data = pictures_data(portrait.names or ("all",), views, portrait.cloud)
+        names = page_names(portrait.names)
         values |= _pictures(report, portrait)
-    kept = {view.name for view in _loosest(report.classes)}
+    table = _table(report.classes, names)
     return render_page(
         "audit.html",
         data,
@@ -42,9 +46,10 @@ def audit_page(report: Report) -> str:
         answers=answers_of(report),
         notes=notes(report),
         pictures=any(values.values()) or bool(report.worst_pairs),
+        prefix=names.prefix,
         pairs=_pairs(report, portrait),
-        classes=[_class(view) for view in report.classes if view.name in kept],
-        classes_note=_classes_note(len(kept), len(report.classes)),
+        classes=table,
+        classes_note=_classes_note(len(table), len(report.classes)),
         numbers=[_number(name, entry) for name, entry in report.numbers.items()],
         explained=any(entry.error for entry in report.numbers.values()),
         **values,
@@ -80,10 +85,23 @@ def answers_of(report: Report) -> list[dict[str, str]]:
     ]
 
 
-def _loosest(views: Sequence[ClassView]) -> list[ClassView]:
+def _table(views: Sequence[ClassView], names: Names) -> list[dict[str, str]]:
+    """The rows of the classes; names are short, and tight classes left out, where all need it."""
+    both = ((view.name, view.nearest) for view in views)
+    shown = {name: named(name) for pair in both for name in pair if name is not None}
+    kept = _loosest(views, shown)
+    if len(kept) < len(views):
+        shown |= names.shown
+        kept = _loosest(views, shown)
+    inside = {view.name for view in kept}
+    return [_class(view, shown) for view in views if view.name in inside]
+
+
+def _loosest(views: Sequence[ClassView], names: Mapping[str, str]) -> list[ClassView]:
     """The loosest classes, as many as the table has room for."""
     ordered = sorted(views, key=lambda view: -view.within)[:ROWS]
-    sizes = (ROW + sum(len((name or "").encode()) for name in (v.name, v.nearest)) for v in ordered)
+    shown = [(names[v.name], names.get(v.nearest or "", "")) for v in ordered]
+    sizes = (ROW + sum(len(name.encode("utf-8", "replace")) for name in pair) for pair in shown)
     return [view for view, end in zip(ordered, accumulate(sizes), strict=True) if end <= TABLE]
 
 
@@ -133,8 +151,8 @@ def _pairs(report: Report, portrait: Portrait | None) -> list[dict[str, str]]:
     places = cells_of(portrait.names, heat) if portrait and heat else {}
     return [
         {
-            "a": pair.a,
-            "b": pair.b,
+            "a": named(pair.a),
+            "b": named(pair.b),
             "cosine": signed(pair.cosine),
             "cell": f"{places.get(pair.a, '')} {places.get(pair.b, '')}",
         }
@@ -147,13 +165,13 @@ def cells_of(names: Sequence[str], heat: Heat) -> dict[str, int]:
     return {names[int(code)]: k // heat.size for k, code in enumerate(heat.order)}
 
 
-def _class(view: ClassView) -> dict[str, str]:
+def _class(view: ClassView, names: Mapping[str, str]) -> dict[str, str]:
     return {
-        "name": view.name,
+        "name": names[view.name],
         "count": f"{view.count:,}",
         "within": number(view.within),
         "share": f"{view.share:.1%}",
-        "nearest": view.nearest if view.nearest is not None else "–",
+        "nearest": names[view.nearest] if view.nearest is not None else "–",
         "cosine": signed(view.cosine)[:6] if view.cosine is not None else "–",
     }
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from gramax.comparing import Alignment, Change, Comparison, Moved, Side
+from gramax.data.text import named
 from gramax.facts import SURE
 from gramax.portrait import Heat
 from gramax.portrait.order import similar_order
@@ -78,8 +79,8 @@ def _alignment(one: Alignment) -> dict[str, str]:
 def _moved(pair: Moved, places: dict[str, int]) -> dict[str, str]:
     error = f" ± {pair.error:.2g}" if pair.error is not None else ""
     return {
-        "a": pair.a,
-        "b": pair.b,
+        "a": named(pair.a),
+        "b": named(pair.b),
         "before": signed(pair.before),
         "after": signed(pair.after),
         "change": f"{signed(pair.after - pair.before)}{error}",

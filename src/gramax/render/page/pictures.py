@@ -9,11 +9,18 @@ from typing import Any
 import numpy as np
 
 from gramax.portrait import Cloud, Heat
+from gramax.portrait.heat import WHOLE
+from gramax.render.page.naming import Names, short_names
 
 NO_PAIR = -32768
 
-NAMES = 40_000
-"""Bytes of all names that the pictures show; where there are more, long names are cut."""
+NAMES, LABEL = 40_000, 18
+"""Bytes of all names that the pictures show, and of a name that is drawn into one."""
+
+
+def page_names(names: Sequence[str]) -> Names:
+    """The names of all classes, short where there are many."""
+    return short_names(names, max(16, NAMES // max(len(names), 1)))
 
 
 def pictures_data(
@@ -32,25 +39,19 @@ def pictures_data(
     points = cloud_data(cloud) if cloud is not None else None
     used: set[int] = {code for block in heat["blocks"] for code in block} if heat else set()
     used |= set(points["names"]) if points else set()
-    most = max(16, NAMES // max(len(used), 1))
+    shown = page_names(names).shown
+    few = len(names) <= WHOLE  # of more, names are short as it is
+    labels = short_names(names, LABEL).shown if few else shown
     return {
-        "names": {code: cut(names[code], most) for code in sorted(used)},
+        "names": {code: shown[names[code]] for code in sorted(used)},
+        "labels": {
+            code: labels[names[code]]
+            for code in sorted(used)
+            if labels[names[code]] != shown[names[code]]
+        },
         "heat": heat,
         "cloud": points,
     }
-
-
-def cut(name: str, most: int) -> str:
-    """The name, or as much of its beginning as fits into `most` bytes.
-
-    Example:
-        >>> print(cut("short", 16), cut("a name that is long", 16))
-        short a name that i…
-    """
-    written = name.encode("utf-8", "replace")
-    if len(written) <= most:
-        return name
-    return written[: most - 3].decode("utf-8", "ignore") + "…"
 
 
 def heat_data(views: Sequence[tuple[Heat, float]]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from gramax._version import __version__
+from gramax.data.text import named
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("tables.js", "heat.js", "cloud.js", "ready.js")
@@ -72,10 +73,12 @@ def _digest(text: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["named"] = named
+    return environment

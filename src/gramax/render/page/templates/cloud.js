@@ -1,8 +1,9 @@
 // The rows in the plane: one path a class, its mark and colour, and a legend that picks one out.
 (function () {
-  const { names, cloud: data } = JSON.parse(document.getElementById("data").textContent);
+  const { names, labels: written, cloud: data } = JSON.parse(document.getElementById("data").textContent);
   const svg = document.getElementById("cloud-map");
   if (!data || !svg) return;
+  const short = data.names.map((code) => written[code] ?? names[code]);
   data.names = data.names.map((code) => names[code]);
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
   const points = new Int16Array(bytes(data.points)), labels = new Uint16Array(bytes(data.labels));
@@ -45,7 +46,7 @@
     members.forEach((rows, k) => {
       const mean = (f) => rows.reduce((sum, i) => sum + f(i), 0) / rows.length;
       const name = make("text", { x: mean(x), y: mean(y) + 5 });
-      name.textContent = data.names[k].length > 16 ? data.names[k].slice(0, 15) + "…" : data.names[k];
+      name.textContent = short[k];
       svg.append(name);
     });
   }

@@ -1,9 +1,10 @@
 // The heat map: draws the cosines of pairs, zooms and moves, tells the pair under the pointer.
 (function () {
-  const { names, heat: data } = JSON.parse(document.getElementById("data").textContent);
+  const { names, labels, heat: data } = JSON.parse(document.getElementById("data").textContent);
   const canvas = document.getElementById("heat-map");
   if (!data || !canvas) return;
   const pen = canvas.getContext("2d"), side = data.blocks.length, read = document.getElementById("heat-read");
+  const codes = data.blocks.map((block) => block[0]);
   data.blocks = data.blocks.map((block) => block.map((code) => names[code]));
   const tip = document.getElementById("tip"), sheet = document.createElement("canvas");
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
@@ -63,14 +64,16 @@
   }
 
   function label(i) {
-    const block = data.blocks[i];
-    return data.size > 1 && block.length > 1 ? `${block[0]} …` : block[0];
+    const name = labels[codes[i]] ?? names[codes[i]], block = data.blocks[i];
+    return data.size > 1 && block.length > 1 ? `${name} …` : name;
   }
   function short(text, most) {
-    if (pen.measureText(text).width <= most) return text;
-    let end = text.length;
-    while (end > 1 && pen.measureText(text.slice(0, end) + "…").width > most) end--;
-    return text.slice(0, end) + "…";
+    const letters = [...text], fits = (words) => pen.measureText(words).width <= most;
+    const cut = (kept) => letters.slice(0, kept >> 1).join("") + "…" + letters.slice(letters.length - kept + (kept >> 1)).join("");
+    if (fits(text)) return text;
+    let kept = letters.length - 1;  // what tells names apart is often their end
+    while (kept > 1 && !fits(cut(kept))) kept--;
+    return cut(kept);
   }
 
   function draw() {
