@@ -1,6 +1,7 @@
 """The page in a real Chromium: no errors, no requests, and everything answers."""
 
 import shutil
+import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from gramax.chance import Chance
 from gramax.comparing import Alignment, Comparison, Moved
 from gramax.comparing.changes import change
 from gramax.comparing.results import side_of
+from gramax.errorbars.bars import ErrorBar
 from gramax.render.page import audit_page, comparison_page
 from gramax.render.storyline import tracks_of
 from gramax.render.storypage import write_page
@@ -250,6 +252,12 @@ def test_a_timeline_shows_its_verdict_on_a_phone(story):
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 390
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for number in page.locator("tbody tr:first-child td").all():
+        number.evaluate("e => e.scrollIntoView({inline: 'end', block: 'nearest'})")
+        box, name = number.bounding_box(), page.locator("tbody th").first.bounding_box()
+        assert name["x"] >= 0
+        assert box["x"] >= name["x"] + name["width"] - 1
+        assert box["x"] + box["width"] <= 391
     page.close()
 
 
@@ -261,3 +269,84 @@ def test_a_timeline_is_dark_on_screens_alone(story):
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate(look) == ["rgb(255, 255, 255)", "none"]
     page.close()
+
+
+def test_what_is_not_known_is_sorted_last(visit, report):  # noqa: F811
+    views = list(report.classes)
+    views[0] = replace(views[0], nearest=None, cosine=None)
+    page = visit(audit_page(replace(report, classes=tuple(views))))
+    for index in (4, 5):
+        for _ in range(2):
+            page.locator("#classes thead button").nth(index).click()
+            shown = column(page, "classes", index)
+            assert shown[-1] == "–"
+            assert "–" not in shown[:-1]
+    z = page.locator("#numbers thead th", has_text="z")
+    for _ in range(2):
+        z.locator("button").click()
+        shown = [text != "–" for text in column(page, "numbers", 3)]
+        assert any(shown)
+        assert shown == sorted(shown, reverse=True)
+
+
+def test_infinite_scores_are_the_largest(visit, found):
+    changes = dict(found.changes)
+    names = list(changes)[:3]
+    for name, after in zip(names, (2.0, 0.0, 1.01), strict=True):
+        changes[name] = change(name, 1.0, after, 0.0 if after != 1.01 else 0.001)
+    page = visit(comparison_page(replace(found, changes={name: changes[name] for name in names})))
+    head = page.locator("#numbers thead th", has_text="z").locator("button")
+    head.click()
+    assert column(page, "numbers", 5) == ["+∞", "+10", "−∞"]
+    head.click()
+    assert column(page, "numbers", 5) == ["−∞", "+10", "+∞"]
+
+
+def test_headings_show_that_they_sort(visit, report):  # noqa: F811
+    page = visit(audit_page(report))
+    mark = "e => getComputedStyle(e, '::after').content"
+    button = page.locator("#classes thead button").nth(2)
+    assert button.evaluate(mark) == '" ↕"'
+    button.click()
+    assert button.evaluate(mark) == '" ▼"'
+
+
+def test_errors_have_a_column_where_there_are_any(visit, report):  # noqa: F811
+    plain = visit(audit_page(report))
+    assert plain.locator("#numbers thead th", has_text="±").count() == 0
+    first = next(iter(report.numbers))
+    bar = ErrorBar(0.1, 0.01, 0.08, 0.12, 0.0)
+    numbers = report.numbers | {first: replace(report.numbers[first], error=bar)}
+    explained = visit(audit_page(replace(report, numbers=numbers)))
+    assert explained.locator("#numbers thead th", has_text="±").count() == 1
+    assert column(explained, "numbers", 2)[0] == "0.01"
+
+
+def test_a_phone_can_scroll_to_every_column_and_keeps_the_name(visit, report, found):  # noqa: F811
+    audit, both = audit_page(report), ("classes", "numbers")
+    for html, tables in ((audit, both), (comparison_page(found), ("numbers",))):
+        page = visit(html, width=390)
+        for table in tables:
+            around = page.locator(f"#{table}").locator("..")
+            around.focus()
+            assert around.evaluate("e => document.activeElement === e")
+            assert around.evaluate("e => e.scrollWidth > e.clientWidth")
+            around.evaluate("e => e.scrollLeft = e.scrollWidth")
+            name = page.locator(f"#{table} tbody tr").first.locator("> *").first.bounding_box()
+            assert 0 <= name["x"] < 20
+            for head in page.locator(f"#{table} thead th").all():
+                head.evaluate("e => e.scrollIntoView({inline: 'end', block: 'nearest'})")
+                box = head.bounding_box()
+                assert box["width"] > 20
+                assert box["x"] + box["width"] <= 391
+
+
+@pytest.mark.skipif(not shutil.which("pdftotext"), reason="pdftotext reads the printed page")
+def test_printed_tables_repeat_their_headings(visit, thousand, tmp_path):  # noqa: F811
+    page = visit(audit_page(thousand))
+    page.pdf(path=tmp_path / "page.pdf", format="A4")
+    command = ["pdftotext", "-layout", tmp_path / "page.pdf", "-"]
+    sheets = subprocess.run(command, capture_output=True, check=True).stdout.decode().split("\f")
+    inside = [sheet for sheet in sheets if sheet.count("two words") > 20]
+    assert len(inside) > 5
+    assert all("Within variance" in sheet for sheet in inside)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jinja2
 import numpy as np
+from markupsafe import Markup
 
 from gramax.files import write_text
 from gramax.render import style
@@ -36,12 +37,12 @@ svg text { font-size: 13px; fill: var(--quiet) }
 .grid { stroke: var(--rule) } path { fill: none; stroke-width: 2.5; stroke-linejoin: round }
 .table { overflow-x: auto } table { border-collapse: collapse; margin-top: 1.5rem; width: 100% }
 th, td { padding: .35rem .7rem .35rem 0; text-align: right; border-bottom: 1px solid var(--rule) }
-th:first-child, td:first-child, .verdict { text-align: left }
-.verdict { min-width: 16rem }
-td:first-child { white-space: nowrap }
+td { vertical-align: top; white-space: nowrap }
+tr > :first-child { text-align: left; white-space: normal; overflow-wrap: anywhere;
+  position: sticky; left: 0; background: var(--paper); min-width: 16rem; font-weight: 600 }
+.verdict { color: var(--quiet); font-weight: 400 }
 @media (max-width: 40rem) {
-  .verdict { min-width: 12rem }
-  td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 6rem }
+  tr > :first-child { min-width: 52vw } svg text { font-size: 18px } body { margin-top: 1rem }
 }
 @media print { body { margin: 0 } figure { break-inside: avoid } }
 """
@@ -87,14 +88,14 @@ _PAGE = """<!doctype html>
 </div>
 <div class="table" tabindex="0" role="region" aria-label="The last audit of every run">
 <table>
-<thead><tr><th>run</th><th class="verdict">verdict</th><th>step</th>
-{% for chart in charts %}<th>{{ chart.title.lower() }}</th>{% endfor %}
+<thead><tr><th scope="col">run and verdict</th><th scope="col">step</th>
+{% for chart in charts %}<th scope="col">{{ chart.title.lower() }}</th>{% endfor %}
 </tr></thead>
 <tbody>
 {% for row in rows %}
-<tr><td><svg width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">
-<circle cx="6" cy="6" r="5" fill="{{ row.colour }}"/></svg> {{ row.label }}</td>
-<td class="verdict">{{ row.verdict }}</td>
+<tr><th scope="row"><svg width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">
+<circle cx="6" cy="6" r="5" fill="{{ row.colour }}"/></svg> {{ row.label }}
+<div class="verdict">{{ row.verdict }}</div></th>
 <td>{{ row.step }}</td>
 {% for value in row.numbers %}<td>{{ value }}</td>{% endfor %}
 </tr>
@@ -121,7 +122,7 @@ def write_page(tracks: Sequence[Track], path: str | Path, title: str) -> None:
     page = jinja2.Environment(autoescape=True, trim_blocks=True).from_string(_PAGE)
     text = page.render(
         title=title,
-        style=style_text,
+        style=Markup(style_text),
         digest=base64.b64encode(hashlib.sha256(style_text.encode()).digest()).decode(),
         width=WIDTH,
         height=HEIGHT,

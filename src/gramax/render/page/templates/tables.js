@@ -2,10 +2,8 @@
 // Tables that sort by a column and filter by text; without this they are plain tables.
 (function () {
   const text = (cell) => cell.firstChild ? cell.firstChild.textContent.trim() : "";
-  const value = (cell) => {
-    const number = parseFloat(text(cell).replace(/,/g, "").replace("−", "-").replace("%", ""));
-    return Number.isNaN(number) ? -Infinity : number;
-  };
+  const value = (cell) =>
+    parseFloat(text(cell).replace(/,/g, "").replace("−", "-").replace("∞", "Infinity"));
 
   function sort(table, head) {
     const column = head.cellIndex, numeric = head.dataset.kind === "number";
@@ -13,10 +11,12 @@
     const down = was === "none" ? numeric : was === "ascending";
     const rows = [...table.tBodies[0].rows].map((row) => [row, row.cells[column]]);
     const keyed = rows.map(([row, cell]) => [numeric ? value(cell) : text(cell), row]);
+    const none = ([key]) => (numeric ? Number.isNaN(key) : column > 0 && key === "–");
     const compare = numeric
       ? (a, b) => a[0] - b[0] || 0
       : (a, b) => a[0].localeCompare(b[0], undefined, { numeric: true });
-    keyed.sort((a, b) => (down ? compare(b, a) : compare(a, b)));
+    // What is not known stands last, whichever way.
+    keyed.sort((a, b) => none(a) - none(b) || (none(a) ? 0 : down ? compare(b, a) : compare(a, b)));
     table.tBodies[0].append(...keyed.map(([, row]) => row));
     for (const other of head.parentNode.cells) other.setAttribute("aria-sort", "none");
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
