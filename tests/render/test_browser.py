@@ -350,3 +350,20 @@ def test_printed_tables_repeat_their_headings(visit, thousand, tmp_path):  # noq
     inside = [sheet for sheet in sheets if sheet.count("two words") > 20]
     assert len(inside) > 5
     assert all("Within variance" in sheet for sheet in inside)
+
+
+def test_names_that_all_begin_alike_fit_a_phone(visit, report):  # noqa: F811
+    names = tuple(f"{'a_long_beginning_without_a_space/' * 800}{k}" for k in range(4))
+    portrait = replace(report.portrait, names=names)
+    page = visit(audit_page(replace(report, portrait=portrait)), width=390)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_text_of_charts_can_be_read_on_a_phone(visit, report, story):  # noqa: F811
+    size = """e => e.getScreenCTM().a * parseFloat(getComputedStyle(e).fontSize)"""
+    wide = {"width": 390, "height": 800}
+    for page in (visit(audit_page(report), width=390), story(viewport=wide)):
+        sizes = [text.evaluate(size) for text in page.locator("figure svg text").all()]
+        assert len(sizes) > 10
+        assert min(sizes) > 11
+    page.close()

@@ -14,7 +14,9 @@ from markupsafe import Markup
 
 from gramax.files import write_text
 from gramax.render import style
+from gramax.render.scales import even_ticks, log_ticks
 from gramax.render.storyline import Chart, Track, charts_of, stretched, telling, words_above
+from gramax.render.words import plain
 
 WIDTH, HEIGHT = 460, 220
 """Of a chart, in the units of its SVG; the page scales it."""
@@ -63,8 +65,8 @@ _PAGE = """<!doctype html>
 <div class="charts">
 {% for chart in charts %}
 <figure>
-<h2>{{ chart.title }}</h2>
-<svg viewBox="-44 -8 {{ width + 60 }} {{ height + 36 }}" role="img" aria-label="{{ chart.words }}">
+<h2>{{ chart.title }}{{ ", log scale" if chart.log }}</h2>
+<svg viewBox="-58 -8 {{ width + 74 }} {{ height + 36 }}" role="img" aria-label="{{ chart.words }}">
 {% for tick in chart.ticks %}
 <line class="grid" x1="0" x2="{{ width }}" y1="{{ tick.y }}" y2="{{ tick.y }}"/>
 <text x="-8" y="{{ tick.y + 4 }}" text-anchor="end">{{ tick.words }}</text>
@@ -154,14 +156,16 @@ def _drawn(chart: Chart, tracks: Sequence[Track], x: Place) -> dict[str, object]
     def y(value: float) -> float:
         return round(HEIGHT * (1 - (_position(chart, value) - low) / (high - low)), 1)
 
+    ticks = (log_ticks if chart.log else even_ticks)(*chart.ticks)
     floor = None
     if chart.floor:
         at, above = y(chart.floor[0]), words_above(chart, tracks)
         floor = {"y": at, "label": at - 6 if above else at + 16, "words": chart.floor[1]}
     return {
         "title": chart.title,
+        "log": chart.log,
         "words": f"{chart.title} over training; the last values are in the table below",
-        "ticks": [{"y": y(tick), "words": f"{tick:g}"} for tick in chart.ticks],
+        "ticks": [{"y": y(tick), "words": plain(tick)} for tick in ticks],
         "floor": floor,
         "lines": [_line(chart, track, x, y) for track in tracks],
     }

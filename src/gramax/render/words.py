@@ -28,6 +28,14 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.4g}"
 
 
+def plain(value: float) -> str:
+    """A tick: 0.01, 200, 1e-5, with a minus sign."""
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:g}"
+    if 0 < abs(value) < 1e-3:
+        text = f"{value:.0e}".replace("e-0", "e-")
+    return text.replace("-", "−")
+
+
 def signed(value: float) -> str:
     """A cosine with its sign and four decimals."""
     return f"{value:+.4f}".replace("-", "−")

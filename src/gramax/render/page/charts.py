@@ -13,6 +13,8 @@ import numpy as np
 from markupsafe import Markup
 
 from gramax.portrait import Histogram, Scree
+from gramax.render.scales import even_ticks, log_ticks, root_ticks
+from gramax.render.words import plain
 
 WIDTH, HEIGHT = 440, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 20, 34
@@ -80,14 +82,6 @@ def _share(value: float, ends: tuple[float, float], log: bool) -> float:
     return (value - low) / (high - low)
 
 
-def plain(value: float) -> str:
-    """A tick: 0.01, 200, 1e-5, with a minus sign."""
-    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:g}"
-    if 0 < abs(value) < 1e-3:
-        text = f"{value:.0e}".replace("e-0", "e-")
-    return text.replace("-", "−")
-
-
 def scree_chart(scree: Scree, codes: int) -> Markup:
     """The share of the variance along each axis; `codes` > 1 marks the c-1 that classes need."""
     top = max(scree.share[0], scree.chance[0])
@@ -96,9 +90,9 @@ def scree_chart(scree: Scree, codes: int) -> Markup:
     last = int(scree.index[-1])
     log = last > 32
     frame = _Frame((1, max(last, 2)), (bottom, top * (top / bottom) ** 0.12), log, True)
-    decades = range(round(math.log10(bottom)), math.floor(math.log10(top)) + 1)
-    step = 1 + len(decades) // 6
-    frame.ticks(_counting(last, log), [10.0**k for k in decades][::step], "axis", "share")
+    xs = log_ticks(1, last) if log else _counting(last)
+    x_name = "axis, log scale" if log else "axis"
+    frame.ticks(xs, log_ticks(bottom, top), x_name, "share, log scale")
     if 1 < codes - 1 < last:
         frame.path("limit", [codes - 1] * 2, [bottom, top])
         right = _share(codes - 1, (1, max(last, 2)), log) > 0.6
@@ -106,26 +100,31 @@ def scree_chart(scree: Scree, codes: int) -> Markup:
         frame.words(
             "said l", frame.x(codes - 1) + side, TOP + 12, f"{codes - 1} = classes − 1", anchor
         )
-    frame.path("byluck", scree.index, np.maximum(scree.chance, bottom))
-    frame.path("seen", scree.index, np.maximum(scree.share, bottom))
+    by_luck, seen = scree.chance >= bottom, scree.share >= bottom
+    frame.path("byluck", scree.index[by_luck], scree.chance[by_luck])
+    frame.path("seen", scree.index[seen], scree.share[seen])
     if last <= 64:
-        for index, share in zip(scree.index, scree.share, strict=True):
-            x, y = frame.x(index), frame.y(max(share, bottom))
+        for index, share in zip(scree.index[seen], scree.share[seen], strict=True):
+            x, y = frame.x(index), frame.y(share)
             said = f"<title>axis {index}: {share:.3g} of the variance</title>"
             frame.parts.append(
                 f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3">{said}</circle>'
             )
+    if beyond := last - int(scree.index[seen][-1]):
+        text = f"{beyond:,} more below {plain(bottom)}"
+        frame.words("said a", WIDTH - RIGHT - 4, HEIGHT - BOTTOM - 7, text, "end")
     above = scree.share[0] > scree.chance[0]
     frame.words("said c", LEFT + 8, frame.y(scree.chance[0]) + (16 if above else -8), "chance")
     frame.words("said a", LEFT + 8, frame.y(scree.share[0]) + (-8 if above else 18), "these rows")
     return frame.drawing("Share of the variance along each principal axis, beside that of chance")
 
 
-def _counting(last: int, log: bool) -> list[float]:
-    if log:
-        return [10.0**k for k in range(math.floor(math.log10(last)) + 1)]
-    step = max(1, round(last / 6))
-    return [float(k) for k in range(1, last + 1, step)]
+def _counting(last: int) -> list[float]:
+    """The first axis, and round numbers of them."""
+    if last <= 6:
+        return [float(k) for k in range(1, last + 1)]
+    ticks = [tick for tick in even_ticks(0, last) if tick == int(tick)]
+    return [1.0, *(tick for tick in ticks if tick > 0.08 * last + 1)]
 
 
 def cosine_chart(histogram: Histogram, floor: float, simplex: float | None) -> Markup:
@@ -137,8 +136,10 @@ def cosine_chart(histogram: Histogram, floor: float, simplex: float | None) -> M
     frame = _Frame((-limit, limit), (0, top))
     step = _nice(limit / 2.5)
     ticks = np.arange(-math.floor(limit / step), math.floor(limit / step) + 1) * step
-    level = _nice(top ** (1 / power) / 2)
-    frame.ticks(ticks.round(6).tolist(), [level], "cosine", "pairs", power)
+    most = top ** (1 / power)
+    levels = root_ticks(most) if power < 1 else even_ticks(0, most)
+    name = "pairs, square-root scale" if power < 1 else "pairs"
+    frame.ticks(ticks.round(6).tolist(), levels, "cosine", name, power)
     base, width = HEIGHT - BOTTOM, (WIDTH - LEFT - RIGHT) / len(histogram.counts)
     bars = "".join(
         f"M{LEFT + i * width + 0.4:.1f} {base}V{frame.y(count**power):.1f}"
