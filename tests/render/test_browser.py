@@ -13,6 +13,7 @@ from gramax.comparing import Alignment, Comparison, Moved
 from gramax.comparing.changes import change
 from gramax.comparing.results import side_of
 from gramax.errorbars.bars import ErrorBar
+from gramax.portrait import Cloud
 from gramax.render.page import audit_page, comparison_page
 from gramax.render.storyline import tracks_of
 from gramax.render.storypage import write_page
@@ -367,3 +368,29 @@ def test_text_of_charts_can_be_read_on_a_phone(visit, report, story):  # noqa: F
         assert len(sizes) > 10
         assert min(sizes) > 11
     page.close()
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_classes_that_are_points_show_their_marks(visit, report, width):  # noqa: F811
+    rng = np.random.default_rng(4)
+    labels = np.repeat(np.arange(4), 30)
+    centres = np.array([[-1.0, 0.5], [1.0, 0.4], [0.1, -0.6], [0.12, -0.55]])
+    points = centres[labels] + 1e-7 * rng.normal(size=(120, 2))
+    names = ("first class", "second", "a third class", "and a fourth")
+    cloud = Cloud(points, labels, (0.7, 0.3))
+    portrait = replace(report.portrait, names=names, cloud=cloud)
+    page = visit(audit_page(replace(report, portrait=portrait)), width=width)
+    assert "Each class is a point here" in page.text_content("#cloud figcaption")
+    boxes = "all => all.map(e => e.getBoundingClientRect().toJSON())"
+    marks = page.eval_on_selector_all("#cloud-map path", boxes)
+    words = page.eval_on_selector_all("#cloud-map text", boxes)
+    assert len(marks) == len(words) == 4
+    around = page.locator("#cloud-map").bounding_box()
+    for word in words:
+        assert around["x"] <= word["left"] < word["right"] <= around["x"] + around["width"]
+        for mark in marks:
+            across = min(word["right"], mark["right"]) - max(word["left"], mark["left"])
+            down = min(word["bottom"], mark["bottom"]) - max(word["top"], mark["top"])
+            assert min(across, down) < 4
+    assert min(mark["width"] for mark in marks) > 6
+    assert page.locator("#cloud-map text", has_text="a third class").count() == 1

@@ -14,10 +14,11 @@ from tests.test_seed import clouds
 
 import gramax
 from gramax.cli import main
-from gramax.portrait import portrait_of
+from gramax.portrait import Cloud, portrait_of
 from gramax.portrait.heat import heat_of, histogram_of_rows
 from gramax.portrait.order import LINKED, similar_order
 from gramax.render.page import audit_page
+from gramax.render.page.pictures import points_told
 from gramax.reports import ClassView, Pair
 
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</script><b>", "a & b")
@@ -276,3 +277,13 @@ def test_plots_show_names_as_they_are(report, tmp_path):
     simplex = f"simplex {-1 / (report.c - 1):.3g}"
     assert simplex in [text.get_text() for text in cosines.get_legend().get_texts()]
     plt.close(figure)
+
+
+def test_the_caption_tells_which_classes_are_points():
+    rng, labels = np.random.default_rng(0), np.repeat(np.arange(3), 10)
+    spread = np.array([1e-6, 1e-6, 1.0])[labels, None] * rng.normal(size=(30, 2))
+    points = np.array([[5.0, 0], [-5.0, 0], [0, 0]])[labels] + spread
+    assert points_told(Cloud(points, labels, (0.5, 0.5))).startswith(" 2 of 3 classes are points")
+    assert points_told(Cloud(points[:20], labels[:20], (0.5, 0.5))).startswith(" Each class")
+    assert points_told(Cloud(points[20:], labels[20:], (0.5, 0.5))) == ""
+    assert points_told(Cloud(np.zeros((3, 2)), np.arange(3), (0.5, 0.5))) == ""

@@ -12,7 +12,7 @@ from gramax.portrait import Heat, Portrait
 from gramax.registry import METRICS, QUESTIONS
 from gramax.render.page.charts import cosine_chart, scree_chart
 from gramax.render.page.naming import Names
-from gramax.render.page.pictures import page_names, pictures_data
+from gramax.render.page.pictures import page_names, pictures_data, points_told
 from gramax.render.page.shell import render_page
 from gramax.render.terminal import MARKS
 from gramax.render.words import number, score, signed
@@ -125,6 +125,7 @@ def _pictures(report: Report, portrait: Portrait) -> dict[str, Any]:
         count = len(portrait.cloud.points)
         which = f"{count:,} of {report.n:,} rows" if count < report.n else f"All {count:,} rows"
         shown["cloud"] = f"{which}; across {first} of their variance, up {second}."
+        shown["cloud"] += points_told(portrait.cloud)
     return shown
 
 

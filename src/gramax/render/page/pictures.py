@@ -132,5 +132,24 @@ def cloud_data(cloud: Cloud) -> dict[str, Any]:
     }
 
 
+def points_told(cloud: Cloud) -> str:
+    """How many classes are points in the picture: their rows within 1 % of its reach."""
+    members = np.bincount(cloud.labels)
+    sums = [np.bincount(cloud.labels, axis) for axis in cloud.points.T]
+    means = np.stack(sums, axis=1) / np.maximum(members, 1)[:, None]
+    apart = np.linalg.norm(cloud.points - means[cloud.labels], axis=1)
+    spread = np.zeros(len(members))
+    np.maximum.at(spread, cloud.labels, apart)
+    several = members > 1
+    points = int((several & (spread < 0.01 * np.abs(cloud.points).max())).sum())
+    if not points or len(members) == 1:
+        return ""
+    if points == several.sum():
+        return " Each class is a point here: its rows lie on one another."
+    return (
+        f" {points:,} of {several.sum():,} classes are points here: their rows lie on one another."
+    )
+
+
 def _base64(values: np.ndarray) -> str:
     return base64.b64encode(values.tobytes()).decode()

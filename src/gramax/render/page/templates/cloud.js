@@ -34,21 +34,41 @@
 
   const members = data.names.map(() => []);
   labels.forEach((label, i) => members[label].push(i));
+  const few = data.names.length <= 20;
   const radius = labels.length > 600 ? 4 : 5.5;
+  const middles = members.map((rows) => {
+    const mean = (f) => rows.reduce((sum, i) => sum + f(i), 0) / rows.length, cx = mean(x), cy = mean(y);
+    return { x: cx, y: cy, reach: rows.reduce((most, i) => Math.max(most, Math.hypot(x(i) - cx, y(i) - cy)), 0) };
+  });
   const paths = members.map((rows, k) => {
-    const path = make("path", { class: "k" + (k % 10), d: rows.map((i) => mark(k)(x(i), y(i), radius)).join("") });
+    const { x: cx, y: cy, reach } = middles[k], point = few && rows.length > 1 && reach < 2;
+    const path = make("path", {
+      class: "k" + (k % 10),  // many marks on one place would be no more than their outlines
+      d: point ? mark(k)(cx, cy, 8) : rows.map((i) => mark(k)(x(i), y(i), radius)).join(""),
+    });
     svg.append(path);
     return path;
   });
-  const few = data.names.length <= 20;
   const lone = data.names.length === 1;
+  // A name stands in the middle of its class, or beside a class that it would hide.
+  function label({ x: cx, y: cy, reach }, text, taken) {
+    const name = make("text", {});
+    name.textContent = text;
+    svg.append(name);
+    const wide = name.getComputedTextLength(), tall = parseFloat(getComputedStyle(name).fontSize);
+    const away = Math.max(reach + 1.3 * radius, 10) + 3, aside = away + wide / 2;
+    const places = reach > 1.5 * tall ? [[0, 0]] : [[aside, 0], [-aside, 0], [0, -away - tall / 2], [0, away + tall / 2]];
+    const boxes = places.map(([dx, dy]) => [cx + dx - wide / 2, cy + dy - tall / 2, cx + dx + wide / 2, cy + dy + tall / 2]);
+    const covers = ([l, t, r, b]) => (l < 0 || r > 600 || t < 0 || b > 420) +
+      taken.filter(([l2, t2, r2, b2]) => l < r2 && l2 < r && t < b2 && t2 < b).length;
+    const best = boxes.reduce((one, other) => (covers(other) < covers(one) ? other : one));
+    taken.push(best);
+    name.setAttribute("x", (best[0] + best[2]) / 2);
+    name.setAttribute("y", (best[1] + best[3]) / 2 + 0.35 * tall);
+  }
   if (data.names.length <= 12 && !lone) {
-    members.forEach((rows, k) => {
-      const mean = (f) => rows.reduce((sum, i) => sum + f(i), 0) / rows.length;
-      const name = make("text", { x: mean(x), y: mean(y) + 5 });
-      name.textContent = short[k];
-      svg.append(name);
-    });
+    const taken = middles.map((at) => [at.x - 8, at.y - 8, at.x + 8, at.y + 8]);
+    middles.forEach((at, k) => label(at, short[k], taken));
   }
 
   let chosen = -1;
