@@ -14,9 +14,11 @@ from gramax.comparing.changes import change
 from gramax.comparing.results import side_of
 from gramax.errorbars.bars import ErrorBar
 from gramax.portrait import Cloud
+from gramax.portrait.heat import heat_of
 from gramax.render.page import audit_page, comparison_page
 from gramax.render.storyline import tracks_of
 from gramax.render.storypage import write_page
+from gramax.reports import Pair
 from gramax.runlog import Entry
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -394,3 +396,75 @@ def test_classes_that_are_points_show_their_marks(visit, report, width):  # noqa
             assert min(across, down) < 4
     assert min(mark["width"] for mark in marks) > 6
     assert page.locator("#cloud-map text", has_text="a third class").count() == 1
+
+
+LISTEN = """() => {
+  const pen = document.getElementById("heat-map").getContext("2d"), write = pen.fillText;
+  window.kept = [];
+  pen.fillText = function (text, x, y) {
+    window.kept.push([text, x, y]);
+    return write.apply(this, arguments);
+  };
+  document.querySelector("[data-zoom=all]").click();
+}"""
+"""Has the heat map drawn, and keeps the texts that it writes, with their places."""
+
+
+@pytest.mark.parametrize(("scheme", "grey"), [("light", [221, 225, 230]), ("dark", [51, 58, 69])])
+def test_the_diagonal_is_grey(visit, report, scheme, grey):  # noqa: F811
+    page = visit(audit_page(report), scheme=scheme)
+    assert "Grey: a class with itself." in page.text_content("#heat figcaption")
+    row = page.evaluate("""() => {
+      const map = document.getElementById("heat-map"), pen = map.getContext("2d");
+      return [...pen.getImageData(0, 12, map.width, 1).data];
+    }""")
+    shown = np.reshape(row, (-1, 4))[:, :3]
+    assert 40 < np.count_nonzero((shown == grey).all(axis=1)) < len(shown) / 3
+
+
+def test_a_chosen_pair_has_the_number_of_its_button(visit, report, thousand):  # noqa: F811
+    page = visit(audit_page(report))
+    page.click("[data-view='1']")
+    for button in page.locator("[data-pair]").all():
+        button.click()
+        assert page.get_attribute("[data-view='0']", "aria-pressed") == "true"
+        assert page.text_content("#heat-read").endswith(button.locator("span").first.text_content())
+    pairs = (Pair("synset number 3, two words", "synset number 4, two words", -0.1234),)
+    page = visit(audit_page(replace(thousand, worst_pairs=pairs)))
+    page.locator("[data-pair]").click()
+    told = page.text_content("#heat-read")
+    assert told.startswith("synset number 3, two words · synset number 4, two words  −0.1234; ")
+    assert "the strongest of " in told
+
+
+def test_a_block_is_no_class(visit, thousand):  # noqa: F811
+    page = visit(audit_page(thousand))
+    page.focus("#heat-map")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    told = page.text_content("#heat-read")
+    assert told.endswith(", the strongest of 64 pairs here")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert page.text_content("#heat-read").endswith(", the strongest of 28 pairs here")
+    assert "Each row is a block of 8 classes" in page.text_content("#heat figcaption")
+    page.evaluate(LISTEN)
+    for _ in range(9):
+        page.keyboard.press("+")
+    labels = page.evaluate("window.kept")[-8:]
+    assert len(labels) == 8
+    assert all(text.endswith(" +7") for text, _, _ in labels)
+
+
+@pytest.mark.parametrize("classes", [4, 12, 20, 24, 30])
+def test_labels_of_the_heat_map_do_not_overlap_on_a_phone(visit, report, classes):  # noqa: F811
+    codes = np.random.default_rng(1).normal(size=(classes, 30))
+    codes /= np.linalg.norm(codes, axis=1, keepdims=True)
+    heat = heat_of(codes, np.arange(classes))[0]
+    names = tuple(f"a class with a long name {k}" for k in range(classes))
+    portrait = replace(report.portrait, names=names, codes=heat, centred=None, cloud=None)
+    page = visit(audit_page(replace(report, portrait=portrait, worst_pairs=())), width=390)
+    page.evaluate(LISTEN)
+    rows = [y for text, x, y in page.evaluate("window.kept") if text[0] in "a…" and x > 0]
+    assert len(rows) == (classes if classes < 21 else 0)
+    assert np.all(np.diff(rows) >= 12.5)

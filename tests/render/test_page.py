@@ -126,7 +126,7 @@ def test_page_without_labels_or_portrait(report):
     assert portrait.codes is None
     assert portrait.cosines.of == "rows"
     page = audit_page(replace(bare, portrait=portrait))
-    assert "Cosines of pairs of rows" in page
+    assert "Spread of the cosines of pairs of rows" in page
     assert island(page)["cloud"]["names"] == [0]
     assert island(page)["names"] == {"0": "all"}
 
@@ -136,9 +136,9 @@ def test_cells_of_the_heat_map_are_the_cosines(report):
     order, side = portrait.codes.order, len(portrait.codes.order)
     assert [block[0] for block in found["blocks"]] == list(order)
     for view, heat in zip(found["views"], (portrait.codes, portrait.centred), strict=True):
-        cells = decoded(view["cells"], "<i2") / 32767 * view["limit"]
+        cells = decoded(view["cells"], "<i2") / 1e4
         expected = heat.cosines[np.triu_indices(side)]
-        np.testing.assert_allclose(cells, expected, atol=2e-5)
+        np.testing.assert_allclose(cells, expected, atol=5.1e-5)
     pair = report.worst_pairs[0]
     a, b = (list(order).index(portrait.names.index(name)) for name in (pair.a, pair.b))
     assert portrait.codes.cosines[a, b] == pytest.approx(pair.cosine, abs=1e-6)

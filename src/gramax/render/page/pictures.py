@@ -12,9 +12,10 @@ from gramax.portrait import Cloud, Heat
 from gramax.portrait.heat import WHOLE
 from gramax.render.page.naming import Names, short_names
 
-NO_PAIR = -32768
+NO_PAIR, DECIMALS = -32768, 10_000
+"""In a cell: that there is no pair, and one."""
 
-NAMES, LABEL = 40_000, 18
+NAMES, LABEL = 36_000, 18
 """Bytes of all names that the pictures show, and of a name that is drawn into one."""
 
 
@@ -68,11 +69,11 @@ def heat_data(views: Sequence[tuple[Heat, float]]) -> dict[str, Any]:
     wide = max(map(len, blocks)) > 256
     return {
         "size": first.size,
+        "count": len(first.order),
         "wide": wide,
         "blocks": blocks,
         "views": [
             {
-                "limit": limit,
                 "scale": _scale(heat, limit),
                 "cells": _base64(_quantised(heat.cosines[rows, columns], limit)),
                 "at": _cells(heat, places, rows, columns, wide) if first.size > 1 else None,
@@ -102,7 +103,8 @@ def _cells(
 
 
 def _quantised(values: np.ndarray, limit: float) -> np.ndarray:
-    scaled = np.round(np.clip(np.nan_to_num(values) / limit, -1, 1) * 32767)
+    """Four decimals, as other numbers on the page have: a readout shows the same."""
+    scaled = np.round(np.clip(np.nan_to_num(values), -limit, limit) * DECIMALS)
     return np.where(np.isnan(values), NO_PAIR, scaled).astype("<i2")
 
 

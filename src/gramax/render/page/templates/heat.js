@@ -17,9 +17,10 @@
   const state = { view: 0, zoom: 1, x: 0, y: 0, row: -1, column: -1 };
   let frame = { left: 0, size: 1, cell: 1 };
 
+  const many = (i) => Math.min(data.size, data.count - i * data.size);
   const cosine = (i, j) => {
     const view = views[state.view], cell = view.cells[place(i, j)];
-    return cell === -32768 ? NaN : (cell / 32767) * view.limit;
+    return cell === -32768 ? NaN : cell / 10000;
   };
   function pair(i, j) {
     const at = views[state.view].at;
@@ -31,14 +32,15 @@
   function words(i, j) {
     const value = cosine(i, j);
     if (Number.isNaN(value)) return "no pair here";
-    const [a, b] = pair(i, j);
-    return i === j && data.size === 1 ? `${a}: with itself` : `${a} · ${b}  ${signed(value)}`;
+    const [a, b] = pair(i, j), pairs = i === j ? (many(i) * (many(i) - 1)) / 2 : many(i) * many(j);
+    if (i === j && data.size === 1) return `${a}: with itself`;
+    return `${a} · ${b}  ${signed(value)}` + (pairs > 1 ? `, the strongest of ${pairs} pairs here` : "");
   }
 
   function paint() {
     const style = getComputedStyle(document.documentElement), view = views[state.view];
     const colour = (name) => style.getPropertyValue(name).trim().replace("#", "").replace(/^(.)(.)(.)$/, "$1$1$2$2$3$3");
-    const [low, mid, high] = ["--low", "--mid", "--high"].map((name) =>
+    const [low, mid, high, grey] = ["--low", "--mid", "--high", "--rule"].map((name) =>
       [0, 2, 4].map((k) => parseInt(colour(name).slice(k, k + 2), 16)));
     const mixed = (share) => {
       const end = share < 0 ? low : high, t = Math.min(Math.abs(share), 1);
@@ -50,7 +52,7 @@
       for (let j = 0; j < side; j++, p += 4) {
         const value = cosine(i, j);
         const none = Number.isNaN(value) || (i === j && data.size === 1);
-        const [r, g, b] = mixed(none ? 0 : value / view.scale);
+        const [r, g, b] = none ? grey : mixed(value / view.scale);
         image.data.set([r, g, b, 255], p);
       }
     }
@@ -63,9 +65,13 @@
     draw();
   }
 
-  function label(i) {
-    const name = labels[codes[i]] ?? names[codes[i]], block = data.blocks[i];
-    return data.size > 1 && block.length > 1 ? `${name} …` : name;
+  // A block has the name of one of its classes, and the number of the others.
+  const others = (i) => (many(i) > 1 ? ` +${many(i) - 1}` : "");
+  const label = (i) => labels[codes[i]] ?? names[codes[i]];
+  function labelled(i, end, most) {
+    const marked = data.size > 1 && i === [state.row, state.column][end];  // as the readout names it
+    const name = marked ? pair(state.row, state.column)[end] : label(i);
+    return short(name, most - pen.measureText(others(i)).width) + others(i);
   }
   function short(text, most) {
     const letters = [...text], fits = (words) => pen.measureText(words).width <= most;
@@ -83,14 +89,12 @@
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, width, width);
     pen.font = "12px system-ui, sans-serif";
-    const shown = side / state.zoom, named = (width * 0.85) / shown >= 13;
+    const shown = side / state.zoom;
     let left = 0;
     const first = Math.floor(state.y), last = Math.min(side, Math.ceil(state.y + shown));
-    if (named) {
-      const room = Math.min(120, width * 0.28);
-      for (let i = 0; i < side; i++) left = Math.max(left, pen.measureText(label(i)).width);
-      left = Math.min(left, room) + 8;
-    }
+    for (let i = first; i < last; i++) left = Math.max(left, pen.measureText(label(i) + others(i)).width);
+    const room = Math.min(120, width * 0.28, width - 8 - 13 * shown), named = room >= Math.min(left, 40);
+    left = named ? Math.min(left, room) + 8 : 0;
     const size = width - left, cell = size / shown;
     frame = { left, size, cell };
     pen.save();
@@ -111,14 +115,14 @@
       const middle = (i + 0.5 - state.y) * cell;
       pen.textBaseline = "middle";
       pen.textAlign = "right";
-      if (middle > 4 && middle < size - 4) pen.fillText(short(label(i), left - 8), left - 6, middle);
+      if (middle > 4 && middle < size - 4) pen.fillText(labelled(i, 0, left - 8), left - 6, middle);
     }
     pen.save();
     pen.rotate(-Math.PI / 2);
     const from = Math.floor(state.x), to = Math.min(side, Math.ceil(state.x + shown));
     for (let j = from; j < to; j++) {
       const middle = left + (j + 0.5 - state.x) * cell;
-      if (middle > left + 4 && middle < width - 4) pen.fillText(short(label(j), left - 8), -size - 6, middle);
+      if (middle > left + 4 && middle < width - 4) pen.fillText(labelled(j, 1, left - 8), -size - 6, middle);
     }
     pen.restore();
   }
@@ -246,21 +250,24 @@
   for (const button of document.querySelectorAll("[data-zoom]")) {
     button.addEventListener("click", () => actions[button.dataset.zoom]());
   }
-  for (const button of document.querySelectorAll("[data-view]")) {
-    button.addEventListener("click", () => {
-      state.view = Number(button.dataset.view);
-      for (const other of document.querySelectorAll("[data-view]")) {
-        other.setAttribute("aria-pressed", String(other === button));
-      }
-      paint();
-      if (state.row >= 0) read.textContent = words(state.row, state.column);
-    });
+  const choices = document.querySelectorAll("[data-view]");
+  function show(view) {
+    state.view = view;
+    for (const button of choices) button.setAttribute("aria-pressed", String(Number(button.dataset.view) === view));
+    paint();
+    if (state.row >= 0) read.textContent = words(state.row, state.column);
   }
+  for (const button of choices) button.addEventListener("click", () => show(Number(button.dataset.view)));
   for (const button of document.querySelectorAll("[data-pair]")) {
     button.addEventListener("click", () => {
       const [row, column] = button.dataset.pair.split(" ").map(Number);
       if (Number.isNaN(column)) return;
+      if (button.dataset.in) show(Number(button.dataset.in));  // where its number is the one shown
       select(row, column, true);
+      const [number, both] = button.children;
+      if (data.size > 1 && number.textContent !== signed(cosine(row, column))) {
+        read.textContent = `${both.textContent}  ${number.textContent}; ${read.textContent}`;
+      }
       canvas.scrollIntoView({ block: "center" });
       canvas.focus({ preventScroll: true });
     });
