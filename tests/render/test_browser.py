@@ -1,4 +1,5 @@
 """The page in a real Chromium: no errors, no requests, and everything answers."""
+# ruff: noqa: F811  (fixtures are imported, and arguments have their names)
 
 import shutil
 import subprocess
@@ -6,93 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.render.browsing import browser, column, found, story, visit  # noqa: F401  (fixtures)
 from tests.render.test_page import report, thousand  # noqa: F401  (fixtures)
 
-from gramax.chance import Chance
-from gramax.comparing import Alignment, Comparison, Moved
 from gramax.comparing.changes import change
-from gramax.comparing.results import side_of
 from gramax.errorbars.bars import ErrorBar
-from gramax.portrait import Cloud
-from gramax.portrait.heat import heat_of
 from gramax.render.page import audit_page, comparison_page
-from gramax.render.storyline import tracks_of
-from gramax.render.storypage import write_page
-from gramax.reports import Pair
-from gramax.runlog import Entry
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-if CHROMIUM is None:
-    pytest.skip("browser tests left out: there is no chromium here", allow_module_level=True)
-sync_api = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright")
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def found(report):  # noqa: F811
-    """A comparison with all its parts, without the computing."""
-    side, rng = side_of(report, ()), np.random.default_rng(0)
-    changes = {name: change(name, value, 1.1 * value, 0.01) for name, value in report.items()}
-    moved = tuple(Moved(a, b, 0.1, 0.6, 0.02) for a, b in zip(side.numbers, report, strict=True))
-    same = (Alignment("linear CKA", "likeness", 0.9, 0.01, Chance(0.1, 0.02, "a law")),)
-    names, cosines = report.portrait.names, rng.uniform(-1, 1, (2, 4, 4))
-    cosines += cosines.swapaxes(1, 2)
-    return Comparison(side, side, True, changes, moved, same, ("a note",), names, cosines / 2)
-
-
-@pytest.fixture
-def visit(browser, tmp_path):
-    """Open a page, and fail at the end for any error or request that it made."""
-    problems, contexts = [], []
-
-    def open_page(html, width=1200, scheme="light"):
-        file = tmp_path / "page.html"
-        file.write_text(html, encoding="utf-8")
-        context = browser.new_context(
-            viewport={"width": width, "height": 800}, color_scheme=scheme, has_touch=width < 500
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda line: line.type == "error" and problems.append(line.text))
-        page.on("request", lambda request: requests.append(request.url))
-        requests = []
-        page.goto(file.as_uri())
-        page.wait_for_selector("body[data-ready]", state="attached")
-        outside = [url for url in requests if url != file.as_uri() and not url.startswith("data:")]
-        problems.extend(outside)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert problems == []
-
-
-def column(page, table, index):
-    return page.eval_on_selector_all(
-        f"#{table} tbody tr:not([hidden])", f"rows => rows.map(r => r.cells[{index}].innerText)"
-    )
-
-
-def test_tables_sort_and_filter(visit, report):  # noqa: F811
+def test_tables_sort_and_filter(visit, report):
     page = visit(audit_page(report))
     head = page.locator("#classes thead th", has_text="Within")
     head.locator("button").click()
@@ -113,90 +36,59 @@ def test_tables_sort_and_filter(visit, report):  # noqa: F811
     assert len(column(page, "numbers", 0)) == len(report)
 
 
-def test_heat_map_tells_the_pair_under_the_pointer(visit, report):  # noqa: F811
+def test_what_is_not_known_is_sorted_last(visit, report):
+    views = list(report.classes)
+    views[0] = replace(views[0], nearest=None, cosine=None)
+    page = visit(audit_page(replace(report, classes=tuple(views))))
+    for index in (4, 5):
+        for _ in range(2):
+            page.locator("#classes thead button").nth(index).click()
+            shown = column(page, "classes", index)
+            assert shown[-1] == "–"
+            assert "–" not in shown[:-1]
+    z = page.locator("#numbers thead th", has_text="z")
+    for _ in range(2):
+        z.locator("button").click()
+        shown = [text != "–" for text in column(page, "numbers", 3)]
+        assert any(shown)
+        assert shown == sorted(shown, reverse=True)
+
+
+def test_infinite_scores_are_the_largest(visit, found):
+    changes = dict(found.changes)
+    names = list(changes)[:3]
+    for name, after in zip(names, (2.0, 0.0, 1.01), strict=True):
+        changes[name] = change(name, 1.0, after, 0.0 if after != 1.01 else 0.001)
+    page = visit(comparison_page(replace(found, changes={name: changes[name] for name in names})))
+    head = page.locator("#numbers thead th", has_text="z").locator("button")
+    head.click()
+    assert column(page, "numbers", 5) == ["+∞", "+10", "−∞"]
+    head.click()
+    assert column(page, "numbers", 5) == ["−∞", "+10", "+∞"]
+
+
+def test_headings_show_that_they_sort(visit, report):
     page = visit(audit_page(report))
-    portrait = report.portrait
-    order, cosines = portrait.codes.order, portrait.codes.cosines
-    page.focus("#heat-map")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
-    told = page.text_content("#heat-read")
-    assert portrait.names[order[0]] in told
-    assert portrait.names[order[2]] in told
-    assert told.endswith(f"{cosines[0, 2]:+.4f}".replace("-", "−"))
-    page.click("[data-view='1']")
-    assert page.get_attribute("[data-view='1']", "aria-pressed") == "true"
-    centred = portrait.centred.cosines[0, 2]
-    assert page.text_content("#heat-read").endswith(f"{centred:+.4f}".replace("-", "−"))
-    box = page.locator("#heat-map").bounding_box()
-    page.mouse.move(box["x"] + 0.98 * box["width"], box["y"] + 4)
-    assert portrait.names[order[3]] in page.text_content("#tip")
-    assert page.is_visible("#tip")
-    page.locator("[data-pair]").first.click()
-    told = page.text_content("#heat-read")
-    assert report.worst_pairs[0].a in told
-    assert report.worst_pairs[0].b in told
-
-
-def test_a_tap_tells_the_pair(visit, report):  # noqa: F811
-    page = visit(audit_page(report), width=390)
-    order = report.portrait.codes.order
-    page.locator("#heat-map").scroll_into_view_if_needed()
-    box = page.locator("#heat-map").bounding_box()
-    page.touchscreen.tap(box["x"] + 0.98 * box["width"], box["y"] + 4)
-    told = page.text_content("#heat-read")
-    assert report.portrait.names[order[0]] in told
-    assert report.portrait.names[order[-1]] in told
-
-
-def pixels(page):
-    return page.evaluate(
-        "() => [...document.getElementById('heat-map').getContext('2d')"
-        ".getImageData(20, 20, 40, 40).data].join()"
-    )
-
-
-def test_a_thousand_classes_zoom_and_move(visit, thousand):  # noqa: F811
-    page = visit(audit_page(thousand))
-    whole = pixels(page)
-    page.focus("#heat-map")
-    for _ in range(6):
-        page.keyboard.press("+")
-    assert pixels(page) != whole
-    page.keyboard.press("0")
-    assert pixels(page) == whole
-    box = page.locator("#heat-map").bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    assert "synset number" in page.text_content("#heat-read")
-    page.keyboard.down("Control")
-    page.mouse.wheel(0, -400)
-    page.keyboard.up("Control")
-    zoomed = pixels(page)
-    assert zoomed != whole
-    page.mouse.down()
-    page.mouse.move(box["x"] + 10, box["y"] + 10)
-    page.mouse.up()
-    assert pixels(page) != zoomed
-    page.fill("#classes-filter", "number 777,")
-    assert column(page, "classes", 0) == ["synset number 777, two words"]
-    page.locator("#cloud-legend select").select_option(index=3)
-    assert "rows shown" in page.text_content("#cloud-read")
-
-
-def test_legend_picks_out_a_class(visit, report):  # noqa: F811
-    page = visit(audit_page(report))
-    assert page.locator("#cloud-map path").count() == 4
-    button = page.locator("#cloud-legend button").nth(1)
+    mark = "e => getComputedStyle(e, '::after').content"
+    button = page.locator("#classes thead button").nth(2)
+    assert button.evaluate(mark) == '" ↕"'
     button.click()
-    assert button.get_attribute("aria-pressed") == "true"
-    assert page.locator("#cloud-map path.off").count() == 3
-    button.press("Enter")
-    assert page.locator("#cloud-map path.off").count() == 0
+    assert button.evaluate(mark) == '" ▼"'
+
+
+def test_errors_have_a_column_where_there_are_any(visit, report):
+    plain = visit(audit_page(report))
+    assert plain.locator("#numbers thead th", has_text="±").count() == 0
+    first = next(iter(report.numbers))
+    bar = ErrorBar(0.1, 0.01, 0.08, 0.12, 0.0)
+    numbers = report.numbers | {first: replace(report.numbers[first], error=bar)}
+    explained = visit(audit_page(replace(report, numbers=numbers)))
+    assert explained.locator("#numbers thead th", has_text="±").count() == 1
+    assert column(explained, "numbers", 2)[0] == "0.01"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_phone_width_dark_mode_and_print(visit, report, thousand, found, scheme, tmp_path):  # noqa: F811
+def test_phone_width_dark_mode_and_print(visit, report, thousand, found, scheme, tmp_path):
     long = replace(report, source="a/path/without/any/space/" * 8)
     pages = (audit_page(long), audit_page(thousand), comparison_page(found))
     for html in pages[:: 1 if scheme == "light" else 2]:
@@ -231,21 +123,51 @@ def test_keyboard_reaches_everything_in_order(visit, found):
     assert told[2] == pytest.approx(told[1] - told[0], abs=3e-4)
 
 
-@pytest.fixture
-def story(browser, tmp_path):
-    """Open the page of a timeline of two runs with long names."""
-    numbers = {"collapse_ratio": 0.5, "effective_rank": 3.0, "class_coherence": 0.4}
-    verdict = "Classes have collapsed to a cone, badly: two of them cannot be told apart."
-    entries = [Entry(10 * k, numbers, n=100, d=8, c=4, verdict=verdict) for k in range(3)]
-    tracks = tracks_of({f"resnet_{k}/seed_of_the_run {k}": entries for k in range(2)})
-    write_page(tracks, tmp_path / "story.html", "A run")
+def test_a_phone_can_scroll_to_every_column_and_keeps_the_name(visit, report, found):
+    audit, both = audit_page(report), ("classes", "numbers")
+    for html, tables in ((audit, both), (comparison_page(found), ("numbers",))):
+        page = visit(html, width=390)
+        for table in tables:
+            around = page.locator(f"#{table}").locator("..")
+            around.focus()
+            assert around.evaluate("e => document.activeElement === e")
+            assert around.evaluate("e => e.scrollWidth > e.clientWidth")
+            around.evaluate("e => e.scrollLeft = e.scrollWidth")
+            name = page.locator(f"#{table} tbody tr").first.locator("> *").first.bounding_box()
+            assert 0 <= name["x"] < 20
+            for head in page.locator(f"#{table} thead th").all():
+                head.evaluate("e => e.scrollIntoView({inline: 'end', block: 'nearest'})")
+                box = head.bounding_box()
+                assert box["width"] > 20
+                assert box["x"] + box["width"] <= 391
 
-    def open_page(**options):
-        page = browser.new_page(**options)
-        page.goto((tmp_path / "story.html").as_uri())
-        return page
 
-    return open_page
+@pytest.mark.skipif(not shutil.which("pdftotext"), reason="pdftotext reads the printed page")
+def test_printed_tables_repeat_their_headings(visit, thousand, tmp_path):
+    page = visit(audit_page(thousand))
+    page.pdf(path=tmp_path / "page.pdf", format="A4")
+    command = ["pdftotext", "-layout", tmp_path / "page.pdf", "-"]
+    sheets = subprocess.run(command, capture_output=True, check=True).stdout.decode().split("\f")
+    inside = [sheet for sheet in sheets if sheet.count("two words") > 20]
+    assert len(inside) > 5
+    assert all("Within variance" in sheet for sheet in inside)
+
+
+def test_names_that_all_begin_alike_fit_a_phone(visit, report):
+    names = tuple(f"{'a_long_beginning_without_a_space/' * 800}{k}" for k in range(4))
+    portrait = replace(report.portrait, names=names)
+    page = visit(audit_page(replace(report, portrait=portrait)), width=390)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_text_of_charts_can_be_read_on_a_phone(visit, report, story):
+    size = """e => e.getScreenCTM().a * parseFloat(getComputedStyle(e).fontSize)"""
+    wide = {"width": 390, "height": 800}
+    for page in (visit(audit_page(report), width=390), story(viewport=wide)):
+        sizes = [text.evaluate(size) for text in page.locator("figure svg text").all()]
+        assert len(sizes) > 10
+        assert min(sizes) > 11
+    page.close()
 
 
 def test_a_timeline_shows_its_verdict_on_a_phone(story):
@@ -272,199 +194,3 @@ def test_a_timeline_is_dark_on_screens_alone(story):
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate(look) == ["rgb(255, 255, 255)", "none"]
     page.close()
-
-
-def test_what_is_not_known_is_sorted_last(visit, report):  # noqa: F811
-    views = list(report.classes)
-    views[0] = replace(views[0], nearest=None, cosine=None)
-    page = visit(audit_page(replace(report, classes=tuple(views))))
-    for index in (4, 5):
-        for _ in range(2):
-            page.locator("#classes thead button").nth(index).click()
-            shown = column(page, "classes", index)
-            assert shown[-1] == "–"
-            assert "–" not in shown[:-1]
-    z = page.locator("#numbers thead th", has_text="z")
-    for _ in range(2):
-        z.locator("button").click()
-        shown = [text != "–" for text in column(page, "numbers", 3)]
-        assert any(shown)
-        assert shown == sorted(shown, reverse=True)
-
-
-def test_infinite_scores_are_the_largest(visit, found):
-    changes = dict(found.changes)
-    names = list(changes)[:3]
-    for name, after in zip(names, (2.0, 0.0, 1.01), strict=True):
-        changes[name] = change(name, 1.0, after, 0.0 if after != 1.01 else 0.001)
-    page = visit(comparison_page(replace(found, changes={name: changes[name] for name in names})))
-    head = page.locator("#numbers thead th", has_text="z").locator("button")
-    head.click()
-    assert column(page, "numbers", 5) == ["+∞", "+10", "−∞"]
-    head.click()
-    assert column(page, "numbers", 5) == ["−∞", "+10", "+∞"]
-
-
-def test_headings_show_that_they_sort(visit, report):  # noqa: F811
-    page = visit(audit_page(report))
-    mark = "e => getComputedStyle(e, '::after').content"
-    button = page.locator("#classes thead button").nth(2)
-    assert button.evaluate(mark) == '" ↕"'
-    button.click()
-    assert button.evaluate(mark) == '" ▼"'
-
-
-def test_errors_have_a_column_where_there_are_any(visit, report):  # noqa: F811
-    plain = visit(audit_page(report))
-    assert plain.locator("#numbers thead th", has_text="±").count() == 0
-    first = next(iter(report.numbers))
-    bar = ErrorBar(0.1, 0.01, 0.08, 0.12, 0.0)
-    numbers = report.numbers | {first: replace(report.numbers[first], error=bar)}
-    explained = visit(audit_page(replace(report, numbers=numbers)))
-    assert explained.locator("#numbers thead th", has_text="±").count() == 1
-    assert column(explained, "numbers", 2)[0] == "0.01"
-
-
-def test_a_phone_can_scroll_to_every_column_and_keeps_the_name(visit, report, found):  # noqa: F811
-    audit, both = audit_page(report), ("classes", "numbers")
-    for html, tables in ((audit, both), (comparison_page(found), ("numbers",))):
-        page = visit(html, width=390)
-        for table in tables:
-            around = page.locator(f"#{table}").locator("..")
-            around.focus()
-            assert around.evaluate("e => document.activeElement === e")
-            assert around.evaluate("e => e.scrollWidth > e.clientWidth")
-            around.evaluate("e => e.scrollLeft = e.scrollWidth")
-            name = page.locator(f"#{table} tbody tr").first.locator("> *").first.bounding_box()
-            assert 0 <= name["x"] < 20
-            for head in page.locator(f"#{table} thead th").all():
-                head.evaluate("e => e.scrollIntoView({inline: 'end', block: 'nearest'})")
-                box = head.bounding_box()
-                assert box["width"] > 20
-                assert box["x"] + box["width"] <= 391
-
-
-@pytest.mark.skipif(not shutil.which("pdftotext"), reason="pdftotext reads the printed page")
-def test_printed_tables_repeat_their_headings(visit, thousand, tmp_path):  # noqa: F811
-    page = visit(audit_page(thousand))
-    page.pdf(path=tmp_path / "page.pdf", format="A4")
-    command = ["pdftotext", "-layout", tmp_path / "page.pdf", "-"]
-    sheets = subprocess.run(command, capture_output=True, check=True).stdout.decode().split("\f")
-    inside = [sheet for sheet in sheets if sheet.count("two words") > 20]
-    assert len(inside) > 5
-    assert all("Within variance" in sheet for sheet in inside)
-
-
-def test_names_that_all_begin_alike_fit_a_phone(visit, report):  # noqa: F811
-    names = tuple(f"{'a_long_beginning_without_a_space/' * 800}{k}" for k in range(4))
-    portrait = replace(report.portrait, names=names)
-    page = visit(audit_page(replace(report, portrait=portrait)), width=390)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-
-
-def test_text_of_charts_can_be_read_on_a_phone(visit, report, story):  # noqa: F811
-    size = """e => e.getScreenCTM().a * parseFloat(getComputedStyle(e).fontSize)"""
-    wide = {"width": 390, "height": 800}
-    for page in (visit(audit_page(report), width=390), story(viewport=wide)):
-        sizes = [text.evaluate(size) for text in page.locator("figure svg text").all()]
-        assert len(sizes) > 10
-        assert min(sizes) > 11
-    page.close()
-
-
-@pytest.mark.parametrize("width", [390, 1200])
-def test_classes_that_are_points_show_their_marks(visit, report, width):  # noqa: F811
-    rng = np.random.default_rng(4)
-    labels = np.repeat(np.arange(4), 30)
-    centres = np.array([[-1.0, 0.5], [1.0, 0.4], [0.1, -0.6], [0.12, -0.55]])
-    points = centres[labels] + 1e-7 * rng.normal(size=(120, 2))
-    names = ("first class", "second", "a third class", "and a fourth")
-    cloud = Cloud(points, labels, (0.7, 0.3))
-    portrait = replace(report.portrait, names=names, cloud=cloud)
-    page = visit(audit_page(replace(report, portrait=portrait)), width=width)
-    assert "Each class is a point here" in page.text_content("#cloud figcaption")
-    boxes = "all => all.map(e => e.getBoundingClientRect().toJSON())"
-    marks = page.eval_on_selector_all("#cloud-map path", boxes)
-    words = page.eval_on_selector_all("#cloud-map text", boxes)
-    assert len(marks) == len(words) == 4
-    around = page.locator("#cloud-map").bounding_box()
-    for word in words:
-        assert around["x"] <= word["left"] < word["right"] <= around["x"] + around["width"]
-        for mark in marks:
-            across = min(word["right"], mark["right"]) - max(word["left"], mark["left"])
-            down = min(word["bottom"], mark["bottom"]) - max(word["top"], mark["top"])
-            assert min(across, down) < 4
-    assert min(mark["width"] for mark in marks) > 6
-    assert page.locator("#cloud-map text", has_text="a third class").count() == 1
-
-
-LISTEN = """() => {
-  const pen = document.getElementById("heat-map").getContext("2d"), write = pen.fillText;
-  window.kept = [];
-  pen.fillText = function (text, x, y) {
-    window.kept.push([text, x, y]);
-    return write.apply(this, arguments);
-  };
-  document.querySelector("[data-zoom=all]").click();
-}"""
-"""Has the heat map drawn, and keeps the texts that it writes, with their places."""
-
-
-@pytest.mark.parametrize(("scheme", "grey"), [("light", [221, 225, 230]), ("dark", [51, 58, 69])])
-def test_the_diagonal_is_grey(visit, report, scheme, grey):  # noqa: F811
-    page = visit(audit_page(report), scheme=scheme)
-    assert "Grey: a class with itself." in page.text_content("#heat figcaption")
-    row = page.evaluate("""() => {
-      const map = document.getElementById("heat-map"), pen = map.getContext("2d");
-      return [...pen.getImageData(0, 12, map.width, 1).data];
-    }""")
-    shown = np.reshape(row, (-1, 4))[:, :3]
-    assert 40 < np.count_nonzero((shown == grey).all(axis=1)) < len(shown) / 3
-
-
-def test_a_chosen_pair_has_the_number_of_its_button(visit, report, thousand):  # noqa: F811
-    page = visit(audit_page(report))
-    page.click("[data-view='1']")
-    for button in page.locator("[data-pair]").all():
-        button.click()
-        assert page.get_attribute("[data-view='0']", "aria-pressed") == "true"
-        assert page.text_content("#heat-read").endswith(button.locator("span").first.text_content())
-    pairs = (Pair("synset number 3, two words", "synset number 4, two words", -0.1234),)
-    page = visit(audit_page(replace(thousand, worst_pairs=pairs)))
-    page.locator("[data-pair]").click()
-    told = page.text_content("#heat-read")
-    assert told.startswith("synset number 3, two words · synset number 4, two words  −0.1234; ")
-    assert "the strongest of " in told
-
-
-def test_a_block_is_no_class(visit, thousand):  # noqa: F811
-    page = visit(audit_page(thousand))
-    page.focus("#heat-map")
-    for _ in range(3):
-        page.keyboard.press("ArrowRight")
-    told = page.text_content("#heat-read")
-    assert told.endswith(", the strongest of 64 pairs here")
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("ArrowLeft")
-    assert page.text_content("#heat-read").endswith(", the strongest of 28 pairs here")
-    assert "Each row is a block of 8 classes" in page.text_content("#heat figcaption")
-    page.evaluate(LISTEN)
-    for _ in range(9):
-        page.keyboard.press("+")
-    labels = page.evaluate("window.kept")[-8:]
-    assert len(labels) == 8
-    assert all(text.endswith(" +7") for text, _, _ in labels)
-
-
-@pytest.mark.parametrize("classes", [4, 12, 20, 24, 30])
-def test_labels_of_the_heat_map_do_not_overlap_on_a_phone(visit, report, classes):  # noqa: F811
-    codes = np.random.default_rng(1).normal(size=(classes, 30))
-    codes /= np.linalg.norm(codes, axis=1, keepdims=True)
-    heat = heat_of(codes, np.arange(classes))[0]
-    names = tuple(f"a class with a long name {k}" for k in range(classes))
-    portrait = replace(report.portrait, names=names, codes=heat, centred=None, cloud=None)
-    page = visit(audit_page(replace(report, portrait=portrait, worst_pairs=())), width=390)
-    page.evaluate(LISTEN)
-    rows = [y for text, x, y in page.evaluate("window.kept") if text[0] in "a…" and x > 0]
-    assert len(rows) == (classes if classes < 21 else 0)
-    assert np.all(np.diff(rows) >= 12.5)

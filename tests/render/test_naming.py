@@ -1,4 +1,5 @@
 """Short names on a page: bounded, and told apart wherever the whole ones are."""
+# ruff: noqa: F811  (fixtures are imported, and arguments have their names)
 
 import io
 import json
@@ -55,7 +56,7 @@ def test_names_that_fit_stay_whole():
     assert short_names([], 16).shown == {}
 
 
-def test_a_page_of_paths_names_every_class(thousand):  # noqa: F811
+def test_a_page_of_paths_names_every_class(thousand):
     names = KINDS["paths"]
     views = tuple(
         replace(view, name=name, nearest=names[0])
@@ -70,7 +71,7 @@ def test_a_page_of_paths_names_every_class(thousand):  # noqa: F811
     assert page.count(f"<code>{PATH.removesuffix('class_')}</code>") == 1
 
 
-def test_labels_in_a_picture_are_short_and_distinct(report):  # noqa: F811
+def test_labels_in_a_picture_are_short_and_distinct(report):
     names = tuple(f"{'the same beginning of a name, ' * 2}{k}" for k in "abcd")
     found = island(audit_page(replace(report, portrait=replace(report.portrait, names=names))))
     assert set(found["names"].values()) == set(names)
@@ -78,7 +79,7 @@ def test_labels_in_a_picture_are_short_and_distinct(report):  # noqa: F811
 
 
 @pytest.fixture(scope="module")
-def blank(report):  # noqa: F811
+def blank(report):
     """The report with an empty name and one of spaces."""
     new = dict(zip(report.portrait.names, ("", "   ", "cat", "dog"), strict=True))
     views = [
