@@ -14,7 +14,7 @@ from gramax.comparing import compare, compare_saved, linear_cka, procrustes_simi
 from gramax.comparing import similarity as sim
 from gramax.comparing.changes import TOO_FEW, changes_of
 from gramax.comparing.moved import largest_moves
-from gramax.comparing.results import Side
+from gramax.comparing.results import Moved, Side
 from gramax.errorbars.bars import TOO_MANY
 from gramax.errors import InputError
 from gramax.render.words import headline
@@ -175,6 +175,21 @@ def test_the_pair_that_moved_is_named():
     cosines = [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in codes]
     assert [pair.before, pair.after] == pytest.approx(cosines, abs=1e-5)
     assert 0 < pair.error < 0.1
+
+
+def test_pairs_that_did_not_move_are_left_out():
+    moved = Z.copy()
+    moved[Y == 2] = moved[Y == 2][:, ::-1]
+    found = compare(Z, moved, NAMES[Y], moved=100)
+    assert len(found.moved) == len(NAMES) - 1
+    assert all(str(NAMES[2]) in (pair.a, pair.b) for pair in found.moved)
+    assert compare(Z, Z, NAMES[Y]).moved == ()
+
+
+def test_a_pair_says_whether_its_move_is_real():
+    pairs = [Moved("a", "b", 0.1, after, 0.1) for after in (0.39, 0.41, -0.21)]
+    assert [pair.kind for pair in pairs] == ["same", "changed", "changed"]
+    assert Moved("a", "b", 0.1, 0.9, None).kind == "unknown"
 
 
 def test_largest_moves_by_tiles(monkeypatch):

@@ -1,17 +1,20 @@
 """The page in a real Chromium: no errors, no requests, and everything answers."""
 # ruff: noqa: F811  (fixtures are imported, and arguments have their names)
 
+import io
 import shutil
 import subprocess
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from rich.console import Console
 from tests.render.browsing import browser, column, found, story, visit  # noqa: F401  (fixtures)
 from tests.render.test_page import report, thousand  # noqa: F401  (fixtures)
 
 from gramax.comparing.changes import change
 from gramax.errorbars.bars import ErrorBar
+from gramax.render.comparison import show
 from gramax.render.page import audit_page, comparison_page
 
 
@@ -194,3 +197,16 @@ def test_a_timeline_is_dark_on_screens_alone(story):
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate(look) == ["rgb(255, 255, 255)", "none"]
     page.close()
+
+
+def test_pairs_that_moved_say_what_is_real(visit, found):
+    first = found.moved[0]
+    moved = (first, replace(first, after=0.12), replace(first, error=None))
+    page = visit(comparison_page(replace(found, moved=moved)))
+    told = page.locator(".pairs li small b")
+    assert told.all_text_contents() == ["◆ changed", "= within noise", "? cannot be told"]
+    assert "real beyond 3 of them" in page.text_content(".pairs p")
+    out = Console(file=io.StringIO(), width=110)
+    show(replace(found, moved=moved), out)
+    lines = [line for line in out.file.getvalue().splitlines() if f"{first.a}  ·" in line]
+    assert [line.split()[-1] for line in lines] == ["changed", "same", "unknown"]

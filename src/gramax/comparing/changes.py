@@ -21,6 +21,8 @@ Left = Mapping[str, tuple[float, np.ndarray]]
 """Every number of all rows, and without each block."""
 
 LINE, LEVEL = (-math.inf, math.inf), 0.95
+STILL = 1e-12
+"""A difference of this size is the rounding of two sums of the same rows."""
 TOO_FEW = "too few rows for an error bar"
 
 
@@ -59,7 +61,7 @@ def _kind(name: str, difference: float, error: float) -> Kind:
 
 def turn(name: str, difference: float) -> Kind:
     """What a difference would be if it were real."""
-    if abs(difference) < 1e-12:  # rounding of two sums of the same rows
+    if abs(difference) < STILL:
         return "same"
     direction = METRICS[name].direction if name in METRICS else "neither"
     if direction == "neither":

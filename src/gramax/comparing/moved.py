@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from gramax.comparing.changes import LEVEL, LINE
+from gramax.comparing.changes import LEVEL, LINE, STILL
 from gramax.comparing.results import Moved
 from gramax.errorbars import jackknife
 from gramax.evidence import Evidence
@@ -29,7 +29,7 @@ def largest_moves(
     Args:
         before: `[c, p]` unit codes of one space; a zero row has none, and no pair.
         after: `[c, q]` of the same classes in the other.
-        k: how many pairs; fewer where there are not as many.
+        k: how many pairs; fewer where not as many moved.
     """
     usable = np.any(before, axis=1) & np.any(after, axis=1)
     found, size = np.zeros((0, 2), np.int64), np.zeros(0)
@@ -44,7 +44,7 @@ def largest_moves(
         found, size = np.concatenate([found, where]), np.concatenate([size, moved[best]])
         kept = np.lexsort((found[:, 1], found[:, 0], -size))[:k]
         found, size = found[kept], size[kept]
-    return found[size >= 0]
+    return found[size >= STILL]
 
 
 def moves(

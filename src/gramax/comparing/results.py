@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from gramax.chance.laws import Chance
+from gramax.facts import SURE
 from gramax.gathering import LeftOut
 from gramax.reports import Report
 
@@ -90,6 +91,13 @@ class Moved:
     before: float
     after: float
     error: float | None
+
+    @property
+    def kind(self) -> Kind:
+        """As that of a `Change`: "changed", "same" or "unknown"."""
+        if self.error is None:
+            return "unknown"
+        return "changed" if abs(self.after - self.before) > SURE * self.error else "same"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gramax.comparing import Change, Comparison
+from gramax.comparing.results import Kind
 from gramax.data.text import named
 from gramax.render.words import KIND_MARKS, headline, number, score
 
@@ -51,7 +52,7 @@ def _numbers(found: Comparison) -> Table:
     table = _table("A", "B", "± change", "z")
     table.add_column("", no_wrap=True)
     for name, change in found.items():
-        table.add_row(Text(name), *_columns(change), _verdict(change))
+        table.add_row(Text(name), *_columns(change), _verdict(change.kind))
     return table
 
 
@@ -64,8 +65,8 @@ def _columns(change: Change) -> tuple[str, ...]:
     )
 
 
-def _verdict(change: Change) -> Text:
-    return Text(f"{KIND_MARKS[change.kind]} {change.kind}", style=STYLES[change.kind])
+def _verdict(kind: Kind) -> Text:
+    return Text(f"{KIND_MARKS[kind]} {kind}", style=STYLES[kind])
 
 
 def _alignment(found: Comparison) -> Table:
@@ -79,6 +80,7 @@ def _alignment(found: Comparison) -> Table:
 def _moved(found: Comparison) -> Table:
     table = _table("A", "B", "change", "±")
     table.columns[0].no_wrap = False
+    table.add_column("", no_wrap=True)
     for pair in found.moved:
         error = f"{pair.error:.2g}" if pair.error is not None else "–"
         table.add_row(
@@ -87,5 +89,6 @@ def _moved(found: Comparison) -> Table:
             f"{pair.after:+.4f}",
             f"{pair.after - pair.before:+.4f}",
             error,
+            _verdict(pair.kind),
         )
     return table

@@ -84,6 +84,8 @@ def _moved(pair: Moved, places: dict[str, int]) -> dict[str, str]:
         "before": signed(pair.before),
         "after": signed(pair.after),
         "change": f"{signed(pair.after - pair.before)}{error}",
+        "kind": pair.kind,
+        "verdict": f"{KIND_MARKS[pair.kind]} {KIND_WORDS[pair.kind]}",
         "cell": f"{places.get(pair.a, '')} {places.get(pair.b, '')}",
     }
 
