@@ -156,7 +156,8 @@ def _drawn(chart: Chart, tracks: Sequence[Track], x: Place) -> dict[str, object]
     def y(value: float) -> float:
         return round(HEIGHT * (1 - (_position(chart, value) - low) / (high - low)), 1)
 
-    ticks = (log_ticks if chart.log else even_ticks)(*chart.ticks)
+    first, last = chart.ticks[0], chart.ticks[-1]
+    ticks = log_ticks(first, last) if chart.log else even_ticks(first, last)
     floor = None
     if chart.floor:
         at, above = y(chart.floor[0]), words_above(chart, tracks)
