@@ -11,8 +11,8 @@ from scipy import stats
 from tests.chance.drawn import SEED, UNEQUAL
 
 from gramax.chance import baselines
-from gramax.chance.baselines import Chance, chance, position
-from gramax.chance.laws import LAWS
+from gramax.chance.baselines import Chance, chance
+from gramax.chance.laws import LAWS, position
 from gramax.evidence import Options
 from gramax.moments import ClassMoments
 from gramax.registry import METRICS

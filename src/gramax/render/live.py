@@ -99,10 +99,10 @@ class _Spark:
     values: Sequence[float]
     style: str
 
-    def __rich_measure__(self, _: Console, options: ConsoleOptions) -> Measurement:
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         return Measurement(min(8, options.max_width), min(WIDTH, options.max_width))
 
-    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield Text(sparkline(self.values, min(WIDTH, options.max_width)), style=self.style)
 
 

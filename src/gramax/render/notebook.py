@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from markupsafe import escape
 
+from gramax._checks import is_concrete
 from gramax.moments import ClassMoments
 from gramax.render.page.audit import answers_of, facts
 from gramax.render.page.shell import template
@@ -29,8 +30,8 @@ def report_html(report: Report) -> str:
 def moments_html(moments: ClassMoments) -> str:
     """The sizes of moments, and their loosest classes, as an HTML fragment."""
     leaves = jax.tree.leaves(moments)
-    values = all(isinstance(one, np.ndarray | jax.Array) for one in leaves)
-    if not values or any(isinstance(one, jax.core.Tracer) for one in leaves) or _stacked(moments):
+    seen = (isinstance(one, np.ndarray | jax.Array) and is_concrete(one) for one in leaves)
+    if not all(seen) or moments.spread.ndim != 1:  # traced, shapes alone, or a stack of moments
         return f"<b>ClassMoments</b> <code>{escape(jax.tree.map(_shape, moments))}</code>"
     counts, spread = np.asarray(moments.counts), np.asarray(moments.spread)
     there = np.flatnonzero(counts > 0)
@@ -49,10 +50,6 @@ def moments_html(moments: ClassMoments) -> str:
         ],
         left_out=[f"{n:,.10g} {why}" for n, why in zip(left_out, REASONS, strict=True) if n],
     )
-
-
-def _stacked(moments: ClassMoments) -> bool:
-    return moments.spread.ndim != 1
 
 
 def _shape(leaf: jax.Array) -> jax.ShapeDtypeStruct:

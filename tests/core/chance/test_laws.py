@@ -8,8 +8,7 @@ from scipy import stats
 from tests.core.chance.by_hand import COUNTS, K, N, law
 
 from gramax.chance import cosines
-from gramax.chance.baselines import position
-from gramax.chance.laws import Chance
+from gramax.chance.laws import Chance, position
 from gramax.chance.spectrum import Spectrum, purity
 
 
