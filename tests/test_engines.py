@@ -13,7 +13,7 @@ from gramax.cli import main
 from gramax.engines.causes import KILLED
 from gramax.engines.processes import _killed
 from gramax.errors import InputError
-from gramax.gathering import accumulate, tasks
+from gramax.gathering import accumulate, running, tasks
 from tests.streams import ONE, Stream, assert_same, bits, with_engine
 
 
@@ -42,6 +42,21 @@ def test_a_killed_worker_costs_one_try_and_no_bit(gathered, tmp_path):
     undisturbed = gathered(Stream(1700))
     assert disturbed.done == undisturbed.done == 9
     assert bits(disturbed) == bits(undisturbed)
+
+
+@pytest.mark.parametrize("odd", [{}, {"deadly": "died"}])
+def test_progress_moves_within_tasks(gathered, monkeypatch, tmp_path, odd):
+    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(64, 128, 400))
+    monkeypatch.setattr(running, "PULSE", 0.01)
+    odd = {name: str(tmp_path / once) for name, once in odd.items()}
+    calls = []
+    stream = Stream(800, seconds=0.2, odd=((3, odd),))
+    found = gathered(stream, progress=lambda *told: calls.append(told))
+    assert found.done == 2
+    assert calls == sorted(calls)
+    assert calls[-1] == (800, 800, 800 * 8 * 4)
+    assert len({rows for rows, _, _ in calls if 0 < rows < 400}) > 1
+    assert bits(found) == bits(gathered(Stream(800)))
 
 
 def test_a_fragment_that_kills_its_reader_is_named_and_left_out(gathered):

@@ -34,12 +34,21 @@ class Engine(Protocol):
     lost: tuple[type[BaseException], ...]
     """The exceptions of a future whose worker died."""
 
+    @property
+    def tick(self) -> Callable[[int], None] | None:
+        """What functions elsewhere call with how many more rows are done; None: nobody hears it."""
+        ...
+
     def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
         """Run `fn(*args)`; the caller keeps no more than `workers` futures waiting at a time."""
         ...
 
     def cause(self, future: Future[Any]) -> str:
         """Why the worker of a lost future died, and what to do, in words; "" where not known."""
+        ...
+
+    def told(self) -> int:
+        """The rows that functions under way have told of by `tick`; those of lost ones are not."""
         ...
 
     def close(self) -> None:

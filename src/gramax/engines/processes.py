@@ -39,6 +39,13 @@ class Processes:
     local = False
     lost: tuple[type[BaseException], ...] = (BrokenProcessPool, MemoryError)
 
+    @staticmethod
+    def tick(rows: int) -> None:
+        """In a worker: so many more rows are done."""
+        if _slot is not None:
+            told, k = _slot
+            told[k] += rows
+
     def __init__(self, workers: int):
         self.workers = workers
         self._spawn = [_Spawn() for _ in range(workers)]
@@ -49,6 +56,9 @@ class Processes:
         # Nothing is ever sent: workers end when our end of the pipe is gone, as it is after a
         # `kill -9` of this process as well.
         self._read, self._write = multiprocessing.Pipe(duplex=False)
+        # A number a worker, which it alone writes while it works: without a lock, which it could
+        # take with it when it is killed.
+        self._told = multiprocessing.get_context("spawn").RawArray("q", workers)
 
     def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
         """Run `fn(*args)` in a free worker, or after what a busy one is doing."""
@@ -58,6 +68,7 @@ class Processes:
     def _submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
         free = (k for k, one in enumerate(self._latest) if one is None or one.done())
         k = next(free, 0)
+        self._told[k] = 0
         try:
             future = self._pool(k).submit(fn, *args)
         except BrokenProcessPool:  # it died before, or while it was idle
@@ -75,6 +86,11 @@ class Processes:
         worker = self._worker.get(future)
         return KILLED if worker and _killed(worker) else ""
 
+    def told(self) -> int:
+        """What the workers that are at work have told."""
+        under_way = [one is not None and not one.done() for one in self._latest]
+        return sum(rows for rows, busy in zip(self._told, under_way, strict=True) if busy)
+
     def close(self) -> None:
         """End the workers, whatever they are doing."""
         self._write.close()
@@ -87,7 +103,10 @@ class Processes:
         pool = self._pools[k]
         if pool is None:
             pool = ProcessPoolExecutor(
-                1, mp_context=self._spawn[k], initializer=_begin, initargs=(self._read,)
+                1,
+                mp_context=self._spawn[k],
+                initializer=_begin,
+                initargs=(self._read, self._told, k),
             )
             self._pools[k] = pool
         return pool
@@ -125,8 +144,14 @@ def _deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _begin(parent: Connection) -> None:
+_slot: tuple[Any, int] | None = None
+"""In a worker: the numbers that it shares with its parent, and which one is its own."""
+
+
+def _begin(parent: Connection, told: Any, k: int) -> None:
     """In a new worker: one thread, deaf to Ctrl-C, and gone with its parent."""
+    global _slot
+    _slot = told, k
     os.environ.update(ONE_THREAD)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

@@ -45,6 +45,8 @@ class Ray:
 
     tries = 1
     local = False
+    # It would be a message through the cluster for each chunk.
+    tick: Callable[[int], None] | None = None
 
     def __init__(self, workers: int | None, address: str | None):
         for name, value in QUIET.items():
@@ -75,6 +77,10 @@ class Ray:
     def cause(self, future: Future[Any]) -> str:
         """Memory, where Ray says so: it ends workers before the system does."""
         return NO_MEMORY if isinstance(future.exception(), self._no_memory) else ""
+
+    def told(self) -> int:
+        """Nothing."""
+        return 0
 
     def close(self) -> None:
         """Leave the cluster; one that was started here ends, with all that it is doing."""

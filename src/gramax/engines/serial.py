@@ -14,6 +14,7 @@ class Serial:
     tries = 1
     local = True
     lost: tuple[type[BaseException], ...] = ()
+    tick: Callable[[int], None] | None = None
 
     def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
         """Run `fn(*args)` now."""
@@ -27,6 +28,10 @@ class Serial:
     def cause(self, future: Future[Any]) -> str:
         """Nothing: no worker dies."""
         return ""
+
+    def told(self) -> int:
+        """Nothing: a function that runs here tells whom it likes."""
+        return 0
 
     def close(self) -> None:
         """Nothing is left to end."""

@@ -55,7 +55,7 @@ def accumulate(
             saved = Checkpoint.of(checkpoint, source, classes, blocks, normalize, tasks)
             totals = stack.enter_context(saved.alone()).load(skip_bad)
         told = _Told(progress, source, totals.rows)
-        left = Running(engine or Serial(), tasks[totals.done :], skip_bad, told.tick)
+        left = Running(engine or Serial(), tasks[totals.done :], skip_bad, told.tick, told.ahead)
         try:
             for done in left.results():
                 totals = totals.plus(done.rows, done.found, done.left_out)
@@ -95,24 +95,32 @@ def _nothing(left_out: tuple[LeftOut, ...]) -> str:
 
 
 class _Told:
-    """Progress in rows and bytes: of the tasks that are done, and of the present one."""
+    """Progress in rows and bytes: of the tasks that are done, and of those under way.
+
+    It never goes back, though a task that is lost or refused begins anew.
+    """
 
     def __init__(self, progress: Progress | None, source: Source, rows: int):
         self.progress, self.all = progress, source.rows
         self.row_bytes = source.dim * source.dtype.itemsize
+        self.shown = 0
         self.at(rows)
 
     def at(self, rows: int) -> None:
         """So many rows are done."""
-        self.rows = self.shown = rows
-        self._tell()
+        self.rows, self.present = rows, 0
+        self._tell(rows)
 
     def tick(self, rows: int) -> None:
         """So many more rows are done of the present task."""
-        self.shown += rows
-        self._tell()
+        self.present += rows
+        self.ahead(self.present)
 
-    def _tell(self) -> None:
+    def ahead(self, rows: int) -> None:
+        """So many rows are done beyond those of the tasks that are merged."""
+        self._tell(self.rows + rows)
+
+    def _tell(self, rows: int) -> None:
+        self.shown = max(self.shown, min(rows, self.all))
         if self.progress:
-            shown = min(self.shown, self.all)
-            self.progress(shown, self.all, shown * self.row_bytes)
+            self.progress(self.shown, self.all, self.shown * self.row_bytes)

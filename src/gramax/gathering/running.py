@@ -18,6 +18,9 @@ from gramax.gathering.gather import gather
 from gramax.gathering.results import Gathered, LeftOut, Refused
 from gramax.gathering.tasks import Task
 
+PULSE = 0.25
+"""Seconds between two looks at how far tasks in other processes are."""
+
 
 @dataclass(frozen=True)
 class Done:
@@ -37,12 +40,14 @@ class Running:
         tasks: in the order of their rows.
         skip_bad: leave out what cannot be read; otherwise it is an `InputError`.
         tick: told (rows of the present task done) where the engine is this process.
+        ahead: told (rows done beyond the results so far) where others work and can tell.
     """
 
     engine: Engine
     tasks: list[Task]
     skip_bad: bool = False
     tick: Callable[[int], None] | None = None
+    ahead: Callable[[int], None] | None = None
     flying: dict[Future[Any], int] = field(default_factory=dict, init=False)
     again: deque[int] = field(default_factory=deque, init=False)
     landed: dict[int, Gathered | None] = field(default_factory=dict, init=False)
@@ -60,11 +65,17 @@ class Running:
                     fresh = self._submit(fresh, min(len(rows), wanted + 2 * self.engine.workers))
                 if wanted in self.landed:
                     break
-                done, _ = wait(self.flying, return_when=FIRST_COMPLETED)
+                done, _ = wait(self.flying, self._pulse, return_when=FIRST_COMPLETED)
+                if self._pulse and self.ahead:
+                    self.ahead(sum(rows[k] for k in self.landed) + self.engine.told())
                 for future in done:
                     self._land(self.flying.pop(future), future)
             left_out = tuple(self.left_out.pop(wanted, ()))
             yield Done(rows[wanted], self.landed.pop(wanted), left_out)
+
+    @property
+    def _pulse(self) -> float | None:
+        return PULSE if self.ahead and self.engine.tick else None
 
     def _submit(self, fresh: int, stop: int) -> int:
         """Keep every worker busy, with lost tasks first; the number of the next new task."""
@@ -73,7 +84,7 @@ class Running:
                 place = self.again.popleft()
             else:
                 place, fresh = fresh, fresh + 1
-            tick = (self.tick,) if self.engine.local else ()
+            tick = (self.tick if self.engine.local else self.engine.tick,)
             self.flying[self.engine.submit(gather, self.tasks[place], *tick)] = place
         return fresh
 
