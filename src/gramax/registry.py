@@ -166,7 +166,7 @@ class Metric:
 
 
 NEEDS: dict[Need, str] = {
-    "pairs": "all pairs of rows",
+    "pairs": "pairs of rows",
     "neighbours": "the nearest neighbours of every row",
     "classifier": "the weights of a classifier",
     "outliers": "rows that belong to no class",

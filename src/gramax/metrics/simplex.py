@@ -50,7 +50,7 @@ CENTRED_SIMPLEX_ERROR = METRICS.add(
     Metric(
         name="class_simplex_error_centred",
         question="simplex",
-        meaning="the same after centring the class means by their mean, as neural collapse does",
+        meaning="distance of the cosines of centred class means to those of a simplex",
         formula="RMS over all c² entries of (cos(m_a - m̄, m_b - m̄) - target), m̄ the mean of means",
         source="Papyan, Han, Donoho 2020 (centring); Bouhsine 2026 (error)",
         interval=(0.0, 2.0),

@@ -111,7 +111,7 @@ NC1_SVD = METRICS.add(
     Metric(
         name="nc1_svd",
         question="collapse",
-        meaning="nc1_pinv with every axis that K class means can span",
+        meaning="within-class scatter (nc1_pinv) along every axis that K class means can span",
         formula="(1/K) Σ_i v_iᵀ Σ_W v_i / λ_i over the top min(K-1, d) eigenpairs of Σ_B",
         source="Papyan, Han, Donoho 2020, their code",
         interval=(0.0, float("inf")),
