@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import fsspec
 import h5py
 import numpy as np
 import pyarrow as pa
@@ -169,3 +170,10 @@ def _refused(file, why, column=None):
     assert message.startswith(visible(str(file)))
     assert message.isprintable()
     assert len(message) < 6000
+
+
+@pytest.fixture
+def memory():
+    fs = fsspec.filesystem("memory")
+    yield fs
+    fs.rm("/", recursive=True)
