@@ -33,6 +33,10 @@ def test_bounds_side_by_side(capsys):
     assert main(["bounds", "64", "4", "--field", "complex"]) == 0
     assert "Levenshtein" in capsys.readouterr().out
     assert main(["bounds", "0", "3"]) == 2
+    assert main(["bounds", "1000000000000", "3"]) == 0
+    capsys.readouterr()
+    assert main(["bounds", "3", "1" + 30 * "0" + "1"]) == 2
+    assert "about 32 digits" in capsys.readouterr().err
 
 
 def test_codebook_is_written_and_is_as_good_as_it_says(tmp_path, capsys):

@@ -82,6 +82,34 @@ def test_every_row_of_the_tables():
     assert len(rows) > 400
 
 
+HUGE = [10**12, 10**18 - 11, 2**99, (10**15 - 11) ** 2, 10**30]
+
+
+@pytest.mark.parametrize("c", HUGE)
+@pytest.mark.parametrize(("field", "signed"), [("real", False), ("real", True), ("complex", False)])
+def test_floors_of_any_number_of_codes_take_no_time(c, field, signed):
+    """A loop over the codes, their divisors or their factors would never end."""
+    for d in (1, 2, 3, 7, 10**6, 10**15 + 37, c // 2, c - 3, c - 2, c - 1, c):
+        floor = coherence_floor(c, d, field, signed)
+        assert -1 <= floor.value <= 1
+        assert floor.reason
+
+
+def test_constructions_of_any_size_are_known():
+    q = 10**9 + 7  # a prime
+    v, r = q * q, q + 1
+    floor = coherence_floor(v * (r + 1), v * r // q, "complex")
+    assert floor.reason == f"attained by the Steiner frame of lines of AG(2, {q})"
+    floor = coherence_floor(q * q + q + 1, q + 1, "complex")
+    assert floor.reason == f"attained by the harmonic frame of the Singer set PG(2, {q})"
+
+
+def test_numbers_beyond_reason_are_refused():
+    for c, d in ((10**30 + 1, 3), (3, 10**400)):
+        with pytest.raises(ValueError, match=r"go up to 1e\+30"):
+            coherence_floor(c, d)
+
+
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("d", [2, 3, 4, 8, 23])
 def test_universal_bound_starts_with_welch_and_the_second(d, field):

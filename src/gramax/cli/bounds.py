@@ -18,7 +18,7 @@ from gramax.errors import InputError
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def bounds(c: int, d: int, field: str, signed: bool, as_json: bool) -> int:
     """Every lower bound on the coherence of C codes in D dimensions, and the largest."""
-    check_signed(field, signed)
+    check_asked(c, d, field, signed)
     from gramax.frames import all_bounds, coherence_floor
 
     floor = coherence_floor(c, d, field, signed)
@@ -33,7 +33,13 @@ def bounds(c: int, d: int, field: str, signed: bool, as_json: bool) -> int:
     return OK
 
 
-def check_signed(field: str, signed: bool) -> None:
-    """Raise `InputError` for complex codes with a sign."""
+def check_asked(c: int, d: int, field: str, signed: bool) -> None:
+    """Raise `InputError` for numbers too large for the bounds, and for complex codes with a sign."""
+    from gramax.frames import _args
+
+    try:
+        _args.counts(c, d)
+    except ValueError as error:
+        raise InputError(str(error)) from None
     if signed and field == "complex":
         raise InputError("--signed is for real codes: complex ones have no signed cosine")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gramax.cli.bounds import check_signed
+from gramax.cli.bounds import check_asked
 from gramax.cli.codes import OK
 from gramax.cli.completing import files
 from gramax.cli.outputs import check_output
@@ -75,7 +75,7 @@ def codebook(
     Ctrl-C (or SIGTERM) ends the search after the round, and the best so far is written; again, it
     ends at once.
     """
-    check_signed(field, signed)
+    check_asked(c, d, field, signed)
     if out:
         check_output(out, start)
     write = _writer(out, form, c, d, signed)

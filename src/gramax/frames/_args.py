@@ -7,15 +7,21 @@ from typing import Literal
 
 Field = Literal["real", "complex"]
 
+LARGEST = 10**30
+"""Codes and dimensions go up to here: the formulas are in float64, which ends at 10^308."""
+
 
 def counts(c: int, d: int) -> tuple[int, int]:
-    """`c` and `d` as Python integers of at least 1; ValueError that quotes them if not."""
+    """`c` and `d` as Python integers of 1 to `LARGEST`; ValueError that quotes them if not."""
     try:
         c, d = operator.index(c), operator.index(d)
     except TypeError:
         raise ValueError(f"c and d must be integers; got c={c!r}, d={d!r}") from None
     if c < 1 or d < 1:
         raise ValueError(f"c and d must be at least 1; got c={c}, d={d}")
+    if max(c, d) > LARGEST:
+        digits = int(max(c, d).bit_length() * 0.30103) + 1
+        raise ValueError(f"c and d go up to {LARGEST:.0e}; got a number of about {digits} digits")
     return c, d
 
 

@@ -1,9 +1,20 @@
-"""Primes and squares, for the conditions and constructions of number theory."""
+"""Primes and squares, for the conditions and constructions of number theory.
+
+Nothing here but `factor` takes longer for a larger number: that is for the orders of tables.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
+
+BASES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41)
+PROVED = 3_317_044_064_679_887_385_961_981
+"""Below it the test of Miller and Rabin to these bases is a proof (Sorenson, Webster 2017)."""
+
+TRIAL = 10_000
+"""Prime factors are looked for up to here where a complete factorisation could take for ever."""
 
 
 @lru_cache(maxsize=4096)
@@ -21,15 +32,61 @@ def factor(n: int) -> dict[int, int]:
     return found
 
 
+def is_prime(n: int) -> bool:
+    """Whether `n` is prime, proved; False from `PROVED` on, where this test is no proof."""
+    if n < 2 or any(n % p == 0 for p in BASES):
+        return n in BASES
+    odd, twos = n - 1, 0
+    while odd % 2 == 0:
+        odd, twos = odd // 2, twos + 1
+    return n < PROVED and all(_passes(n, base, odd, twos) for base in BASES)
+
+
+def _passes(n: int, base: int, odd: int, twos: int) -> bool:
+    """Whether `n`, n - 1 = odd * 2^twos, looks prime to this base (Miller 1976, Rabin 1980)."""
+    x = pow(base, odd, n)
+    if x in (1, n - 1):
+        return True
+    for _ in range(twos - 1):
+        x = x * x % n
+        if x == n - 1:
+            return True
+    return False
+
+
+@lru_cache(maxsize=4096)
 def prime_power(q: int) -> tuple[int, int] | None:
-    """`(p, k)` with q = p^k and p prime, or None."""
-    factors = factor(q) if q > 1 else {}
-    return next(iter(factors.items())) if len(factors) == 1 else None
+    """`(p, k)` with q = p^k and p prime, or None; None also for a p from `PROVED` on."""
+    for k in range(1, q.bit_length() if q > 1 else 1):
+        p = root(q, k)
+        if p**k == q and is_prime(p):
+            return p, k
+    return None
 
 
-def prime_powers(limit: int) -> list[int]:
-    """The prime powers up to `limit`."""
-    return [q for q in range(2, limit + 1) if prime_power(q)]
+def root(n: int, k: int) -> int:
+    """The largest integer whose k-th power is at most `n`, for n >= 1."""
+    low, high = 1, 1 << (n.bit_length() // k + 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if middle**k <= n else (low, middle)
+    return low
+
+
+def solve(rising: Callable[[int], int], value: int) -> int | None:
+    """The integer q >= 2 at which a rising function has this value, or None.
+
+    Example:
+        >>> solve(lambda q: q * q + q + 1, 57)
+        7
+    """
+    low, high = 1, 2
+    while rising(high) < value:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if rising(middle) < value else (low, middle)
+    return high if rising(high) == value else None
 
 
 def is_square(n: int) -> bool:
@@ -37,14 +94,17 @@ def is_square(n: int) -> bool:
     return n >= 0 and math.isqrt(n) ** 2 == n
 
 
-def sum_of_two_squares(n: int) -> bool:
-    """Whether `n` = a^2 + b^2: no prime of the form 4k + 3 to an odd power (Fermat)."""
-    return all(p % 4 != 3 or e % 2 == 0 for p, e in factor(n).items())
+def no_sum_of_two_squares(n: int) -> bool:
+    """Whether a prime 4k + 3 to an odd power shows that `n` > 0 is not a^2 + b^2 (Fermat).
 
-
-def divisors(n: int) -> list[int]:
-    """The divisors of `n`."""
-    found = [1]
-    for p, e in factor(n).items():
-        found = [f * p**i for f in found for i in range(e + 1)]
-    return found
+    False where none is found: in a number of two prime factors above `TRIAL` it may be missed.
+    """
+    p = 2
+    while p <= TRIAL and p * p <= n:
+        exponent = 0
+        while n % p == 0:
+            n, exponent = n // p, exponent + 1
+        if p % 4 == 3 and exponent % 2:
+            return True
+        p += 1
+    return n % 4 == 3

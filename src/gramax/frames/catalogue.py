@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -11,7 +12,7 @@ import numpy as np
 from gramax.frames import _args, bounds, hadamard, levenshtein, mub, sharp, sic, signed, steiner
 from gramax.frames import constructions as make
 from gramax.frames import difference_sets as sets
-from gramax.frames._numbers import prime_power, prime_powers
+from gramax.frames._numbers import prime_power, solve
 
 LARGEST_RESIDUES = 4096
 """Power residues are tried modulo primes up to here: the trial counts all differences."""
@@ -113,15 +114,13 @@ def _difference_sets(v: int, k: int) -> Named:
     if k * (k - 1) % (v - 1):
         return
     families: list[tuple[str, Callable[[], sets.DifferenceSet | None]]] = []
-    for q in prime_powers(int(v**0.5) + 1):
-        m = 2
-        while (q ** (m + 1) - 1) // (q - 1) <= v:
-            if (q ** (m + 1) - 1) // (q - 1) == v and (q**m - 1) // (q - 1) == k:
-                families.append((f"Singer set PG({m}, {q})", partial(sets.singer, q, m)))
-            m += 1
+    for m in range(v.bit_length() - 1, 1, -1):  # 2^(m+1) - 1 points, or more
+        q = solve(lambda q, m=m: (q ** (m + 1) - 1) // (q - 1), v)
+        if q and prime_power(q) and (q**m - 1) // (q - 1) == k:
+            families.append((f"Singer set PG({m}, {q})", partial(sets.singer, q, m)))
     if v % 4 == 3 and k == (v - 1) // 2 and prime_power(v):
         families.append((f"Paley set of GF({v})", partial(sets.paley, v)))
-    p = int((v + 1) ** 0.5) - 1
+    p = math.isqrt(v + 1) - 1
     odd_primes = p > 2 and prime_power(p) == (p, 1) and prime_power(p + 2) == (p + 2, 1)
     if p * (p + 2) == v and odd_primes and 2 * k == p * p + 2 * p - 1:
         families.append((f"twin prime set {p}, {p + 2}", partial(sets.twin_prime, p)))
@@ -143,7 +142,7 @@ def _harmonic(family: Callable[[], sets.DifferenceSet | None]) -> np.ndarray:
 def _beyond_equiangular(c: int, d: int, field: str) -> Iterator[Recipe]:
     """Optimal lines with more than one angle: unbiased bases, root systems, reflection groups."""
     z, power = _args.gerzon(d, field), prime_power(d)
-    flat = 1 / np.sqrt(d)
+    flat = 1 / math.sqrt(d)
     if field == "complex" and power and z < c <= d * (d + 1):
         name = f"{d + 1} mutually unbiased bases" + ("" if c == d * (d + 1) else ", in part")
         yield Recipe(name, "orthoplex", flat, lambda: mub.mutually_unbiased_bases(d)[:c])

@@ -7,7 +7,7 @@ None: the tables of Fickus and Mixon list what else is known.
 from __future__ import annotations
 
 from gramax.frames import _args
-from gramax.frames._numbers import is_square, sum_of_two_squares
+from gramax.frames._numbers import is_square, no_sum_of_two_squares
 
 Answer = tuple[bool | None, str]
 
@@ -74,7 +74,7 @@ def _complex_welch(c: int, d: int) -> Answer:
 def _real_conditions(c: int, d: int) -> bool:
     """Sustik, Tropp, Dhillon, Heath, Linear Algebra Appl. 426 (2007), theorem A, 1 < d < c - 1."""
     if c == 2 * d:
-        return d % 2 == 1 and sum_of_two_squares(c - 1)
+        return d % 2 == 1 and not no_sum_of_two_squares(c - 1)
     for top, bottom in ((d * (c - 1), c - d), ((c - d) * (c - 1), d)):
         if top % bottom or not is_square(top // bottom) or (top // bottom) % 2 == 0:
             return False

@@ -8,10 +8,11 @@ Linear Algebra Appl. 436, 2012).
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 
-from gramax.frames._numbers import divisors, prime_power
+from gramax.frames._numbers import prime_power, solve
 from gramax.frames.finite_fields import FiniteField
 from gramax.frames.hadamard import hadamard
 
@@ -153,25 +154,29 @@ def steiner_systems(c: int, d: int) -> list[tuple[str, int, tuple[str, tuple[int
     Returns:
         `(label, r, (kind, parameters))` for each, `kind` the name of a function of this module.
     """
-    found: list[tuple[str, int, tuple[str, tuple[int, ...]]]] = []
+    found: list[tuple[int, int, str, int, tuple[str, tuple[int, ...]]]] = []
 
-    def offer(label: str, v: int, k: int, kind: str, parameters: tuple[int, ...]) -> None:
+    def offer(v: int, k: int, q: int, label: str, kind: str, parameters: tuple[int, ...]) -> None:
         r = (v - 1) // (k - 1)
-        if v * (r + 1) == c and v * r == d * k:
-            found.append((label, r, (kind, parameters)))
+        if v > 2 and v * (r + 1) == c and v * r == d * k:
+            found.append((v, q, label, r, (kind, parameters)))
 
-    for v in (v for v in sorted(divisors(c)) if v > 2):
-        offer(f"all pairs of {v} points", v, 2, "all_pairs", (v,))
-        if v % 6 == 3:
-            offer(f"Bose triples on {v} points", v, 3, "bose_triples", ((v - 3) // 6,))
-        for q in (q for q in range(2, v) if prime_power(q)):
-            power, m = q * q, 2
-            while power <= v:
-                if power == v:
-                    offer(f"lines of AG({m}, {q})", v, q, "affine_lines", (m, q))
-                if (power * q - 1) // (q - 1) == v:
-                    offer(f"lines of PG({m}, {q})", v, q + 1, "projective_lines", (m, q))
-                power, m = power * q, m + 1
-            if q * q > v:
-                break
-    return found
+    v = math.isqrt(c)
+    offer(v, 2, 0, f"all pairs of {v} points", "all_pairs", (v,))
+    v = math.isqrt(2 * c)
+    if v % 6 == 3:
+        offer(v, 3, 1, f"Bose triples on {v} points", "bose_triples", ((v - 3) // 6,))
+    for m in range(2, c.bit_length() // 2 + 1):  # the field of two elements gives 4^m codes or more
+        q = solve(lambda q, m=m: q**m * (_pencil(m, q) + 1), c)
+        if q and prime_power(q):
+            offer(q**m, q, q, f"lines of AG({m}, {q})", "affine_lines", (m, q))
+        q = solve(lambda q, m=m: _pencil(m + 1, q) * (_pencil(m, q) + 1), c)
+        if q and prime_power(q):
+            label = f"lines of PG({m}, {q})"
+            offer(_pencil(m + 1, q), q + 1, q, label, "projective_lines", (m, q))
+    return [(label, r, made) for _, _, label, r, made in sorted(found)]
+
+
+def _pencil(m: int, q: int) -> int:
+    """The lines through a point of m-dimensional space over GF(q)."""
+    return (q**m - 1) // (q - 1)
