@@ -1,6 +1,7 @@
 """The other commands: metrics, bounds, codebook, demo, figures."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -47,6 +48,42 @@ def test_codebook_is_written_and_is_as_good_as_it_says(tmp_path, capsys):
     assert codes.shape == (6, 3)
     assert cosines.max() == pytest.approx(5**-0.5, abs=1e-9)
     assert "0.447213595" in capsys.readouterr().out
+
+
+def test_a_lack_of_memory_names_only_what_the_command_takes(monkeypatch, capsys):
+    from gramax import cli
+
+    def lacking(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("gramax.frames.coherence_floor", lacking)
+    assert main(["codebook", "9", "3"]) == 2
+    words = "out of memory; give it more, or less to do: fewer codes, fewer dimensions"
+    assert capsys.readouterr().err == f"gramax: {words}\n"
+    assert "fewer --workers" in cli._line(MemoryError(), ["audit", "z.npy"])
+    assert cli._line(MemoryError(), ["demo"]) == "out of memory; give it more"
+
+
+@pytest.mark.parametrize("command", ["demo", "figures"])
+def test_an_output_that_cannot_be_is_refused_before_a_word(command, tmp_path, capsys):
+    (tmp_path / "file.npy").touch()
+    for out in (tmp_path / "file.npy", tmp_path / "file.npy" / "inside"):
+        assert main([command, "--out", str(out)]) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert "cannot be made a folder" in said.err
+
+
+@pytest.mark.parametrize("package", ["sklearn", "matplotlib", "PIL"])
+def test_demo_asks_for_its_packages_before_a_word(package, tmp_path, monkeypatch, capsys):
+    for name in [n for n in sys.modules if n.split(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    assert main(["demo", "--out", str(tmp_path / "demo")]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "gramax[" in said.err
+    assert not (tmp_path / "demo").exists()
 
 
 def test_demo_leaves_what_it_promises(tmp_path, capsys):

@@ -20,9 +20,9 @@ import optax
 from jaxtyping import Array, Float
 
 from gramax.auditing import audit
-from gramax.errors import MissingExtraError
-from gramax.files import make_folder, write_array, write_text
+from gramax.files import check_folder, make_folder, write_array, write_text
 from gramax.moments import ClassMoments
+from gramax.optional import need
 from gramax.reports import Report
 from gramax.runlog import Entry, RunLog
 from gramax.snapshots import snapshot
@@ -58,17 +58,17 @@ class Snapshot:
 
 def digits(seed: int = 0) -> tuple[Split, Split]:
     """scikit-learn's handwritten digits, centred, as a train and a test split."""
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError:
-        raise MissingExtraError("the demo", "scikit-learn", "demo") from None
-    x, y = load_digits(return_X_y=True)
+    x, y = _sklearn().load_digits(return_X_y=True)
     order = np.random.default_rng(seed).permutation(len(x))
     x = jnp.asarray(x[order] / 16, jnp.float32)
     y = jnp.asarray(y[order], jnp.int32)
     cut = round(0.8 * len(x))
     x = x - x[:cut].mean(axis=0)
     return (x[:cut], y[:cut]), (x[cut:], y[cut:])
+
+
+def _sklearn() -> Any:
+    return need("sklearn.datasets", "the demo", "scikit-learn", "demo")
 
 
 def initial(key: Array) -> Params:
@@ -162,6 +162,20 @@ def _snapshot(params: Params, splits: tuple[Split, Split], epoch: int) -> Snapsh
     return Snapshot(*entries)
 
 
+def check(out: str | Path) -> None:
+    """Raise what `run` would where it cannot begin; nothing is made.
+
+    Raises:
+        InputError: the folder cannot be made.
+        MissingExtraError: scikit-learn, matplotlib or Pillow is not installed.
+    """
+    from gramax.render import style
+
+    _sklearn()
+    style.require()
+    check_folder(out)
+
+
 def run(
     out: str | Path = "demo",
     *,
@@ -182,10 +196,11 @@ def run(
 
     Raises:
         InputError: the folder cannot be made, or a file in it not written.
-        MissingExtraError: scikit-learn or matplotlib is not installed.
+        MissingExtraError: scikit-learn, matplotlib or Pillow is not installed.
     """
     from gramax.render.story import training_story
 
+    check(out)
     out = make_folder(out)
     splits = digits()
     with RunLog(out / "run.jsonl", fresh=True) as log:

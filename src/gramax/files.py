@@ -93,6 +93,16 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Raise `InputError` where `make_folder` plainly fails, before any work; nothing is made."""
+    place = Path(os.path.abspath(path))
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        where = f"{str(place)!r} is not a folder open to you"
+        raise InputError(f"{path}: cannot be made a folder: {where}")
+
+
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Raise `InputError` where `path` plainly cannot be written, before hours of work for it."""
     folder = Path(path).parent

@@ -5,6 +5,7 @@ Heavy modules are imported by the command that needs them, so that `--help` is q
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import click
@@ -42,10 +43,9 @@ for command in (audit, compare, metrics, bounds, codebook, demo, figures, timeli
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv` (default: the process's own) and return its exit code."""
+    given = sys.argv[1:] if argv is None else list(argv)
     try:
-        result = cli.main(
-            args=None if argv is None else list(argv), prog_name="gramax", standalone_mode=False
-        )
+        result = cli.main(args=given, prog_name="gramax", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return BAD_INPUT
@@ -53,25 +53,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         click.echo("interrupted", err=True)
         return INTERRUPTED
     except (InputError, MissingExtraError, OSError, MemoryError) as error:
-        return _refused(error)
+        return _refused(error, given)
     except Exception as error:
         if not exhausted(error):
             raise
-        return _refused(MemoryError("XLA"))
+        return _refused(MemoryError("XLA"), given)
     return result if isinstance(result, int) else OK
 
 
-def _refused(error: Exception) -> int:
-    click.echo(f"gramax: {_line(error)}", err=True)
+def _refused(error: Exception, given: Sequence[str]) -> int:
+    click.echo(f"gramax: {_line(error, given)}", err=True)
     return BAD_INPUT
 
 
-def _line(error: Exception) -> str:
+def _line(error: Exception, given: Sequence[str]) -> str:
     if isinstance(error, MemoryError):
         notes = "".join(f" {note}" for note in getattr(error, "__notes__", ())[:1])
-        return (
-            f"out of memory{notes}; give it more, or less to do: fewer --workers, fewer dimensions"
-        )
+        return f"out of memory{notes}; give it more{_less(given)}"
     if isinstance(error, OSError):
         return f"{error.filename or 'a file'}: {error.strerror or error}"
     return str(error)
+
+
+def _less(given: Sequence[str]) -> str:
+    """What else helps against a lack of memory: what the command has an option for."""
+    command = next((cli.commands[word] for word in given if word in cli.commands), None)
+    asks = {parameter.name for parameter in command.params} if command else set()
+    if "workers" in asks:
+        return ", or less to do: fewer --workers, fewer dimensions"
+    return ", or less to do: fewer codes, fewer dimensions" if {"c", "d"} <= asks else ""

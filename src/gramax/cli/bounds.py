@@ -34,7 +34,7 @@ def bounds(c: int, d: int, field: str, signed: bool, as_json: bool) -> int:
 
 
 def check_asked(c: int, d: int, field: str, signed: bool) -> None:
-    """Raise `InputError` for numbers too large for the bounds, and for complex codes with a sign."""
+    """Raise `InputError` for numbers too large for bounds, and for complex codes with a sign."""
     from gramax.frames import _args
 
     try:

@@ -20,9 +20,10 @@ from gramax.cli.completing import folders
 @click.option("--seed", default=0, show_default=True, help="Of the weights and the batches.")
 def demo(out: str, epochs: int, seed: int) -> int:
     """Train a network on handwritten digits and audit it as its classes collapse."""
-    from gramax.demo import run
+    from gramax.demo import check, run
     from gramax.render import terminal
 
+    check(out)
     click.echo(terminal.DEMO_HEADING)
     report = run(
         out,

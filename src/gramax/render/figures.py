@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 from gramax.errors import InputError
-from gramax.files import make_folder
+from gramax.files import check_folder, make_folder
 from gramax.render import style
 from gramax.render.checks import Check, FiguresError
 from gramax.render.gif import durations, write_gif
@@ -49,6 +49,7 @@ def figures(
     """
     chosen = _chosen(only)
     style.require()
+    check_folder(out_dir)
     say = progress or (lambda line: None)
     runs, results = {}, []
     for scene in chosen:
