@@ -90,7 +90,7 @@ SEED_NAMES = (
 """What `latent_geometry_report` returns."""
 
 
-def _seed_evidence(
+def seed_evidence(
     z: Array, y: Array, c: int, axis_name: AxisName | None = None
 ) -> tuple[Evidence, Evidence]:
     """Evidence of the rows on the sphere (traces alone), and of the raw rows as one class."""
@@ -102,14 +102,7 @@ def _seed_evidence(
 
 @partial(jax.jit, static_argnums=(2, 3))
 def _latent_geometry(z: Array, y: Array, c: int, axis_name: AxisName | None) -> dict[str, Array]:
-    sphere, raw = _seed_evidence(z, y, c, axis_name)
+    sphere, raw = seed_evidence(z, y, c, axis_name)
     return {
         name: METRICS[name].value(raw if METRICS[name].spectrum else sphere) for name in SEED_NAMES
     }
-
-
-def before_eigenvalues(z: Array, y: Array, c: int) -> tuple[dict[str, Array], Array]:
-    """The report's numbers but the rank, and the covariance it is taken from; for benchmarks."""
-    sphere, raw = _seed_evidence(z, y, c)
-    names = [name for name in SEED_NAMES if not METRICS[name].spectrum]
-    return {name: METRICS[name].value(sphere) for name in names}, raw.covariance
