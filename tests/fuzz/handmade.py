@@ -1,4 +1,7 @@
-"""Hostile files made by hand: what a fuzzer would not stumble upon."""
+"""Hostile files made by hand: what a fuzzer would not stumble upon.
+
+Long, because it is one list, a few lines a file, after the functions that make them.
+"""
 
 from __future__ import annotations
 

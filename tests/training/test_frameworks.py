@@ -1,4 +1,7 @@
-"""Lightning, the Hugging Face Trainer and Keras: a real run of each, checked against its rows."""
+"""Lightning, the Hugging Face Trainer and Keras: a real run of each, checked against its rows.
+
+Long, because three frameworks are put to the same data, one class of tests each.
+"""
 
 import importlib.util
 from pathlib import Path
