@@ -1,0 +1,40 @@
+"""What the metrics are computed from, on a few rows with values by hand."""
+
+import jax
+import numpy as np
+import pytest
+
+from gramax.evidence import Evidence
+from gramax.moments import ClassMoments
+
+
+def evidence(z, y, dtype=np.float32):
+    z, y = np.asarray(z, dtype), np.asarray(y)
+    return Evidence(ClassMoments.of(z, y, max(y) + 1, normalize=False))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_class_mean_at_the_global_mean_has_no_direction(dtype):
+    """What is left of it is rounding, which points somewhere."""
+    with jax.enable_x64(dtype == np.float64):
+        found = evidence([[0.3, 0.1], [1.0, 0.4], [0.65, 0.25]], [0, 1, 2], dtype)
+        left = np.asarray(found.centred)
+        assert left.dtype == dtype
+        assert 0 < np.linalg.norm(left[2]) < 4 * np.finfo(dtype).eps
+        directions = np.asarray(found.directions)
+    np.testing.assert_array_equal(directions[2], 0)
+    np.testing.assert_allclose(np.linalg.norm(directions[:2], axis=1), 1, rtol=1e-6)
+
+
+def test_the_covariance_of_rows_has_the_divisor_of_a_sample():
+    np.testing.assert_array_equal(evidence([[0.0], [2.0]], [0, 0]).covariance, [[2.0]])
+    np.testing.assert_array_equal(evidence([[0.0], [2.0]], [0, 1]).covariance, [[2.0]])
+
+
+def test_codes_are_centred_by_the_mean_of_the_means_whatever_the_sizes():
+    """Means (0, 0), (2, 0) and (1, 3), about (1, 1); the mean of the rows is (1/2, 1/2)."""
+    found = evidence([*4 * [[0, 0]], [2, 0], [1, 3]], [0, 0, 0, 0, 1, 2])
+    half = 0.5**0.5
+    np.testing.assert_allclose(
+        found.centred_codes, [[-half, -half], [half, -half], [0, 1]], atol=1e-6
+    )
