@@ -7,14 +7,17 @@ from gramax.sampled import NEIGHBOURS, bars_of_rows, measure_rows, rows_without_
 
 
 def test_errors_of_a_sample_are_not_too_small(rng):
+    """Of clouds, not of isotropic rows: there the first-order variation of a mean vanishes."""
+    centres = 2 * rng.standard_normal((6, 8))
     found = []
-    for _ in range(60):
-        z = rng.standard_normal((200, 8)).astype(np.float32)
-        found.append({name: (bar.value, bar.error) for name, bar in bars_of_rows(z, True).items()})
-    for name, most in (("uniformity", 1.6), ("two_nn", 2.5), ("mle_id", 2.0), ("hubness", 3.2)):
+    for _ in range(100):
+        z = centres[rng.integers(0, 6, 200)] + rng.standard_normal((200, 8))
+        bars = bars_of_rows(z.astype(np.float32), True)
+        found.append({name: (bar.value, bar.error) for name, bar in bars.items()})
+    for name, most in (("uniformity", 1.3), ("two_nn", 2.5), ("mle_id", 2.2), ("hubness", 3.2)):
         values, errors = np.array([one[name] for one in found]).T
         ratio = np.sqrt(np.mean(errors**2)) / np.std(values, ddof=1)
-        assert 0.9 <= ratio <= most, (name, ratio)
+        assert 0.85 <= ratio <= most, (name, ratio)
 
 
 def test_errors_of_a_sample_are_a_jackknife_over_equal_blocks(rng):
