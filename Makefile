@@ -10,7 +10,7 @@ export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.jax-cache
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.1
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= 0
 
-.PHONY: setup demo test test-nightly test-lowest sbom vulnerabilities lint types contract wheel figures bench numerics fuzz mutants docs clean
+.PHONY: setup demo test test-nightly test-lowest test-newest sbom vulnerabilities lint types contract wheel figures bench numerics fuzz mutants docs clean
 
 setup: $(STAMP)
 
@@ -31,17 +31,24 @@ test: setup  ## the test suite
 test-nightly: NIGHTLY = .venv-nightly/bin/python
 test-nightly:  ## the tests that need torch, Lightning, transformers, Keras and the trackers (3 GB)
 	$(PYTHON) -m venv .venv-nightly
-	$(NIGHTLY) -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
-	$(NIGHTLY) -m pip install --quiet --disable-pip-version-check -e '.[train,demo]' --group nightly
+	$(NIGHTLY) -m pip install --quiet --disable-pip-version-check -c constraints.txt 'pip>=25.1'
+	$(NIGHTLY) -m pip install --quiet --disable-pip-version-check -c constraints-nightly.txt -e '.[train,demo]' --group nightly
 	KERAS_BACKEND=jax $(NIGHTLY) -m pytest -m nightly tests/training tests/sinks
 
 test-lowest: LOWEST = .venv-lowest/bin/python
 test-lowest:  ## the test suite with the lowest versions that pyproject.toml allows
 	$(PYTHON) -m venv .venv-lowest
 	$(PYTHON) .ci/lowest.py > .venv-lowest/constraints.txt
-	$(LOWEST) -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	$(LOWEST) -m pip install --quiet --disable-pip-version-check -c constraints.txt 'pip>=25.1'
 	$(LOWEST) -m pip install --quiet --disable-pip-version-check -c .venv-lowest/constraints.txt -e '.[all]' --group dev
 	$(LOWEST) -m pytest -n 2 --dist loadfile -W default --ignore tests/test_supply.py
+
+test-newest: NEWEST = .venv-newest/bin/python
+test-newest:  ## the test suite with the newest versions that there are today, without pins
+	$(PYTHON) -m venv .venv-newest
+	$(NEWEST) -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	$(NEWEST) -m pip install --quiet --disable-pip-version-check -e '.[all]' --group dev
+	$(NEWEST) -m pytest -n 2 --dist loadfile -W default --ignore tests/test_supply.py
 
 sbom:  ## the bill of materials of all that is installed with gramax[all]: dist/gramax.cdx.json
 	$(PYTHON) -m venv .venv-sbom/product
@@ -95,4 +102,4 @@ docs: setup  ## write what comes from the code, execute the pages, build docs/_b
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m sphinx -q -W --keep-going -b html docs docs/_build/html
 
 clean:
-	rm -rf $(VENV) .venv-nightly .venv-lowest .venv-sbom .jax-cache docs/_build demo figures dist build
+	rm -rf $(VENV) .venv-nightly .venv-lowest .venv-newest .venv-sbom .jax-cache docs/_build demo figures dist build

@@ -1,4 +1,8 @@
-"""Print the lowest versions that pyproject.toml allows, as constraints: `make test-lowest`."""
+"""Print the lowest versions that pyproject.toml allows, as constraints: `make test-lowest`.
+
+Those of `project.dependencies` and the extras alone: what users install. The tools of the groups
+(pytest, hypothesis, ...) are installed as new as these allow.
+"""
 
 import re
 import sys

@@ -14,6 +14,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT, GROUPS = PYPROJECT["project"], PYPROJECT["dependency-groups"]
+PINS = {"nightly": "constraints-nightly.txt"}
+"""Groups with pins of their own; those of all else are in constraints.txt."""
 FREE = r"MIT|BSD|Apache|ISC|PSF|Python Software Foundation|MPL|Mozilla|HPND|0BSD|Unlicense|Zlib"
 
 
@@ -49,12 +51,40 @@ def test_the_closure_is_found():
     assert {"jax", "jaxlib", "scipy", "ray", "pyarrow", "orbax-checkpoint"} <= set(EVERYTHING)
 
 
+def pins(file: str = "constraints.txt") -> dict[str, str]:
+    """The version of each package that a file pins."""
+    lines = (line.split("==") for line in (ROOT / file).read_text().split())
+    return {canonicalize_name(package): version for package, version in lines}
+
+
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_every_package_is_pinned(name):
-    lines = (ROOT / "constraints.txt").read_text().split()
-    pins = dict(line.split("==") for line in lines)
-    pins = {canonicalize_name(package): version for package, version in pins.items()}
-    assert pins[name] == metadata.version(name)
+    assert pins()[name] == metadata.version(name)
+
+
+ASKED = {
+    "build-system": PYPROJECT["build-system"]["requires"],
+    "project": PROJECT["dependencies"],
+    **PROJECT["optional-dependencies"],
+    **GROUPS,
+}
+
+
+@pytest.mark.parametrize("group", ASKED)
+def test_every_requirement_of_every_group_has_a_pin_that_it_allows(group):
+    pinned = pins(PINS.get(group, "constraints.txt"))
+    for one in map(Requirement, ASKED[group]):
+        if one.name != "gramax":
+            assert one.specifier.contains(pinned[canonicalize_name(one.name)]), one
+
+
+def test_every_installation_of_the_makefile_is_pinned():
+    """But for the targets that are about other versions."""
+    lines = (ROOT / "Makefile").read_text().splitlines()
+    installs = [line for line in lines if "-m pip install" in line]
+    loose = [line for line in installs if not re.search(r" -c \S*constraints", line)]
+    assert len(installs) > 10
+    assert {line.split()[0] for line in loose} == {"$(NEWEST)"}
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
@@ -62,8 +92,9 @@ def test_licences_allow_any_use(name):
     assert re.search(FREE, licence(name)), licence(name)
 
 
-def test_pins_record_no_address():
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
+@pytest.mark.parametrize("file", ["constraints.txt", *PINS.values()])
+def test_pins_record_no_address(file):
+    lines = (ROOT / file).read_text().splitlines()
     assert all(re.fullmatch(r"[\w.-]+==[\w.+]+", line) for line in lines)
     assert lines == sorted(lines, key=str.lower)
 
