@@ -20,8 +20,6 @@ from gramax.metrics.crosstalk import (
 from gramax.metrics.histogram import add, crosstalk_histogram
 from gramax.metrics.reach import descent, frame_potential, run_many
 
-pytestmark = pytest.mark.slow  # minutes of compilation; `make mutants` runs it without jit
-
 
 def test_numbers_of_a_codebook(codes, tile):
     sizes, there = np.abs(cosines(codes)), codes[THERE]

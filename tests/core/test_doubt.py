@@ -8,8 +8,6 @@ from gramax.metrics import vci
 from gramax.moments import ClassMoments
 from gramax.registry import METRICS
 
-pytestmark = pytest.mark.slow  # a minute of compilation; `make mutants` runs it without jit
-
 CONTRASTS = np.array(
     [[1, -1, 0, 0, 0], [1, 1, -2, 0, 0], [1, 1, 1, -3, 0], [1, 1, 1, 1, -4]], float
 )

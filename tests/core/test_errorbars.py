@@ -14,8 +14,6 @@ from gramax.evidence import Evidence, Options
 from gramax.moments import ClassMoments
 from gramax.registry import METRICS
 
-pytestmark = pytest.mark.slow  # minutes of compilation; `make mutants` runs it without jit
-
 N, D, C, B = 24, 3, 3, 4
 LINE = (-np.inf, np.inf)
 

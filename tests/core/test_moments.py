@@ -13,8 +13,6 @@ from gramax.evidence import Evidence
 from gramax.moments import IGNORED, NO_DIRECTION, NOT_FINITE, OUT_OF_RANGE, ClassMoments
 from gramax.updating import add_rows
 
-pytestmark = pytest.mark.slow  # minutes of compilation; `make mutants` runs it without jit
-
 N, D, C = 24, 4, 5
 
 

@@ -3,13 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from tests import field
 from tests.core.codebook import THERE, C
 
 from gramax import pairs
-
-pytestmark = pytest.mark.slow  # minutes of compilation; `make mutants` runs it without jit
 
 
 def test_folding_shows_every_pair_once_with_its_place(codes, tile):

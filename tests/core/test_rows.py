@@ -14,8 +14,6 @@ from gramax.metrics.hubs import hubness
 from gramax.metrics.neighbours import mle_id, two_nn
 from gramax.metrics.uniform import alignment, uniformity
 
-pytestmark = pytest.mark.slow  # minutes of compilation; `make mutants` runs it without jit
-
 N, D = 14, 3
 same = np.testing.assert_allclose
 
