@@ -1,9 +1,12 @@
 """Shared by all tests: a fixed hypothesis profile, and strict promotion of dtypes and ranks."""
 
+import gc
 import math
 import os
+from pathlib import Path
 
 import hypothesis
+import jax
 import numpy as np
 import pytest
 
@@ -28,3 +31,13 @@ def no_progress():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gramax.cli.progress.SECONDS", math.inf)
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def room_for_programs():
+    """XLA maps memory for every program; Linux ends a process that has more than 65,530 maps."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > 20_000:
+        jax.clear_caches()
+        gc.collect()
