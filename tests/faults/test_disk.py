@@ -123,7 +123,8 @@ def test_a_folder_that_is_a_file_is_one_line(folder, capsys, monkeypatch, comman
     monkeypatch.setattr("gramax.render.figures.SCENES", {})
     assert main([command, "--out", "z.npy/inside"]) == 2
     err = capsys.readouterr().err
-    assert err == "gramax: z.npy/inside: cannot be made a folder: Not a directory\n"
+    where = f"{os.path.abspath('z.npy')!r} is not a folder open to you"
+    assert err == f"gramax: z.npy/inside: cannot be made a folder: {where}\n"
 
 
 def test_a_link_is_followed_and_what_is_no_file_is_written_to(folder):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.properties.spaces import C, D, N, clouds
 
 import gramax
-from gramax import worst
+from gramax import ties, worst
 from gramax.errorbars import BlockMoments
 from gramax.metrics.histogram import add
 from gramax.moments import ClassMoments
@@ -161,16 +161,22 @@ def test_the_worst_pairs_of_parts_are_those_of_the_whole(seed):
     rng, k = np.random.default_rng(seed), 5
     sizes = rng.integers(0, 4, 3 * k) / 4
     where = rng.permutation(3 * k)[:, None] + np.array([0, 100])
-    zeros = jnp.zeros(2, jnp.int32)
-    nothing = worst._State(jnp.full(k, -1.0), jnp.full((k, 2), -1, jnp.int32), zeros, zeros)
-    parts = [jnp.asarray(sizes[i::3], jnp.float32) for i in range(3)]
-    a, b, c = (
-        worst._best(nothing, size, jnp.asarray(where[i::3], jnp.int32))
-        for i, size in enumerate(parts)
-    )
+    zeros, none = jnp.zeros(2, jnp.int32), ties.none(k, jnp.dtype("float32"))
+    nothing = worst._State(none, none, zeros, zeros)
+
+    def part(i):
+        found = ties.Found(
+            jnp.asarray(sizes[i::3], jnp.float32), jnp.asarray(where[i::3], jnp.int32)
+        )
+        best = ties.largest(k, none, found)
+        return worst._State(best, ties.first(k, best.size[-1], found), zeros, zeros)
+
+    a, b, c = map(part, range(3))
     merge, right = worst._merge, np.lexsort((where[:, 0], -sizes))[:k]
     for same in (merge(merge(a, b), c), merge(a, merge(b, c)), merge(merge(c, b), a)):
-        np.testing.assert_array_equal(same.size, sizes[right])
-        np.testing.assert_array_equal(same.where, where[right])
+        np.testing.assert_array_equal(same.best.size, sizes[right])
+        pairs = ties.settled(same.best, same.tied)
+        np.testing.assert_array_equal(pairs, where[right])
+        np.testing.assert_array_equal(ties.in_order(same.best.size, pairs), np.arange(k))
     for same in (merge(a, nothing), merge(nothing, a)):
         jax.tree.map(np.testing.assert_array_equal, same, a)

@@ -20,7 +20,7 @@ from gramax.render.page import audit_page, comparison_page
 
 def test_tables_sort_and_filter(visit, report):
     page = visit(audit_page(report))
-    head = page.locator("#classes thead th", has_text="Within")
+    head = page.locator("#classes thead th", has_text="Within variance")
     head.locator("button").click()
     assert head.get_attribute("aria-sort") == "descending"
     values = [float(text) for text in column(page, "classes", 2)]

@@ -131,7 +131,7 @@ def for_answers(moments: ClassMoments, options: Options | None = None) -> dict[s
 
     Example:
         >>> import jax.numpy as jnp
-        >>> found = for_answers(ClassMoments.of(jnp.eye(4), jnp.array([0, 1, 0, 1]), 2))
+        >>> found = for_answers(ClassMoments.of(jnp.eye(6), jnp.arange(6) % 3, 3))
         >>> print(found["class_coherence"].method)
         Monte Carlo, 200 draws, seed 0
     """

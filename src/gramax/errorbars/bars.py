@@ -80,9 +80,8 @@ def standard_errors(
         >>> import jax
         >>> z = jax.random.normal(jax.random.key(0), (400, 3))
         >>> blocks = BlockMoments.empty(2, 3).update(z, jax.numpy.arange(400) % 2)
-        >>> errors = standard_errors(blocks, names=["scatter_ratio", "class_coherence"])
-        >>> 0 < errors["scatter_ratio"] < 0.01, 0 < errors["class_coherence"] < 1
-        (True, True)
+        >>> 0 < standard_errors(blocks, names=["scatter_ratio"])["scatter_ratio"] < 0.01
+        True
     """
     bars = error_bars(blocks, options=options, names=names)
     return {name: bar.error for name, bar in bars.items()}
