@@ -242,7 +242,7 @@ def _portrait(moments: ClassMoments, sample: Sample, classes: Classes) -> Portra
 
 
 def _random(moments: ClassMoments, options: Options) -> dict[str, Chance]:
-    """What chance gives for every number that it gives one for."""
+    """What chance gives for every number that it gives one for; for the answers, as ever."""
     found = chance(moments, options=options) | for_answers(moments, options)
     return {name: law for name, law in found.items() if law.sd >= 0}
 

@@ -230,10 +230,10 @@ def _room(room: Headroom | None) -> str:
 
 
 def _by_chance(chance: Chance, ideal: float = -math.inf) -> str:
-    """What chance gives; it is below a simplex where dimensions are many."""
+    """What chance gives; less than a simplex has where dimensions are many."""
     if not math.isfinite(chance.mean):
         return ""
-    return f", {number(chance.mean)} by chance" + ", less" * (chance.mean < ideal)
+    return f", {number(chance.mean)} by chance" + " (less)" * (chance.mean < ideal)
 
 
 def percent(share: float) -> str:
