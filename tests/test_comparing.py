@@ -1,6 +1,5 @@
 """`compare`: alignment against brute force, paired errors, pairs that moved, the command."""
 
-import itertools
 import json
 import math
 from pathlib import Path
@@ -11,7 +10,6 @@ import pytest
 import gramax
 from gramax.cli import main
 from gramax.comparing import compare, compare_saved, linear_cka, procrustes_similarity
-from gramax.comparing import similarity as sim
 from gramax.comparing.changes import TOO_FEW, changes_of
 from gramax.comparing.moved import largest_moves
 from gramax.comparing.results import Moved, Side
@@ -32,60 +30,6 @@ def tightened(share):
 @pytest.fixture(scope="module")
 def found():
     return compare(Z, tightened(0.6), NAMES[Y])
-
-
-@pytest.fixture(scope="module")
-def spaces():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(6, 3)) * [1, 2, 3] + 1
-    return x, np.exp(rng.normal(size=(6, 2))) + 0.5 * x[:, :2]
-
-
-def unbiased(k, m):
-    n, one = len(k), np.ones(len(k))
-    k, m = k - np.diag(np.diag(k)), m - np.diag(np.diag(m))
-    cross = (one @ k @ one) * (one @ m @ one) / ((n - 1) * (n - 2))
-    return np.trace(k @ m) + cross - 2 / (n - 2) * (one @ k @ m @ one)
-
-
-def test_cka_is_that_of_the_kernels(spaces):
-    x, y = spaces
-    centre = np.eye(6) - 1 / 6
-    k, m = centre @ x @ x.T @ centre, centre @ y @ y.T @ centre
-    plain = np.trace(k @ m) / math.sqrt(np.trace(k @ k) * np.trace(m @ m))
-    assert linear_cka(x, y) == pytest.approx(plain, rel=1e-12)
-    k, m = x @ x.T, y @ y.T
-    debiased = unbiased(k, m) / math.sqrt(unbiased(k, k) * unbiased(m, m))
-    assert linear_cka(x, y, debiased=True) == pytest.approx(debiased, rel=1e-9)
-
-
-def test_chance_of_cka_is_that_of_all_pairings(spaces):
-    x, y = spaces
-    values = [linear_cka(x, y[list(turn)]) for turn in itertools.permutations(range(6))]
-    chance = sim.cka_chance(sim.moments_of(x, y))
-    assert chance.mean == pytest.approx(np.mean(values), rel=1e-10)
-    assert chance.sd == pytest.approx(np.std(values), rel=1e-10)
-
-
-def test_procrustes_is_that_of_the_best_rotation(spaces):
-    x, y = spaces
-    a, b = (v - v.mean(axis=0) for v in spaces)
-    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
-    u, _, v = np.linalg.svd(a.T @ b, full_matrices=False)
-    distance = np.linalg.norm(a @ u @ v - b) ** 2
-    slack = np.linalg.norm(a) ** 2 - np.linalg.norm(a @ u) ** 2  # of the axis that b lacks
-    assert 1 - (distance + slack) / 2 == pytest.approx(procrustes_similarity(x, y), abs=1e-12)
-    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
-    assert procrustes_similarity(x, 3 * x @ turn + 5) == pytest.approx(1, abs=1e-12)
-
-
-def test_chance_of_procrustes_is_that_of_random_pairings():
-    rng = np.random.default_rng(2)
-    x, y = rng.normal(size=(40, 7)) * np.arange(1, 8), rng.standard_t(5, size=(40, 5))
-    values = [procrustes_similarity(x, y[rng.permutation(40)]) for _ in range(400)]
-    chance = sim.procrustes_chance(sim.moments_of(x, y))
-    assert chance.mean == pytest.approx(np.mean(values), abs=4 * chance.sd / math.sqrt(20))
-    assert 0.6 < chance.sd / np.std(values) < 1.6
 
 
 def test_alignment_of_streams_is_that_of_arrays(found, monkeypatch):

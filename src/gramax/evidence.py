@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from gramax import linalg
+from gramax.guarded import ratio
 from gramax.kernels import displacement
 from gramax.moments import NOT_FINITE, ClassMoments
 from gramax.options import Options as Options
@@ -74,7 +75,7 @@ class Evidence:
     def share(self) -> Float[Array, " c"]:
         """Weight of each class, summing to 1: its share of the rows, or 1/K with "macro"."""
         if self.options.weighting == "macro":
-            return self.present / jnp.maximum(self.present_count, 1)
+            return ratio(self.present, self.present_count)
         return self.row_share
 
     @cached_property
@@ -100,7 +101,7 @@ class Evidence:
     @cached_property
     def row_share(self) -> Float[Array, " c"]:
         """Share of the rows that each class has, whatever the weighting."""
-        return self.counts / jnp.where(self.n > 0, self.n, 1)
+        return ratio(self.counts, self.n)
 
     @cached_property
     def centred(self) -> Float[Array, "c d"]:
@@ -145,7 +146,7 @@ class Evidence:
     @cached_property
     def centred_codes(self) -> Float[Array, "c d"]:
         """Unit class means after centring by the mean of the class means (Papyan's μ_k - μ_G)."""
-        mean = jnp.sum(self.means, axis=0) / jnp.maximum(self.present_count, 1)
+        mean = ratio(jnp.sum(self.means, axis=0), self.present_count)
         return unit_rows(jnp.where(self.present[:, None], self.means - mean, 0))
 
     @cached_property
@@ -199,7 +200,7 @@ class Evidence:
     def between_norm(self) -> Float[Array, ""]:
         """Trace of Papyan's Σ_B = (1/K) Σ (μ_k-μ_G)(μ_k-μ_G)ᵀ, every class alike."""
         squares = jnp.sum(self.centred**2, axis=1)
-        return jnp.sum(squares) / jnp.maximum(self.present_count, 1)
+        return ratio(jnp.sum(squares), self.present_count)
 
     @cached_property
     def _scatter(self) -> Float[Array, "d d"]:
@@ -210,7 +211,7 @@ class Evidence:
     @cached_property
     def within(self) -> Float[Array, "d d"]:
         """Pooled within-class covariance Σ_W, divisor n; the weighting cannot change it."""
-        return self._scatter / jnp.where(self.n > 0, self.n, 1)
+        return ratio(self._scatter, self.n)
 
     @cached_property
     def within_rank(self) -> Float[Array, ""]:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from gramax.guarded import ratio
 from gramax.resolution import settled
 from gramax.sphere import PRECISION
 
@@ -26,12 +27,6 @@ def _eigvalsh_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array,
     values, vectors = jnp.linalg.eigh(a)
     moved = jnp.matmul(a_dot, vectors, precision=PRECISION)
     return values, jnp.sum(vectors * moved, axis=0)
-
-
-def safe_sqrt(x: Array) -> Array:
-    """Square root with a gradient of 0, not infinity, at 0; NaN below."""
-    positive = x > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1)), jnp.where(x == 0, 0, jnp.nan))
 
 
 RTOL = 64
@@ -75,7 +70,7 @@ def _singular_values_jvp(
     along, moved = (jnp.matmul(v, axes, precision=PRECISION) for v in (x, x_dot))
     change = jnp.matmul(a_dot, axes, precision=PRECISION)
     rise = 2 * jnp.sum(along * moved, axis=0) + jnp.sum(axes * change, axis=0)
-    return values, jnp.where(values > 0, rise / (2 * jnp.where(values > 0, values, 1)), 0)
+    return values, jnp.where(values > 0, ratio(rise, 2 * values), 0)
 
 
 def compressed(x: Float[Array, "c d"]) -> Float[Array, "r d"]:

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from gramax.guarded import ratio
+
 SURE = 8
 """Rounding units of the largest eigenvalue that the sum of a block of rows, and the decomposition,
 stay below: 1 to 3 of float32 are measured."""
@@ -95,6 +97,6 @@ def spectrum(
     place = values.shape[0] - jnp.arange(values.shape[0])  # 1 for the largest
     small = (place <= rank) & (values <= jnp.sqrt(floor))
     hidden = jnp.sum(small)
-    each = jnp.sqrt(jnp.minimum(together / jnp.maximum(hidden, 1), floor))
+    each = jnp.sqrt(jnp.minimum(ratio(together, hidden), floor))
     most = jnp.maximum(values, jnp.where(values > 0, 0, least)) + each
     return Spectrum(values, jnp.where(small, most, values), hidden)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks
+from gramax.guarded import ratio, safe_sqrt
 
 PRECISION = jax.lax.Precision.HIGHEST
 """Every product of a statistic: GPUs would otherwise round float32 inputs to TF32."""
@@ -28,9 +29,7 @@ def _scaled(x: Float[Array, "n d"]) -> tuple[Float[Array, "n d"], Float[Array, "
 
 def _lengths(x: Float[Array, "n d"]) -> Float[Array, "n 1"]:
     """Norms of rows that can be squared, with a gradient of 0 (not NaN) at a zero row."""
-    squares = jnp.sum(x * x, axis=-1, keepdims=True)
-    positive = squares > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1)), squares)
+    return safe_sqrt(jnp.sum(x * x, axis=-1, keepdims=True))
 
 
 def norms(x: Float[Array, "n d"]) -> Float[Array, "n 1"]:
@@ -42,8 +41,7 @@ def norms(x: Float[Array, "n d"]) -> Float[Array, "n 1"]:
 def unit_rows(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
     """Rows divided by their norm exactly; a zero row, which has no direction, stays zero."""
     x, _ = _scaled(x)
-    length = _lengths(x)
-    return x / jnp.where(length == 0, 1, length)
+    return ratio(x, _lengths(x))
 
 
 def l2_normalize(x: ArrayLike, eps: float = 1e-8) -> Float[Array, "n d"]:

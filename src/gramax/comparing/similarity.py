@@ -8,9 +8,9 @@ holds those products; each number and what chance gives for it is a function of 
   the debiased one (the unbiased estimators of Song et al. 2012 in all three places) is about 0.
 - Procrustes similarity is |XᵀY|_*/(|X| |Y|), the nuclear norm: 1 - D²/2 for the distance D of
   centred X and Y of unit norm after the best rotation (Williams et al. 2021).
-- Chance pairs the rows at random. The moments of linear CKA are then known exactly (Kazi-Aoual et
-  al. 1995); Procrustes is simulated: after a random pairing X and Y are random rotations of the
-  same spectra.
+- Chance pairs the rows at random. The moments of both kinds of linear CKA are then known exactly
+  (Kazi-Aoual et al. 1995; `debiased_chance`); Procrustes is simulated: after a random pairing X and
+  Y are random rotations of the same spectra.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from gramax.chance.laws import Chance
 
 DRAWS, WORK = 20, 4e10
 """Draws of the simulation of Procrustes, and the multiply-adds that they may cost."""
+
+EXACT = "exact moments over all pairings of the rows"
 
 
 @dataclass(frozen=True)
@@ -214,26 +216,20 @@ def cka_chance(m: CrossMoments) -> Chance:
     mean = math.sqrt(spans[0] * spans[1]) / (n - 1)
     spread = 2 * (n - 1 - spans[0]) * (n - 1 - spans[1]) / ((n + 1) * (n - 1) ** 2 * (n - 2))
     spread *= 1 + (n - 3) / (2 * n * (n - 1)) * tails[0] * tails[1]
-    return Chance(mean, math.sqrt(max(spread, 0.0)), "exact moments over all pairings of the rows")
+    return Chance(mean, math.sqrt(max(spread, 0.0)), EXACT)
 
 
 def debiased_chance(m: CrossMoments) -> Chance:
-    """Mean 0, and the sd of linear CKA over the debiased denominator."""
-    biased, value, debiased = cka_chance(m), cka(m), cka_debiased(m)
-    if not (math.isfinite(biased.sd) and math.isfinite(debiased)):
-        return Chance(math.nan, math.nan, biased.method)
-    self_x, self_y = (_unbiased_share(m, side) for side in ("x", "y"))
-    if not (value >= 0 and self_x > 0 and self_y > 0):
-        return Chance(math.nan, math.nan, "undefined here")
-    return Chance(0.0, biased.sd / math.sqrt(self_x * self_y), "moments over all pairings of rows")
+    """Mean and sd of debiased linear CKA over all pairings of the rows: 0 and √(2/(n(n-3))).
 
-
-def _unbiased_share(m: CrossMoments, side: str) -> float:
-    """The unbiased estimate of |XᵀX|² over the plain one."""
-    matrix, fourth = (m.xx, m.x4) if side == "x" else (m.yy, m.y4)
-    trace, square = float(np.trace(matrix)), _square(matrix)
-    corrected = trace**2 / ((m.n - 1) * (m.n - 2)) - fourth - 2 * fourth / (m.n - 2)
-    return 1 + corrected / square
+    Whatever the rows: it is the correlation of two matrices whose diagonals and rows sum to 0
+    (U-centred, Székely & Rizzo 2014). With S the sum of the squares of one, the products of its
+    entries with one index in common sum to -S, those of entries with none to 2S, so that the mean
+    square of Σ A_ij B_π(i)π(j) is S_A S_B (2/(n(n-1)) + 4/(n(n-1)(n-2)) + 4/(n(n-1)(n-2)(n-3))).
+    """
+    if not math.isfinite(cka_debiased(m)):
+        return Chance(math.nan, math.nan, "undefined for fewer than 4 rows, or one point")
+    return Chance(0.0, math.sqrt(2 / (m.n * (m.n - 3))), EXACT)
 
 
 def procrustes_chance(m: CrossMoments) -> Chance:

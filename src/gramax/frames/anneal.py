@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from gramax.frames.objective import Kind, soft_maximum
+from gramax.guarded import ratio
 
 MEMORY = 10
 STAGES = 14
@@ -106,7 +107,7 @@ def _iterate(k: Array, s: _State, ties: Ties, beta: Array, kind: Kind) -> _State
         moves=s.moves.at[slot].set(jnp.where(good, move, 0)),
         changes=s.changes.at[slot].set(jnp.where(good, change, 0)),
         weights=s.weights.at[slot].set(jnp.where(good, 1 / safe, 0)),
-        scale=jnp.where(good, curvature / jnp.where(size > 0, size, 1), s.scale),
+        scale=jnp.where(good, ratio(curvature, size), s.scale),
     )
     turned = _direction(taken, slot)
     downhill = _dot(turned, taken.slope) < 0

@@ -11,6 +11,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks, pairs
+from gramax.guarded import ratio
 from gramax.registry import METRICS, SCALED, Metric
 from gramax.sphere import unit_rows
 
@@ -47,7 +48,7 @@ def _average_coherence(codes: Float[Array, "c d"]) -> Float[Array, ""]:
     count = jnp.sum(pairs.present(codes)).astype(codes.dtype)
     others = jnp.sum(codes, axis=0) - codes
     worst = jnp.max(jnp.abs(jnp.sum(codes * others, axis=1)))
-    return jnp.minimum(worst / jnp.maximum(count - 1, 1), 1)
+    return jnp.minimum(ratio(worst, count - 1), 1)
 
 
 CLASS_BABEL = METRICS.add(

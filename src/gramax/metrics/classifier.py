@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks, pairs
+from gramax.guarded import ratio
 from gramax.registry import METRICS, MOVED, SCALED, Metric, Need
 from gramax.sphere import PRECISION, norms, unit_rows
 
@@ -96,7 +97,7 @@ def _matched(W: Array, means: Array, centre: ArrayLike | None) -> tuple[Array, A
     if centre is None:
         # About a first row, whose offset then costs no digits.
         means = jnp.where(there, means - means[jnp.argmax(there)], 0)
-        centre = jnp.sum(means, axis=0) / jnp.maximum(jnp.sum(there), 1)
+        centre = ratio(jnp.sum(means, axis=0), jnp.sum(there))
     return jnp.where(there, W, 0), jnp.where(there, means - jnp.asarray(centre), 0)
 
 
@@ -172,8 +173,8 @@ def _uniform_duality(W: Array, means: Array, centre: ArrayLike | None) -> Float[
     W, M = _matched(W, means, centre)
     cosines = jnp.sum(unit_rows(W) * unit_rows(M), axis=1)
     count = jnp.sum(there)
-    mean = jnp.sum(cosines) / jnp.maximum(count, 1)
-    variance = jnp.sum(jnp.where(there, (cosines - mean) ** 2, 0)) / jnp.maximum(count, 1)
+    mean = ratio(jnp.sum(cosines), count)
+    variance = ratio(jnp.sum(jnp.where(there, (cosines - mean) ** 2, 0)), count)
     defined = (count > 1) & ~jnp.any(there & ~(pairs.present(W) & pairs.present(M)))
     return jnp.where(defined, variance, jnp.nan)
 
@@ -206,4 +207,4 @@ def nc5_orthogonality(means: ArrayLike, outlier_mean: ArrayLike) -> Float[Array,
     cosines = jnp.matmul(unit_rows(means), unit_rows(outlier[None])[0], precision=PRECISION)
     count = jnp.sum(pairs.present(means))
     defined = (count > 0) & jnp.any(outlier != 0)
-    return jnp.where(defined, jnp.sum(jnp.abs(cosines)) / jnp.maximum(count, 1), jnp.nan)
+    return jnp.where(defined, ratio(jnp.sum(jnp.abs(cosines)), count), jnp.nan)

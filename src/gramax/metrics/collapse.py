@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax.evidence import Evidence
-from gramax.linalg import safe_sqrt
+from gramax.guarded import ratio, safe_sqrt
 from gramax.moments import ClassMoments
 from gramax.registry import METRICS, SQUARED, Metric
 
@@ -21,11 +21,6 @@ def _code_scatter(e: Evidence) -> Float[Array, ""]:
         return e.within_trace
     variance = jnp.minimum(e.variances, 1)
     return jnp.sum(e.share * 2 * variance / (1 + safe_sqrt(1 - variance)))
-
-
-def _ratio(part: Float[Array, ""], whole: Float[Array, ""], eps: float = 0.0) -> Float[Array, ""]:
-    """`part / (whole + eps)` with finite gradients where the whole is 0."""
-    return part / jnp.where(whole > 0, whole + eps, 1)
 
 
 WITHIN_CLASS_VARIANCE = METRICS.add(
@@ -61,7 +56,7 @@ COLLAPSE_RATIO = METRICS.add(
         interval=(0.0, 2.0),
         best="0 (collapsed classes), about 1 and more for diffuse ones",
         direction="lower",
-        compute=lambda e: _ratio(_code_scatter(e), e.total_trace, _epsilon(e)),
+        compute=lambda e: ratio(_code_scatter(e), e.total_trace + _epsilon(e)),
         undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_scatter"),
         invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
         degenerate="NaN for one class, for classes of one row, and where all rows coincide",
@@ -84,7 +79,7 @@ SCATTER_RATIO = METRICS.add(
         interval=(0.0, 1.0),
         best="0 (each class a point); 1 means that the classes share one mean",
         direction="lower",
-        compute=lambda e: _ratio(e.within_trace, e.total_trace),
+        compute=lambda e: ratio(e.within_trace, e.total_trace),
         undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_scatter"),
         invariant=frozenset({"rotation", "permutation", "scale", "translation", "duplication"}),
         degenerate="NaN for one class, for classes of one row, and where all rows coincide",
@@ -156,7 +151,7 @@ def collapse_ratio(z: ArrayLike, y: ArrayLike, c: int, eps: float = 1e-8) -> Flo
     """
     e = Evidence(ClassMoments.of(z, y, c, scatter=False))
     defined = jnp.isfinite(COLLAPSE_RATIO.value(e))
-    return jnp.where(defined, _ratio(_code_scatter(e), e.total_trace, eps), jnp.nan)
+    return jnp.where(defined, ratio(_code_scatter(e), e.total_trace + eps), jnp.nan)
 
 
 def scatter_ratio(z: ArrayLike, y: ArrayLike, c: int) -> Float[Array, ""]:

@@ -13,6 +13,7 @@ from jaxtyping import Array, ArrayLike, Float, Int
 from gramax import _checks, pairs
 from gramax.evidence import Evidence
 from gramax.frames.objective import counted, soft_terms, soft_value
+from gramax.guarded import ratio
 from gramax.registry import METRICS, Metric
 from gramax.sphere import unit_rows
 from gramax.worst import largest
@@ -25,7 +26,7 @@ def _coherence(codes: Float[Array, "c d"], mesh: Mesh | None = None) -> Float[Ar
 
 
 def _floor(c: Float[Array, ""], d: int) -> Float[Array, ""]:
-    return jnp.sqrt(jnp.maximum(c - d, 0) / (d * jnp.maximum(c - 1, 1)))
+    return jnp.sqrt(ratio(jnp.maximum(c - d, 0), d * (c - 1)))
 
 
 def _gap(worst: Float[Array, ""], c: Float[Array, ""], d: int) -> Float[Array, ""]:
@@ -215,5 +216,5 @@ def smooth_coherence_loss(x: ArrayLike, beta: float = 30.0) -> Float[Array, ""]:
 
     total = pairs.reduce_pairs(x, step, jnp.zeros((), x.dtype))
     crosstalk = soft_value(jnp.where(count > 1, total, jnp.nan), beta, 1.0)
-    tightness = pairs.potential(x) / jnp.maximum(count, 1) ** 2 - 1 / x.shape[1]
+    tightness = ratio(pairs.potential(x), count**2) - 1 / x.shape[1]
     return crosstalk + 0.15 * tightness

@@ -10,6 +10,7 @@ from jaxtyping import Array, ArrayLike, Float, Int
 
 from gramax import _checks
 from gramax.evidence import Evidence
+from gramax.guarded import ratio
 from gramax.kernels import power_of_two
 from gramax.moments import ClassMoments
 from gramax.registry import METRICS, Metric
@@ -113,4 +114,4 @@ def _agreement(
     total = jnp.sum(jax.lax.map(hits, jnp.arange(0, n, size)))
     known = jnp.all(jnp.isfinite(W)) & jnp.all(jnp.isfinite(b)) & (e.not_finite == 0)
     defined = known & (e.present_count > 1) & jnp.any(means != 0)
-    return jnp.where(defined, total / jnp.maximum(e.n, 1), jnp.nan).astype(z.dtype)
+    return jnp.where(defined, ratio(total, e.n), jnp.nan).astype(z.dtype)

@@ -9,6 +9,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from gramax import pairs
 from gramax.evidence import Evidence
+from gramax.guarded import ratio
 from gramax.metrics.single import measure
 from gramax.options import Options
 from gramax.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
@@ -30,14 +31,14 @@ def _logs(e: Evidence) -> _Logs:
         usable = pair & (d2 > 0)
         logs = -0.5 * jnp.log(jnp.where(usable, d2, 1))
         count = jnp.sum(usable).astype(d2.dtype)
-        mean = jnp.sum(jnp.where(usable, logs, 0)) / jnp.maximum(count, 1)
+        mean = ratio(jnp.sum(jnp.where(usable, logs, 0)), count)
         squares = jnp.sum(jnp.where(usable, (logs - mean) ** 2, 0))
-        both = jnp.maximum(s.pairs + count, 1)
+        share = ratio(count, s.pairs + count)
         gap = mean - s.mean
         return _Logs(
             s.pairs + count,
-            s.mean + gap * count / both,
-            s.squares + squares + gap * gap * s.pairs * (count / both),
+            s.mean + gap * share,
+            s.squares + squares + gap * gap * s.pairs * share,
             jnp.minimum(s.closest, jnp.min(jnp.where(pair, d2, jnp.inf))),
         )
 
@@ -86,7 +87,7 @@ GNC2_LOG_VARIANCE = METRICS.add(
         interval=(0.0, float("inf")),
         best="0 (all pairs at one distance)",
         direction="lower",
-        compute=lambda e: e.once(_logs).squares / jnp.maximum(e.once(_logs).pairs, 1),
+        compute=lambda e: ratio(e.once(_logs).squares, e.once(_logs).pairs),
         undefined=_UNDEFINED,
         samples=False,
         invariant=MOVED,

@@ -7,6 +7,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from gramax import linalg
 from gramax.evidence import Evidence
+from gramax.guarded import ratio
 from gramax.metrics.doubt import DOUBT, hidden_words, wider
 from gramax.metrics.rank import entropy_rank
 from gramax.metrics.single import measure
@@ -25,7 +26,7 @@ RIDGE = 1e-4
 def _rankme(sigma: Float[Array, " d"], n: Float[Array, ""]) -> Float[Array, ""]:
     d = sigma.shape[0]
     total = jnp.sum(sigma)
-    p = sigma / jnp.where(total > 0, total, 1) + RANKME_EPSILON
+    p = ratio(sigma, total) + RANKME_EPSILON
     exists = d - jnp.arange(d) <= n  # Z has min(n, d) singular values; each counts, 0 too
     return jnp.maximum(jnp.exp(-jnp.sum(jnp.where(exists, p * jnp.log(p), 0))), 1)
 
@@ -52,7 +53,7 @@ def _lidar(e: Evidence) -> tuple[Array, Array]:
     floor = e.resolution * jnp.max(known)
     energy = jnp.sum(white * white, axis=0)
     along = jnp.sum(jnp.where(known > 0, 0, energy)) / jnp.maximum(jnp.sum(energy), 1e-30)
-    return entropy_rank(sigma**2), hidden * along * floor / jnp.where(ridge > 0, ridge + floor, 1)
+    return entropy_rank(sigma**2), ratio(hidden * along * floor, ridge + floor)
 
 
 def _rankme_doubt(e: Evidence) -> Array:

@@ -10,7 +10,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from gramax import pairs
 from gramax.evidence import Evidence
-from gramax.linalg import safe_sqrt
+from gramax.guarded import ratio, safe_sqrt
 from gramax.metrics.single import measure
 from gramax.options import Options
 from gramax.registry import METRICS, MOVED, SQUARED, Metric
@@ -23,26 +23,26 @@ def _equinorm(e: Evidence) -> Float[Array, ""]:
     mean = jnp.sum(lengths) / k
     squares = jnp.sum(jnp.where(e.present, (lengths - mean) ** 2, 0))
     deviation = safe_sqrt(squares / (k - 1 if e.options.deviation == "sample" else k))
-    return deviation / jnp.where(mean > 0, mean, 1)
+    return ratio(deviation, mean)
 
 
 def _equiangular(e: Evidence) -> Float[Array, ""]:
-    target = -1 / jnp.maximum(e.present_count - 1, 1)
+    target = -ratio(1, e.present_count - 1)
 
     def step(total: Array, cosines: Array, pair: Array, *_: object) -> Array:
         return total + jnp.sum(jnp.where(pair, jnp.abs(cosines - target), 0))
 
     total = pairs.reduce_pairs(e.directions, step, jnp.zeros_like(e.n))
-    return total / jnp.maximum(pairs.pair_count(e.present, e.n.dtype), 1)
+    return ratio(total, pairs.pair_count(e.present, e.n.dtype))
 
 
 def _etf_error(e: Evidence) -> Float[Array, ""]:
     """Entry by entry, as 2 - 2⟨A, B⟩ would lose a small error; M is first scaled to |MMᵀ| = 1."""
     k = jnp.maximum(e.present_count, 2)
     largest = jnp.max(norms(e.vectors))
-    m = e.vectors / jnp.where(largest > 0, largest, 1)
+    m = ratio(e.vectors, largest)
     size = safe_sqrt(pairs.potential(m))
-    m = m / safe_sqrt(jnp.where(size > 0, size, 1))
+    m = ratio(m, safe_sqrt(size))
     on, off = safe_sqrt(k - 1) / k, -1 / (k * safe_sqrt(k - 1))
 
     diagonal = jnp.sum(jnp.where(e.present, (jnp.sum(m * m, axis=1) - on) ** 2, 0))

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks
+from gramax.guarded import ratio
 from gramax.metrics.nearest import distinct, nearest
 from gramax.registry import METRICS, MOVED, Metric
 
@@ -103,7 +104,7 @@ def _hubness(x: Float[Array, "n d"], k: int) -> tuple[Array, Array]:
     n = jnp.sum(exists)
     gap = jnp.where(exists, counts - k, 0).astype(x.dtype)  # the mean count is k exactly
     variance, third = jnp.sum(gap**2) / n, jnp.sum(gap**3) / n
-    skewness = jnp.where(variance > 0, third / jnp.where(variance > 0, variance, 1) ** 1.5, 0)
+    skewness = jnp.where(variance > 0, ratio(third, variance**1.5), 0)
     share = jnp.sum(exists & (counts == 0)) / n
     defined = jnp.all(jnp.isfinite(x)) & (n > k)
     skewness, share = (jnp.where(defined, v, jnp.nan) for v in (skewness, share))

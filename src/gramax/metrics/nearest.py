@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt
 
 from gramax import pairs
+from gramax.guarded import ratio
 from gramax.kernels import power_of_two
 from gramax.sphere import PRECISION
 
@@ -54,8 +55,7 @@ def _prepared(
     difference of two rows as they are is correctly rounded, however close they lie.
     """
     middle = jnp.where(exists[:, None], x - x[jnp.argmax(exists)], 0)
-    count = jnp.maximum(jnp.sum(exists), 1)
-    middle = jnp.where(exists[:, None], middle - jnp.sum(middle / count, axis=0), 0)
+    middle = jnp.where(exists[:, None], middle - jnp.sum(ratio(middle, jnp.sum(exists)), axis=0), 0)
     size = power_of_two(jnp.max(jnp.abs(middle)))
     return jnp.where(exists[:, None], x, 0) / size, middle / size, size
 

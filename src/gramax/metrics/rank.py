@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax.evidence import Evidence
+from gramax.guarded import ratio
 from gramax.moments import ClassMoments
 from gramax.registry import METRICS, SQUARED, Metric
 
@@ -13,7 +14,7 @@ from gramax.registry import METRICS, SQUARED, Metric
 def entropy_rank(values: Float[Array, " d"], eps: float = 1e-12) -> Float[Array, ""]:
     """Exponential of the entropy of `values` over their sum; no less than 1, whatever `eps`."""
     total = jnp.sum(values)
-    p = values / jnp.where(total > 0, total, 1)
+    p = ratio(values, total)
     return jnp.maximum(jnp.exp(-jnp.sum(p * jnp.log(p + eps))), 1)
 
 

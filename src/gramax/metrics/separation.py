@@ -10,6 +10,7 @@ from jaxtyping import Array, ArrayLike, Float, Int
 
 from gramax import linalg, pairs
 from gramax.evidence import Evidence
+from gramax.guarded import ratio
 from gramax.metrics.single import measure
 from gramax.options import Options
 from gramax.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
@@ -113,7 +114,7 @@ def _cdnv(e: Evidence) -> _Distances:
         apart = pair & (d2 > 0)
         terms = both(variances, row, column) / jnp.where(apart, 2 * d2, 1)
         size = both(squares, row, column)
-        relative = jnp.where(pair, d2 / jnp.where(size > 0, size, 1), jnp.inf)
+        relative = jnp.where(pair, ratio(d2, size), jnp.inf)
         least, at = jnp.min(relative), jnp.argmin(relative)
         here = jnp.stack([row + at // tile, column + at % tile]).astype(jnp.int32)
         better = least < s.closest
@@ -146,9 +147,7 @@ CDNV = METRICS.add(
         interval=(0.0, float("inf")),
         best="0 (each class a point)",
         direction="lower",
-        compute=lambda e: (
-            e.once(_cdnv).total / jnp.maximum(pairs.pair_count(e.present, e.n.dtype), 1)
-        ),
+        compute=lambda e: ratio(e.once(_cdnv).total, pairs.pair_count(e.present, e.n.dtype)),
         undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "merged_means"),
         invariant=MOVED,
         degenerate="NaN where two classes have the same mean (they are named), for one class, and "

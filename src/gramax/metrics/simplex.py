@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks, pairs
-from gramax.linalg import safe_sqrt
+from gramax.guarded import ratio, safe_sqrt
 from gramax.registry import METRICS, MOVED, SCALED, Metric
 from gramax.sphere import unit_rows
 
@@ -17,9 +17,9 @@ def _mean_square(codes: Float[Array, "c d"]) -> Float[Array, ""]:
     """Mean square entry difference of the codes' Gram matrix to the simplex's."""
     exists = pairs.present(codes)
     count = jnp.sum(exists).astype(codes.dtype)
-    target = -1 / jnp.maximum(count - 1, 1)
+    target = -ratio(1, count - 1)
     total = pairs.squared_gaps(unit_rows(codes), exists, target)
-    return jnp.where(count > 1, 2 * total / jnp.maximum(count, 1) ** 2, jnp.nan)
+    return jnp.where(count > 1, ratio(2 * total, count**2), jnp.nan)
 
 
 def _error(codes: Float[Array, "c d"]) -> Float[Array, ""]:

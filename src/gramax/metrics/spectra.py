@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax.evidence import Evidence
+from gramax.guarded import ratio
 from gramax.metrics.single import measure
 from gramax.options import Options
 from gramax.registry import METRICS, MOVED, SCALED, SQUARED, Metric
@@ -17,7 +18,7 @@ from gramax.registry import METRICS, MOVED, SCALED, SQUARED, Metric
 def _participation(e: Evidence) -> Float[Array, ""]:
     """(Σλ)²/Σλ² as (tr C)²/|C|²_F: no eigenvalue is computed, so the gradient is always finite."""
     trace = jnp.trace(e.spread_matrix)
-    c = e.spread_matrix / jnp.where(trace > 0, trace, 1)
+    c = ratio(e.spread_matrix, trace)
     squares = jnp.sum(c * c)
     return jnp.maximum(1 / jnp.where(squares > 0, squares, 1), 1)  # below is rounding
 
@@ -25,7 +26,7 @@ def _participation(e: Evidence) -> Float[Array, ""]:
 def _share_of_top(sigma: Float[Array, " d"]) -> Float[Array, ""]:
     """Σσ² over the largest σ²."""
     top = jnp.max(sigma)
-    return jnp.maximum(jnp.sum((sigma / jnp.where(top > 0, top, 1)) ** 2), 1)
+    return jnp.maximum(jnp.sum(ratio(sigma, top) ** 2), 1)
 
 
 PARTICIPATION_RATIO = METRICS.add(

@@ -8,6 +8,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks, pairs
 from gramax.evidence import Evidence
+from gramax.guarded import ratio
 from gramax.metrics.single import measure
 from gramax.registry import CONDITIONS, METRICS, SCALED, Condition, Metric
 from gramax.sphere import unit_rows
@@ -159,7 +160,7 @@ def _alignment(
     powers = jnp.where(apart, jnp.where(apart, squares, 1) ** (alpha / 2), squares)
     total = jnp.sum(jnp.where(pair, powers, 0))
     count = jnp.sum(pair)
-    return jnp.where(count > 0, total / jnp.maximum(count, 1), jnp.nan)
+    return jnp.where(count > 0, ratio(total, count), jnp.nan)
 
 
 def uniformity(x: ArrayLike, t: float = 2.0) -> Float[Array, ""]:

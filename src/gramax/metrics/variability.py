@@ -13,6 +13,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from gramax import linalg
 from gramax.evidence import Evidence
+from gramax.guarded import ratio
 from gramax.metrics.single import measure
 from gramax.options import Options
 from gramax.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
@@ -47,11 +48,11 @@ def _axes(e: Evidence) -> _Axes:
 
 
 def _nc1(e: Evidence) -> Float[Array, ""]:
-    return jnp.sum(e.once(_axes).ratios) / jnp.maximum(e.present_count, 1)
+    return ratio(jnp.sum(e.once(_axes).ratios), e.present_count)
 
 
 def _quotient(e: Evidence) -> Float[Array, ""]:
-    return e.within_trace / jnp.where(e.between_norm > 0, e.between_norm, 1)
+    return ratio(e.within_trace, e.between_norm)
 
 
 def _flat(e: Evidence) -> Array:
