@@ -202,8 +202,8 @@ def _start(path: str, c: int, d: int, field: str) -> np.ndarray:
     if held.dtype.kind == "c" and field == "real":
         raise InputError(f"{path}: holds complex codes; add --field complex")
     codes = held if isinstance(held, np.ndarray) else next(held.chunks(c))[1]
-    codes = codes.astype(np.complex128 if codes.dtype.kind == "c" else np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # a signalling NaN warns when it is cast
+        codes = codes.astype(np.complex128 if codes.dtype.kind == "c" else np.float64)
         lengths = np.linalg.norm(codes, axis=1)
     bad = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
     if bad.size:
