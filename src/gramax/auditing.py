@@ -34,6 +34,7 @@ from gramax.gathering import (
 from gramax.moments import ClassMoments
 from gramax.options import Options
 from gramax.portrait import CHEAP, Portrait, portrait_of
+from gramax.programs import program
 from gramax.reports import Number, Report
 from gramax.sampled import bars_of_rows, chance_of_rows, measure_rows
 
@@ -215,7 +216,7 @@ def _with_rows(report: Report, rows: np.ndarray) -> Report:
     return replace(report, numbers=report.numbers | extra, warnings=report.warnings + note)
 
 
-@jax.jit
+@program()
 def _spectrum(moments: ClassMoments) -> Float[Array, " d"]:
     return Evidence(moments).eigenvalues
 

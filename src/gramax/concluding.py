@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -27,6 +26,7 @@ from gramax.gathering import Classes
 from gramax.headroom import Headroom, measure
 from gramax.moments import IGNORED, NO_DIRECTION, ClassMoments
 from gramax.options import Options
+from gramax.programs import program
 from gramax.registry import METRICS
 from gramax.reports import ClassView, Number, Pair, Report
 from gramax.verdict import UNLABELLED, judge
@@ -44,7 +44,7 @@ class _Found(NamedTuple):
     gaps: Any
 
 
-@partial(jax.jit, static_argnums=(1, 2))
+@program(static_argnums=(1, 2))
 def _find(moments: ClassMoments, worst: int, options: Options) -> _Found:
     evidence = Evidence(moments, options)
     codes, means = evidence.codes, evidence.means
@@ -123,7 +123,7 @@ def conclude(
     )
 
 
-@jax.jit
+@program()
 def codes_of(moments: ClassMoments) -> tuple[Float[Array, "c d"], Float[Array, "c d"]]:
     """Unit class means, and the same after centring."""
     evidence = Evidence(moments)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array
 
 
-def ratio(part: Array, whole: ArrayLike) -> Array:
+def ratio(part: Array | float, whole: Array) -> Array:
     """`part / whole`, or `part` itself where the whole is 0; NaN where either is NaN."""
     return part / jnp.where(whole == 0, 1, whole)
 

@@ -13,6 +13,7 @@ from gramax import _checks
 from gramax.evidence import Evidence
 from gramax.moments import ClassMoments
 from gramax.options import Options
+from gramax.programs import program
 from gramax.registry import METRICS
 from gramax.updating import AxisName
 
@@ -38,7 +39,7 @@ def report(moments: ClassMoments, options: Options | None = None) -> dict[str, F
     return _report(moments, options or Options())
 
 
-@partial(jax.jit, static_argnums=1)
+@program(static_argnums=(1,))
 def _report(moments: ClassMoments, options: Options) -> dict[str, Array]:
     evidence = Evidence(moments, options)
     usable = [m for m in METRICS if moments.scatter is not None or not m.spectrum]

@@ -7,9 +7,7 @@ drawn by row number, the same whatever the chunks. Errors are of the sample: of 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -17,6 +15,7 @@ from jaxtyping import Array, Float
 from gramax.chance import Chance
 from gramax.errorbars import ErrorBar, jackknife
 from gramax.metrics import hubness, mean_cosine, mle_id, two_nn, uniformity
+from gramax.programs import program
 from gramax.registry import METRICS
 from gramax.sphere import unit_rows
 
@@ -127,7 +126,7 @@ def _names(normalize: bool) -> tuple[str, ...]:
     return names if normalize else (*names, "mean_cosine")
 
 
-@partial(jax.jit, static_argnums=1)
+@program(static_argnums=(1,))
 def _measure(x: Float[Array, "m d"], normalize: bool) -> dict[str, Array]:
     x = unit_rows(x) if normalize else x
     hubs = hubness(x)

@@ -28,6 +28,7 @@ from gramax.chance.laws import LAWS, Chance, Setting
 from gramax.chance.work import Costs
 from gramax.evidence import Evidence, Options
 from gramax.moments import ClassMoments
+from gramax.programs import program
 from gramax.registry import METRICS
 
 DRAWS = 200
@@ -171,12 +172,12 @@ def setting_of(moments: ClassMoments, options: Options) -> tuple[Setting, np.nda
     return Setting(sizes, d, moments.normalize, variance, options), places
 
 
-@jax.jit
+@program()
 def _total_trace(moments: ClassMoments) -> Float[Array, ""]:
     return Evidence(moments).total_trace
 
 
-@partial(jax.jit, static_argnums=(1, 2))
+@program(static_argnums=(1, 2))
 def _values(moments: ClassMoments, names: tuple[str, ...], options: Options) -> list[Array]:
     return _compute(moments, names, options)
 

@@ -38,6 +38,7 @@ from gramax.errorbars.blocks import BlockMoments
 from gramax.errorbars.jackknife import ErrorBar, jackknife
 from gramax.evidence import Evidence, Options
 from gramax.moments import ClassMoments
+from gramax.programs import program
 from gramax.registry import METRICS
 
 EXTREMES = frozenset(
@@ -164,7 +165,7 @@ def too_many(name: str, c: int) -> bool:
     return name in EXTREMES and c > MOST
 
 
-@partial(jax.jit, static_argnums=(1, 2))
+@program(static_argnums=(1, 2))
 def _leave_one_out(
     parts: ClassMoments, names: tuple[str, ...], options: Options
 ) -> list[Float[Array, " b+1"]]:
