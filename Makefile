@@ -23,6 +23,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup  ## train on digits, audit, leave everything in demo/
 	$(RUN) -m gramax demo --out demo
 
+# Tests run many small programs once: XLA's fusion emitters, half of the time of compiling, do not
+# pay for them (see src/gramax/programs.py). The pinned version knows this option.
+test docs types: export XLA_FLAGS ?= --xla_cpu_use_fusion_emitters=false
+
 test: setup  ## the test suite
 	$(RUN) -m pytest -n 2 --dist loadfile
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || echo \

@@ -161,12 +161,6 @@ def test_eigenvalues_and_their_derivative(rng):
     same(jax.jvp(linalg.eigvalsh, (jnp.eye(3),), (jnp.diag(jnp.arange(3.0)),))[1], [0, 1, 2])
 
 
-def test_roots_with_a_gradient():
-    same(linalg.safe_sqrt(jnp.array([4.0, 0.25, 0.0])), [2, 0.5, 0])
-    assert np.isnan(linalg.safe_sqrt(jnp.array(-1e-3)))
-    same([jax.grad(linalg.safe_sqrt)(v) for v in (4.0, 0.0)], [0.25, 0])
-
-
 def test_what_counts_as_rounding():
     eps = np.finfo(float).eps
     values = jnp.array([2.0, 127 * eps, 129 * eps, 0.0])
