@@ -22,6 +22,7 @@ import gramax.frames
 import gramax.headline
 import gramax.metrics
 import gramax.render.plots
+import gramax.reports
 import gramax.runlog
 import gramax.runreader
 import gramax.sinks
@@ -32,6 +33,7 @@ from gramax.registry import METRICS, QUESTIONS
 DOCS = Path(__file__).parent
 MODULES = (
     gramax,
+    gramax.reports,
     gramax.metrics,
     gramax.chance,
     gramax.errorbars,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gramax.headroom import Headroom
     from gramax.portrait import Portrait
 
+__all__ = ["Answer", "ClassView", "Diagnosis", "Number", "Pair", "Report"]
+
 SCHEMA = 1
 """Version of the layout of `Report.to_dict`."""
 
