@@ -37,7 +37,7 @@ test-nightly:  ## the tests that need torch, Lightning, transformers, Keras and 
 	$(PYTHON) -m venv .venv-nightly
 	$(NIGHTLY) -m pip install --quiet --disable-pip-version-check -c constraints.txt 'pip>=25.1'
 	$(NIGHTLY) -m pip install --quiet --disable-pip-version-check -c constraints-nightly.txt -e '.[train,demo]' --group nightly
-	KERAS_BACKEND=jax $(NIGHTLY) -m pytest -m nightly tests/training tests/sinks
+	KERAS_BACKEND=jax $(NIGHTLY) -m pytest -m nightly tests/training tests/sinks tests/test_reference.py
 
 test-lowest: LOWEST = .venv-lowest/bin/python
 test-lowest:  ## the test suite with the lowest versions that pyproject.toml allows
@@ -89,7 +89,7 @@ figures: setup
 bench: setup
 	$(RUN) -m benchmarks.report
 
-fuzz: setup  ## 20 000 hostile inputs for every reader, guided by coverage (Linux); minutes
+fuzz: setup  ## 20 000 hostile inputs for every reader, guided by coverage (Linux); half an hour to an hour
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt --group fuzz
 	$(RUN) -m tests.fuzz --inputs 20000
 

@@ -206,7 +206,10 @@ def test_rows_of_chance_look_like_chance():
 
     rows = np.random.default_rng(5).normal(size=(400, 10))
     random = chance_of_rows(400, 10, True)
-    for name, (value, reason) in measure_rows(rows, True).items():
+    found = measure_rows(rows, True)
+    assert set(found) == set(random)
+    assert len(found) == 5
+    for name, (value, reason) in found.items():
         assert reason is None
         assert abs(random[name].z(value)) < 4, name
 

@@ -205,8 +205,20 @@ def test_every_named_target_and_benchmark_is_there():
             assert (ROOT / "benchmarks" / f"{name}.py").exists(), (page, name)
 
 
+def test_options_of_benchmarks_are_there():
+    commands = re.findall(r"python -m benchmarks\.([a-z]\w*)([^`|\n]*)", "\n".join(TEXT.values()))
+    assert len(commands) > 10
+    for name, options in commands:
+        source = (ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8")
+        for option in re.findall(r"--[\w-]+", options):
+            assert f'"{option}"' in source, (name, option)
+
+
 def test_every_benchmark_and_target_is_told_of():
     told = "\n".join(TEXT.values())
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split():
+        assert re.search(rf"`make [a-z -]*\b{target}\b", told), target
     for path in (ROOT / "benchmarks").glob("*.py"):
         if "__main__" in path.read_text():
             assert f"benchmarks.{path.stem}" in told or f"`{path.stem}`" in told, path.name

@@ -37,6 +37,13 @@ def test_within_a_program_it_is_a_part_of_that():
     np.testing.assert_array_equal(jax.vmap(lambda x: f(x, 2))(x), 2 * x)
     assert jax.grad(lambda x: f(x, 2, power=3))(2.0) == 24
     assert f.__name__ == "scaled"
+    programs._known.cache_clear()
+    constant = jnp.arange(3.0)
+    found = jax.jit(lambda t: f(constant, 2) * t)(3.0)
+    np.testing.assert_array_equal(found, 6 * constant)
+    found = jax.lax.scan(lambda t, _: (t + f(constant, 2)[1], 0), 0.0, None, length=2)[0]
+    assert found == 4
+    np.testing.assert_array_equal(jax.vmap(lambda t: f(constant, 2)[1] * t)(x), 2 * x)
 
 
 def test_an_option_that_xla_does_not_know_is_left_out(monkeypatch):

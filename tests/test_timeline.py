@@ -127,7 +127,10 @@ def test_charts_hold_every_value_and_the_floor(folder):
 
     write("a.jsonl")
     (track,) = tracks_of(read_runs("a.jsonl"))
-    for chart in charts_of([track]):
+    charts = charts_of([track])
+    assert len(charts) == 4
+    assert any(chart.floor for chart in charts)
+    for chart in charts:
         values = track.values(chart.metric)
         values = values[np.isfinite(values)]
         assert chart.metric in ABOUT

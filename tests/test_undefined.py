@@ -9,6 +9,7 @@ import pytest
 
 from gramax.metrics.collapse import collapse_ratio, scatter_ratio
 from gramax.metrics.crosstalk import smooth_coherence_loss
+from gramax.metrics.entropy import rankme
 from gramax.metrics.reach import frame_potential
 from gramax.metrics.simplex import simplex_error
 from gramax.metrics.spectra import isoscore, participation_ratio
@@ -77,12 +78,13 @@ def test_a_simplex_scores_as_its_closed_form():
     assert abs(found["alpha_req"]) < 1e-4
 
 
-def test_a_random_full_rank_matrix_reads_little_above_d():
-    """RankMe adds 1e-7 to p and does not normalise: 2051 for d = 2048, 2345 where 1e-5 is added."""
-    p = np.full(2048, 1 / 2048)
-    for epsilon, reads in ((1e-7, 2051.5), (1e-5, 2345)):
-        q = p + epsilon
-        assert abs(np.exp(-np.sum(q * np.log(q))) - reads) < 1
+def test_rankme_of_a_flat_spectrum_reads_above_d():
+    """It adds 1e-7 to p and does not normalise."""
+    p = 1 / 256 + 1e-7
+    with jax.enable_x64(True):
+        found = float(rankme(3 * np.eye(256)))
+    assert math.isclose(found, math.exp(-256 * p * math.log(p)), rel_tol=1e-12)
+    assert found > 256.02
 
 
 def line(rng):

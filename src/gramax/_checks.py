@@ -45,15 +45,20 @@ def widen(z: Any, name: str = "z") -> Float[Array, ...]:
     return z.astype(jnp.promote_types(z.dtype, jnp.float32))
 
 
-def num_classes(c: Any) -> int:
-    """`c` as a Python int of at least 1 (it sets shapes, so it cannot be traced)."""
+def size(value: Any, what: str) -> int:
+    """`value` as a Python int of at least 1 (it sets shapes, so it cannot be traced)."""
     try:
-        c = operator.index(c)
+        value = operator.index(value)
     except TypeError:
-        raise ValueError(f"the number of classes must be a static integer; got {c!r}") from None
-    if c < 1:
-        raise ValueError(f"the number of classes must be at least 1; got {c}")
-    return c
+        raise ValueError(f"{what} must be a static integer; got {value!r}") from None
+    if value < 1:
+        raise ValueError(f"{what} must be at least 1; got {value}")
+    return value
+
+
+def num_classes(c: Any) -> int:
+    """`c` as `size` has it."""
+    return size(c, "the number of classes")
 
 
 def labels(y: Any, n: int, c: int) -> Int[Array, " n"]:

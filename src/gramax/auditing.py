@@ -37,6 +37,7 @@ from gramax.portrait import CHEAP, Portrait, portrait_of
 from gramax.programs import program
 from gramax.reports import Number, Report
 from gramax.sampled import bars_of_rows, chance_of_rows, measure_rows
+from gramax.sphere import directions
 
 BLOCKS = 20
 """Blocks of the jackknife."""
@@ -229,7 +230,7 @@ def _portrait(moments: ClassMoments, sample: Sample, classes: Classes) -> Portra
     present = np.flatnonzero(counts > 0)
     rows = sample.rows
     if moments.normalize:
-        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        rows = directions(rows)
     return portrait_of(
         [classes.names[k] for k in present] if classes.labelled else [],
         codes[present] if classes.labelled else codes[:0],

@@ -24,7 +24,7 @@ from gramax.frames import coherence_floor
 from gramax.frames.best import Progress as Searched
 from gramax.gathering import Classes
 from gramax.headroom import Headroom, measure
-from gramax.moments import IGNORED, NO_DIRECTION, ClassMoments
+from gramax.moments import REASONS, ClassMoments
 from gramax.options import Options
 from gramax.programs import program
 from gramax.registry import METRICS
@@ -230,10 +230,10 @@ def _views(moments: ClassMoments, found: _Found, names: tuple[str, ...]) -> tupl
 
 def _left_out(moments: ClassMoments) -> dict[str, int]:
     rows = np.asarray(moments.left_out).sum(axis=0)
-    return {"ignored_label": round(rows[IGNORED]), "zero_row": round(rows[NO_DIRECTION])}
+    return {why: round(count) for why, count in zip(REASONS, rows, strict=True)}
 
 
 def _left_out_words(moments: ClassMoments) -> str:
     return ", ".join(
-        f"{count} {why.replace('_', ' ')}s" for why, count in _left_out(moments).items()
+        f"{count:,} {why.replace('_', ' ')}" for why, count in _left_out(moments).items() if count
     )

@@ -164,7 +164,7 @@ class Evidence:
     @cached_property
     def variances(self) -> Float[Array, " c"]:
         """Mean squared distance of a class's rows to their mean."""
-        return self.moments.spread / jnp.where(self.present, self.counts, 1)
+        return ratio(self.moments.spread, self.counts)
 
     @cached_property
     def within_trace(self) -> Float[Array, ""]:

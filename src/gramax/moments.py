@@ -37,12 +37,13 @@ from gramax.updating import (
     NO_DIRECTION,
     NOT_FINITE,
     OUT_OF_RANGE,
+    REASONS,
     AxisName,
     add_rows,
     shard_groups,
 )
 
-__all__ = ["IGNORED", "NOT_FINITE", "NO_DIRECTION", "OUT_OF_RANGE", "ClassMoments"]
+__all__ = ["IGNORED", "NOT_FINITE", "NO_DIRECTION", "OUT_OF_RANGE", "REASONS", "ClassMoments"]
 
 
 @pytree
@@ -99,7 +100,7 @@ class ClassMoments:
                 every metric but those of the spectrum.
             dtype: of the accumulators; float32 or float64 (the latter needs JAX's x64 mode).
         """
-        c, d = _checks.num_classes(num_classes), _checks.num_classes(dim)
+        c, d = _checks.num_classes(num_classes), _checks.size(dim, "dim")
         dtype = jnp.promote_types(dtype, jnp.float32)
         return cls(
             count=jnp.zeros((2, c), dtype),

@@ -11,6 +11,7 @@ from functools import cache, wraps
 from typing import ParamSpec, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
@@ -44,9 +45,12 @@ def program(static_argnums: tuple[int, ...] = ()) -> Callable[[Callable[P, R]], 
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             arrays = [a for at, a in enumerate(args) if at not in static_argnums]
             leaves = jax.tree.leaves((arrays, kwargs))
-            if jax.default_backend() != "cpu" or any(isinstance(x, Tracer) for x in leaves):
+            # While JAX traces, what it makes is traced too, whatever the arguments are.
+            if jax.default_backend() != "cpu" or any(
+                isinstance(x, Tracer) for x in (*leaves, jnp.zeros(()))
+            ):
                 return plain(*args, **kwargs)
-            longest = max(max(np.shape(x), default=0) for x in leaves)
+            longest = max((n for x in leaves for n in np.shape(x)), default=0)
             return hurried(longest <= FEW)(*args, **kwargs)
 
         return call

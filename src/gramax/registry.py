@@ -80,7 +80,7 @@ class Metric:
         abbreviation: what the field calls it for short ("" where nothing).
         variants: how other definitions of the same name differ, and what options change.
         options: the choices that it depends on: "normalize" of the moments and the fields of
-            `gramax.evidence.Options`.
+            `gramax.Options`.
         needs: what it needs that the moments do not hold: all pairs of rows, their neighbours, a
             classifier, or rows of no class. `report` leaves such a metric out.
         function: where the public function of it is, as module.name.
@@ -262,15 +262,13 @@ class Registry:
         """Register a metric; its name must be new and its conditions known."""
         if metric.name in self._metrics:
             raise ValueError(f"a metric named {metric.name!r} is registered already")
-        unknown = set(metric.undefined) - set(CONDITIONS)
-        if unknown:
-            raise ValueError(f"{metric.name}: unknown conditions {sorted(unknown)}")
-        unknown = set(metric.options) - set(get_args(Option))
-        if unknown:
-            raise ValueError(f"{metric.name}: unknown options {sorted(unknown)}")
-        unknown = set(metric.invariant) - set(INVARIANCES)
-        if unknown:
-            raise ValueError(f"{metric.name}: unknown invariances {sorted(unknown)}")
+        for what, named, known in (
+            ("conditions", metric.undefined, CONDITIONS),
+            ("options", metric.options, get_args(Option)),
+            ("invariances", metric.invariant, INVARIANCES),
+        ):
+            if unknown := set(named) - set(known):
+                raise ValueError(f"{metric.name}: unknown {what} {sorted(unknown)}")
         if (metric.compute is None) != bool(metric.needs):
             raise ValueError(f"{metric.name}: `needs` says why `compute` is None, and only then")
         self._metrics[metric.name] = metric
@@ -292,6 +290,10 @@ class Registry:
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def of(self, scatter: object) -> list[Metric]:
+        """What moments with this scatter determine: nothing of the spectrum where it is None."""
+        return [metric for metric in self if scatter is not None or not metric.spectrum]
 
 
 METRICS = Registry()

@@ -42,8 +42,7 @@ def report(moments: ClassMoments, options: Options | None = None) -> dict[str, F
 @program(static_argnums=(1,))
 def _report(moments: ClassMoments, options: Options) -> dict[str, Array]:
     evidence = Evidence(moments, options)
-    usable = [m for m in METRICS if moments.scatter is not None or not m.spectrum]
-    return {metric.name: metric.value(evidence) for metric in usable}
+    return {metric.name: metric.value(evidence) for metric in METRICS.of(moments.scatter)}
 
 
 def latent_geometry_report(

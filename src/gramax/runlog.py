@@ -165,7 +165,10 @@ class RunLog:
         text = json.dumps({MARK: VERSION, **record}, allow_nan=False, separators=(",", ":"))
         line = text.encode() + b"\n"
         if len(line) > MAX_LINE:
-            raise ValueError(f"a line of {len(line):,} bytes; a run log takes {MAX_LINE:,}")
+            raise ValueError(
+                f"{self.path}: an entry of {len(line):,} bytes; a run log takes {MAX_LINE:,}: "
+                "leave out its cosines, or shorten `extra`"
+            )
         before = os.fstat(self._file).st_size
         try:
             written = os.write(self._file, line)

@@ -135,7 +135,8 @@ def _entry(line: bytes, where: str) -> Entry | None:
         raise InputError(f"{where} is not of a run log: it has no {MARK!r}")
     if data[MARK] != VERSION:
         version = plain(str(data[MARK])[:20])
-        raise InputError(f"{where} has version {version} of the run log; this gramax reads 1")
+        reads = f"this gramax reads {VERSION}"
+        raise InputError(f"{where} has version {version} of the run log; {reads}")
     if data.get("type") != "audit":
         return None
     try:

@@ -141,7 +141,7 @@ def _entry(step: int, name: str, report: Report, extra: Mapping[str, float]) -> 
 def _nothing(step: int, name: str, moments: ClassMoments, extra: Mapping[str, float]) -> Entry:
     out = int(np.asarray(moments.left_out).sum())
     why = f"no row to audit ({out:,} were left out)" if out else "no row to audit"
-    names = [m.name for m in METRICS if moments.scatter is not None or not m.spectrum]
+    names = [metric.name for metric in METRICS.of(moments.scatter)]
     return Entry(
         step,
         numbers=dict.fromkeys(names, math.nan),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks
@@ -42,6 +43,15 @@ def unit_rows(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
     """Rows divided by their norm exactly; a zero row, which has no direction, stays zero."""
     x, _ = _scaled(x)
     return ratio(x, _lengths(x))
+
+
+def directions(z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+    """`unit_rows` on the host, of any scale; NaN for a row that is not finite."""
+    with np.errstate(invalid="ignore"):
+        largest = np.abs(z).max(axis=1, keepdims=True, initial=0)
+        z = z / np.where(largest == 0, 1, largest)
+        length = np.linalg.norm(z, axis=1, keepdims=True)
+        return z / np.where(length == 0, 1, length)
 
 
 def l2_normalize(x: ArrayLike, eps: float = 1e-8) -> Float[Array, "n d"]:

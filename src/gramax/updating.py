@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gramax.moments import ClassMoments
 
 IGNORED, OUT_OF_RANGE, NOT_FINITE, NO_DIRECTION = range(4)
+REASONS = ("ignored_label", "label_out_of_range", "not_finite_row", "zero_row")
 """Why a row was left out; the places in `ClassMoments.left_out`."""
 
 AxisName = str | tuple[str, ...]

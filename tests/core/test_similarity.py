@@ -159,3 +159,16 @@ def test_two_rows_turn_into_each_other():
     assert sim.procrustes(m) == pytest.approx(1)
     chance = sim.procrustes_chance(m)
     assert (chance.mean, chance.sd) == (pytest.approx(1), pytest.approx(0, abs=1e-9))
+
+
+def test_rows_all_equally_far_apart_have_no_debiased_cka():
+    """An exact simplex: the U-centred kernel is 0, and what is left of it is rounding."""
+    rng = np.random.default_rng(5)
+    turns = [np.linalg.qr(rng.normal(size=(8, 8)))[0] for _ in range(20)]
+    for dtype in (np.float32, np.float64):
+        for a, b in itertools.pairwise(turns):
+            x, y = a.astype(dtype), b.astype(dtype)
+            assert math.isnan(linear_cka(x, y, debiased=True))
+            assert math.isnan(linear_cka(x, rng.normal(size=(8, 3)), debiased=True))
+            assert math.isnan(sim.debiased_chance(sim.moments_of(x, y)).sd)
+            assert linear_cka(x, y) == pytest.approx(1, abs=1e-5)

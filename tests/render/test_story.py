@@ -47,10 +47,11 @@ def test_a_long_run_keeps_its_first_and_last_audit(tmp_path):
 
 
 @pytest.mark.parametrize("value", [0.0, float("nan")])
-def test_undefined_and_zero_metrics_are_drawn_as_gaps(tmp_path, value):
+def test_undefined_and_zero_metrics_do_not_stop_the_film(tmp_path, value):
     records, grams, names = _run()
     records[2] = {**records[2], COLLAPSE: value, RANK: value}
-    training_story(records, grams, names, tmp_path / "run.gif")
+    with Image.open(training_story(records, grams, names, tmp_path / "run.gif")) as film:
+        assert film.n_frames == len(records)
 
 
 def test_mismatches_are_named(tmp_path):

@@ -1,10 +1,9 @@
 """What pure chance gives for every number, at the same n, d, class sizes and normalisation.
 
 A number means little alone: 40 dimensions in use out of 64 is poor for a million rows and no more
-than chance for a hundred. Closed forms are used where there are (`chance_laws`,
-`chance_spectrum`); all else is simulated on drawn moments (`chance_draws`), as often as a budget
-of work allows: two or three seconds on two cores, whatever n. `method` says which, and how many
-draws.
+than chance for a hundred. Closed forms are used where there are (`laws`, `spectrum`); all else is
+simulated on drawn moments (`draws`), as often as a budget of work allows: two or three seconds on
+two cores, whatever n. `method` says which, and how many draws.
 """
 
 from __future__ import annotations
@@ -91,7 +90,7 @@ def chance(
     """
     if draws < 2:
         raise ValueError(f"a spread needs at least 2 draws; got {draws}")
-    usable = [m.name for m in METRICS if moments.scatter is not None or not m.spectrum]
+    usable = [metric.name for metric in METRICS.of(moments.scatter)]
     with jax.enable_x64(True):
         setting, places = setting_of(moments, options or Options())
         laws = {name: LAWS[name](setting) for name in usable if name in LAWS}
@@ -107,6 +106,12 @@ def by_law(moments: ClassMoments, options: Options | None = None) -> dict[str, C
     Args:
         moments: of the data, as for `chance`.
         options: as for the numbers that it is compared with.
+
+    Returns:
+        What chance gives, by the name of the metric.
+
+    Raises:
+        ValueError: the moments hold no rows.
 
     Example:
         >>> import jax.numpy as jnp
@@ -130,6 +135,12 @@ def for_answers(moments: ClassMoments, options: Options | None = None) -> dict[s
         moments: of the data, as for `chance`.
         options: as for the numbers that it is compared with.
 
+    Returns:
+        What chance gives, by the name of the metric.
+
+    Raises:
+        ValueError: the moments hold no rows.
+
     Example:
         >>> import jax.numpy as jnp
         >>> found = for_answers(ClassMoments.of(jnp.eye(6), jnp.arange(6) % 3, 3))
@@ -138,12 +149,8 @@ def for_answers(moments: ClassMoments, options: Options | None = None) -> dict[s
     """
     known = by_law(moments, options)
     labelled = int(np.sum(np.asarray(moments.counts) > 0)) > 1
-    usable = (METRICS[name] for name in ANSWERED if name not in known)
-    names = [
-        m.name
-        for m in usable
-        if (labelled or not m.labels) and (moments.scatter is not None or not m.spectrum)
-    ]
+    usable = {m.name for m in METRICS.of(moments.scatter) if labelled or not m.labels}
+    names = [name for name in ANSWERED if name in usable and name not in known]
     with jax.enable_x64(True):
         setting, places = setting_of(moments, options or Options())
         plan = _Plan(setting, places, moments.num_classes, 0, DRAWS)

@@ -4,7 +4,7 @@ Chance is isotropic: rows uniform on the sphere, or Gaussian with the observed t
 rows are taken as they are. Class codes are then independent and uniform on the sphere, and their
 cosines pairwise independent with cos² ~ Beta(1/2, (d-1)/2) (Muirhead 1982, theorem 1.5.7): sums
 over pairs have exact means and variances, however many pairs there are. Laws of the spectrum are
-in `chance_spectrum`; numbers without a law here are simulated (`chance_draws`).
+in `spectrum`; numbers without a law here are simulated (`draws`).
 """
 
 from __future__ import annotations

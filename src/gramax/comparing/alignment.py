@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from jaxtyping import Float
 
 from gramax.chance.laws import Chance
 from gramax.comparing.changes import LEVEL, LINE
@@ -28,6 +27,7 @@ from gramax.comparing.similarity import (
 from gramax.errorbars import jackknife
 from gramax.errorbars.blocks import dealt
 from gramax.gathering import Progress
+from gramax.sphere import directions
 
 CHUNK_BYTES, MEMORY = 1 << 25, 1 << 30
 """Bytes of a chunk of rows, and of the products of all blocks."""
@@ -118,12 +118,5 @@ def _rows(look: Look, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         counts = next(labels) >= 0 if labels else np.ones(len(z), bool)
         z = z.astype(np.float64 if z.dtype == np.float64 else np.float32, copy=False)
         if normalize:
-            z, counts = _directions(z), counts & z.any(axis=1)
+            z, counts = directions(z), counts & z.any(axis=1)
         yield z - look.centre.astype(z.dtype), counts
-
-
-def _directions(z: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "m d"]:
-    """The rows on the unit sphere; rows of zeros, or not finite, as they come."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        z = z / np.abs(z).max(axis=1, keepdims=True)
-        return z / np.linalg.norm(z, axis=1, keepdims=True)

@@ -22,6 +22,9 @@ def compare_saved(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> Compa
         a: path of the first; with `--explain` it holds errors.
         b: path of the second.
 
+    Returns:
+        The change of every number that both hold, with an error where both have theirs.
+
     Raises:
         InputError: a file is not such a report.
     """

@@ -27,6 +27,9 @@ from gramax.chance.laws import Chance
 DRAWS, WORK = 20, 4e10
 """Draws of the simulation of Procrustes, and the multiply-adds that they may cost."""
 
+LEAST = 1e-5
+"""The unbiased share of |XᵀX|² below which it is the rounding of products of float32."""
+
 EXACT = "exact moments over all pairings of the rows"
 
 
@@ -118,6 +121,10 @@ def linear_cka(
         debiased: with unbiased estimators, about 0 for unrelated rows (at most 1, and it may be
             below 0); needs 4 rows or more.
 
+    Returns:
+        A number in [0, 1], NaN where a space is one point; debiased also for fewer than 4 rows and
+        for rows that are all equally far apart.
+
     Raises:
         ValueError: the two do not have the same number of rows.
 
@@ -141,6 +148,9 @@ def procrustes_similarity(x: Float[np.ndarray, "n p"], y: Float[np.ndarray, "n q
         x: `[n, p]` rows; y: `[n, q]` the same samples in another space.
         y: as said.
 
+    Returns:
+        A number in [0, 1]; NaN where a space is one point.
+
     Raises:
         ValueError: the two do not have the same number of rows.
 
@@ -162,9 +172,11 @@ def cka(m: CrossMoments) -> float:
 
 
 def cka_debiased(m: CrossMoments) -> float:
-    """Debiased linear CKA of centred moments, at most 1; NaN for fewer than 4 rows or no scatter.
+    """Debiased linear CKA of centred moments, at most 1.
 
     With K = XXᵀ without its diagonal, tr KL = |XᵀY|² - Σ|x|²|y|² and K1 = -|x|² for centred rows.
+    NaN for fewer than 4 rows, for one point, and for rows that are all equally far apart (an exact
+    simplex): their kernel says nothing beyond its size, and what is left of it is rounding.
     """
     if m.n < 4:
         return math.nan
@@ -173,11 +185,11 @@ def cka_debiased(m: CrossMoments) -> float:
     def unbiased(square: float, fourth: float, a: float, b: float) -> float:
         return square - fourth + a * b / ((m.n - 1) * (m.n - 2)) - 2 * fourth / (m.n - 2)
 
-    return _over(
-        unbiased(_square(m.xy), m.x2y2, tx, ty),
-        unbiased(_square(m.xx), m.x4, tx, tx),
-        unbiased(_square(m.yy), m.y4, ty, ty),
-    )
+    of_x, of_y = _square(m.xx), _square(m.yy)
+    self_x, self_y = unbiased(of_x, m.x4, tx, tx), unbiased(of_y, m.y4, ty, ty)
+    if not (self_x > LEAST * of_x and self_y > LEAST * of_y):
+        return math.nan
+    return _over(unbiased(_square(m.xy), m.x2y2, tx, ty), self_x, self_y)
 
 
 def procrustes(m: CrossMoments) -> float:
@@ -228,7 +240,7 @@ def debiased_chance(m: CrossMoments) -> Chance:
     square of Σ A_ij B_π(i)π(j) is S_A S_B (2/(n(n-1)) + 4/(n(n-1)(n-2)) + 4/(n(n-1)(n-2)(n-3))).
     """
     if not math.isfinite(cka_debiased(m)):
-        return Chance(math.nan, math.nan, "undefined for fewer than 4 rows, or one point")
+        return Chance(math.nan, math.nan, "undefined here")
     return Chance(0.0, math.sqrt(2 / (m.n * (m.n - 3))), EXACT)
 
 

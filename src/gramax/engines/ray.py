@@ -19,7 +19,8 @@ from typing import Any
 
 from gramax.engines.causes import NO_MEMORY
 from gramax.engines.processes import ONE_THREAD
-from gramax.errors import InputError, MissingExtraError
+from gramax.errors import InputError
+from gramax.optional import need
 
 RETRIES = 2
 """What Ray does by itself after the first try."""
@@ -51,11 +52,8 @@ class Ray:
     def __init__(self, workers: int | None, address: str | None):
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
-        try:
-            import ray
-            from ray import exceptions
-        except ImportError:
-            raise MissingExtraError("--engine ray", "ray", "ray") from None
+        ray = need("ray", "--engine ray", extra="ray")
+        exceptions = need("ray.exceptions", "--engine ray", extra="ray")
         self._ray = ray
         self._ours = not ray.is_initialized()
         if self._ours:

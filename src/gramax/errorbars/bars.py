@@ -16,8 +16,8 @@ of freedom closely enough for intervals.
   (Efron & Stein 1981). Of the worst of many (`EXTREMES`) it is too large where many are about as
   bad: in simulations the error of a coherence is right where one pair stands out, and about twice
   too large for a simplex.
-- Rough where a number is at chance: there its first-order variation vanishes. `baselines.chance` is
-  the yardstick then.
+- Rough where a number is at chance: there its first-order variation vanishes, and
+  `gramax.chance.chance` is the yardstick.
 - Work: B times that of one report, and 3·B merges of c·d² each.
 """
 
@@ -77,6 +77,12 @@ def standard_errors(
         options: as for `report`.
         names: the metrics to leave it at, where all would take too long.
 
+    Returns:
+        The errors by the name of the metric, in its own units; `error_bars` has the reasons.
+
+    Raises:
+        KeyError: no metric has such a name.
+
     Example:
         >>> import jax
         >>> z = jax.random.normal(jax.random.key(0), (400, 3))
@@ -106,8 +112,12 @@ def error_bars(
         options: as for `report`.
         names: the metrics to leave it at, where all would take too long.
 
+    Returns:
+        The bars by the name of the metric, each with what to keep in mind of it.
+
     Raises:
         ValueError: `level` is not between 0 and 1.
+        KeyError: no metric has such a name.
 
     Source:
         Tukey 1958; Efron & Stein 1981; Shao & Tu 1995, The Jackknife and Bootstrap, section 2.3.
@@ -135,9 +145,16 @@ def without_each(
         blocks: the moments, kept apart by blocks.
         options: as for `report`.
         names: the metrics to leave it at, where all would take too long.
+
+    Returns:
+        By the name of the metric, its value and its values without each block.
+
+    Raises:
+        KeyError: no metric has such a name.
     """
-    usable = [m for m in METRICS if blocks.parts.scatter is not None or not m.spectrum]
-    asked = tuple(m.name for m in usable if names is None or m.name in names)
+    wanted = None if names is None else {METRICS[name].name for name in names}
+    usable = METRICS.of(blocks.parts.scatter)
+    asked = tuple(m.name for m in usable if wanted is None or m.name in wanted)
     with jax.enable_x64(True):
         table = jax.device_get(_leave_one_out(blocks.parts, asked, options or Options()))
     used = (np.asarray(blocks.counts) > 0).any(axis=1)

@@ -51,6 +51,10 @@ def jackknife(
         interval: the values that it can take.
         level: probability with which the interval is to cover, between 0 and 1.
 
+    Returns:
+        The bar; without an error, and with the reason, where a value is not finite or there are
+        fewer than two blocks.
+
     Raises:
         ValueError: `level` is not between 0 and 1.
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import operator
-from typing import Literal
-
-Field = Literal["real", "complex"]
 
 LARGEST = 10**30
 """Codes and dimensions go up to here: the formulas are in float64, which ends at 10^308."""

@@ -118,8 +118,8 @@ def _iterate(k: Array, s: _State, ties: Ties, beta: Array, kind: Kind) -> _State
     )
 
 
-def _stage(s: _State, ties: Ties, beta: Array, ratio: Array, kind: Kind) -> _State:
-    """L-BFGS at one beta from the end of the stage before, `ratio` times less sharp.
+def _stage(s: _State, ties: Ties, beta: Array, rise: Array, kind: Kind) -> _State:
+    """L-BFGS at one beta from the end of the stage before, `rise` times less sharp.
 
     The curvature that matters is that of the pairs on the ridge, which grows with beta: the memory
     is scaled and kept, which saves the ten iterations of learning it again.
@@ -128,9 +128,9 @@ def _stage(s: _State, ties: Ties, beta: Array, ratio: Array, kind: Kind) -> _Sta
     s = s._replace(
         value=value,
         slope=slope,
-        changes=s.changes * ratio,
-        weights=s.weights / ratio,
-        scale=s.scale / ratio,
+        changes=s.changes * rise,
+        weights=s.weights / rise,
+        scale=s.scale / rise,
         step=jnp.ones_like(s.step),
     )
     turned = _direction(s, jnp.array(ITERATIONS - 1) % MEMORY)
@@ -141,15 +141,15 @@ def _stage(s: _State, ties: Ties, beta: Array, ratio: Array, kind: Kind) -> _Sta
 
 
 def _anneal(x: Array, ties: Ties, first: Array, last: Array, kind: Kind) -> tuple[Array, Array]:
-    ratio = (last / first) ** (1 / (STAGES - 1))
+    rise = (last / first) ** (1 / (STAGES - 1))
     value, slope = _value(x, ties, first, kind)
-    scale = 0.1 * jnp.sqrt(jnp.sum(ties.mask)) / (jnp.sqrt(_dot(slope, slope)) + 1e-30) * ratio
+    scale = 0.1 * jnp.sqrt(jnp.sum(ties.mask)) / (jnp.sqrt(_dot(slope, slope)) + 1e-30) * rise
     memory = jnp.zeros((MEMORY, *x.shape), x.dtype)
     one, none = jnp.ones((), x.dtype), jnp.zeros((MEMORY,), x.dtype)
     s = _State(x, value, slope, -slope, one, memory, memory, none, scale)
 
     def stage(s: _State, i: Array) -> tuple[_State, None]:
-        return _stage(s, ties, first * ratio**i, ratio, kind), None
+        return _stage(s, ties, first * rise**i, rise, kind), None
 
     s, _ = jax.lax.scan(stage, s, jnp.arange(STAGES))
     return s.x, s.value

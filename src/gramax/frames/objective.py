@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from gramax.sphere import PRECISION
+
 Kind = Literal["real", "complex", "signed"]
 """Lines of R^d, lines of C^d, or points of the sphere in R^d."""
-
-HIGHEST = jax.lax.Precision.HIGHEST
 
 
 def kind_of(field: str, signed: bool) -> Kind:
@@ -79,8 +78,8 @@ def products(
     rows: Float[Array, "m k"], u: Float[Array, "n k"], kind: Kind
 ) -> tuple[Float[Array, "m n"], Float[Array, "m n"] | None]:
     """Inner products of rows with rows: the real parts, and the imaginary ones where complex."""
-    g = jnp.matmul(rows, u.T, precision=HIGHEST)  # a GPU would round float32 to TF32
-    return g, jnp.matmul(rows, turn(u).T, precision=HIGHEST) if kind == "complex" else None
+    g = jnp.matmul(rows, u.T, precision=PRECISION)
+    return g, jnp.matmul(rows, turn(u).T, precision=PRECISION) if kind == "complex" else None
 
 
 def similarity(g: Array, h: Array | None, kind: Kind) -> Array:
@@ -117,11 +116,11 @@ def soft_slope(
 ) -> Float[Array, "m k"]:
     """Gradient by its rows of the sum over ordered pairs whose terms are `terms`, beta left out."""
     if kind == "signed":
-        return 2 * jnp.matmul(terms, u, precision=HIGHEST)
-    slope = 4 * jnp.matmul(terms * g, u, precision=HIGHEST)
+        return 2 * jnp.matmul(terms, u, precision=PRECISION)
+    slope = 4 * jnp.matmul(terms * g, u, precision=PRECISION)
     if h is None:
         return slope
-    return slope + 4 * jnp.matmul(terms * h, turn(u), precision=HIGHEST)
+    return slope + 4 * jnp.matmul(terms * h, turn(u), precision=PRECISION)
 
 
 def soft_maximum(

@@ -87,7 +87,7 @@ def _least_squares(group: np.ndarray, vector: np.ndarray) -> tuple[np.ndarray, f
         following, slope = _residual(group, trial, target)
         error = float(np.abs(residual).max())
         if following @ following < residual @ residual:
-            vector, residual, jacobian, damping = trial, following, slope, damping
+            vector, residual, jacobian = trial, following, slope
             damping = max(damping / 5, 1e-10)  # the phase is free, so the normal matrix is singular
         elif error < 1e-13:
             break

@@ -10,7 +10,7 @@ import numpy as np
 
 from gramax.frames import catalogue, mub
 from gramax.frames._numbers import prime_power
-from gramax.frames.objective import Kind, as_real
+from gramax.frames.objective import Kind, as_real, rotate
 from gramax.frames.symmetry import Orbits, orbits
 
 
@@ -98,8 +98,7 @@ def shed(x: np.ndarray, c: int, kind: Kind) -> np.ndarray:
         g = x @ x.T
         s = g if kind == "signed" else g * g
         if kind == "complex":
-            d = x.shape[1] // 2
-            h = x @ np.concatenate([-x[:, d:], x[:, :d]], axis=1).T
+            h = x @ rotate(x).T
             s = s + h * h
         np.fill_diagonal(s, -np.inf)
         crowding = np.exp((s - s.max()) * 1e4).sum(axis=1)

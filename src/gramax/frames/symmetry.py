@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gramax.frames.objective import Kind
+from gramax.frames.objective import Kind, rotate
 
 
 class Orbits(NamedTuple):
@@ -87,8 +87,7 @@ def _orbit(
             known = np.array([vector for vector, _ in found])
             cosine = known @ y
             if kind == "complex":
-                d = len(y) // 2
-                cosine = np.hypot(cosine, known @ np.concatenate([-y[d:], y[:d]]))
+                cosine = np.hypot(cosine, known @ rotate(y))
             elif kind == "real":
                 cosine = np.abs(cosine)
             if cosine.max() < 1 - 1e-9:

@@ -53,6 +53,7 @@ class Checkpoint:
         path: of the file, which may not exist yet.
         about: what tells this audit from others.
         empty: moments of no rows, of the right shapes.
+        blocks: of moments kept apart, for error bars.
         tasks: how many there are.
     """
 

@@ -134,7 +134,7 @@ def _self_duality(W: Array, means: Array, centre: ArrayLike | None) -> Float[Arr
     W, M = _matched(W, means, centre)
     w, m = (norms(v.reshape(1, -1))[0, 0] for v in (W, M))
     defined = (w > 0) & (m > 0)
-    gap = W / jnp.where(defined, w, 1) - M / jnp.where(defined, m, 1)
+    gap = ratio(W, w) - ratio(M, m)
     return jnp.where(defined, jnp.linalg.norm(gap), jnp.nan)
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Float
 from gramax.evidence import Evidence
 from gramax.guarded import ratio, safe_sqrt
 from gramax.moments import ClassMoments
-from gramax.registry import METRICS, SQUARED, Metric
+from gramax.registry import METRICS, MOVED, SCALED, SQUARED, Metric
 
 
 def _code_scatter(e: Evidence) -> Float[Array, ""]:
@@ -35,7 +35,7 @@ WITHIN_CLASS_VARIANCE = METRICS.add(
         direction="lower",
         compute=_code_scatter,
         undefined=(*SQUARED, "few_rows", "no_samples", "no_scatter"),
-        invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
+        invariant=SCALED,
         degenerate="NaN where no class has two rows, and where all rows coincide; a class of one "
         "row adds 0",
         raw="m is the class mean itself, and the range is unbounded",
@@ -58,7 +58,7 @@ COLLAPSE_RATIO = METRICS.add(
         direction="lower",
         compute=lambda e: ratio(_code_scatter(e), e.total_trace + _epsilon(e)),
         undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_scatter"),
-        invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
+        invariant=SCALED,
         degenerate="NaN for one class, for classes of one row, and where all rows coincide",
         raw="equal to scatter_ratio",
         variants="scatter_ratio has the same divisor and measures from the class means μ "
@@ -81,7 +81,7 @@ SCATTER_RATIO = METRICS.add(
         direction="lower",
         compute=lambda e: ratio(e.within_trace, e.total_trace),
         undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_scatter"),
-        invariant=frozenset({"rotation", "permutation", "scale", "translation", "duplication"}),
+        invariant=MOVED,
         degenerate="NaN for one class, for classes of one row, and where all rows coincide",
         abbreviation="weak NC1",
         variants="macro weighting weighs classes alike in Σ_W, Σ_T and the global mean",

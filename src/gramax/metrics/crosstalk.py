@@ -14,7 +14,7 @@ from gramax import _checks, pairs
 from gramax.evidence import Evidence
 from gramax.frames.objective import counted, soft_terms, soft_value
 from gramax.guarded import ratio
-from gramax.registry import METRICS, Metric
+from gramax.registry import METRICS, SCALED, Metric
 from gramax.sphere import unit_rows
 from gramax.worst import largest
 
@@ -51,7 +51,7 @@ CLASS_COHERENCE = METRICS.add(
         compute=lambda e: e.once(_of_codes),
         undefined=("few_codes",),
         samples=False,
-        invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
+        invariant=SCALED,
         degenerate="NaN for fewer than two classes; a class mean of zero is left out",
     )
 )
@@ -69,7 +69,7 @@ CLASS_WELCH_GAP = METRICS.add(
         compute=lambda e: _gap(e.once(_of_codes), e.code_count, e.codes.shape[1]),
         undefined=("few_codes", "one_dimension"),
         samples=False,
-        invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
+        invariant=SCALED,
         degenerate="NaN for fewer than two classes, or d = 1, where every codebook is at the floor",
     )
 )
@@ -157,7 +157,7 @@ def welch_floor(c: int | Array, d: int) -> float | Float[Array, ""]:
         >>> round(welch_floor(6, 3), 4)
         0.4472
     """
-    d = _checks.num_classes(d)
+    d = _checks.size(d, "d")
     if isinstance(c, jax.Array):
         return _floor(c, d)
     c = _checks.num_classes(c)

@@ -27,7 +27,7 @@ def _equinorm(e: Evidence) -> Float[Array, ""]:
 
 
 def _equiangular(e: Evidence) -> Float[Array, ""]:
-    target = -ratio(1, e.present_count - 1)
+    target = -ratio(1.0, e.present_count - 1)
 
     def step(total: Array, cosines: Array, pair: Array, *_: object) -> Array:
         return total + jnp.sum(jnp.where(pair, jnp.abs(cosines - target), 0))

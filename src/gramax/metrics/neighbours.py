@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks
+from gramax.guarded import ratio
 from gramax.metrics.nearest import distinct, nearest
 from gramax.registry import METRICS, MOVED, Metric
 
@@ -101,7 +102,7 @@ def _two_nn(x: Float[Array, "n d"], discard: Array) -> Float[Array, ""]:
     i = jnp.arange(1, x.shape[0] + 1)
     kept = (i <= jnp.floor(count * (1 - discard))) & (i < count)
     logs = jnp.where(kept, logs, 0)
-    survival = jnp.where(kept, 1 - i / jnp.maximum(count, 1), 1).astype(x.dtype)
+    survival = jnp.where(kept, 1 - ratio(i, count), 1).astype(x.dtype)
     slope = -jnp.sum(logs * jnp.log(survival)) / jnp.sum(logs * logs)
     return jnp.where(jnp.all(jnp.isfinite(x)) & (jnp.sum(logs) > 0), slope, jnp.nan)
 

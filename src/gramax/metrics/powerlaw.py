@@ -7,6 +7,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks
 from gramax.evidence import Evidence
+from gramax.guarded import ratio
 from gramax.metrics.doubt import DOUBT, hidden_words
 from gramax.moments import ClassMoments
 from gramax.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
@@ -26,7 +27,7 @@ def _decay(sigma: Float[Array, " d"], first: int, last: int | None) -> Float[Arr
     x, y = x - jnp.sum(w * x), y - jnp.sum(w * y)
     spread = jnp.sum(w * x * x)
     enough = jnp.sum(used) >= 2
-    return jnp.where(enough, -jnp.sum(w * x * y) / jnp.where(enough, spread, 1), jnp.nan)
+    return jnp.where(enough, -ratio(jnp.sum(w * x * y), spread), jnp.nan)
 
 
 def _hangs(e: Evidence, first: int = 1, last: int | None = None) -> Array:

@@ -8,7 +8,7 @@ from jaxtyping import Array, ArrayLike, Float
 from gramax.evidence import Evidence
 from gramax.guarded import ratio
 from gramax.moments import ClassMoments
-from gramax.registry import METRICS, SQUARED, Metric
+from gramax.registry import METRICS, MOVED, SQUARED, Metric
 
 
 def entropy_rank(values: Float[Array, " d"], eps: float = 1e-12) -> Float[Array, ""]:
@@ -32,7 +32,7 @@ EFFECTIVE_RANK = METRICS.add(
         undefined=(*SQUARED, "few_rows", "no_scatter"),
         labels=False,
         spectrum=True,
-        invariant=frozenset({"rotation", "permutation", "scale", "translation", "duplication"}),
+        invariant=MOVED,
         degenerate="NaN for one row or coinciding rows; 1 for rows on a line",
         abbreviation="erank",
         variants="of eigenvalues (σ²); RankMe takes the singular values σ, and reads more",

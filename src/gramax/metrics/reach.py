@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax import _checks, pairs
-from gramax.registry import METRICS, Metric
+from gramax.registry import METRICS, SCALED, Metric
 from gramax.sphere import unit_rows
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ FRAME_POTENTIAL = METRICS.add(
         compute=lambda e: pairs.potential(e.codes),
         undefined=("few_codes",),
         samples=False,
-        invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
+        invariant=SCALED,
         degenerate="NaN for fewer than two classes; c² where all codes coincide",
         abbreviation="FP",
         function="reach.frame_potential",
@@ -64,7 +64,7 @@ TIGHT_FRAME_GAP = METRICS.add(
         compute=lambda e: _gap(e.codes, e.code_count),
         undefined=("few_codes", "one_dimension"),
         samples=False,
-        invariant=frozenset({"rotation", "permutation", "scale", "duplication"}),
+        invariant=SCALED,
         degenerate="NaN for fewer than two classes, or d = 1, where every codebook is tight; "
         "min(c, d) - 1 where all codes coincide",
     )
@@ -165,7 +165,8 @@ def run_many(key: Array, c: int, d: int, n_seeds: int = 6, steps: int = 600) -> 
     """
     import optax
 
-    c, d, n_seeds = (_checks.num_classes(v) for v in (c, d, n_seeds))
+    sizes = {"c": c, "d": d, "n_seeds": n_seeds}
+    c, d, n_seeds = (_checks.size(value, name) for name, value in sizes.items())
     # The potential's gradient is Lipschitz with a constant of about 4·max(1, c/d) near a minimum.
     opt = optax.sgd(0.125 / max(1.0, c / d))
 

@@ -112,7 +112,7 @@ def _cdnv(e: Evidence) -> _Distances:
 
     def step(s: _Distances, d2: Array, pair: Array, row: Array, column: Array) -> _Distances:
         apart = pair & (d2 > 0)
-        terms = both(variances, row, column) / jnp.where(apart, 2 * d2, 1)
+        terms = ratio(both(variances, row, column), 2 * d2)
         size = both(squares, row, column)
         relative = jnp.where(pair, ratio(d2, size), jnp.inf)
         least, at = jnp.min(relative), jnp.argmin(relative)

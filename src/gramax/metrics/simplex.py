@@ -17,7 +17,7 @@ def _mean_square(codes: Float[Array, "c d"]) -> Float[Array, ""]:
     """Mean square entry difference of the codes' Gram matrix to the simplex's."""
     exists = pairs.present(codes)
     count = jnp.sum(exists).astype(codes.dtype)
-    target = -ratio(1, count - 1)
+    target = -ratio(1.0, count - 1)
     total = pairs.squared_gaps(unit_rows(codes), exists, target)
     return jnp.where(count > 1, ratio(2 * total, count**2), jnp.nan)
 

@@ -20,7 +20,7 @@ def _participation(e: Evidence) -> Float[Array, ""]:
     trace = jnp.trace(e.spread_matrix)
     c = ratio(e.spread_matrix, trace)
     squares = jnp.sum(c * c)
-    return jnp.maximum(1 / jnp.where(squares > 0, squares, 1), 1)  # below is rounding
+    return jnp.maximum(ratio(1.0, squares), 1)  # below is rounding
 
 
 def _share_of_top(sigma: Float[Array, " d"]) -> Float[Array, ""]:

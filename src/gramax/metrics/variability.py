@@ -36,8 +36,7 @@ class _Axes(NamedTuple):
 
 def _axes(e: Evidence) -> _Axes:
     """Σ_B from the singular values of the means, which keep the digits that its own would lose."""
-    count = jnp.maximum(e.present_count, 1)
-    values, axes = linalg.principal_axes(e.centred / jnp.sqrt(count))
+    values, axes = linalg.principal_axes(ratio(e.centred, jnp.sqrt(e.present_count)))
     within = jnp.sum(jnp.matmul(axes, e.within, precision=PRECISION) * axes, axis=1)
     # Centred means span K-1 dimensions at most: what rounding leaves beyond is not an axis.
     real = linalg.significant(values) & (jnp.arange(values.shape[0]) < e.present_count - 1)

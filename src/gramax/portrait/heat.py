@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from gramax.chance.cosines import angle_tail
+from gramax.sphere import directions
 
 WHOLE, SIDE = 200, 128
 """Up to `WHOLE` codes each pair has its cell; of more, blocks of codes, at most `SIDE`."""
@@ -105,8 +106,7 @@ def _counted(cosines: np.ndarray) -> np.ndarray:
 
 def histogram_of_rows(rows: Float[np.ndarray, "m d"]) -> Histogram:
     """The cosines of all pairs of these rows."""
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit = (rows / np.where(length > 0, length, 1)).astype(np.float32)
+    unit = directions(rows).astype(np.float32)
     counts = np.zeros(FINE, np.int64)
     for i in range(0, len(unit), WHOLE):
         tile = unit[i : i + WHOLE] @ unit[i:].T

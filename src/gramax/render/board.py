@@ -24,7 +24,7 @@ Box = tuple[float, float, float, float]
 SIZE = (1040, 760)
 MARGIN = 36
 HEADER = 100
-"""Height of the strip meant for title and caption; scenes place their panels below it."""
+"""Height of the strip that title and caption keep to."""
 
 
 class Board:

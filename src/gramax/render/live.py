@@ -15,7 +15,8 @@ from rich.text import Text
 
 from gramax.headline import HEADLINE
 from gramax.registry import Question
-from gramax.render.terminal import MARKS, STYLES, number
+from gramax.render.terminal import MARKS, STYLES
+from gramax.render.words import number, spoken
 from gramax.runlog import Entry
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -116,7 +117,7 @@ def _row(entries: Sequence[Entry], question: Question, metric: str) -> tuple[Ren
         now = Text(last.reasons[metric], style="yellow")
     return (
         Text(MARKS.get(status, "–"), style=colour),
-        metric.removeprefix("class_").replace("_", " "),
+        spoken(metric),
         _Spark(values, colour),
         now,
         Text(number(last.floors.get(metric, math.nan)), style="dim"),

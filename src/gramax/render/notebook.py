@@ -8,9 +8,9 @@ from markupsafe import escape
 
 from gramax._checks import is_concrete
 from gramax.moments import ClassMoments
-from gramax.render.page.audit import answers_of, facts
+from gramax.render.page.audit import answers_of
 from gramax.render.page.shell import template
-from gramax.render.words import number
+from gramax.render.words import facts, number
 from gramax.reports import Report
 
 SHOWN = 10

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gramax.errors import MissingExtraError
+from gramax.optional import need
 
 if TYPE_CHECKING:
     from matplotlib.colors import ListedColormap
@@ -100,10 +100,7 @@ _SETTINGS = {
 def require() -> None:
     """Raise `MissingExtraError` where matplotlib or Pillow is not installed."""
     for module, package in (("matplotlib", "matplotlib"), ("PIL", "pillow")):
-        try:
-            __import__(module)
-        except ImportError:
-            raise MissingExtraError("drawing figures", package, "plot") from None
+        need(module, "drawing figures", package, "plot")
 
 
 @contextmanager

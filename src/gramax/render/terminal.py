@@ -13,7 +13,7 @@ from rich.text import Text
 import gramax.metrics  # noqa: F401  (fills the registry)
 from gramax.data.text import named
 from gramax.registry import METRICS, QUESTIONS, Metric
-from gramax.render.words import number
+from gramax.render.words import facts, left_out, number, score, signed
 from gramax.reports import Answer, Pair, Report
 
 if TYPE_CHECKING:
@@ -63,11 +63,9 @@ def demo_line(record: Mapping[str, Any], cosines: np.ndarray) -> str:
 
 
 def _heading(report: Report) -> Text:
-    classes = f" · {report.c:,} classes" if report.c else " · no labels"
-    rows = "on the unit sphere" if report.normalized else "raw"
     text = Text(no_wrap=False)
     text.append(report.source, style="bold")
-    text.append(f"\n{report.n:,} rows × {report.d:,} dimensions{classes} · {rows}\n\n")
+    text.append(f"\n{facts(report)}\n\n")
     text.append(report.diagnosis.text, style="bold")
     if report.diagnosis.advice:
         text.append(f"\nTry: {report.diagnosis.advice}")
@@ -104,7 +102,7 @@ def _pairs(pairs: Sequence[Pair]) -> Table:
     table.add_column(justify="right", no_wrap=True)
     table.add_column()
     for pair in pairs:
-        table.add_row(f"{pair.cosine:+.4f}", Text(f"{named(pair.a)}  ·  {named(pair.b)}"))
+        table.add_row(signed(pair.cosine), Text(f"{named(pair.a)}  ·  {named(pair.b)}"))
     return table
 
 
@@ -121,7 +119,7 @@ def _numbers(report: Report) -> Table:
             number(entry.value),
             f"{error:.2g}" if error is not None else "–",
             number(random.mean) if random else "–",
-            f"{random.z(entry.value):+.3g}" if random else "–",
+            score(random.z(entry.value)) if random else "–",
             BETTER[METRICS[name].direction],
         )
     return table
@@ -142,9 +140,8 @@ def _classes(report: Report) -> Table:
 
 def _notes(report: Report) -> list[RenderableType]:
     notes = [f"Note: {warning}" for warning in report.warnings]
-    out = [f"{n:,} ({why.replace('_', ' ')})" for why, n in report.left_out.items() if n]
-    if out:
-        notes.append(f"Rows left out: {', '.join(out)}")
+    if out := left_out(report):
+        notes.append(out)
     return [Text("\n" + "\n".join(notes), style="yellow")] if notes else []
 
 

@@ -9,6 +9,7 @@ from gramax.headline import HEADLINE
 
 if TYPE_CHECKING:
     from gramax.comparing import Comparison
+    from gramax.reports import Report
 
 KIND_MARKS = {"better": "▲", "worse": "▼", "changed": "◆", "same": "=", "unknown": "?"}
 KIND_WORDS = {
@@ -69,3 +70,16 @@ def headline(found: Comparison) -> str:
 def spoken(metric: str) -> str:
     """The name of a metric as a sentence has it."""
     return metric.removeprefix("class_").replace("_", " ")
+
+
+def left_out(report: Report) -> str:
+    """How many rows were left out, by reason; empty where none was."""
+    out = [f"{n:,} ({why.replace('_', ' ')})" for why, n in report.left_out.items() if n]
+    return f"Rows left out: {', '.join(out)}" if out else ""
+
+
+def facts(report: Report) -> str:
+    """Sizes in one line."""
+    classes = f"{report.c:,} classes" if report.c else "no labels"
+    where = "on the unit sphere" if report.normalized else "raw"
+    return f"{report.n:,} rows × {report.d:,} dimensions · {classes} · {where}"

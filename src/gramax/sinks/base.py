@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from jaxtyping import ArrayLike
 
-from gramax.errors import MissingExtraError
+from gramax.optional import need
 
 
 class Sink(Protocol):
@@ -209,10 +209,7 @@ def pixels_of(picture: ArrayLike | bytes) -> np.ndarray:
 
 
 def _decoded(png: bytes) -> np.ndarray:
-    try:
-        from PIL import Image
-    except ImportError:
-        raise MissingExtraError("reading a PNG", "pillow", "plot") from None
+    Image = need("PIL.Image", "reading a PNG", "pillow", "plot")
     try:
         with Image.open(BytesIO(png), formats=["PNG"]) as image:
             return np.asarray(image.convert("RGBA"))

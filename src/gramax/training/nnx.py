@@ -41,7 +41,7 @@ class GeometryMetric(nnx.Metric):
             num_classes: c, a static integer.
             dim: d, the length of a row.
             features: the keyword of `update` that holds the `[n, d]` rows.
-            labels: the keyword that holds the `[n]` labels; a negative one leaves its row out.
+            labels: the keyword that holds the `[n]` labels; -1 leaves a row out.
             config: which metrics `compute` gives.
             normalize: take rows on the unit sphere, or as they are.
         """

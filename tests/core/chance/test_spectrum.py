@@ -89,7 +89,7 @@ def test_purity(normalize, centred):
         exact = np.mean(values) / np.mean(trace) ** 2
         right = 1 / m + (1 + m * m) / (3 * 6 * m)
         assert purity(6, 3, True, True)[0] == pytest.approx(right, rel=1e-12)
-        assert exact == pytest.approx(right, rel=0.2)
+        assert exact == pytest.approx(right, rel=5e-3)
     else:
         values = np.sum(gram**2, axis=(1, 2)) / trace**2
         assert purity(6, 3, normalize, centred)[0] == pytest.approx(values.mean(), rel=3e-3)

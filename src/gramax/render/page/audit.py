@@ -15,7 +15,7 @@ from gramax.render.page.naming import Names
 from gramax.render.page.pictures import page_names, pictures_data, points_told
 from gramax.render.page.shell import render_page
 from gramax.render.terminal import MARKS
-from gramax.render.words import number, score, signed
+from gramax.render.words import facts, left_out, number, score, signed, spoken
 from gramax.reports import ClassView, Number, Report
 
 ROWS, TABLE, ROW = 1000, 100_000, 45
@@ -56,17 +56,9 @@ def audit_page(report: Report) -> str:
     )
 
 
-def facts(report: Report) -> str:
-    """Sizes in one line."""
-    classes = f"{report.c:,} classes" if report.c else "no labels"
-    where = "on the unit sphere" if report.normalized else "raw"
-    return f"{report.n:,} rows × {report.d:,} dimensions · {classes} · {where}"
-
-
 def notes(report: Report) -> list[str]:
     """Warnings, and the rows left out."""
-    out = [f"{n:,} ({why.replace('_', ' ')})" for why, n in report.left_out.items() if n]
-    return list(report.warnings) + ([f"Rows left out: {', '.join(out)}"] if out else [])
+    return [*report.warnings, *filter(None, [left_out(report)])]
 
 
 def answers_of(report: Report) -> list[dict[str, str]]:
@@ -78,7 +70,7 @@ def answers_of(report: Report) -> list[dict[str, str]]:
             "asks": QUESTIONS[answer.question],
             "text": answer.text,
             "value": number(answer.value),
-            "metric": answer.metric.removeprefix("class_").replace("_", " "),
+            "metric": spoken(answer.metric),
             "against": answer.against,
         }
         for answer in report.answers
