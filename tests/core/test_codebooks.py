@@ -36,6 +36,8 @@ def test_numbers_of_a_codebook(codes, tile):
     same([welch_floor(10, 3), welch_floor(jnp.asarray(10.0), 3)], floor, rtol=1e-12)
     same([welch_floor(3, 3), welch_floor(1, 1), welch_floor(jnp.asarray(1.0), 1)], 0)
     same([welch_floor(2, 1), welch_floor(jnp.asarray(2.0), 1)], 1)
+    same([welch_floor(2, 5), welch_floor(jnp.asarray(2.0), 5)], 0)
+    assert len(worst_pairs(codes)[0]) == len(worst_pairs(codes)[1]) == 10
     same(welch_gap(codes), sizes.max() - floor, rtol=1e-12)
     x = field.unit(there)
     tight = np.sum((x.T @ x / 10 - np.eye(3) / 3) ** 2)
@@ -57,6 +59,12 @@ def test_two_codes_and_fewer():
     for f in (babel, worst_pairs, crosstalk_histogram):
         with pytest.raises(ValueError, match="at least 1; got 0"):
             f(two, 0)
+
+
+def test_rounding_leaves_no_cosine_above_1(rng):
+    turns = [np.linalg.qr(rng.normal(size=(3, 3)))[0] for _ in range(30)]
+    assert all(coherence(np.concatenate([turn, turn])) <= 1 for turn in turns)
+    assert all(average_coherence(np.concatenate([turn[:1]] * 3)) <= 1 for turn in turns)
 
 
 def test_histogram(codes, tile):

@@ -53,5 +53,6 @@ def test_a_hundredth_of_lidar_may_hang_on_rounding(rng, rows, deviations, apart,
     y = np.arange(rows) % 5
     z = CONTRASTS.T[y] * apart + rng.normal(size=(rows, 4)) * deviations
     turn = np.linalg.qr(rng.normal(size=(4, 4)))[0]
-    moments = ClassMoments.of((z @ turn).astype(np.float32), y, 5, normalize=False)
-    assert np.isfinite(METRICS["lidar"].value(Evidence(moments))) == trusted
+    for scale in (1, 1e-3):
+        moments = ClassMoments.of((scale * z @ turn).astype(np.float32), y, 5, normalize=False)
+        assert np.isfinite(METRICS["lidar"].value(Evidence(moments))) == trusted

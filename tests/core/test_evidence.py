@@ -38,3 +38,19 @@ def test_codes_are_centred_by_the_mean_of_the_means_whatever_the_sizes():
     np.testing.assert_allclose(
         found.centred_codes, [[-half, -half], [half, -half], [0, 1]], atol=1e-6
     )
+
+
+def test_an_absent_class_has_no_code():
+    found = evidence([[1, 0], [3, 0], [0, 1]], [0, 0, 2])
+    np.testing.assert_array_equal(found.present, [True, False, True])
+    for name in ("means", "centred", "origin_means", "directions", "codes", "centred_codes"):
+        np.testing.assert_array_equal(getattr(found, name)[1], 0, err_msg=name)
+    assert (found.present_count, found.code_count, found.centred_count) == (2, 2, 2)
+
+
+def test_a_coordinate_in_which_no_row_differs_adds_no_rank(rng):
+    z = rng.normal(size=(9, 4)) * [1, 1, 0, 1] + [0, 0, 5, 0]
+    found = evidence(z, [0, 1, 2] * 3)
+    assert found.within_rank == 3
+    assert int(found.spread_spectrum.hidden) == 0
+    assert evidence(z[:5], [0, 1, 2, 0, 1]).within_rank == 2

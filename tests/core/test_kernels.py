@@ -192,5 +192,7 @@ def test_singular_values_of_rows_on_a_scatter(rng):
 
     same(values, right(0.0), rtol=1e-10)
     same(moved, (right(1e-5) - right(-1e-5)) / 2e-5, rtol=1e-6)
+    small = linalg.singular_values, (0.01 * x, 1e-4 * a, 1e-15), (0.01 * x_dot, 1e-4 * a_dot, 0.0)
+    same(jax.jvp(*small)[1], 0.01 * moved, rtol=1e-9)
     flat = linalg.singular_values(jnp.eye(4)[:1], jnp.zeros((4, 4)), 1e-15)
     np.testing.assert_array_equal(flat, [0, 0, 0, 1])

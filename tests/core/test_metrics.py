@@ -112,6 +112,34 @@ def test_the_numbers_of_the_seed(data):
     assert mean_cosine(near) == same(field.mean_cosine(near), rel=1e-9)
 
 
+def test_a_line_has_rank_1():
+    line = np.linspace(-1, 2, 7)[:, None] * [3.0, 4.0, 0.0]
+    assert effective_rank(line) == pytest.approx(1, abs=1e-9)
+    assert effective_rank(line, 0.5) == 1  # whose entropy is below 0
+    for name in ("rankme", "participation_ratio", "stable_rank", "nesum"):
+        assert getattr(metrics, name)(line) == pytest.approx(1, abs=1e-5), name
+
+
+def test_rounding_takes_no_number_out_of_its_range(rng):
+    for _ in range(30):
+        turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+        m = moments(turn, np.arange(3), 3, True)
+        assert value("class_tight_frame_gap", m) >= 0
+        twice = moments(np.concatenate([turn, turn]), np.arange(6), 6, True)
+        assert value("class_coherence", twice) <= 1
+        assert value("class_largest_cosine", twice) <= 1
+
+
+def test_the_mean_cosine_keeps_its_digits_at_both_ends(rng):
+    """Rows almost of one direction, and rows whose sum is almost 0."""
+    near = np.array([3.0, 4.0, 5.0]) + 1e-6 * rng.normal(size=(9, 3))
+    apart = np.mean(np.sum((field.unit(near)[:, None] - field.unit(near)) ** 2, axis=2)) * 9 / 8
+    assert 1 - mean_cosine(near) == pytest.approx(apart / 2, rel=1e-5)
+    turn = 2 * np.pi * np.arange(9) / 9
+    ring = np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    assert mean_cosine(ring) == pytest.approx(-1 / 8, rel=1e-14)
+
+
 def test_public_functions(data):
     z, y = data
     for name in ("nc1_pinv", "nc1_svd", "nc1_quotient", "cdnv", "vci", "lidar", *SIMPLEX[:3]):

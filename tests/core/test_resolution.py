@@ -55,6 +55,19 @@ def test_hidden_values_share_what_the_trace_leaves():
     np.testing.assert_allclose(most, [each, each, 2, 10], rtol=1e-12)
 
 
+def test_what_is_at_the_floor_belongs_to_what_is_found():
+    most = known([0, 0, 0, 0, 2, 10], 6, [0, 0, 0, 1, 4, 100], 6)[1]
+    np.testing.assert_allclose(most[0], np.sqrt((1 + SHARE * 105) / 4), rtol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_the_floor_goes_with_the_scale(scale):
+    values, within = np.array([0, 0, 2, 10.0]), np.array([0.2, 0.3, 4, 100])
+    _, most, hidden = known(scale * values, 4, scale**2 * within, 4)
+    assert hidden == 2
+    np.testing.assert_allclose(most, scale * known(values, 4, within, 4)[1], rtol=1e-9)
+
+
 def test_no_hidden_value_is_larger_than_the_floor():
     """0.9 found and 0.01 of 104.9 make more than the floor for one."""
     most, hidden = known([0, 2, 10], 3, [0.9, 4, 100], 3)[1:]

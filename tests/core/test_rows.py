@@ -197,6 +197,9 @@ def test_duality(rng):
             f(W[:4], means)
     m, w = shifted / np.linalg.norm(shifted), W / np.linalg.norm(W)
     same(nc3_self_duality(W, means, centre), np.linalg.norm(w - m), rtol=1e-9)
+    for scale in (1e-3, 1e3):
+        right = field.nc3_self_duality(W, means)
+        same(nc3_self_duality(scale * W, scale * means), right, rtol=1e-9)
     cos = np.sum(field.unit(W) * field.unit(shifted), axis=1)
     same(nc3_uniform_duality(W, means, centre), np.var(cos), rtol=1e-9)
     assert np.isnan(nc3_uniform_duality(W[:1], means[:1], centre))

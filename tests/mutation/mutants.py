@@ -6,9 +6,12 @@ Left out, because no test of numbers could or should tell them from the code:
   binary and eight comparison operators each is replaced by its opposite and, where it is an
   inequality, by the one that differs at equality alone;
 - annotations and type aliases, which are never evaluated; docstrings hold nothing that is mutated;
-- the texts of errors (all of `raise`), of conditions and of notebook views;
+- the texts of errors (all of `raise`), of warnings, of conditions and of notebook views;
 - what a metric declares of itself (`Metric(...)`): tests/properties hold it against the numbers;
-- decorators that only make code fast or its types known (`FAST`);
+- decorators that only make code fast or its types known (`FAST`), and `static_argnums`, of which
+  there are none without jit;
+- `axis=-1` and `shape[-1]`: the last axis of a matrix is its axis 1;
+- `scatter=False`, which spares what no number of the function needs;
 - sizes of blocks, tiles and samples (`SIZES`): any size gives the same numbers, by design;
 - functions that choose how a number is found, not what it is (`WAYS`);
 - `frozen=True` and `strict=True`, which catch mistakes of whoever edits the code;
@@ -42,7 +45,7 @@ FAST = re.compile(r"jit|lru_cache|checkpoint|overload|static_arg")
 SIZES = {
     *("BLOCK", "TILE", "AXES", "SAMPLE", "TRIALS", "ROWS", "SPARE", "CLOSE", "CLOSE_UNITS"),
     *("FEW_VALUES", "QUICK", "SMALL", "STARTS", "ROUNDS", "SECONDS", "MAX_ORDER", "DECOMPOSITIONS"),
-    *("BUDGET", "DEAR_BUDGET", "CHEAP", "FEWEST", "DRAWS", "MEMORY", "BLOCKS"),
+    *("MOST", "BUDGET", "DEAR_BUDGET", "CHEAP", "FEWEST", "DRAWS", "MEMORY", "BLOCKS"),
 }
 WAYS = {
     "_hash",  # any: rows whose hashes are equal are compared
@@ -64,8 +67,14 @@ def _silent(node: ast.AST) -> list[ast.AST | None]:
             return [node.returns, *body, *(d for d in node.decorator_list if _fast(d))]
         case ast.arg() | ast.AnnAssign():
             return [node.annotation]
-        case ast.Raise() | ast.keyword(arg="frozen" | "strict"):
+        case ast.Raise() | ast.JoinedStr() | ast.keyword(arg="frozen" | "strict" | "scatter"):
             return [node]
+        case ast.keyword(arg="static_argnums" | "static_argnames"):
+            return [node]
+        case ast.keyword(arg="axis", value=ast.UnaryOp() as last):
+            return [last]
+        case ast.Subscript(value=ast.Attribute(attr="shape"), slice=ast.UnaryOp() as last):
+            return [last]
         case ast.BinOp(op=ast.Div(), right=divisor):
             return _stand_in(divisor)
         case ast.Call(func=ast.Attribute(attr="sqrt" | "log" | "log2"), args=[argument]):

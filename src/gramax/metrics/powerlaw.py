@@ -118,6 +118,7 @@ def alpha_req(
         raise ValueError(f"the fit needs ranks 1 ≤ first < last; got {first} and {last}")
     e = Evidence(ClassMoments.of(_checks.rows(z), None, 1, normalize=normalize))
     undefined = _hangs(e, first, last)
-    for name in ("not_finite", *ALPHA_REQ.undefined[:-1]):
-        undefined = undefined | CONDITIONS[name].holds(e)
+    for name in ("not_finite", *ALPHA_REQ.undefined):
+        if name != "hidden_decay":  # that is of all ranks
+            undefined = undefined | CONDITIONS[name].holds(e)
     return jnp.where(undefined, jnp.nan, _decay(e.spread_values, first, last))
