@@ -2,13 +2,14 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 
 import gramax
 from gramax import concluding
 from gramax.errors import InputError
-from gramax.gathering import tasks
+from gramax.gathering import Classes, tasks
 from gramax.programs import program
 from tests import transcription as seed
 from tests.test_seed import clouds
@@ -222,3 +223,16 @@ def test_options_are_recorded_with_the_numbers_that_they_change():
     assert data["options"]["weighting"] == "macro"
     assert data["metrics"]["scatter_ratio"]["options"] == {"weighting": "macro"}
     assert data["metrics"]["effective_rank"]["options"] == {}
+
+
+def test_rows_left_out_are_told_by_reason():
+    """Under jit a label out of range, or a row that is not finite, is left out and counted."""
+    gathered = jax.jit(lambda z, y: gramax.ClassMoments.of(z, y, 4))
+    z = np.concatenate([Z[:4], np.full((1, 12), np.nan, np.float32), 0 * Z[:1]])
+    moments = gathered(z, np.array([0, 9, -7, -1, 1, 2]))
+    expected = {"ignored_label": 1, "label_out_of_range": 2, "not_finite_row": 1, "zero_row": 1}
+    assert concluding._left_out(moments) == expected
+    none = gathered(z[1:3], np.array([9, 8]))
+    classes = Classes(("a", "b", "c", "d"))
+    with pytest.raises(InputError, match=r"no row is left to audit \(2 label out of range\)"):
+        concluding.conclude("z", none, classes, 1, gramax.Options())

@@ -199,3 +199,18 @@ def test_rows_at_the_ends_of_float32_have_a_norm(length):
     x = np.array([[length, 0.0], [0.0, -length]], np.float32)
     np.testing.assert_allclose(jax.jit(norms)(x)[:, 0], np.abs(x).max(axis=1), rtol=1e-6)
     np.testing.assert_array_equal(jax.jit(unit_rows)(x), np.sign(x))
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: gramax.welch_floor(6, 0), "d must be at least 1; got 0"),
+        (lambda: gramax.ClassMoments.empty(2, 0), "dim must be at least 1; got 0"),
+        (lambda: gramax.ClassMoments.empty(0, 2), "number of classes must be at least 1; got 0"),
+        (lambda: gramax.run_many(jax.random.key(0), 3, 2, 0), "n_seeds must be at least 1; got 0"),
+        (lambda: gramax.welch_floor(6, 1.5), "d must be a static integer; got 1.5"),
+    ],
+)
+def test_the_size_that_is_wrong_is_named(call, said):
+    with pytest.raises(ValueError, match=said):
+        call()
