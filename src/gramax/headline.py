@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import gramax.metrics  # noqa: F401  (fills the registry)
 from gramax.frames import coherence_floor
 from gramax.registry import METRICS, Question
-from gramax.verdict import simplex_floor
+from gramax.verdict import potential_floor, simplex_floor
 
 HEADLINE: dict[Question, str] = {
     "collapse": "collapse_ratio",
@@ -35,7 +35,7 @@ def floors(c: int, d: int) -> dict[str, float]:
         return {}
     fits = c <= d + 1
     coherence = 1 / (c - 1) if fits else coherence_floor(c, d).value
-    values = (0.0, float(min(c - 1, d)), simplex_floor(c, d), coherence, c * c / min(c - 1, d))
+    values = (0.0, float(min(c - 1, d)), simplex_floor(c, d), coherence, potential_floor(c, d))
     return dict(zip(HEADLINE.values(), values, strict=True))
 
 

@@ -218,11 +218,11 @@ class Report(Mapping[str, float]):
                     "status": answer.status,
                     "text": answer.text,
                     "metric": answer.metric,
-                    "value": _finite(answer.value),
+                    "value": finite(answer.value),
                     "against": answer.against,
-                    "floor": _finite(answer.floor),
+                    "floor": finite(answer.floor),
                     "bound": answer.bound or None,
-                    "gap": _finite(answer.gap),
+                    "gap": finite(answer.gap),
                 }
                 for answer in self.answers
             ],
@@ -230,7 +230,7 @@ class Report(Mapping[str, float]):
 
 
 def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str, Any]:
-    value = _finite(number.value)
+    value = finite(number.value)
     entry: dict[str, Any] = {
         "value": value,
         "reason": (number.reason or "the number is not finite") if value is None else None,
@@ -242,9 +242,9 @@ def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str
     if number.chance and value is not None:
         random = number.chance
         entry["chance"] = {
-            "mean": _finite(random.mean),
-            "sd": _finite(random.sd),
-            "z": _finite(random.z(value)),
+            "mean": finite(random.mean),
+            "sd": finite(random.sd),
+            "z": finite(random.z(value)),
             "method": random.method,
         }
     if number.error and value is not None:
@@ -259,8 +259,9 @@ def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str
 
 
 def _headroom(room: Headroom | None) -> dict[str, Any] | None:
-    return {**vars(room), "random": _finite(room.random)} if room else None
+    return {**vars(room), "random": finite(room.random)} if room else None
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """The value, or None where it is not finite."""
     return value if math.isfinite(value) else None

@@ -106,6 +106,14 @@ def simplex_floor(c: int, d: int) -> float:
     return math.sqrt(max(0.0, 1 / d - 1 / max(c - 1, 1)))
 
 
+def potential_floor(c: int, d: int) -> float:
+    """Least frame potential of c unit codes, summed over all pairs, in the directions they need.
+
+    c²/(c-1) of a simplex where one fits, c²/d of a tight frame where none does.
+    """
+    return c * c / min(c - 1, d)
+
+
 def _simplex(facts: Facts) -> Answer:
     metric = "class_simplex_error_centred"
     if not facts.defined(metric, "class_simplex_error"):
@@ -190,7 +198,7 @@ def _reach(facts: Facts) -> Answer:
     if not facts.defined(metric):
         return _open(facts, "reach", metric)
     here, c, d = facts.values[metric], facts.c, facts.d
-    floor = c * c / (c - 1) if facts.fits else c * c / d
+    floor = potential_floor(c, d)
     random = facts.by_chance(metric)
     kind = "simplex" if facts.fits else "tight frame"
     against = f"{number(floor, 4)} ({kind}){_by_chance(random, floor)}"

@@ -16,7 +16,7 @@ import numpy as np
 from gramax import engines
 from gramax.auditing import BLOCKS
 from gramax.comparing.alignment import aligned
-from gramax.comparing.changes import changes_of, left_out
+from gramax.comparing.changes import changes_of, without_each_of
 from gramax.comparing.moved import moves
 from gramax.comparing.passes import in_turn
 from gramax.comparing.results import Alignment, Change, Comparison, Moved, Side, side_of
@@ -147,7 +147,7 @@ def _compared(
     progress: Progress | None,
 ) -> Comparison:
     a, b = (side_of(one.report, one.left_out) for one in (first, second))
-    left = left_out(first, options), left_out(second, options)
+    left = without_each_of(first, options), without_each_of(second, options)
     names = _shared(first.space.classes, second.space.classes)
     places = _places(first, names), _places(second, names)
     codes = first.codes[places[0]], second.codes[places[1]]

@@ -17,8 +17,10 @@ from gramax.options import Options
 from gramax.registry import METRICS
 from gramax.sampled import rows_without_each
 
-Left = Mapping[str, tuple[float, np.ndarray]]
-"""Every number of all rows, and without each block."""
+Without = tuple[float, np.ndarray]
+"""A number of all rows, and without each block."""
+
+Left = Mapping[str, Without]
 
 LINE, LEVEL = (-math.inf, math.inf), 0.95
 STILL = 1e-12
@@ -26,7 +28,7 @@ STILL = 1e-12
 TOO_FEW = "too few rows for an error bar"
 
 
-def left_out(look: Look, options: Options) -> Left:
+def without_each_of(look: Look, options: Options) -> Left:
     """Every number without each of the blocks of a side."""
     with jax.enable_x64(True):
         found = without_each(BlockMoments.of_parts(look.blocks), options=options)
@@ -70,10 +72,14 @@ def turn(name: str, difference: float) -> Kind:
 
 
 def _error(name: str, left: tuple[Left, Left], paired: bool) -> tuple[float | None, str]:
-    """Standard error of the difference: of the same blocks, or of both sides together."""
     if not all(name in side for side in left):
         return None, TOO_MANY if name in EXTREMES else TOO_FEW
-    (before, a), (after, b) = (side[name] for side in left)
+    return error_of(left[0][name], left[1][name], paired)
+
+
+def error_of(one: Without, other: Without, paired: bool) -> tuple[float | None, str]:
+    """Standard error of the difference: of the same blocks, or of both sides together."""
+    (before, a), (after, b) = one, other
     if paired and len(a) == len(b):
         bar = jackknife(after - before, b - a, LINE, LEVEL)
         return bar.error, bar.reason

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from gramax.comparing.changes import LEVEL, LINE, STILL
+from gramax.comparing.changes import STILL, error_of
 from gramax.comparing.results import Moved
-from gramax.errorbars import jackknife
 from gramax.evidence import Evidence
 from gramax.moments import ClassMoments
 
@@ -81,7 +79,7 @@ def moves(
             names[int(b)],
             float(whole[0][i]),
             float(whole[1][i]),
-            _error(whole[0][i], whole[1][i], values[0][:, i], values[1][:, i], paired),
+            error_of((whole[0][i], values[0][:, i]), (whole[1][i], values[1][:, i]), paired)[0],
         )
         for i, (a, b) in enumerate(pairs)
     )
@@ -106,10 +104,3 @@ def _without_each(
     length = np.linalg.norm(rest, axis=2, keepdims=True)
     unit = rest / np.where(length > 1e-12 * np.max(length, initial=0.0), length, np.nan)
     return np.einsum("bmd,bmd->bm", unit[:, pairs[:, 0]], unit[:, pairs[:, 1]])
-
-
-def _error(before: float, after: float, a: np.ndarray, b: np.ndarray, paired: bool) -> float | None:
-    if paired and len(a) == len(b):
-        return jackknife(after - before, b - a, LINE, LEVEL).error
-    errors = [jackknife(x, left, LINE, LEVEL).error for x, left in ((before, a), (after, b))]
-    return None if None in errors else math.hypot(*(error or 0.0 for error in errors))

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from gramax.chance.laws import Chance
 from gramax.facts import SURE
 from gramax.gathering import LeftOut
-from gramax.reports import Report
+from gramax.reports import Report, finite
 
 Kind = Literal["better", "worse", "changed", "same", "unknown"]
 
@@ -210,8 +210,3 @@ def _alignment(one: Alignment) -> dict[str, Any]:
         "error": one.error,
         "chance": chance | {"method": one.chance.method},
     }
-
-
-def finite(value: float) -> float | None:
-    """The value, or None where it is not finite."""
-    return value if math.isfinite(value) else None
