@@ -83,7 +83,7 @@ def main() -> None:
         chosen = plan(db, args.files, args.share, args.seed)
         if not args.report:
             execute(db, chosen, args)
-        args.out.write_text(survivors.page(chosen, dict(db.results)))
+        args.out.write_text(survivors.page(chosen, dict(db.results), args.share, args.seed))
         print(args.out)
 
 

@@ -26,11 +26,14 @@ HEAD = """# Mutants of the numeric core that live, and why
 Written by `make mutants`, which changes one operator, comparison or number at a time in the files
 that `core.toml` lists, and runs their tests; edit `explained.toml`, not this page. cosmic-ray makes
 the mutants; `mutants.py` says which of its operators are used and what is left alone, with reasons.
+This page is of a share of {share:g} of the mutants of each file, drawn with seed {seed}.
 """
 
 
-def page(chosen: dict[str, list[WorkItem]], results: dict[str, WorkResult]) -> str:
-    """The whole page."""
+def page(
+    chosen: dict[str, list[WorkItem]], results: dict[str, WorkResult], share: float, seed: int
+) -> str:
+    """The whole page, of a share of the mutants that a seed has drawn."""
     found = {s: [results[i.job_id] for i in chosen[s] if i.job_id in results] for s in chosen}
     alive = Counter(place(s, r.diff) for s in found for r in found[s] if not r.is_killed)
     survived, same, parts = alive.total(), 0, []
@@ -42,7 +45,12 @@ def page(chosen: dict[str, list[WorkItem]], results: dict[str, WorkResult]) -> s
     if alive:
         parts.append(section("New", "Not explained in `explained.toml`.", alive))
     return "\n".join(
-        [HEAD, table(found), score(sum(map(len, found.values())), survived, same), *parts]
+        [
+            HEAD.format(share=share, seed=seed),
+            table(found),
+            score(sum(map(len, found.values())), survived, same),
+            *parts,
+        ]
     )
 
 
