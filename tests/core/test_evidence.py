@@ -54,3 +54,12 @@ def test_a_coordinate_in_which_no_row_differs_adds_no_rank(rng):
     assert found.within_rank == 3
     assert int(found.spread_spectrum.hidden) == 0
     assert evidence(z[:5], [0, 1, 2, 0, 1]).within_rank == 2
+    assert evidence(z[:3], [0, 1, 2]).within_rank == 0
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_squares_underflow_of_raw_rows_alone(rng, normalize):
+    z, y = rng.normal(size=(9, 4)), np.array([0, 1, 2] * 3)
+    for scale, lost in ((1e-170, not normalize), (1.0, False)):
+        found = Evidence(ClassMoments.of(scale * z, y, 3, normalize=normalize))
+        assert bool(found.underflows) == lost

@@ -161,6 +161,15 @@ def test_eigenvalues_and_their_derivative(rng):
     same(jax.jvp(linalg.eigvalsh, (jnp.eye(3),), (jnp.diag(jnp.arange(3.0)),))[1], [0, 1, 2])
 
 
+def test_directions_on_the_host():
+    x = np.array([[3.0, 4.0], [0.0, 0.0], [-2.0, 0.0]])
+    for scale in (1e-30, 1.0, 1e30):
+        found = sphere.directions((scale * x).astype(np.float32))
+        same(found, [[0.6, 0.8], [0, 0], [-1, 0]], rtol=1e-6)
+    assert np.isnan(sphere.directions(np.array([[np.nan, 1.0], [np.inf, 1.0]]))).any(axis=1).all()
+    assert sphere.directions(np.zeros((0, 2))).shape == (0, 2)
+
+
 def test_what_counts_as_rounding():
     eps = np.finfo(float).eps
     values = jnp.array([2.0, 127 * eps, 129 * eps, 0.0])

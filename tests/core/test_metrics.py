@@ -128,13 +128,16 @@ def test_rounding_takes_no_number_out_of_its_range(rng):
         twice = moments(np.concatenate([turn, turn]), np.arange(6), 6, True)
         assert value("class_coherence", twice) <= 1
         assert value("class_largest_cosine", twice) <= 1
+        opposite = moments(np.concatenate([turn, -turn]), [0, 1, 2] * 2, 3, True)
+        assert value("within_class_variance", opposite) == pytest.approx(2, abs=1e-7)
+        line = np.linspace(-1, 2, 7)[:, None] * turn[0]
+        assert metrics.participation_ratio(line) >= 1
 
 
-def test_the_mean_cosine_keeps_its_digits_at_both_ends(rng):
-    """Rows almost of one direction, and rows whose sum is almost 0."""
-    near = np.array([3.0, 4.0, 5.0]) + 1e-6 * rng.normal(size=(9, 3))
+def test_the_mean_cosine_of_a_cone_and_of_a_ring(rng):
+    near = np.array([3.0, 4.0, 5.0]) + 1e-4 * rng.normal(size=(9, 3))
     apart = np.mean(np.sum((field.unit(near)[:, None] - field.unit(near)) ** 2, axis=2)) * 9 / 8
-    assert 1 - mean_cosine(near) == pytest.approx(apart / 2, rel=1e-5)
+    assert 1 - mean_cosine(near) == pytest.approx(apart / 2, rel=1e-5, abs=0)
     turn = 2 * np.pi * np.arange(9) / 9
     ring = np.stack([np.cos(turn), np.sin(turn)], axis=1)
     assert mean_cosine(ring) == pytest.approx(-1 / 8, rel=1e-14)
@@ -191,6 +194,7 @@ def test_the_power_law_by_ranks(data):
             field.alpha_req(z, first, last), rel=1e-9
         )
     assert np.isnan(alpha_req(z, first=4))
+    assert np.isnan(alpha_req(np.where(z == z[0, 0], np.nan, z)))
     for first, last in ((0, None), (2, 2), (3, 2)):
         with pytest.raises(ValueError, match="1 ≤ first < last"):
             alpha_req(z, first=first, last=last)
