@@ -284,3 +284,17 @@ def test_warnings():
     many = warnings_for(100, 2, [1] * 6 + [94])[0]
     assert many.startswith("6 classes (0, 1, 2, 3, 4, …) have fewer")
     assert "(0, 1, 2, 3, 4) have" in warnings_for(100, 2, [1] * 5 + [95])[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "classes", "said"),
+    [
+        ("scatter_ratio", 0.5, bars.MOST + 1, "why"),
+        ("class_coherence", 0.5, bars.MOST, "why"),
+        ("class_coherence", 0.5, bars.MOST + 1, bars.TOO_MANY),
+        ("class_coherence", np.nan, bars.MOST + 1, "why"),
+    ],
+)
+def test_why_there_is_no_error(name, value, classes, said):
+    bar = ErrorBar(value, None, None, None, None, "why")
+    assert bars._warned(name, bar, classes, 0).reason == said
