@@ -75,7 +75,7 @@ lint: setup
 
 types: setup  ## static types, then the shapes of internal functions at run time
 	$(VENV)/bin/pyright
-	$(RUN) -m pytest -q -n 2 --jaxtyping-packages=gramax,beartype.beartype -k 'not bad_sizes' tests/test_moments.py tests/test_seed.py
+	$(RUN) -m pytest -q -n 2 --jaxtyping-packages=gramax,beartype.beartype -k 'not bad_sizes and not gradient and not run_many' tests/test_moments.py tests/test_seed.py
 
 contract: setup
 	$(VENV)/bin/lint-imports

@@ -8,7 +8,7 @@ from scipy import stats
 from tests.core.chance.by_hand import COUNTS, K, N, law
 
 from gramax.chance import cosines
-from gramax.chance.laws import Chance, position
+from gramax.chance.laws import MANY_CODES, Chance, position
 from gramax.chance.spectrum import Spectrum, purity
 
 
@@ -150,3 +150,16 @@ def test_distance_from_chance():
     assert math.isnan(Chance(math.nan, 0.5, "").z(2.0))
     assert (position(3.0, 1.0, 5.0), position(1.0, 1.0, 5.0)) == (0.5, 0)
     assert math.isnan(position(3.0, 5.0, 5.0))
+
+
+def test_the_centred_simplex_error_is_that_of_drawn_codes(rng):
+    c, d = MANY_CODES, 40
+    x = rng.normal(size=(4000, c, d))
+    x /= np.linalg.norm(x, axis=2, keepdims=True)
+    x -= x.mean(axis=1, keepdims=True)
+    x /= np.linalg.norm(x, axis=2, keepdims=True)
+    simplex = np.eye(c) - (1 - np.eye(c)) / (c - 1)
+    errors = np.linalg.norm(x @ x.transpose(0, 2, 1) - simplex, axis=(1, 2)) / c
+    mean, sd = law("class_simplex_error_centred", (1,) * c, d)
+    assert abs(mean - errors.mean()) < 0.15 * errors.std()
+    assert abs(sd / errors.std() - 1) < 0.15
