@@ -66,6 +66,19 @@ def test_lines_have_the_similarity_of_their_squared_inner_products(kind, x):
     np.testing.assert_allclose(found, inner if kind == "signed" else abs(inner) ** 2, atol=1e-14)
 
 
+def test_codes_are_held_as_reals_and_come_back():
+    assert objective.kind_of("real", False) == "real"
+    assert objective.kind_of("complex", False) == "complex"
+    assert objective.kind_of("real", True) == "signed"
+    z = np.exp(1j * np.arange(6).reshape(3, 2)) / np.sqrt(2)
+    held = objective.as_real(z, "complex")
+    np.testing.assert_array_equal(held, np.concatenate([z.real, z.imag], axis=1))
+    np.testing.assert_allclose(objective.as_codes(2 * held, "complex"), z, atol=1e-15)
+    for kind in ("real", "signed"):
+        assert objective.as_real(z.real, kind).shape == (3, 2)
+        assert objective.as_codes(z.real, kind).dtype == np.float64
+
+
 def as_unit(x):
     return x / jnp.linalg.norm(x, axis=1, keepdims=True)
 
