@@ -142,6 +142,8 @@ def test_universal_bound_beyond_the_last_degree_is_still_a_bound(monkeypatch):
     cut, degree = levenshtein.levenshtein(500, 3)
     assert degree == 8
     assert 0 < cut < full
+    end = levenshtein._root(levenshtein._range(8, 0.0, -0.5)[1], 8, 0.0, -0.5)
+    assert cut == pytest.approx(math.sqrt((1 + end) / 2), rel=1e-12)
 
 
 def test_universal_root_against_a_quadrature_of_the_definition():
