@@ -122,8 +122,8 @@ def linear_cka(
             below 0); needs 4 rows or more.
 
     Returns:
-        A number in [0, 1], NaN where a space is one point; debiased also for fewer than 4 rows and
-        for rows that are all equally far apart.
+        A number in [0, 1], or at most 1 where debiased. NaN where a space is one point; debiased also
+        for fewer than 4 rows, and for rows that are all equally far apart.
 
     Raises:
         ValueError: the two do not have the same number of rows.
@@ -240,7 +240,8 @@ def debiased_chance(m: CrossMoments) -> Chance:
     square of Σ A_ij B_π(i)π(j) is S_A S_B (2/(n(n-1)) + 4/(n(n-1)(n-2)) + 4/(n(n-1)(n-2)(n-3))).
     """
     if not math.isfinite(cka_debiased(m)):
-        return Chance(math.nan, math.nan, "undefined here")
+        why = "undefined for fewer than 4 rows, one point, or rows all equally far apart"
+        return Chance(math.nan, math.nan, why)
     return Chance(0.0, math.sqrt(2 / (m.n * (m.n - 3))), EXACT)
 
 
