@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -20,11 +20,10 @@ EMITTERS, EFFORT = "xla_cpu_use_fusion_emitters", "xla_backend_optimization_leve
 FEW = 1024
 """The longest axis of arrays on which nothing takes long, optimised or not: a million pairs."""
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def program(static_argnums: tuple[int, ...] = ()) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def program(static_argnums: tuple[int, ...] = ()) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Decorate a function of arrays: under jit, and compiled in a hurry on a CPU.
 
     Inside of another program it is a part of that, and compiled as the whole is.
@@ -33,16 +32,16 @@ def program(static_argnums: tuple[int, ...] = ()) -> Callable[[Callable[P, R]], 
         static_argnums: the places of arguments that are no arrays.
     """
 
-    def decorated(function: Callable[P, R]) -> Callable[P, R]:
+    def decorated(function: Callable[..., R]) -> Callable[..., R]:
         plain = jax.jit(function, static_argnums=static_argnums)
 
         @cache
-        def hurried(small: bool) -> Callable[P, R]:
+        def hurried(small: bool) -> Callable[..., R]:
             options = _known(small)
             return jax.jit(function, static_argnums=static_argnums, compiler_options=options)
 
         @wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        def call(*args: Any, **kwargs: Any) -> R:
             arrays = [a for at, a in enumerate(args) if at not in static_argnums]
             leaves = jax.tree.leaves((arrays, kwargs))
             # While JAX traces, what it makes is traced too, whatever the arguments are.

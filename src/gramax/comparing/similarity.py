@@ -122,8 +122,8 @@ def linear_cka(
             below 0); needs 4 rows or more.
 
     Returns:
-        A number in [0, 1], or at most 1 where debiased. NaN where a space is one point; debiased also
-        for fewer than 4 rows, and for rows that are all equally far apart.
+        A number in [0, 1], or at most 1 where debiased. NaN where a space is one point; where
+        debiased, for fewer than 4 rows and for rows that are all equally far apart too.
 
     Raises:
         ValueError: the two do not have the same number of rows.

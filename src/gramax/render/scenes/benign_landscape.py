@@ -14,6 +14,7 @@ import numpy as np
 import optax
 
 from gramax.metrics.reach import descent, frame_potential, run_many
+from gramax.programs import program
 from gramax.render import style
 from gramax.render.board import Board
 from gramax.render.checks import Check
@@ -25,7 +26,6 @@ from gramax.render.scenes.common import (
     GRAM,
     NUMBERS,
     POINTS,
-    compiled,
     random_rows,
     schedule,
 )
@@ -48,7 +48,7 @@ class Data(NamedTuple):
 def run() -> Data:
     """Six random starts, and every step of their descents, slow enough to be watched."""
 
-    @compiled
+    @program()
     def descend(starts: jax.Array) -> tuple[jax.Array, ...]:
         paths = jax.vmap(lambda x: descent(x, frame_potential, optax.sgd(0.005), STEPS))(starts)
         off_diagonal = jax.vmap(jax.vmap(frame_potential))(paths) - CODES

@@ -15,13 +15,14 @@ import jax
 import numpy as np
 
 from gramax.metrics.collapse import collapse_ratio, within_class_variance
+from gramax.programs import program
 from gramax.render import style
 from gramax.render.board import Board
 from gramax.render.checks import Check
 from gramax.render.curve import CurvePanel, Floor, Line
 from gramax.render.panels import GramPanel, Key, NumbersPanel, small
 from gramax.render.points import PlanePanel
-from gramax.render.scenes.common import CURVE, FRAMES, GRAM, NUMBERS, POINTS, compiled
+from gramax.render.scenes.common import CURVE, FRAMES, GRAM, NUMBERS, POINTS
 from gramax.sphere import class_means, gram
 
 NAME = "class-collapse"
@@ -54,7 +55,7 @@ def run() -> Data:
     points = _clouds(spread, centres)
     labels = np.repeat(np.arange(CLASSES), ROWS)
 
-    @compiled
+    @program()
     @jax.vmap
     def measure(z: jax.Array) -> tuple[jax.Array, ...]:
         codes = class_means(z, labels, CLASSES)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import jax
 import numpy as np
 
 from gramax.render.board import MARGIN, SIZE, Box
@@ -23,11 +19,6 @@ def schedule(steps: int, frames: int = FRAMES, power: float = 1.0) -> np.ndarray
     """Increasing step numbers from 0 to `steps`, denser at the start for a `power` above 1."""
     spread = np.round(steps * np.linspace(0, 1, frames) ** power).astype(int)
     return np.maximum(spread, np.minimum(np.arange(frames), steps))
-
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` under jit, compiled in a hurry: on arrays this small compiling is all the time."""
-    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def random_rows(seed: int, *shape: int) -> np.ndarray:

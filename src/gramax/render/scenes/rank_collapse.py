@@ -13,13 +13,14 @@ import jax
 import numpy as np
 
 from gramax.metrics.rank import covariance_eigs, effective_rank
+from gramax.programs import program
 from gramax.render import style
 from gramax.render.board import Board
 from gramax.render.checks import Check
 from gramax.render.curve import CurvePanel, Floor, Line
 from gramax.render.panels import GramPanel, Key, NumbersPanel
 from gramax.render.points import PlanePanel
-from gramax.render.scenes.common import CURVE, FRAMES, GRAM, NUMBERS, POINTS, compiled
+from gramax.render.scenes.common import CURVE, FRAMES, GRAM, NUMBERS, POINTS
 from gramax.sphere import gram
 
 NAME = "rank-collapse"
@@ -47,7 +48,7 @@ def run() -> Data:
     around = np.arctan2(cloud[:, 0], -cloud[:, 1])  # starts at a right angle to the axis
     chosen = np.argsort(around)[:: ROWS // SHOWN]
 
-    @compiled
+    @program()
     @jax.vmap
     def measure(z: jax.Array) -> tuple[jax.Array, ...]:
         return gram(z[chosen]), effective_rank(z), covariance_eigs(z)[::-1]

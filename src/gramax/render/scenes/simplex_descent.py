@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from gramax.metrics.simplex import simplex_error, simplex_step
+from gramax.programs import program
 from gramax.render import style
 from gramax.render.board import Board
 from gramax.render.checks import Check
@@ -23,7 +24,6 @@ from gramax.render.scenes.common import (
     GRAM,
     NUMBERS,
     POINTS,
-    compiled,
     random_rows,
     schedule,
 )
@@ -46,7 +46,7 @@ def run() -> Data:
     """Codes that start close together, and every step of their descent."""
     start = np.array([1.0, 0.4, 0.7], np.float32) + 0.5 * random_rows(SEED, CODES, DIM)
 
-    @compiled
+    @program()
     def descend(start: jax.Array) -> tuple[jax.Array, ...]:
         def step(codes: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
             return simplex_step(codes), codes

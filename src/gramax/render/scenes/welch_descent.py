@@ -15,6 +15,7 @@ import optax
 
 from gramax.metrics.crosstalk import coherence, smooth_coherence_loss, welch_floor, welch_gap
 from gramax.metrics.reach import descent
+from gramax.programs import program
 from gramax.render import style
 from gramax.render.board import Board
 from gramax.render.checks import Check
@@ -27,7 +28,6 @@ from gramax.render.scenes.common import (
     GRAM,
     NUMBERS,
     POINTS,
-    compiled,
     random_rows,
     schedule,
 )
@@ -51,7 +51,7 @@ class Data(NamedTuple):
 def run() -> Data:
     """A random start, and every step of its descent."""
 
-    @compiled
+    @program()
     def descend(start: jax.Array) -> tuple[jax.Array, ...]:
         path = descent(start, smooth_coherence_loss, optax.adam(0.02), STEPS)
         return path, jax.vmap(gram)(path), jax.vmap(coherence)(path), jax.vmap(welch_gap)(path)
