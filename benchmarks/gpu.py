@@ -134,18 +134,22 @@ def logging_overhead(sizes: Sizes, rounds: int) -> Table:
     return table
 
 
+TABLES = {"report": over_product, "codes": coherence_speed, "training": logging_overhead}
+
+
 def main() -> None:
-    """Print the three tables."""
+    """Print the three tables, or some of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("tables", nargs="*", choices=list(TABLES), default=list(TABLES))
     parser.add_argument("--small", action="store_true", help="small sizes, as on a CPU")
     options = parser.parse_args()
     device = jax.devices()[0]
     small = options.small or device.platform == "cpu"
     console = Console(width=100)
     console.print(f"{device.device_kind} ({device.platform}), jax {jax.__version__}")
-    for measure in (over_product, coherence_speed, logging_overhead):
-        console.print(measure(SMALL if small else LARGE, options.rounds))
+    for name in options.tables:
+        console.print(TABLES[name](SMALL if small else LARGE, options.rounds))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@ from gramax.reporting import report
 
 N, D, C = 120, 8, 5
 
+SAME = {"rtol": 0 if jax.default_backend() == "cpu" else 1e-5}
+"""How close two sums of the same rows are: on a GPU the rows come in no fixed order."""
+
 
 def clouds(rng, n=N, d=D, c=C, spread=0.5):
     """Rows in float64 with labels; no class has fewer than two rows, and sizes differ."""

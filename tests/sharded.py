@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -81,12 +82,11 @@ def report(z, y, axis_name=None):
     return latent_geometry_report(z, y, C, axis_name=axis_name)
 
 
-def whole(moments, *rows):
-    """As on a GPU: no blocks that fit a cache, and XLA alone cuts the rows."""
-    kernels.BLOCK, block = N, kernels.BLOCK
-    moments = updating.add_rows.__wrapped__(moments, *rows)
-    kernels.BLOCK = block
-    return moments
+def wide(moments, z, *rest):
+    """As on accelerators: one block a device, and its products summed in parts."""
+    with mock.patch.multiple(kernels, BLOCK=N, TERMS=100):
+        groups = updating.shard_groups(z)
+        return updating.add_rows.__wrapped__(moments, z, *rest, groups)
 
 
 def moments_by(f, batches):
@@ -107,7 +107,7 @@ def moments_every_way(auto, explicit):
         "automatic": (update, functools.partial(on, auto)),
         "explicit": (update, functools.partial(on, explicit)),
         "shard_map": (over_axis(auto, update, 1), functools.partial(on, auto)),
-        "one block": (whole, functools.partial(on, auto)),
+        "wide blocks": (wide, functools.partial(on, auto)),
     }
     programs = {}
     numbers = {name: {"one device": moments_by(update, parts)} for name, parts in batches.items()}

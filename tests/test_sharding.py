@@ -20,7 +20,7 @@ from gramax.moments import ClassMoments
 from tests.sharded import C, D, N
 
 ROOT = Path(__file__).parents[1]
-WAYS = ("automatic", "explicit", "shard_map", "one block")
+WAYS = ("automatic", "explicit", "shard_map", "wide blocks")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ def nearest(codes: Float[Array, "c d"]) -> tuple[Int[Array, " c"], Float[Array, 
         go to the lower index.
     """
     c = codes.shape[0]
-    tile = min(c, pairs.TILE)
+    tile = pairs.tile_side(c)
     size = c + (-c % tile)
 
     def keep(state: Any, at: Any, cosines: Array, index: Array) -> tuple[Array, Array]:

@@ -45,10 +45,9 @@ GROUPS = "gramax.groups"
 def shard_groups(z: Float[Array, "n d"]) -> int:
     """Groups of rows to sum apart, so that a block of rows never spans two devices.
 
-    Blocks are a matter of the CPU's cache: elsewhere a batch is worked on whole, and XLA cuts it
-    where the array is cut. While JAX traces, an array may lie on any of the devices.
+    While JAX traces, an array may lie on any of the devices.
     """
-    if jax.default_backend() != "cpu" or jax.sharding.get_abstract_mesh().manual_axes:
+    if jax.sharding.get_abstract_mesh().manual_axes:
         return 1
     known = _checks.is_concrete(z)
     return math.gcd(z.shape[0], len(z.sharding.device_set) if known else jax.device_count())

@@ -89,7 +89,7 @@ def largest(
     finite = jnp.all(jnp.isfinite(x), axis=1)
     exists = finite & pairs.present(x)
     usable = jax.lax.stop_gradient(jnp.where(finite[:, None], x, 0))
-    tile = min(x.shape[0], pairs.TILE)
+    tile = pairs.tile_side(x.shape[0])
     starts = tile * pairs.tile_starts(-(-x.shape[0] // tile))
     screened = screened and len(starts) > 2 * TRIALS * (k + 1)
     rows = _rows(usable, exists, k, tile, screened)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests import field
 
-from gramax import kernels, linalg, sphere
+from gramax import kernels, linalg, pairs, sphere
 from gramax.resolution import settled
 
 
@@ -126,9 +126,11 @@ def test_tallies():
     assert np.sum(np.asarray(many, float), axis=0)[2] == 1.5 * (2**24 + 1)
 
 
-@pytest.mark.parametrize("n", [3, 5, 12, 15])
-def test_blocks_show_every_row_once(monkeypatch, n):
+@pytest.mark.parametrize(("n", "size"), [(3, 3), (5, 5), (6, 4), (12, 4), (15, 6), (17, 6)])
+def test_blocks_show_every_row_once(monkeypatch, n, size):
+    monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
     monkeypatch.setattr(kernels, "BLOCK", 5)
+    monkeypatch.setattr(kernels, "ALIGNED", 2)
     sizes = []
 
     def step(seen, block, new):
@@ -137,7 +139,14 @@ def test_blocks_show_every_row_once(monkeypatch, n):
 
     seen = kernels.over_blocks(step, jnp.zeros(n), jnp.arange(n))
     np.testing.assert_array_equal(seen, 1)
-    assert set(sizes) == {min(n, 5)}
+    assert set(sizes) == {size}
+
+
+def test_an_accelerator_works_on_more_at_a_time(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
+    assert (kernels.block_limit(), pairs.tile_side(10**5), pairs.tile_side(7)) == (512, 1024, 7)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert (kernels.block_limit(), pairs.tile_side(10**5), pairs.tile_side(7)) == (1 << 15, 4096, 7)
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 7])
@@ -146,6 +155,18 @@ def test_symmetric_products_by_strips(rng, d):
     strips = kernels.product_upper(jnp.asarray(x))
     assert len(strips) == -(-d // -(-d // 3))
     same(kernels.join_upper(strips), x.T @ x)
+
+
+@pytest.mark.parametrize(("n", "parts"), [(4, 1), (5, 2), (16, 4), (17, 5), (23, 6)])
+def test_products_of_many_rows_are_summed_apart(rng, monkeypatch, n, parts):
+    """In parts of at most four rows, and no more parts than there are rows for their sums."""
+    monkeypatch.setattr(kernels, "TERMS", 4)
+    x = jnp.asarray(rng.normal(size=(n, 2)))
+    same(kernels.join_upper(kernels.product_upper(x)), np.asarray(x).T @ np.asarray(x))
+    program = str(jax.make_jaxpr(kernels.product_upper)(x))
+    assert (f"[{parts},1,2]" in program) == ("optimization_barrier" in program) == (parts > 1)
+    wide = str(jax.make_jaxpr(kernels.product_upper)(jnp.ones((n, n))))
+    assert f",{n},{n}]" not in wide
 
 
 # -- linear algebra -----------------------------------------------------------------------------

@@ -43,7 +43,8 @@ OPERATORS = re.compile(
 )
 FAST = re.compile(r"jit|lru_cache|checkpoint|overload|static_arg")
 SIZES = {
-    *("BLOCK", "TILE", "AXES", "SAMPLE", "TRIALS", "ROWS", "SPARE", "CLOSE", "CLOSE_UNITS"),
+    *("BLOCK", "WIDE_BLOCK", "ALIGNED", "TERMS", "TILE", "WIDE_TILE", "AXES", "SAMPLE", "TRIALS"),
+    *("ROWS", "SPARE", "CLOSE", "CLOSE_UNITS"),
     *("FEW_VALUES", "QUICK", "SMALL", "STARTS", "ROUNDS", "SECONDS", "MAX_ORDER", "DECOMPOSITIONS"),
     *("MOST", "BUDGET", "DEAR_BUDGET", "CHEAP", "FEWEST", "DRAWS", "MEMORY", "BLOCKS"),
 }

@@ -26,7 +26,7 @@ def _babel(codes: Float[Array, "c d"], m: int | None, mesh: Mesh | None = None) 
 def _top_sums(x: Float[Array, "c d"], m: int, mesh: Mesh | None) -> Float[Array, " c"]:
     """Sum over the m other rows with the largest |cosine| to each row, a tile at a time."""
     c = x.shape[0]
-    tile = min(c, pairs.TILE)
+    tile = pairs.tile_side(c)
 
     def top(*sizes: Float[Array, "_ _"]) -> Float[Array, "_ m"]:
         return jax.lax.top_k(jnp.concatenate(sizes, axis=1), m)[0]

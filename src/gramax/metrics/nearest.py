@@ -71,7 +71,7 @@ def nearest(
         exists: rows that count, as neighbours too. Where fewer than k others do, the rest is
             (infinity, some index).
     """
-    n, wide, tile = x.shape[0], min(k + SPARE, x.shape[0]), min(x.shape[0], pairs.TILE)
+    n, wide, tile = x.shape[0], min(k + SPARE, x.shape[0]), pairs.tile_side(x.shape[0])
     size = min(ROWS, tile)
     x, middle, unit = _prepared(x, exists)
     far = -n % tile

@@ -102,7 +102,7 @@ class _Distances(NamedTuple):
 
 
 def _cdnv(e: Evidence) -> _Distances:
-    tile = min(e.moments.num_classes, pairs.TILE)
+    tile = pairs.tile_side(e.moments.num_classes)
     pad = (0, -e.moments.num_classes % tile)
     variances, squares = (jnp.pad(v, pad) for v in (e.variances, jnp.sum(e.centred**2, axis=1)))
 
@@ -113,7 +113,7 @@ def _cdnv(e: Evidence) -> _Distances:
     def step(s: _Distances, d2: Array, pair: Array, row: Array, column: Array) -> _Distances:
         apart = pair & (d2 > 0)
         terms = ratio(both(variances, row, column), 2 * d2)
-        size = both(squares, row, column)
+        size = both(squares, row, column) + both(variances, row, column)
         relative = jnp.where(pair, ratio(d2, size), jnp.inf)
         least, at = jnp.min(relative), jnp.argmin(relative)
         here = jnp.stack([row + at // tile, column + at % tile]).astype(jnp.int32)
