@@ -24,8 +24,10 @@ demo: setup  ## train on digits, audit, leave everything in demo/
 	$(RUN) -m gramax demo --out demo
 
 # Tests run many small programs once: what XLA does to make them fast does not pay, and is most of
-# the time of compiling. src/gramax/programs.py does the same; test-lowest and test-newest do not.
-test docs types: export XLA_FLAGS ?= --xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0
+# the time of compiling. src/gramax/programs.py does the same; test-lowest and test-newest do not,
+# and pages with thousands of codes need LLVM.
+test types: export XLA_FLAGS ?= --xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0
+docs: export XLA_FLAGS ?= --xla_cpu_use_fusion_emitters=false
 
 test: setup  ## the test suite
 	$(RUN) -m pytest -n 2 --dist loadfile

@@ -97,3 +97,9 @@ def weights(w: Any, n: int) -> Float[Array, " n"]:
         if bad.size:
             raise ValueError(f"row {bad[0]}: weight {host[bad[0]]} is not a number of 0 or more")
     return widen(jnp.asarray(w) + 0, "weight")
+
+
+def key_words(key: Any) -> list[int]:
+    """The 32-bit words of a JAX key, typed or raw."""
+    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    return [int(word) for word in np.asarray(jax.random.key_data(key) if typed else key).ravel()]

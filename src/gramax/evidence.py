@@ -17,7 +17,7 @@ from gramax import linalg
 from gramax.guarded import ratio
 from gramax.kernels import displacement
 from gramax.moments import NOT_FINITE, ClassMoments
-from gramax.options import Options as Options
+from gramax.options import Options
 from gramax.resolution import Spectrum, resolution, settled, spectrum
 from gramax.sphere import PRECISION, norms, unit_rows
 

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from gramax.data.text import no_constant, visible
 from gramax.errors import InputError
 from gramax.runlog import MARK, MAX_LINE, VERSION, Entry, add_in_order
 
@@ -128,13 +129,13 @@ class Follower:
 def _entry(line: bytes, where: str) -> Entry | None:
     """The audit of a line, or None where it is a line of another type."""
     try:
-        data = json.loads(line, parse_constant=_no_constant)
+        data = json.loads(line, parse_constant=no_constant)
     except (ValueError, RecursionError):
         raise InputError(f"{where} is not JSON: not a run log, or damaged") from None
     if not isinstance(data, dict) or MARK not in data:
         raise InputError(f"{where} is not of a run log: it has no {MARK!r}")
     if data[MARK] != VERSION:
-        version = plain(str(data[MARK])[:20])
+        version = visible(str(data[MARK])[:20])
         reads = f"this gramax reads {VERSION}"
         raise InputError(f"{where} has version {version} of the run log; {reads}")
     if data.get("type") != "audit":
@@ -142,11 +143,7 @@ def _entry(line: bytes, where: str) -> Entry | None:
     try:
         return _checked(data)
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{where} is not an audit: {plain(str(error))[:200]}") from None
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
+        raise InputError(f"{where} is not an audit: {visible(str(error))[:200]}") from None
 
 
 def _checked(data: dict[str, Any]) -> Entry:
@@ -185,17 +182,17 @@ def _number(value: Any, key: str) -> float:
 
 
 def _numbers(value: Any, key: str) -> dict[str, float]:
-    return {plain(name): _number(entry, key) for name, entry in _dict(value, key).items()}
+    return {visible(name): _number(entry, key) for name, entry in _dict(value, key).items()}
 
 
 def _words(value: Any, key: str) -> dict[str, str]:
-    return {plain(name): _word(entry, key) for name, entry in _dict(value, key).items()}
+    return {visible(name): _word(entry, key) for name, entry in _dict(value, key).items()}
 
 
 def _word(value: Any, key: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{key} holds what is not text")
-    return plain(value)
+    return visible(value)
 
 
 def _dict(value: Any, key: str) -> dict[str, Any]:
@@ -219,8 +216,3 @@ def _square(value: Any) -> np.ndarray:
     if any(abs(x) > 2 for row in rows for x in row):
         raise ValueError("cosines holds what is no cosine")
     return np.asarray(rows, np.float32)
-
-
-def plain(text: str) -> str:
-    """The text without characters that could steer a terminal."""
-    return "".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in text)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import NamedSharding, PartitionSpec
 from tests import field
 
 from gramax import kernels
@@ -97,6 +98,17 @@ def test_groups_and_shards(data, normalize):
     check(found, z, y, w, normalize)
     for k in (0, 1, 2):  # the anchor is the first row that counts, of whatever shard
         np.testing.assert_array_equal(found.anchor[k], z[(y == k) & (w > 0)][0])
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_rows_cut_over_devices(data, normalize):
+    """Over as many as there are: one in most runs, two in those of mutants."""
+    mesh = jax.make_mesh((jax.device_count(),), ("data",))
+    rows = [jax.device_put(v, NamedSharding(mesh, PartitionSpec("data"))) for v in data]
+    start = ClassMoments.empty(C, D, normalize=normalize, dtype=jnp.float64)
+    with jax.disable_jit(False):  # a minute without
+        found = start.update(*rows)
+    check(found, *data, normalize)
 
 
 @pytest.mark.parametrize("normalize", [True, False])

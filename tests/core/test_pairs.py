@@ -98,9 +98,11 @@ def test_differences_are_taken_below_a_sixteenth(monkeypatch):
     assert took == [False, False, True, False]
 
 
-def test_one_device_is_dealt_all_tiles(codes, monkeypatch):
-    monkeypatch.setattr(pairs, "TILE", 5)
-    mesh = jax.make_mesh((1,), ("i",), axis_types=(jax.sharding.AxisType.Auto,))
+def test_devices_are_dealt_all_tiles(codes, monkeypatch):
+    """Over as many as there are: one in most runs, two in those of mutants."""
+    monkeypatch.setattr(pairs, "TILE", 2)
+    count = jax.device_count()
+    mesh = jax.make_mesh((count,), ("i",), axis_types=(jax.sharding.AxisType.Auto,))
     with jax.disable_jit(False):
         np.testing.assert_allclose(
             pairs.row_sums(jnp.asarray(codes), mesh), pairs.row_sums(jnp.asarray(codes)), rtol=1e-12

@@ -43,7 +43,6 @@ ETFS = {
             "fourth powers 37": lambda: sets.power_residues(37, 4),
             "fourth powers 13": lambda: sets.power_residues(13, 4, zero=True),
             "eighth powers 73": lambda: sets.power_residues(73, 8),
-            "complement": lambda: sets.complement(sets.paley(27)),
         }.items()
     },
     **{

@@ -54,6 +54,7 @@ class Worker:
         env = os.environ | {
             "JAX_DISABLE_JIT": "1",
             "JAX_PLATFORMS": "cpu",
+            "JAX_NUM_CPU_DEVICES": "2",
             "JAX_COMPILATION_CACHE_DIR": str(Path(tempfile.gettempdir()) / "gramax-mutants-cache"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",

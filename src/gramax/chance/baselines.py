@@ -22,11 +22,13 @@ from jaxtyping import Array, Float
 
 import gramax.chance.spectrum
 import gramax.metrics  # noqa: F401  (fills the registry)
+from gramax import _checks
 from gramax.chance.draws import draw, drawn_as_rows
 from gramax.chance.laws import LAWS, Chance, Setting
 from gramax.chance.work import Costs
-from gramax.evidence import Evidence, Options
+from gramax.evidence import Evidence
 from gramax.moments import ClassMoments
+from gramax.options import Options
 from gramax.programs import program
 from gramax.registry import METRICS
 
@@ -201,10 +203,7 @@ def _seed(key: Any) -> int:
     try:
         return operator.index(key)
     except TypeError:
-        words = np.asarray(
-            jax.random.key_data(key) if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else key
-        )
-        return int.from_bytes(words.astype(">u4").tobytes(), "big")
+        return int.from_bytes(np.array(_checks.key_words(key), ">u4").tobytes(), "big")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from gramax.chance.cosines import (
     mean_length,
     squared_cosine,
 )
-from gramax.evidence import Options
+from gramax.frames import bounds
+from gramax.options import Options
 
 MANY_CODES = 30
 """From here on, laws that hold for many codes are within a tenth of an sd of simulations."""
@@ -207,8 +208,7 @@ def _welch_gap(s: Setting) -> Chance | None:
     chance = _coherence(s)
     if chance is None:
         return None
-    c, d = s.classes, s.dim
-    floor = math.sqrt(max(c - d, 0) / (d * (c - 1)))
+    floor = bounds.welch(s.classes, s.dim) or 0.0
     return Chance(chance.mean - floor, chance.sd, chance.method)
 
 

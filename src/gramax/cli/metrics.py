@@ -15,13 +15,14 @@ def metrics(name: str | None) -> int:
     """List the metrics, or tell all about the one called NAME."""
     from rich.console import Console
 
+    from gramax.registry import METRICS
     from gramax.render import terminal
 
     console = Console()
     if name is None:
         console.print(terminal.metric_list())
-    elif name in terminal.METRICS:
-        console.print(terminal.metric_page(terminal.METRICS[name]))
+    elif name in METRICS:
+        console.print(terminal.metric_page(METRICS[name]))
     else:
         raise InputError(f"no metric {name!r}; `gramax metrics` lists them")
     return OK

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from gramax.data.cuts import even_cuts
 from gramax.data.faults import decoding, fail
 from gramax.data.files import byte_size, open_binary
 from gramax.data.source import UNREADABLE, Chunks, Entry
+from gramax.data.text import no_constant
 
 MAX_LINE = 1 << 25
 """Bytes of a line."""
@@ -143,12 +144,8 @@ def _lines(stream: io.BufferedIOBase, file: str, row: int) -> Iterator[bytes]:
 def _records(stream: io.BufferedIOBase, file: str, row: int) -> Iterator[dict[str, Any]]:
     for line in _lines(stream, file, row):
         with decoding(f"{file}: row {row}", "JSON object"):
-            record = json.loads(line, parse_constant=_no_constant)
+            record = json.loads(line, parse_constant=no_constant)
         if not isinstance(record, dict):
             raise fail(file, f"row {row} is not a JSON object")
         yield record
         row += 1
-
-
-def _no_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import NoReturn
 
 LONGEST_NAME = 80
 """Characters of a class name that are shown."""
@@ -72,3 +73,8 @@ def _unused(name: str, used: set[str], alike: Counter[str]) -> str:
         mark = f"~{alike[name] + 1}"
         trial = cut(name, LONGEST_NAME - len(mark)) + mark
     return trial
+
+
+def no_constant(text: str) -> NoReturn:
+    """Refuse NaN and infinities, which Python's JSON has beyond the standard (`parse_constant`)."""
+    raise ValueError(f"{text} is no number")

@@ -36,8 +36,9 @@ from jaxtyping import Array, ArrayLike, Bool, Float
 import gramax.metrics  # noqa: F401  (fills the registry)
 from gramax.errorbars.blocks import BlockMoments
 from gramax.errorbars.jackknife import ErrorBar, jackknife
-from gramax.evidence import Evidence, Options
+from gramax.evidence import Evidence
 from gramax.moments import ClassMoments
+from gramax.options import Options
 from gramax.programs import program
 from gramax.registry import METRICS
 

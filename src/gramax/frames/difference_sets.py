@@ -55,22 +55,6 @@ def harmonic(points: DifferenceSet) -> np.ndarray:
     return np.ascontiguousarray(codes.real) if scale <= 2 else codes
 
 
-def complement(points: DifferenceSet) -> DifferenceSet:
-    """The elements that are not in the set: a difference set too, of the Naimark complement.
-
-    Args:
-        points: a difference set.
-
-    Returns:
-        Its complement in the group.
-    """
-    group = np.stack(np.meshgrid(*(np.arange(o) for o in points.orders), indexing="ij"), -1)
-    group = group.reshape(-1, len(points.orders))
-    index = np.ravel_multi_index(tuple(points.elements.T), points.orders)
-    rest = np.delete(group, index, axis=0)
-    return DifferenceSet(f"complement of the {points.name}", points.orders, rest)
-
-
 def singer(q: int, m: int) -> DifferenceSet:
     """Singer's set: the hyperplanes of the projective space PG(m, q), as a cyclic group.
 

@@ -144,11 +144,9 @@ def _seed(key: Any) -> list[int]:
     """Entropy for NumPy from an integer or a JAX key."""
     if isinstance(key, int | np.integer):
         return [int(key)]
-    import jax
+    from gramax._checks import key_words
 
-    typed = jax.numpy.issubdtype(key.dtype, jax.dtypes.prng_key)
-    data = jax.random.key_data(key) if typed else key
-    return [int(v) for v in np.asarray(data).ravel()]
+    return key_words(key)
 
 
 def _checked(start: np.ndarray, c: int, d: int, kind: Kind) -> np.ndarray:

@@ -12,6 +12,7 @@ from jaxtyping import Array, ArrayLike, Float, Int
 
 from gramax import _checks, pairs
 from gramax.evidence import Evidence
+from gramax.frames import bounds
 from gramax.frames.objective import counted, soft_terms, soft_value
 from gramax.guarded import ratio
 from gramax.registry import METRICS, SCALED, Metric
@@ -160,8 +161,7 @@ def welch_floor(c: int | Array, d: int) -> float | Float[Array, ""]:
     d = _checks.size(d, "d")
     if isinstance(c, jax.Array):
         return _floor(c, d)
-    c = _checks.num_classes(c)
-    return (max(c - d, 0) / (d * max(c - 1, 1))) ** 0.5
+    return bounds.welch(_checks.num_classes(c), d) or 0.0
 
 
 def welch_gap(x: ArrayLike) -> Float[Array, ""]:

@@ -15,6 +15,7 @@ from gramax.render.gif import durations, write_gif
 from gramax.render.panels import GramPanel, Key, NumbersPanel, small
 from gramax.render.scales import decades, round_up
 from gramax.render.scenes.common import FRAMES
+from gramax.render.storyline import stretched
 
 SIMPLEX, COLLAPSE, RANK = "class_simplex_error_centred", "collapse_ratio", "effective_rank"
 """The metrics that the film shows, by their names in a report."""
@@ -127,8 +128,7 @@ def _curves(board: Board, values: dict[str, np.ndarray], c: int) -> list[CurvePa
         ("Effective rank", rank, [_rank_floor(rank, c)], (0, 1.06 * peak), (0, peak)),
     ]
     epochs, fitted = values["epoch"], _fitted(values)
-    gaps = np.diff(epochs)
-    stretch = bool(gaps.min() > 0 and gaps.max() > 4 * gaps.min())
+    stretch = stretched(epochs)
     ends = (f"{epochs[0]:g}", f"{epochs[-1]:g} epochs{', log scale' if stretch else ''}")
     if fitted is not None:
         right, top = SIZE[0] - MARGIN, _CURVES[0][1] - 14

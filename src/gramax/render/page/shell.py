@@ -61,13 +61,14 @@ def _parts() -> tuple[Markup, Markup, str]:
     css = (TEMPLATES / "page.css").read_text(encoding="utf-8").strip()
     js = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS).strip()
     policy = (
-        f"default-src 'none'; style-src '{_digest(css)}'; script-src '{_digest(js)}'; "
+        f"default-src 'none'; style-src '{digest(css)}'; script-src '{digest(js)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
     return Markup(css), Markup(js), policy
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """What a content policy knows a style or a script by."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
