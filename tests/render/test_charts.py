@@ -9,7 +9,7 @@ from gramax.portrait import Scree
 from gramax.portrait.heat import histogram_of
 from gramax.render.page.charts import cosine_chart, scree_chart
 from gramax.render.scales import even_ticks, log_ticks, root_ticks
-from gramax.render.storyline import tracks_of
+from gramax.render.storyline import charts_of, tracks_of
 from gramax.render.storypage import write_page
 from gramax.runlog import Entry
 
@@ -64,6 +64,13 @@ def test_ticks_are_round_inside_and_three_at_least(high):
         assert all(low * 0.999 <= tick <= high * 1.001 for tick in ticks)
         assert ticks == sorted(ticks)
         assert all(float(f"{tick:.2g}") == tick for tick in ticks)
+
+
+def test_a_number_that_no_audit_has_leaves_an_empty_chart_of_1():
+    entries = [Entry(k, {"effective_rank": 0.0}, n=9, d=8, c=4) for k in range(3)]
+    limits = {c.metric: c.limits for c in charts_of(tracks_of({"run": entries}))}
+    assert limits["class_simplex_error_centred"][1] == pytest.approx(1, rel=0.1)
+    assert 0 < limits["effective_rank"][1] < 1e-11
 
 
 def test_a_timeline_tells_its_scales(tmp_path):

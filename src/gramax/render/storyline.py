@@ -117,7 +117,8 @@ def _chart(tracks: Sequence[Track], metric: str, title: str, log: bool) -> Chart
         low, high = decades(values)
         return Chart(metric, title, True, (low, 1.5 * high), (low, high), None)
     finite = values[np.isfinite(values)]
-    top = round_up(max([*finite, floor[0] if floor else 0.0, 1e-12]))
+    known = [*finite, *([floor[0]] if floor else [])]
+    top = round_up(max(*known, 1e-12) if known else 1.0)
     if metric == "class_coherence":
         top = 1.0
     below = 0.3 if floor and floor[0] < 0.25 * top else 0.0  # room for the words of a low floor
