@@ -17,8 +17,9 @@ from gramax.errorbars import bars as errorbars
 from gramax.errorbars import blocks
 from gramax.errorbars.bars import EXTREMES, error_bars, jackknife, warnings_for
 from gramax.errorbars.blocks import BlockMoments
-from gramax.evidence import Evidence, Options
+from gramax.evidence import Evidence
 from gramax.moments import ClassMoments
+from gramax.options import Options
 from gramax.registry import METRICS
 
 SEED = 20

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import gramax
 from gramax.metrics.collapse import collapse_ratio, scatter_ratio
 from gramax.metrics.crosstalk import smooth_coherence_loss
 from gramax.metrics.entropy import rankme
@@ -44,6 +45,27 @@ def test_coinciding_class_means_have_no_score(rng):
     every = (*NC1, *NC2, "cdnv", "lidar")
     assert undefined(found, every) == set(every)
     assert math.isclose(found["vci"], 1, abs_tol=1e-4)  # the worst
+
+
+BETWEEN = (*NC1, *NC2, "cdnv", "class_simplex_error_centred", "class_largest_cosine")
+
+
+def shuffled(rng, count):
+    """Three classes of the same rows, each in another order: so are their sums rounded."""
+    rows = rng.normal(size=(count, D)) + 5
+    z = np.concatenate([rng.permutation(rows) for _ in range(3)]).astype(np.float32)
+    return z, np.repeat(np.arange(3), count)
+
+
+def test_many_rows_in_another_order_have_the_same_mean(rng):
+    assert undefined(numbers(*shuffled(rng, 50_000), 3), BETWEEN) == set(BETWEEN)
+
+
+def test_audits_take_no_rounding_for_a_distance_of_means(rng):
+    """They go on in float64 with what was summed in float32."""
+    found = gramax.audit(*shuffled(rng, 40), raw=True)
+    assert undefined(found, BETWEEN) == set(BETWEEN)
+    assert "coincide" in found.numbers["gnc2_log_mean"].reason
 
 
 def test_one_class_has_no_score(rng):

@@ -102,4 +102,5 @@ def weights(w: Any, n: int) -> Float[Array, " n"]:
 def key_words(key: Any) -> list[int]:
     """The 32-bit words of a JAX key, typed or raw."""
     typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    return [int(word) for word in np.asarray(jax.random.key_data(key) if typed else key).ravel()]
+    words = np.asarray(jax.random.key_data(key) if typed else key).ravel()
+    return [int(word) & 0xFFFFFFFF for word in words]

@@ -132,11 +132,16 @@ class Evidence:
     def directions(self) -> Float[Array, "c d"]:
         """Rows of `vectors` over their lengths; 0 for an absent class.
 
-        A vector no longer than the rounding of the longest has no direction either, and gives 0.
+        A vector no longer than its rounding has no direction either, and gives 0.
         """
-        lengths = norms(self.vectors)
-        floor = 16 * jnp.finfo(lengths.dtype).eps * jnp.max(lengths)
-        return jnp.where(lengths > floor, unit_rows(self.vectors), 0 * lengths)
+        return self._directed(self.vectors)
+
+    def _directed(self, vectors: Float[Array, "c d"]) -> Float[Array, "c d"]:
+        lengths = norms(vectors)
+        longest = 16 * jnp.finfo(lengths.dtype).eps * jnp.max(lengths)
+        blur = jnp.where(jnp.isfinite(self.total_trace), jnp.sqrt(self.total_trace), 0)
+        floor = jnp.maximum(longest, self.grain * blur)
+        return jnp.where(lengths > floor, unit_rows(vectors), 0 * lengths)
 
     @cached_property
     def codes(self) -> Float[Array, "c d"]:
@@ -147,7 +152,7 @@ class Evidence:
     def centred_codes(self) -> Float[Array, "c d"]:
         """Unit class means after centring by the mean of the class means (Papyan's μ_k - μ_G)."""
         mean = ratio(jnp.sum(self.means, axis=0), self.present_count)
-        return unit_rows(jnp.where(self.present[:, None], self.means - mean, 0))
+        return self._directed(jnp.where(self.present[:, None], self.means - mean, 0))
 
     @cached_property
     def code_count(self) -> Float[Array, ""]:
@@ -242,6 +247,15 @@ class Evidence:
         """The share of the largest eigenvalue of a scatter below which the others are rounding."""
         m = self.moments
         return resolution(m.rounding, self.n, m.dim, bool(m.summed))
+
+    @cached_property
+    def grain(self) -> Float[Array, ""]:
+        """The rounding of class means over √tr Σ_T: those that lie no further apart are the same.
+
+        Means of the same rows in another order differ by half of it at most: 26 units of float32
+        are measured for 150,000 rows of three classes.
+        """
+        return 4 * self.resolution
 
     @cached_property
     def eigenvalues(self) -> Float[Array, " d"]:

@@ -145,6 +145,12 @@ def tile_products(
     return _tile(x, exists, _products, row, column, tile)
 
 
+def sums(v: Float[Array, " c"], row: Any, column: Any, tile: int) -> Float[Array, "t t"]:
+    """v_i + v_j for the pairs of a tile; `v` is as long as the tiles reach."""
+    a, b = (jax.lax.dynamic_slice_in_dim(v, at, tile) for at in (row, column))
+    return a[:, None] + b
+
+
 def tile_starts(n: int) -> np.ndarray:
     """Tiles (row, column) of the upper triangle of n×n tiles, in the order of their pairs."""
     return np.stack(np.triu_indices(n), axis=1).astype(np.int32)

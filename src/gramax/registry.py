@@ -223,7 +223,7 @@ CONDITIONS: dict[str, Condition] = {
         lambda e: "every class has a single row: nothing within a class to measure",
     ),
     "no_between": Condition(
-        lambda e: ~(e.between_norm > (16 * jnp.finfo(e.n.dtype).eps) ** 2 * e.total_trace),
+        lambda e: ~(e.between_norm > e.grain**2 * e.total_trace),
         lambda e: "all class means coincide: there is no scatter between classes",
     ),
     "no_length": Condition(

@@ -24,7 +24,8 @@ stay below: 1 to 3 of float32 are measured."""
 
 EACH_BLOCK = 1 / 32
 """Units that the blocks add, times √n: the sums of n rows, in blocks of 512 or in batches of some
-tens, differ from the right ones by less. 14 units are measured for a million rows."""
+tens, differ from the right ones by less. 14 units are measured for a million rows. (On a GPU blocks
+are larger, and `kernels.TERMS` rows are what is summed at once, where d is no larger.)"""
 
 STEP = 1 << 24
 """Numbers that are summed in float32 before they are merged in float64 (see `gathering.tasks`)."""

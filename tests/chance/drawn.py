@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from gramax.chance.laws import Setting
-from gramax.evidence import Options
+from gramax.options import Options
 
 SEED = 7
 UNEQUAL = (40, 0, 25, 1, 3, 60, 31)

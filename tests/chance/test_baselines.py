@@ -13,8 +13,8 @@ from tests.chance.drawn import SEED, UNEQUAL
 from gramax.chance import baselines
 from gramax.chance.baselines import Chance, chance
 from gramax.chance.laws import LAWS, position
-from gramax.evidence import Options
 from gramax.moments import ClassMoments
+from gramax.options import Options
 from gramax.registry import METRICS
 
 

@@ -8,8 +8,8 @@ from tests.chance.drawn import SEED, UNEQUAL, rows, setting_of
 from gramax.chance import baselines
 from gramax.chance import draws as chance_draws
 from gramax.chance.laws import LAWS
-from gramax.evidence import Options
 from gramax.moments import ClassMoments
+from gramax.options import Options
 from gramax.registry import METRICS
 
 

@@ -12,8 +12,8 @@ from gramax.chance import baselines
 from gramax.chance import cosines as random_cosines
 from gramax.chance.laws import LAWS
 from gramax.chance.spectrum import Spectrum
-from gramax.evidence import Options
 from gramax.moments import ClassMoments
+from gramax.options import Options
 from gramax.registry import METRICS
 
 

@@ -10,8 +10,9 @@ from gramax.errorbars import bars, blocks
 from gramax.errorbars.bars import error_bars, standard_errors, warnings_for, without_each
 from gramax.errorbars.blocks import BlockMoments
 from gramax.errorbars.jackknife import ErrorBar, jackknife
-from gramax.evidence import Evidence, Options
+from gramax.evidence import Evidence
 from gramax.moments import ClassMoments
+from gramax.options import Options
 from gramax.registry import METRICS
 
 N, D, C, B = 24, 3, 3, 4

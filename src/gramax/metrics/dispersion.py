@@ -16,7 +16,11 @@ from gramax.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metr
 
 
 class _Logs(NamedTuple):
-    """Pairs, mean and squared deviations of log(1/distance); the smallest squared distance."""
+    """Pairs, mean and squared deviations of log(1/distance).
+
+    `closest` is the smallest squared distance, over what `Evidence.grain` would make of it were it
+    1: the rounding of the means turns short vectors most.
+    """
 
     pairs: Float[Array, ""]
     mean: Float[Array, ""]
@@ -26,8 +30,12 @@ class _Logs(NamedTuple):
 
 def _logs(e: Evidence) -> _Logs:
     """Tile by tile, merged as Chan, Golub and LeVeque merge variances."""
+    c = e.moments.num_classes
+    blur = 1 + ratio(e.total_trace, jnp.sum(e.vectors**2, axis=1))
+    blur = jnp.pad(blur, (0, -c % pairs.tile_side(c)))
 
-    def step(s: _Logs, d2: Array, pair: Array, *_: object) -> _Logs:
+    def step(s: _Logs, d2: Array, pair: Array, row: Array, column: Array) -> _Logs:
+        blurs = pairs.sums(blur, row, column, d2.shape[0])
         usable = pair & (d2 > 0)
         logs = -0.5 * jnp.log(jnp.where(usable, d2, 1))
         count = jnp.sum(usable).astype(d2.dtype)
@@ -39,7 +47,7 @@ def _logs(e: Evidence) -> _Logs:
             s.pairs + count,
             s.mean + gap * share,
             s.squares + squares + gap * gap * s.pairs * share,
-            jnp.minimum(s.closest, jnp.min(jnp.where(pair, d2, jnp.inf))),
+            jnp.minimum(s.closest, jnp.min(jnp.where(pair, ratio(d2, blurs), jnp.inf))),
         )
 
     zero = jnp.zeros_like(e.n)
@@ -48,7 +56,7 @@ def _logs(e: Evidence) -> _Logs:
 
 
 CONDITIONS["merged_directions"] = Condition(
-    lambda e: e.once(_logs).closest <= (16 * jnp.finfo(e.n.dtype).eps) ** 2,
+    lambda e: e.once(_logs).closest <= e.grain**2,
     lambda e: "two class means lie in the same direction: the log of their distance is infinite",
 )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int
 
@@ -106,14 +105,10 @@ def _cdnv(e: Evidence) -> _Distances:
     pad = (0, -e.moments.num_classes % tile)
     variances, squares = (jnp.pad(v, pad) for v in (e.variances, jnp.sum(e.centred**2, axis=1)))
 
-    def both(v: Array, row: Array, column: Array) -> Float[Array, "t t"]:
-        a, b = (jax.lax.dynamic_slice_in_dim(v, at, tile) for at in (row, column))
-        return a[:, None] + b
-
     def step(s: _Distances, d2: Array, pair: Array, row: Array, column: Array) -> _Distances:
         apart = pair & (d2 > 0)
-        terms = ratio(both(variances, row, column), 2 * d2)
-        size = both(squares, row, column) + both(variances, row, column)
+        terms = ratio(pairs.sums(variances, row, column, tile), 2 * d2)
+        size = pairs.sums(squares + variances, row, column, tile)
         relative = jnp.where(pair, ratio(d2, size), jnp.inf)
         least, at = jnp.min(relative), jnp.argmin(relative)
         here = jnp.stack([row + at // tile, column + at % tile]).astype(jnp.int32)
@@ -129,7 +124,7 @@ def _cdnv(e: Evidence) -> _Distances:
 
 
 def _merged(e: Evidence) -> Array:
-    return e.once(_cdnv).closest <= (16 * jnp.finfo(e.n.dtype).eps) ** 2
+    return e.once(_cdnv).closest <= e.grain**2
 
 
 CONDITIONS["merged_means"] = Condition(

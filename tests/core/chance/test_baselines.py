@@ -9,9 +9,9 @@ from tests.core.chance.by_hand import COUNTS, K, N, setting
 
 from gramax.chance import baselines, draws
 from gramax.chance.baselines import by_law, chance, for_answers
-from gramax.evidence import Options
 from gramax.metrics.reach import frame_potential
 from gramax.moments import ClassMoments
+from gramax.options import Options
 
 
 @pytest.fixture(scope="module")
