@@ -41,7 +41,7 @@ OPERATORS = re.compile(
     r"|Replace(BreakWithContinue|ContinueWithBreak)|NumberReplacer|RemoveDecorator"
     r"|ZeroIterationForLoop|ExceptionReplacer)"
 )
-FAST = re.compile(r"jit|lru_cache|checkpoint|overload|static_arg")
+FAST = re.compile(r"jit|program|lru_cache|checkpoint|overload|static_arg")
 SIZES = {
     *("BLOCK", "WIDE_BLOCK", "ALIGNED", "TERMS", "TILE", "WIDE_TILE", "AXES", "SAMPLE", "TRIALS"),
     *("ROWS", "SPARE", "CLOSE", "CLOSE_UNITS"),

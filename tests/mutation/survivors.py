@@ -91,7 +91,8 @@ def change(before: str, after: str) -> str:
     while last < min(len(a), len(b)) - first and a[-1 - last] == b[-1 - last]:
         last += 1
     old, new = ("".join(s[first : len(s) - last]).strip() for s in (a, b))
-    which = f" ({a[: first + 1].count(a[first])})" if a.count(a[first]) > 1 else ""
+    like = a[first] if first < len(a) else ""
+    which = f" ({a[: first + 1].count(like)})" if a.count(like) > 1 else ""
     return f"{old} → {new}{which}"
 
 

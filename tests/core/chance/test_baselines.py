@@ -148,3 +148,8 @@ def test_chance_of_data(small):
     assert found["scatter_ratio"].method == "exact Beta law"
     assert found["cdnv"].method.startswith("Monte Carlo, 2 draws, seed 4")
     assert "effective_rank" not in found
+
+
+def test_a_single_row_has_a_setting():
+    moments = ClassMoments.of(np.ones((1, 3)), np.zeros(1, np.int32), 1, normalize=False)
+    assert baselines.setting_of(moments, Options())[0].rows == 1

@@ -163,3 +163,17 @@ def test_the_centred_simplex_error_is_that_of_drawn_codes(rng):
     mean, sd = law("class_simplex_error_centred", (1,) * c, d)
     assert abs(mean - errors.mean()) < 0.15 * errors.std()
     assert abs(sd / errors.std() - 1) < 0.15
+
+
+def test_the_centred_simplex_error_in_full():
+    """Pairs of independent cosines, of E x² = v and E x⁴ = 3v²d/(d+2) about ρ, to c = d + 1."""
+    c, d = 40, 39
+    v = (1 - (1 / 39) ** 2) ** 2 / d
+    mean_square, of_square = v * 39 / 40, (780 * (2 / 1600) ** 2) * 2 * v**2 * d / (d + 2)
+    mean, sd = law("class_simplex_error_centred", (1,) * c, d)
+    root = math.sqrt(mean_square)
+    assert mean == pytest.approx(root - of_square / (8 * root**3), rel=1e-12)
+    assert sd == pytest.approx(math.sqrt(of_square) / (2 * root), rel=1e-12)
+    assert law("class_simplex_error_centred", (1,) * c, d - 1) is None
+    assert law("class_simplex_error_centred", (1,) * MANY_CODES, d) is not None
+    assert law("class_simplex_error_centred", (1,) * (MANY_CODES - 1), d) is None
