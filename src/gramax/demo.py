@@ -36,8 +36,8 @@ Split = tuple[Float[Array, "n d"], Array]
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """One audit of the run, of the training and of the test digits."""
+class Epoch:
+    """One audited epoch of the run: the training and the test digits."""
 
     train: Entry
     test: Entry
@@ -135,8 +135,8 @@ def train(
     splits: tuple[Split, Split],
     epochs: int,
     seed: int = 0,
-    progress: Callable[[Snapshot], None] | None = None,
-) -> tuple[Params, list[Snapshot]]:
+    progress: Callable[[Epoch], None] | None = None,
+) -> tuple[Params, list[Epoch]]:
     """Train on the first split and audit both as it goes, more often at the start."""
     key, start = jax.random.split(jax.random.key(seed))
     params = initial(start)
@@ -145,7 +145,7 @@ def train(
     marks = set(np.unique(np.rint(np.geomspace(1, epochs + 1, 60)).astype(int) - 1))
     for done in range(epochs + 1):
         if done in marks:
-            story.append(_snapshot(params, splits, done))
+            story.append(_audited(params, splits, done))
             if progress:
                 progress(story[-1])
         if done < epochs:
@@ -153,13 +153,13 @@ def train(
     return params, story
 
 
-def _snapshot(params: Params, splits: tuple[Split, Split], epoch: int) -> Snapshot:
+def _audited(params: Params, splits: tuple[Split, Split], epoch: int) -> Epoch:
     step = epoch * (len(splits[0][0]) // BATCH)
     entries = []
     for name, split in zip(("train", "test"), splits, strict=True):
         own = {"epoch": epoch, "error": float(error(params, *split))}
         entries.append(snapshot(step, gathered(params, *split), name=name, extra=own).entry)
-    return Snapshot(*entries)
+    return Epoch(*entries)
 
 
 def check(out: str | Path) -> None:
@@ -181,7 +181,7 @@ def run(
     *,
     epochs: int = EPOCHS,
     seed: int = 0,
-    progress: Callable[[Snapshot], None] | None = None,
+    progress: Callable[[Epoch], None] | None = None,
 ) -> Report:
     """Train, audit, and leave the embeddings, the log, the report and the picture in `out`.
 
@@ -189,7 +189,7 @@ def run(
         out: folder, made where it is missing.
         epochs: passes over the training digits.
         seed: of the weights and the order of the batches.
-        progress: called with every `Snapshot`.
+        progress: called with every `Epoch`.
 
     Returns:
         The final audit of the training embeddings.
@@ -205,7 +205,7 @@ def run(
     splits = digits()
     with RunLog(out / "run.jsonl", fresh=True) as log:
 
-        def tell(shot: Snapshot) -> None:
+        def tell(shot: Epoch) -> None:
             log.append(shot.train)
             log.append(shot.test)
             if progress:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Shaped
 
 from gramax.sphere import PRECISION, unit_rows
 
@@ -36,6 +36,11 @@ Measure = Callable[
 def tile_side(c: int) -> int:
     """Side of the tiles of all pairs of `c` rows, on the device that is JAX's default."""
     return min(c, TILE if jax.default_backend() == "cpu" else WIDE_TILE)
+
+
+def whole_tiles(v: Shaped[Array, "c ..."], tile: int) -> Shaped[Array, "_ ..."]:
+    """`v` with zeros after its last row, so that its rows fill tiles."""
+    return jnp.pad(v, [(0, -len(v) % tile)] + [(0, 0)] * (v.ndim - 1))
 
 
 def present(x: Float[Array, "c d"]) -> Bool[Array, " c"]:
@@ -111,12 +116,10 @@ def _fold(
     merge: Merge | None = None,
     mesh: Mesh | None = None,
 ) -> Any:
-    c = x.shape[0]
-    if not c:
+    if not len(x):
         return carry
-    tile = tile_side(c)
-    x = jnp.pad(x, ((0, -c % tile), (0, 0)))
-    exists = jnp.pad(exists, (0, -c % tile))
+    tile = tile_side(len(x))
+    x, exists = whole_tiles(x, tile), whole_tiles(exists, tile)
 
     @jax.checkpoint
     def fold(rows: tuple[Array, Array], carry: Any, row: Any, column: Any) -> Any:
@@ -216,8 +219,8 @@ def pair_count(exists: Bool[Array, " c"], dtype: Any) -> Float[Array, ""]:
 
 def row_sums(x: Float[Array, "c d"], mesh: Mesh | None = None) -> Float[Array, " c"]:
     """Sum over the other rows of the |cosine| to each row."""
-    c = x.shape[0]
-    tile = tile_side(c)
+    tile = tile_side(len(x))
+    start = whole_tiles(jnp.zeros(len(x), x.dtype), tile)
 
     def step(sums: Array, cosines: Array, pair: Array, row: Any, column: Any) -> Array:
         sizes = jnp.where(pair, jnp.abs(cosines), 0)
@@ -226,7 +229,7 @@ def row_sums(x: Float[Array, "c d"], mesh: Mesh | None = None) -> Float[Array, "
             sums = sums.at[at].add(jnp.sum(sizes, axis=axis))
         return sums
 
-    return reduce_pairs(x, step, jnp.zeros(c + -c % tile, x.dtype), jnp.add, mesh)[:c]
+    return reduce_pairs(x, step, start, jnp.add, mesh)[: len(x)]
 
 
 def potential(x: Float[Array, "c d"]) -> Float[Array, ""]:

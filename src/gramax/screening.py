@@ -23,6 +23,9 @@ from gramax.sphere import PRECISION
 AXES = 32
 """Leading axes: the product of tiles this narrow costs a fifth of that of 256 columns."""
 
+WIDE = 4 * AXES
+"""Columns from which on that screen is made too: of fewer it costs too large a part."""
+
 SAMPLE = 8192
 """Rows that the axes are found from: any axes are right, good ones rule out more."""
 

@@ -57,16 +57,15 @@ def first(k: int, level: Float[Array, ""], *found: Found) -> Found:
     size, where = size[order], where[order]
     seen = jnp.all(where == jnp.roll(where, 1, axis=0), axis=1) & (jnp.arange(len(where)) > 0)
     usable = (where[:, 0] < LAST) & ~seen
-    order = jnp.argsort(~usable, stable=True)[:k]
+    order = jnp.argsort(~usable)[:k]
     usable = usable[order]
     return Found(jnp.where(usable, size[order], -1), jnp.where(usable[:, None], where[order], -1))
 
 
 def settled(best: Found, tied: Found) -> Int[Array, "k 2"]:
     """The k largest, where those that tie with the last of them are the first by index."""
-    k = best.size.shape[0]
     above = jnp.sum(best.size > best.size[-1] + width(best.size.dtype))
-    place = jnp.arange(k)
+    place = jnp.arange(len(best.size))
     clear = (place < above)[:, None]
     return jnp.where(clear, best.where, tied.where[jnp.maximum(place - above, 0)])
 
@@ -79,7 +78,7 @@ def in_order(size: Float[Array, " k"], where: Int[Array, "k 2"]) -> Int[Array, "
         leader = jnp.where(leader - one > width(size.dtype), one, leader)
         return leader, leader
 
-    falling = jnp.argsort(-size, stable=True)
+    falling = jnp.argsort(-size)
     _, leaders = jax.lax.scan(lead, jnp.full((), jnp.inf, size.dtype), size[falling])
     group = jnp.zeros_like(size).at[falling].set(leaders)
     return jnp.lexsort((where[:, 1], where[:, 0], -group))

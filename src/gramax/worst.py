@@ -89,10 +89,9 @@ def largest(
     finite = jnp.all(jnp.isfinite(x), axis=1)
     exists = finite & pairs.present(x)
     usable = jax.lax.stop_gradient(jnp.where(finite[:, None], x, 0))
-    tile = pairs.tile_side(x.shape[0])
-    starts = tile * pairs.tile_starts(-(-x.shape[0] // tile))
-    screened = screened and len(starts) > 2 * TRIALS * (k + 1)
-    rows = _rows(usable, exists, k, tile, screened)
+    tile = pairs.tile_side(len(x))
+    starts = tile * pairs.tile_starts(-(-len(x) // tile))
+    rows = _rows(usable, exists, k, tile, screened and _worth_a_screen(len(starts), k))
     zeros = jnp.zeros(2, jnp.int32)
     start = _State(ties.none(k, x.dtype), ties.none(k * by_index, x.dtype), zeros, zeros)
     found = pairs.over_tiles(starts, _fold(tile), rows, start, _merge, mesh)
@@ -110,30 +109,37 @@ def _cosines(x: Float[Array, "c d"], where: Int[Array, "k 2"]) -> Float[Array, "
     return jnp.where(where[:, 0] >= 0, cosines, jnp.nan)
 
 
+def _worth_a_screen(tiles: int, k: int) -> bool:
+    """Whether there are so many tiles that a screen may rule out more than it costs to make."""
+    return tiles > 2 * TRIALS * (k + 1)
+
+
+def _worth_asking(asked: Array, ruled: Array, k: int) -> Bool[Array, ""]:
+    """Whether a bound that was asked so often has ruled out enough of the tiles."""
+    return 2 * ruled + TRIALS * (k + 1) >= asked
+
+
 def _rows(x: Array, exists: Array, k: int, tile: int, screened: bool) -> _Rows:
     screens, least = (), jnp.full((), -1, jnp.float32)
     if screened:
         screens = (screening.in_all_axes(x),)
-    if screened and x.shape[1] >= 4 * screening.AXES:
+    if screened and x.shape[1] >= screening.WIDE:
         screens = (screening.in_leading_axes(x), *screens)
         least = screening.head_start(x, screens[0], k)
-    far = -x.shape[0] % tile
     x, exists, screens = jax.tree.map(
-        lambda v: jnp.pad(v, [(0, far)] + [(0, 0)] * (v.ndim - 1)) if v.ndim else v,
-        (x, exists, screens),
+        lambda v: pairs.whole_tiles(v, tile) if v.ndim else v, (x, exists, screens)
     )
     return _Rows(x, exists, screens, least)
 
 
 def _fold(tile: int) -> Callable[[_Rows, _State, Any, Any], _State]:
     def fold(rows: _Rows, state: _State, row: Any, column: Any) -> _State:
-        k = state.best.size.shape[0]
+        k = len(state.best.size)
         reach = jnp.maximum(state.best.size[-1], rows.least) - ties.width(rows.x.dtype)
         reach = jnp.minimum(reach.astype(jnp.float32), 1 - same(rows.x))
         needed, asked, ruled = jnp.asarray(True), state.asked, state.ruled
         for level, screen in enumerate(rows.screens, start=2 - len(rows.screens)):
-            ask = needed & (row != column)
-            ask &= 2 * ruled[level] + TRIALS * (k + 1) >= asked[level]
+            ask = needed & (row != column) & _worth_asking(asked[level], ruled[level], k)
             out = jax.lax.cond(
                 ask,
                 lambda screen=screen: screening.bound(screen, row, column, tile) < reach,
@@ -149,13 +155,13 @@ def _fold(tile: int) -> Callable[[_Rows, _State, Any, Any], _State]:
 
 def _add(rows: _Rows, state: _State, row: Any, column: Any, tile: int) -> _State:
     """The state with the pairs of one tile."""
-    k = state.best.size.shape[0]
+    k = len(state.best.size)
     cosines, pair = pairs.tile_products(rows.x, rows.exists, row, column, tile)
     size = jnp.where(pair, jnp.abs(cosines), -1)
     size = jnp.where(size > 1 - same(rows.x), 1, size)
     corner = jnp.stack([row, column])
     best = ties.largest(k, state.best, _top(size, size, k, corner))
-    if not state.tied.size.shape[0]:
+    if not len(state.tied.size):
         return state._replace(best=best)
     level = best.size[-1]
     near = (jnp.abs(size - level) <= ties.width(size.dtype)).astype(size.dtype)
@@ -182,8 +188,8 @@ def _top(key: Float[Array, "t t"], size: Float[Array, "t t"], k: int, corner: Ar
 
 
 def _merge(a: _State, b: _State) -> _State:
-    k = a.best.size.shape[0]
+    k = len(a.best.size)
     best, tied = ties.largest(k, a.best, b.best), a.tied
-    if tied.size.shape[0]:
+    if len(tied.size):
         tied = ties.first(k, best.size[-1], a.tied, b.tied, a.best, b.best)
     return _State(best, tied, a.asked + b.asked, a.ruled + b.ruled)

@@ -55,6 +55,15 @@ def test_ties_go_to_the_lower_row(tile):
     same(distances[0], [1, 2**0.5])
 
 
+def test_distances_that_are_equal_go_to_the_lower_row(rng, tile):
+    """Opposite rows: products about the mean of all differ by rounding, their distances do not."""
+    there = rng.normal(size=(6, D))
+    x = np.concatenate([np.zeros((1, D)), there, -there, rng.normal(size=(1, D)) + 50])
+    _, where = nearest.nearest(jnp.asarray(x), 12, jnp.ones(N, bool))
+    closest = 1 + np.argsort(np.sum(there**2, axis=1))
+    np.testing.assert_array_equal(where[0], np.stack([closest, closest + 6], axis=1).ravel())
+
+
 def test_close_rows_far_away(rng, tile):
     """A cluster 1e-9 wide at distance 1: |a|² + |b|² - 2ab would be rounding."""
     x = np.concatenate([1 + 1e-9 * rng.normal(size=(5, D)), rng.normal(size=(9, D))])
@@ -108,6 +117,20 @@ def test_intrinsic_dimension(x):
     same(two_nn(x[:3], 0.0), field_of_three(x[:3]), rtol=1e-9)
 
 
+@pytest.mark.parametrize("average", ["arithmetic", "harmonic"])
+def test_rows_too_close_to_be_apart_have_no_dimension(x, average):
+    """A row 1e-200 from another: the square of their distance is 0, so each is left out."""
+    x[0] = 0
+    x[1] = [1e-200, *x[0, 1:]]
+    near = field.neighbours(x, 4)[0][2:]
+    logs = np.log(near[:, -1:] / near[:, :-1]).sum(axis=1) / 3
+    right = 1 / logs.mean() if average == "harmonic" else (1 / logs).mean()
+    same(mle_id(x, 4, average), right, rtol=1e-9)
+    ratios = np.sort(np.log(near[:, 1] / near[:, 0]))[:-2]
+    survival = 1 - np.arange(1, len(ratios) + 1) / len(near)
+    same(two_nn(x), -np.sum(ratios * np.log(survival)) / np.sum(ratios**2), rtol=1e-9)
+
+
 def field_of_three(x):
     near = field.neighbours(x, 2)[0]
     logs = np.sort(np.log(near[:, 1] / near[:, 0]))[:2]
@@ -133,7 +156,8 @@ def test_neighbours_that_are_not_there(x):
     assert np.isnan(hubness(x[:4], 4).skewness)
     assert np.isfinite(hubness(x[:5], 4).skewness)
     assert np.isnan(hubness(np.repeat(x[:4], 3, axis=0), 4).skewness)
-    assert np.isnan(mle_id(np.repeat(x[:4], 3, axis=0), 4))
+    for average in ("arithmetic", "harmonic"):
+        assert np.isnan(mle_id(np.repeat(x[:4], 3, axis=0), 4, average))
     equal = np.eye(3)
     assert np.isnan(two_nn(equal))
     assert np.isnan(mle_id(equal, 2))

@@ -35,10 +35,10 @@ def bounds(c: int, d: int, field: str, signed: bool, as_json: bool) -> int:
 
 def check_asked(c: int, d: int, field: str, signed: bool) -> None:
     """Raise `InputError` for numbers too large for bounds, and for complex codes with a sign."""
-    from gramax.frames import _args
+    from gramax.frames import sizes
 
     try:
-        _args.counts(c, d)
+        sizes.counts(c, d)
     except ValueError as error:
         raise InputError(str(error)) from None
     if signed and field == "complex":

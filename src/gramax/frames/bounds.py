@@ -10,8 +10,9 @@ Notation: m = 1/2 (real) or 1 (complex), Z(d) = d(d+1)/2 or d^2. Float64, withou
 from __future__ import annotations
 
 import math
+from operator import itemgetter
 
-from gramax.frames import _args
+from gramax.frames import sizes
 from gramax.frames._special import beta_quantile
 
 MAX_ORDER = 256
@@ -35,7 +36,7 @@ def trivial(c: int, d: int) -> float | None:
         >>> trivial(3, 4)
         0.0
     """
-    _args.counts(c, d)
+    sizes.counts(c, d)
     return 0.0
 
 
@@ -60,7 +61,7 @@ def welch(c: int, d: int) -> float | None:
         >>> round(welch(28, 7), 12)  # 28 equiangular lines in R^7
         0.333333333333
     """
-    c, d = _args.counts(c, d)
+    c, d = sizes.counts(c, d)
     return math.sqrt((c - d) / (d * (c - 1))) if c > d else None
 
 
@@ -87,8 +88,8 @@ def welch_order(c: int, d: int, k: int, field: str = "real") -> float | None:
         >>> round(welch_order(40, 3, 2, "complex"), 6)
         0.617399
     """
-    c, d = _args.counts(c, d)
-    _args.half_degree(field)
+    c, d = sizes.counts(c, d)
+    sizes.half_degree(field)
     if k < 1:
         raise ValueError(f"the order k must be at least 1; got {k}")
     if field == "complex":
@@ -112,14 +113,13 @@ def welch_best(c: int, d: int, field: str = "real") -> tuple[float | None, int]:
     Raises:
         ValueError: an argument is out of range.
     """
-    best: tuple[float | None, int] = (None, 2)
+    found = []
     for k in range(2, MAX_ORDER):
         value = welch_order(c, d, k, field)
         if value is None or d == 1:
             break
-        if best[0] is None or value > best[0]:
-            best = (value, k)
-    return best
+        found.append((value, k))
+    return max(found, key=itemgetter(0), default=(None, 2))
 
 
 def orthoplex(c: int, d: int, field: str = "real") -> float | None:
@@ -144,8 +144,8 @@ def orthoplex(c: int, d: int, field: str = "real") -> float | None:
         >>> orthoplex(12, 4)  # the 24-cell
         0.5
     """
-    c, d = _args.counts(c, d)
-    return 1 / math.sqrt(d) if c > _args.gerzon(d, field) else None
+    c, d = sizes.counts(c, d)
+    return 1 / math.sqrt(d) if c > sizes.gerzon(d, field) else None
 
 
 def bukh_cox(c: int, d: int, field: str = "real") -> float | None:
@@ -170,12 +170,12 @@ def bukh_cox(c: int, d: int, field: str = "real") -> float | None:
         >>> round(bukh_cox(6, 4), 6)
         0.333333
     """
-    c, d = _args.counts(c, d)
-    m = _args.half_degree(field)
+    c, d = sizes.counts(c, d)
+    m = sizes.half_degree(field)
     if c <= d:
         return None
     k = c - d
-    z = _args.gerzon(k, field)
+    z = sizes.gerzon(k, field)
     return z / (c * (1 + m * (k - 1) * math.sqrt(1 / m + k)) - z)
 
 
@@ -196,7 +196,7 @@ def plane(c: int, d: int = 2) -> float | None:
         >>> round(plane(3), 12)
         0.5
     """
-    c, d = _args.counts(c, d)
+    c, d = sizes.counts(c, d)
     return math.cos(math.pi / c) if d == 2 and c > 1 else None
 
 
@@ -222,8 +222,8 @@ def volume(c: int, d: int, field: str = "real") -> float | None:
         >>> round(volume(10, 2, "complex"), 12)
         0.8
     """
-    c, d = _args.counts(c, d)
-    m = _args.half_degree(field)
+    c, d = sizes.counts(c, d)
+    m = sizes.half_degree(field)
     if d == 1 or c == 1:
         return None
     x = c ** (-1 / (d - 1)) if field == "complex" else beta_quantile(1 / c, m * (d - 1), m)

@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from gramax.frames import _args, bounds, hadamard, levenshtein, mub, sharp, sic, signed, steiner
+from gramax.frames import bounds, hadamard, levenshtein, mub, sharp, sic, signed, sizes, steiner
 from gramax.frames import constructions as make
 from gramax.frames import difference_sets as sets
 from gramax.frames._numbers import prime_power, solve
@@ -79,7 +79,7 @@ Named = Iterator[tuple[str, Callable[[], np.ndarray]]]
 
 def _etfs(c: int, d: int, field: str) -> Named:
     """Equiangular tight frames of c vectors in d dimensions, 1 < d < c - 1."""
-    if d < 2 or c < d + 2 or c > _args.gerzon(d, field):
+    if d < 2 or c < d + 2 or c > sizes.gerzon(d, field):
         return
     complex_too = field == "complex"
     kind = hadamard.conference_order(c) if c == 2 * d else None
@@ -141,7 +141,7 @@ def _harmonic(family: Callable[[], sets.DifferenceSet | None]) -> np.ndarray:
 
 def _beyond_equiangular(c: int, d: int, field: str) -> Iterator[Recipe]:
     """Optimal lines with more than one angle: unbiased bases, root systems, reflection groups."""
-    z, power = _args.gerzon(d, field), prime_power(d)
+    z, power = sizes.gerzon(d, field), prime_power(d)
     flat = 1 / math.sqrt(d)
     if field == "complex" and power and z < c <= d * (d + 1):
         name = f"{d + 1} mutually unbiased bases" + ("" if c == d * (d + 1) else ", in part")
@@ -171,7 +171,7 @@ def _beyond_equiangular(c: int, d: int, field: str) -> Iterator[Recipe]:
 def _bukh_cox(c: int, d: int, field: str) -> Iterator[Recipe]:
     """The t Z(k) codes in c - k dimensions, k dimensions holding Z(k) equiangular lines."""
     k = c - d
-    z = _args.gerzon(k, field)
+    z = sizes.gerzon(k, field)
     if k < 2 or c % z or c == z:
         return
     seed = next((r for r in recipes(z, k, field) if r.bound == "Welch" or k == 2), None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gramax.frames import _args, catalogue
+from gramax.frames import catalogue, sizes
 
 
 class NoConstructionError(LookupError):
@@ -54,14 +54,14 @@ def construct(c: int, d: int, field: str = "real", signed: bool = False) -> Cons
         Traceback (most recent call last):
         gramax.frames.choice.NoConstructionError: no construction of 11 codes in R^5 ...
     """
-    c, d = _args.counts(c, d)
-    _args.half_degree(field)
+    c, d = sizes.counts(c, d)
+    sizes.half_degree(field)
     if signed and field == "complex":
         raise ValueError("signed codes are real; C^d with Re<x, y> is R^(2d)")
     found = catalogue.best_signed(c, d) if signed else catalogue.best(c, d, field)
     if found is None:
         raise NoConstructionError(
-            f"no construction of {c} codes in {_args.space(d, field)} that attains a bound "
+            f"no construction of {c} codes in {sizes.space(d, field)} that attains a bound "
             "is known to gramax: tight_frame gives a tight one, pack searches for better"
         )
     return Construction(found.build(), found.name, found.bound, found.value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gramax.frames import _args
+from gramax.frames import sizes
 from gramax.frames.hadamard import conference_matrix, conference_order
 
 
@@ -31,7 +31,7 @@ def simplex(d: int) -> np.ndarray:
          [-0.5  1.  -0.5]
          [-0.5 -0.5  1. ]]
     """
-    _, d = _args.counts(1, d)
+    _, d = sizes.counts(1, d)
     codes = np.zeros((d + 1, d))
     for j in range(d):  # Cholesky factor of the simplex's Gram matrix, column by column
         codes[j, j] = np.sqrt((d - j) * (d + 1) / (d * (d - j + 1)))
@@ -55,7 +55,7 @@ def orthoplex(d: int) -> np.ndarray:
         >>> orthoplex(2)
         array([[ 1.,  0.], [ 0.,  1.], [-1., -0.], [-0., -1.]])
     """
-    _, d = _args.counts(1, d)
+    _, d = sizes.counts(1, d)
     return np.concatenate([np.eye(d), -np.eye(d)])
 
 

@@ -6,7 +6,7 @@ None: the tables of Fickus and Mixon list what else is known.
 
 from __future__ import annotations
 
-from gramax.frames import _args
+from gramax.frames import sizes
 from gramax.frames._numbers import is_square, no_sum_of_two_squares
 
 Answer = tuple[bool | None, str]
@@ -29,7 +29,7 @@ def lines(c: int, d: int, field: str, bound: str, value: float) -> Answer:
         return True, f"attained by the {found.name}"
     if bound == "Welch":
         return _welch(c, d, field)
-    if bound == "orthoplex" and c > 2 * (_args.gerzon(d, field) - 1):
+    if bound == "orthoplex" and c > 2 * (sizes.gerzon(d, field) - 1):
         return False, "attained only for c <= 2 (Z(d) - 1)"
     return None, "no codebook at this floor is known to the library"
 
@@ -48,9 +48,9 @@ def points(c: int, d: int, bound: str, value: float) -> Answer:
 
 def _welch(c: int, d: int, field: str) -> Answer:
     """Whether an equiangular tight frame of c vectors exists: the necessary conditions."""
-    if c > _args.gerzon(d, field):
-        return False, f"more than Z(d) = {_args.gerzon(d, field)} lines cannot be equiangular"
-    if c > _args.gerzon(c - d, field):
+    if c > sizes.gerzon(d, field):
+        return False, f"more than Z(d) = {sizes.gerzon(d, field)} lines cannot be equiangular"
+    if c > sizes.gerzon(c - d, field):
         return False, f"its Naimark complement would be {c} equiangular lines in {c - d} dimensions"
     if field == "complex":
         return _complex_welch(c, d)

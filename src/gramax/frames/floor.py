@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gramax.frames import _args, bounds, existence, levenshtein
+from gramax.frames import bounds, existence, levenshtein, sizes
 from gramax.frames import signed as cosine
 
 _TIE = 1e-12
@@ -50,7 +50,7 @@ class Floor:
 
 def _line_bounds(c: int, d: int, field: str) -> list[Bound]:
     """The bounds on |<x, y>|."""
-    z = _args.gerzon(d, field)
+    z = sizes.gerzon(d, field)
     universal, degree = levenshtein.levenshtein(c, d, field)
     best, order = bounds.welch_best(c, d, field)
     rows = [
@@ -135,8 +135,8 @@ def all_bounds(c: int, d: int, field: str = "real", signed: bool = False) -> lis
         >>> [row.name for row in all_bounds(7, 3) if row.value and row.value > 0.57]
         ['orthoplex']
     """
-    c, d = _args.counts(c, d)
-    _args.half_degree(field)
+    c, d = sizes.counts(c, d)
+    sizes.half_degree(field)
     if signed and field == "complex":
         raise ValueError("signed floors are for real codes; C^d with Re<x, y> is R^(2d)")
     return _signed_bounds(c, d) if signed else _line_bounds(c, d, field)

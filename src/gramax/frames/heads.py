@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from gramax.frames import _args
+from gramax.frames import sizes
 from gramax.frames.packing import LARGE, pack
 
 ROUNDS, LARGE_ROUNDS = 6, 40
@@ -48,7 +48,7 @@ def etf_head(
         >>> print((head @ head.T)[0].round(4))
         [ 1.     -0.3333 -0.3333 -0.3333]
     """
-    c, d = _args.counts(c, d)
+    c, d = sizes.counts(c, d)
     key = jax.random.key(key) if isinstance(key, int | np.integer) else key
     turn, search = jax.random.split(key)
     rounds = None if seconds else LARGE_ROUNDS if c > LARGE else ROUNDS

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from gramax.frames import _args
+from gramax.frames import sizes
 from gramax.frames._special import jacobi_largest_zero, jacobi_values
 
 MAX_DEGREE = 200
@@ -36,9 +36,9 @@ def levenshtein_second(c: int, d: int, field: str = "real") -> float | None:
         >>> round(levenshtein_second(120, 8), 12)  # the roots of E8
         0.5
     """
-    c, d = _args.counts(c, d)
-    m = _args.half_degree(field)
-    if c <= _args.gerzon(d, field) or c <= d:
+    c, d = sizes.counts(c, d)
+    m = sizes.half_degree(field)
+    if c <= sizes.gerzon(d, field) or c <= d:
         return None
     return math.sqrt((c * (m + 1) - d * (m * d + 1)) / ((c - d) * (m * d + 1)))
 
@@ -70,8 +70,8 @@ def levenshtein(
         >>> round(value, 12), degree
         (0.353553390593, 2)
     """
-    c, d = _args.counts(c, d)
-    m = _args.half_degree(field)
+    c, d = sizes.counts(c, d)
+    m = sizes.half_degree(field)
     if c <= d or d == 1:
         return None, degree or 1
     t, degree = universal(c, m * (d - 1) - 1, m - 1, degree)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gramax.frames import _args, catalogue
+from gramax.frames import catalogue, sizes
 from gramax.frames.best import Best, Progress
 from gramax.frames.floor import Floor, coherence_floor
 from gramax.frames.objective import Kind, as_codes, as_real, kind_of
@@ -101,7 +101,7 @@ def pack(
         >>> round(found.coherence, 9)
         0.447213595
     """
-    c, d = _args.counts(c, d)
+    c, d = sizes.counts(c, d)
     floor = coherence_floor(c, d, field, signed)
     kind = kind_of(field, signed)
     if seconds is None and rounds is None:

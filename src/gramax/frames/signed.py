@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from gramax.frames import _args
+from gramax.frames import sizes
 from gramax.frames.levenshtein import universal
 
 
@@ -32,7 +32,7 @@ def simplex(c: int, d: int) -> float | None:
         >>> simplex(5, 4)
         -0.25
     """
-    c, d = _args.counts(c, d)
+    c, d = sizes.counts(c, d)
     return -1 / (c - 1) if c > 1 else None
 
 
@@ -56,7 +56,7 @@ def rankin_orthoplex(c: int, d: int) -> float | None:
         >>> rankin_orthoplex(6, 3)  # the octahedron
         0.0
     """
-    c, d = _args.counts(c, d)
+    c, d = sizes.counts(c, d)
     return 0.0 if c > d + 1 else None
 
 
@@ -83,7 +83,7 @@ def levenshtein_signed(c: int, d: int, degree: int | None = None) -> tuple[float
         >>> round(value, 12)
         0.5
     """
-    c, d = _args.counts(c, d)
+    c, d = sizes.counts(c, d)
     if c == 1 or d == 1:
         return None, degree or 1
     return universal(c, (d - 3) / 2, (d - 3) / 2, degree)
@@ -110,7 +110,7 @@ def fejes_toth(c: int, d: int = 3) -> float | None:
         >>> round(fejes_toth(12), 12)  # the icosahedron
         0.4472135955
     """
-    c, d = _args.counts(c, d)
+    c, d = sizes.counts(c, d)
     if d != 3 or c < 3:
         return None
     w = math.pi * c / (6 * (c - 2))
@@ -138,7 +138,7 @@ def bloch(c: int, d: int = 2) -> float | None:
         >>> round(bloch(12), 6)
         0.850651
     """
-    c, d = _args.counts(c, d)
+    c, d = sizes.counts(c, d)
     cosine = fejes_toth(c, 3) if d == 2 else None
     return None if cosine is None else math.sqrt(max(0.0, (1 + cosine) / 2))
 
@@ -160,5 +160,5 @@ def plane(c: int, d: int = 2) -> float | None:
         >>> round(plane(6), 12)
         0.5
     """
-    c, d = _args.counts(c, d)
+    c, d = sizes.counts(c, d)
     return math.cos(2 * math.pi / c) if d == 2 and c > 1 else None

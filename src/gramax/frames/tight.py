@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gramax.frames import _args
+from gramax.frames import sizes
 
 
 def tight_frame(c: int, d: int, field: str = "real") -> np.ndarray:
@@ -31,8 +31,8 @@ def tight_frame(c: int, d: int, field: str = "real") -> np.ndarray:
          [0.    1.667 0.   ]
          [0.    0.    1.667]]
     """
-    c, d = _args.counts(c, d)
-    _args.half_degree(field)
+    c, d = sizes.counts(c, d)
+    sizes.half_degree(field)
     if c < d:
         raise ValueError(f"a tight frame spans its space, so it needs c >= d; got c={c}, d={d}")
     if c == d:

@@ -90,7 +90,8 @@ def _agreement(
 ) -> Float[Array, ""]:
     """Rows and means are taken from a common origin, so that an offset costs no digits."""
     e = Evidence(ClassMoments.of(z, y, c, normalize=False, scatter=False))
-    n, size = z.shape[0], min(z.shape[0], ROWS)
+    n = len(z)
+    size = min(n, ROWS)
     shift = jnp.sum(e.share[:, None] * e.means, axis=0)
     unit = power_of_two(jnp.max(jnp.abs(e.centred)))  # squares neither overflow nor vanish
     means = e.centred / unit

@@ -30,12 +30,12 @@ class _Logs(NamedTuple):
 
 def _logs(e: Evidence) -> _Logs:
     """Tile by tile, merged as Chan, Golub and LeVeque merge variances."""
-    c = e.moments.num_classes
+    tile = pairs.tile_side(e.moments.num_classes)
     blur = 1 + ratio(e.total_trace, jnp.sum(e.vectors**2, axis=1))
-    blur = jnp.pad(blur, (0, -c % pairs.tile_side(c)))
+    blur = pairs.whole_tiles(blur, tile)
 
     def step(s: _Logs, d2: Array, pair: Array, row: Array, column: Array) -> _Logs:
-        blurs = pairs.sums(blur, row, column, d2.shape[0])
+        blurs = pairs.sums(blur, row, column, tile)
         usable = pair & (d2 > 0)
         logs = -0.5 * jnp.log(jnp.where(usable, d2, 1))
         count = jnp.sum(usable).astype(d2.dtype)

@@ -163,7 +163,7 @@ def rankme(
         >>> print(rankme(cross).round(2))
         1.89
     """
-    return measure("rankme", z, None, 1, normalize=normalize, options=options)
+    return measure("rankme", z, normalize=normalize, options=options)
 
 
 def lidar(

@@ -55,7 +55,8 @@ def _prepared(
     difference of two rows as they are is correctly rounded, however close they lie.
     """
     middle = jnp.where(exists[:, None], x - x[jnp.argmax(exists)], 0)
-    middle = jnp.where(exists[:, None], middle - jnp.sum(ratio(middle, jnp.sum(exists)), axis=0), 0)
+    centre = jnp.sum(ratio(middle, jnp.sum(exists)), axis=0)
+    middle = jnp.where(exists[:, None], middle - centre, 0)
     size = power_of_two(jnp.max(jnp.abs(middle)))
     return jnp.where(exists[:, None], x, 0) / size, middle / size, size
 
@@ -71,13 +72,12 @@ def nearest(
         exists: rows that count, as neighbours too. Where fewer than k others do, the rest is
             (infinity, some index).
     """
-    n, wide, tile = x.shape[0], min(k + SPARE, x.shape[0]), pairs.tile_side(x.shape[0])
+    n, wide, tile = len(x), min(k + SPARE, len(x)), pairs.tile_side(len(x))
     size = min(ROWS, tile)
     x, middle, unit = _prepared(x, exists)
-    far = -n % tile
-    rows, centred = (jnp.pad(v, ((0, far), (0, 0))) for v in (x, middle))
-    counts, squares = jnp.pad(exists, (0, far)), jnp.sum(centred * centred, axis=1)
-    starts = jnp.arange(0, n + far, tile)
+    rows, centred, counts = (pairs.whole_tiles(v, tile) for v in (x, middle, exists))
+    squares = jnp.sum(centred * centred, axis=1)
+    starts = jnp.arange(0, n, tile)
 
     def of_block(start: Array) -> tuple[Array, Array]:
         own = jnp.minimum(start + jnp.arange(size), n - 1)

@@ -102,11 +102,10 @@ class _Distances(NamedTuple):
 
 def _cdnv(e: Evidence) -> _Distances:
     tile = pairs.tile_side(e.moments.num_classes)
-    pad = (0, -e.moments.num_classes % tile)
-    variances, squares = (jnp.pad(v, pad) for v in (e.variances, jnp.sum(e.centred**2, axis=1)))
+    lengths = jnp.sum(e.centred**2, axis=1)
+    variances, squares = (pairs.whole_tiles(v, tile) for v in (e.variances, lengths))
 
     def step(s: _Distances, d2: Array, pair: Array, row: Array, column: Array) -> _Distances:
-        apart = pair & (d2 > 0)
         terms = ratio(pairs.sums(variances, row, column, tile), 2 * d2)
         size = pairs.sums(squares + variances, row, column, tile)
         relative = jnp.where(pair, ratio(d2, size), jnp.inf)
@@ -114,7 +113,7 @@ def _cdnv(e: Evidence) -> _Distances:
         here = jnp.stack([row + at // tile, column + at % tile]).astype(jnp.int32)
         better = least < s.closest
         return _Distances(
-            s.total + jnp.sum(jnp.where(apart, terms, 0)),
+            s.total + jnp.sum(jnp.where(pair, terms, 0)),
             jnp.where(better, least, s.closest),
             jnp.where(better, here, s.where),
         )

@@ -16,8 +16,8 @@ from gramax.registry import METRICS
 def measure(
     name: str,
     z: ArrayLike,
-    y: ArrayLike | None,
-    c: int,
+    y: ArrayLike | None = None,
+    c: int = 1,
     *,
     normalize: bool = False,
     options: Options | None = None,

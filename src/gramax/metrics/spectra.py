@@ -145,7 +145,7 @@ def participation_ratio(
         >>> print(participation_ratio(cross).round(2))
         1.47
     """
-    return measure("participation_ratio", z, None, 1, normalize=normalize, options=options)
+    return measure("participation_ratio", z, normalize=normalize, options=options)
 
 
 def isoscore(
@@ -173,7 +173,7 @@ def isoscore(
         >>> print(isoscore(cross).round(2))
         0.47
     """
-    return measure("isoscore", z, None, 1, normalize=normalize, options=options)
+    return measure("isoscore", z, normalize=normalize, options=options)
 
 
 def stable_rank(
@@ -201,7 +201,7 @@ def stable_rank(
         >>> print(stable_rank(cross))
         1.25
     """
-    return measure("stable_rank", z, None, 1, normalize=normalize, options=options)
+    return measure("stable_rank", z, normalize=normalize, options=options)
 
 
 def nesum(
@@ -229,4 +229,4 @@ def nesum(
         >>> print(nesum(cross))
         1.25
     """
-    return measure("nesum", z, None, 1, normalize=normalize, options=options)
+    return measure("nesum", z, normalize=normalize, options=options)

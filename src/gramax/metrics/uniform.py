@@ -21,8 +21,7 @@ def _mean_cosine(e: Evidence) -> Float[Array, ""]:
     """
     mean = jnp.sum(e.row_share[:, None] * e.origin_means, axis=0)
     square = jnp.sum(mean * mean)
-    centred = jnp.where(e.present[:, None], e.origin_means - mean, 0)
-    total = jnp.sum(e.row_share * (e.variances + jnp.sum(centred**2, axis=1)))
+    total = jnp.sum(e.row_share * (e.variances + jnp.sum((e.origin_means - mean) ** 2, axis=1)))
     others = jnp.maximum(e.n - 1, 1)
     return jnp.where(square < 0.5, (e.n * square - 1) / others, 1 - e.n * total / others)
 
@@ -116,7 +115,7 @@ def mean_cosine(z: ArrayLike) -> Float[Array, ""]:
         >>> print(mean_cosine(jnp.array([[1.0, 0.0], [3.0, 3.0], [0.0, 1.0]])).round(4))
         0.4714
     """
-    return measure("mean_cosine", z, None, 1, normalize=True)
+    return measure("mean_cosine", z, normalize=True)
 
 
 def alignment(x: ArrayLike, y: ArrayLike, alpha: float = 2.0) -> Float[Array, ""]:
@@ -197,11 +196,10 @@ def _uniformity(x: Float[Array, "n d"], t: Array | float) -> Float[Array, ""]:
         top, total = state
         exponents = jnp.where(pair, jnp.minimum(2 * t * (cosines - 1), 0), -jnp.inf)
         new = jax.lax.stop_gradient(jnp.maximum(top, jnp.max(exponents)))
-        at = jnp.where(new == -jnp.inf, 0, new)
-        terms = jnp.exp(jnp.where(pair, exponents, 0) - at)
-        return new, total * jnp.exp(top - at) + jnp.sum(jnp.where(pair, terms, 0))
+        return new, total * jnp.exp(top - new) + jnp.sum(jnp.exp(exponents - new))
 
-    start = (jnp.full((), -jnp.inf, x.dtype), jnp.zeros((), x.dtype))
+    least = jax.lax.stop_gradient(jnp.asarray(-4 * t, x.dtype))
+    start = (least, jnp.zeros((), x.dtype))
     top, total = pairs.reduce_pairs(x, step, start)
     count = pairs.pair_count(pairs.present(x), x.dtype)
     defined = count > 0
