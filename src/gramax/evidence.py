@@ -306,5 +306,5 @@ class Evidence:
 
 def _below(limit: Float[Array, ""], values: Float[Array, " d"]) -> Float[Array, " d"]:
     """Ascending values, those beyond a rank less than `limit` set to 0."""
-    d = values.shape[0]
+    d = len(values)
     return jnp.where(d - jnp.arange(d) < limit, values, 0)

@@ -126,7 +126,7 @@ def _fold(
         values, pair = _tile(*rows, measure, row, column, tile)
         return step(carry, values, pair, row, column)
 
-    starts = tile_starts(x.shape[0] // tile) * tile
+    starts = tile_starts(len(x) // tile) * tile
     return over_tiles(starts, fold, (x, exists), carry, merge, mesh)
 
 
@@ -197,7 +197,7 @@ def _dealt(
             row, column = mine[i]
             return jax.lax.cond(row >= 0, lambda: fold(rows, carry, row, column), lambda: carry)
 
-        found = jax.lax.fori_loop(0, mine.shape[0], one, carry)
+        found = jax.lax.fori_loop(0, len(mine), one, carry)
         parts = jax.lax.all_gather(found, axes)
         return reduce(merge, (jax.tree.map(lambda v, k=k: v[k], parts) for k in range(mesh.size)))
 

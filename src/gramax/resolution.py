@@ -95,7 +95,7 @@ def spectrum(
     floor = jnp.where(jnp.sum(within > floor) < within_rank, floor, 0)
     found = jnp.sum(jnp.where(within > floor, 0, within))
     together = jnp.maximum(found, 0) + share * jnp.sum(jnp.maximum(within, 0))
-    place = values.shape[0] - jnp.arange(values.shape[0])  # 1 for the largest
+    place = len(values) - jnp.arange(len(values))  # 1 for the largest
     small = (place <= rank) & (values <= jnp.sqrt(floor))
     hidden = jnp.sum(small)
     each = jnp.sqrt(jnp.minimum(ratio(together, hidden), floor))

@@ -67,7 +67,7 @@ def measure_rows(rows: np.ndarray, normalize: bool) -> dict[str, tuple[float, st
 
 
 def bars_of_rows(rows: Float[np.ndarray, "m d"], normalize: bool) -> dict[str, ErrorBar]:
-    """The error bar of every such metric; none for fewer than `LEAST` rows.
+    """The error bar of every such metric; none for `LEAST` rows or fewer.
 
     Args:
         rows: `[m, d]` as for `measure_rows`.
@@ -89,10 +89,9 @@ def rows_without_each(
     By the place in the sample alone, so that two spaces of the same rows have the same blocks.
     """
     m, d = rows.shape
-    most = int(np.clip(BAR_WORK / max(m * m * d, 1), *BLOCKS))
-    blocks = min(most, m)
-    if m - m // max(blocks, 1) < LEAST:
+    if m <= LEAST:
         return {}
+    blocks = min(m, int(np.clip(BAR_WORK / (m * m * d), *BLOCKS)))
     dealt = np.random.default_rng(0).permutation(m)[: m // blocks * blocks].reshape(blocks, -1)
     x = jnp.asarray(rows)
     found = [_measure(x, normalize)]

@@ -23,9 +23,6 @@ from gramax.sphere import PRECISION
 AXES = 32
 """Leading axes: the product of tiles this narrow costs a fifth of that of 256 columns."""
 
-WIDE = 4 * AXES
-"""Columns from which on that screen is made too: of fewer it costs too large a part."""
-
 SAMPLE = 8192
 """Rows that the axes are found from: any axes are right, good ones rule out more."""
 
@@ -69,7 +66,7 @@ def in_leading_axes(x: Float[Array, "c d"]) -> Screen:
 
 def leading_axes(x: Float[Array, "c d"]) -> Float[Array, "d m"]:
     """Orthonormal axes near the `AXES` leading eigenvectors of xᵀx, by subspace iteration."""
-    x = x[:: -(-x.shape[0] // SAMPLE)]
+    x = x[:: -(-len(x) // SAMPLE)]
     axes = jax.random.normal(jax.random.key(0), (x.shape[1], AXES), x.dtype)
     for _ in range(4):
         axes = jnp.linalg.qr(_product(x.T, _product(x, axes)))[0]

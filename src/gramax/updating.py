@@ -124,7 +124,7 @@ def _add(
     shapes = () if moments.scatter is None else jax.eval_shape(product_upper, z)
     start = [zeros(s.shape) for s in shapes], zeros(c)
     strips, spread = total(over_blocks(partial(_add_scatter, relative, centre), start, rows))
-    refused = tally(exists & (reason >= 0), None, jnp.maximum(reason, 0), 4, dtype, total)
+    refused = tally(exists & (reason >= 0), None, reason, 4, dtype, total)
     return replace(
         moments,
         count=count,

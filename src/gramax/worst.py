@@ -114,6 +114,11 @@ def _worth_a_screen(tiles: int, k: int) -> bool:
     return tiles > 2 * TRIALS * (k + 1)
 
 
+def _worth_leading_axes(dim: int) -> bool:
+    """Whether a product in the leading axes costs a small part of that in all of them."""
+    return dim >= 4 * screening.AXES
+
+
 def _worth_asking(asked: Array, ruled: Array, k: int) -> Bool[Array, ""]:
     """Whether a bound that was asked so often has ruled out enough of the tiles."""
     return 2 * ruled + TRIALS * (k + 1) >= asked
@@ -123,7 +128,7 @@ def _rows(x: Array, exists: Array, k: int, tile: int, screened: bool) -> _Rows:
     screens, least = (), jnp.full((), -1, jnp.float32)
     if screened:
         screens = (screening.in_all_axes(x),)
-    if screened and x.shape[1] >= screening.WIDE:
+    if screened and _worth_leading_axes(x.shape[1]):
         screens = (screening.in_leading_axes(x), *screens)
         least = screening.head_start(x, screens[0], k)
     x, exists, screens = jax.tree.map(

@@ -46,14 +46,15 @@ SIZES = {
     *("BLOCK", "WIDE_BLOCK", "ALIGNED", "TERMS", "TILE", "WIDE_TILE", "AXES", "SAMPLE", "TRIALS"),
     *("ROWS", "SPARE", "CLOSE", "CLOSE_UNITS"),
     *("FEW_VALUES", "QUICK", "SMALL", "STARTS", "ROUNDS", "SECONDS", "MAX_ORDER", "DECOMPOSITIONS"),
-    *("WIDE", "MOST", "BUDGET", "DEAR_BUDGET", "CHEAP", "FEWEST", "DRAWS", "MEMORY", "BLOCKS"),
+    *("MOST", "BUDGET", "DEAR_BUDGET", "CHEAP", "FEWEST", "DRAWS", "MEMORY", "BLOCKS"),
 }
 WAYS = {
     "_hash",  # any: rows whose hashes are equal are compared
     "leading_axes",  # any: the bound that is made with them holds for all
     "shard_groups",  # any number of groups of rows has the same sums
     "_worth_a_screen",  # a screen spares work and changes no number
-    "_worth_asking",  # so does each time that it is asked
+    "_worth_leading_axes",  # so does a second one
+    "_worth_asking",  # and so does each time that one is asked
 }
 Span = tuple[tuple[int, int], tuple[int, int]]
 

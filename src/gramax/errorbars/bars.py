@@ -214,7 +214,7 @@ def _leave_one_out(
     parts = jax.tree.map(lambda a: jnp.concatenate([a, jnp.zeros_like(a[:1])]), parts)
     empty = jax.tree.map(lambda a: a[-1], parts).widened()
     _, after = jax.lax.scan(gather, empty, parts, reverse=True)
-    whole = jnp.arange(parts.spread.shape[0]) == parts.spread.shape[0] - 1
+    whole = jnp.arange(len(parts.spread)) == len(parts.spread) - 1
     _, values = jax.lax.scan(leave, empty, (parts, after, whole))
     return values
 

@@ -107,7 +107,7 @@ class BlockMoments:
     @property
     def blocks(self) -> int:
         """Number of blocks B."""
-        return self.parts.spread.shape[0]
+        return len(self.parts.spread)
 
     @property
     def counts(self) -> Float[Array, "b c"]:

@@ -17,7 +17,7 @@ from gramax.sphere import unit_rows
 
 
 def _babel(codes: Float[Array, "c d"], m: int | None, mesh: Mesh | None = None) -> Float[Array, ""]:
-    others = codes.shape[0] - 1
+    others = len(codes) - 1
     m = others if m is None else m
     sums = _top_sums(codes, m, mesh) if m < others else pairs.row_sums(codes, mesh)
     return jnp.max(jnp.where(pairs.present(codes), sums, 0))
@@ -25,7 +25,7 @@ def _babel(codes: Float[Array, "c d"], m: int | None, mesh: Mesh | None = None) 
 
 def _top_sums(x: Float[Array, "c d"], m: int, mesh: Mesh | None) -> Float[Array, " c"]:
     """Sum over the m other rows with the largest |cosine| to each row, a tile at a time."""
-    c = x.shape[0]
+    c = len(x)
     tile = pairs.tile_side(c)
 
     def top(*sizes: Float[Array, "_ _"]) -> Float[Array, "_ m"]:

@@ -204,7 +204,7 @@ def nc5_orthogonality(means: ArrayLike, outlier_mean: ArrayLike) -> Float[Array,
     outlier = _checks.widen(outlier_mean, "outlier_mean")
     if outlier.shape != means.shape[1:]:
         raise ValueError(f"outlier_mean must have shape {means.shape[1:]}; got {outlier.shape}")
-    cosines = jnp.matmul(unit_rows(means), unit_rows(outlier[None])[0], precision=PRECISION)
+    cosines = jnp.matmul(unit_rows(means), unit_rows(outlier[None]).T, precision=PRECISION)
     count = jnp.sum(pairs.present(means))
     defined = (count > 0) & jnp.any(outlier != 0)
     return jnp.where(defined, ratio(jnp.sum(jnp.abs(cosines)), count), jnp.nan)

@@ -71,13 +71,13 @@ def nc4_agreement(
         1.0
     """
     z, W, c = _checks.rows(z), _checks.rows(W, "W"), _checks.num_classes(c)
-    y = _checks.labels(y, z.shape[0], c)
+    y = _checks.labels(y, len(z), c)
     if W.shape != (c, z.shape[1]):
         raise ValueError(f"W must have shape {(c, z.shape[1])}, a row a class; got {W.shape}")
     bias = jnp.zeros(c, W.dtype) if b is None else _checks.widen(b, "b")
     if bias.shape != (c,):
         raise ValueError(f"b must have shape {(c,)}; got {bias.shape}")
-    return _agreement(z, W, bias, y, c) if z.shape[0] else jnp.full((), jnp.nan, z.dtype)
+    return _agreement(z, W, bias, y, c) if len(z) else jnp.full((), jnp.nan, z.dtype)
 
 
 @partial(jax.jit, static_argnames="c")

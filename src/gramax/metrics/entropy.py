@@ -24,7 +24,7 @@ RIDGE = 1e-4
 
 
 def _rankme(sigma: Float[Array, " d"], n: Float[Array, ""]) -> Float[Array, ""]:
-    d = sigma.shape[0]
+    d = len(sigma)
     total = jnp.sum(sigma)
     p = ratio(sigma, total) + RANKME_EPSILON
     exists = d - jnp.arange(d) <= n  # Z has min(n, d) singular values; each counts, 0 too
@@ -42,7 +42,7 @@ def _lidar(e: Evidence) -> tuple[Array, Array]:
     Where Σ_W is rounding along an axis, its variance there is the ridge, or up to the floor more.
     """
     values, vectors = jnp.linalg.eigh(e.within)
-    ridge = RIDGE * jnp.sum(values) / values.shape[0]
+    ridge = RIDGE * jnp.sum(values) / len(values)
     known = settled(jnp.maximum(values, 0), e.resolution)
     scale = 1 / jnp.sqrt(jnp.where(ridge > 0, known + ridge, 1))
     means = linalg.compressed(e.centred)

@@ -91,7 +91,7 @@ def hubness(x: ArrayLike, k: int = 10) -> Hubness:
     x = _checks.rows(x, "x")
     if k < 1:
         raise ValueError(f"k must be at least 1; got {k}")
-    if x.shape[0] <= k:
+    if len(x) <= k:
         return Hubness(*(jnp.full((), jnp.nan, x.dtype),) * 2)
     return Hubness(*_hubness(x, k))
 
@@ -100,7 +100,7 @@ def hubness(x: ArrayLike, k: int = 10) -> Hubness:
 def _hubness(x: Float[Array, "n d"], k: int) -> tuple[Array, Array]:
     exists = distinct(x)
     where = nearest(x, k, exists)[1]
-    counts = jnp.zeros(x.shape[0], jnp.int32).at[where].add(exists.astype(jnp.int32)[:, None])
+    counts = jnp.zeros(len(x), jnp.int32).at[where].add(exists.astype(jnp.int32)[:, None])
     n = jnp.sum(exists)
     gap = jnp.where(exists, counts - k, 0).astype(x.dtype)  # the mean count is k exactly
     variance, third = jnp.sum(gap**2) / n, jnp.sum(gap**3) / n

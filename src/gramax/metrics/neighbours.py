@@ -88,18 +88,18 @@ def two_nn(x: ArrayLike, discard: float = 0.1) -> Float[Array, ""]:
     x = _checks.rows(x, "x")
     if not 0 <= discard < 1:
         raise ValueError(f"discard must be in [0, 1); got {discard}")
-    return _two_nn(x, discard) if x.shape[0] > 2 else jnp.full((), jnp.nan, x.dtype)
+    return _two_nn(x, discard) if len(x) > 2 else jnp.full((), jnp.nan, x.dtype)
 
 
 @jax.jit
 def _two_nn(x: Float[Array, "n d"], discard: Array) -> Float[Array, ""]:
     exists = distinct(x)
-    near = nearest(x, 2, exists)[0]
-    usable = exists & (near[:, 0] > 0) & jnp.isfinite(near[:, 1])
-    ratios = jnp.where(usable, near[:, 1] / jnp.where(usable, near[:, 0], 1), jnp.inf)
+    first, second = nearest(x, 2, exists)[0].T
+    usable = exists & (first > 0) & jnp.isfinite(second)
+    ratios = jnp.where(usable, second / jnp.where(usable, first, 1), jnp.inf)
     logs = jnp.log(jnp.sort(ratios))
     count = jnp.sum(usable)
-    i = jnp.arange(1, x.shape[0] + 1)
+    i = jnp.arange(1, len(x) + 1)
     kept = (i <= jnp.floor(count * (1 - discard))) & (i < count)
     logs = jnp.where(kept, logs, 0)
     survival = jnp.where(kept, 1 - ratio(i, count), 1).astype(x.dtype)
@@ -139,7 +139,7 @@ def mle_id(
         raise ValueError(f"k must be at least 2; got {k}")
     if average not in ("arithmetic", "harmonic"):
         raise ValueError(f"average must be 'arithmetic' or 'harmonic'; got {average!r}")
-    if x.shape[0] <= k:
+    if len(x) <= k:
         return jnp.full((), jnp.nan, x.dtype)
     return _mle_id(x, k, average == "harmonic")
 

@@ -19,8 +19,8 @@ BELOW = 0.01
 def _decay(sigma: Float[Array, " d"], first: int, last: int | None) -> Float[Array, ""]:
     """Least squares of log λ on log rank, weighted by 1/rank, over the ranks asked for."""
     values = sigma[::-1]
-    rank = jnp.arange(1, values.shape[0] + 1)
-    used = (values > 0) & (rank >= first) & (rank <= (last or values.shape[0]))
+    rank = jnp.arange(1, len(values) + 1)
+    used = (values > 0) & (rank >= first) & (rank <= (last or len(values)))
     x, y = jnp.log(rank.astype(values.dtype)), 2 * jnp.log(jnp.where(used, values, 1))
     w = jnp.where(used, 1 / rank.astype(values.dtype), 0)
     w = w / jnp.maximum(jnp.sum(w), jnp.finfo(w.dtype).tiny)

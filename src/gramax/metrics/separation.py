@@ -46,7 +46,7 @@ def _left(e: Evidence) -> _Left:
     values = jnp.maximum(values, jnp.where(floor > 0, floor, 1))
     white = jnp.matmul(means, vectors, precision=PRECISION) / jnp.sqrt(values)
     _, s, along = jnp.linalg.svd(white, full_matrices=False)
-    exists = jnp.arange(s.shape[0]) < e.present_count - 1
+    exists = jnp.arange(len(s)) < e.present_count - 1
     shares = jnp.where(exists, jnp.where(floor > 0, 1 / (1 + s**2), s == 0), 0)
     hidden = jnp.minimum(HIDDEN * jnp.sum(along**2 * lost, axis=1), 1)
     return _Left(shares, jnp.sum(shares * hidden))

@@ -39,7 +39,7 @@ def _axes(e: Evidence) -> _Axes:
     values, axes = linalg.principal_axes(ratio(e.centred, jnp.sqrt(e.present_count)))
     within = jnp.sum(jnp.matmul(axes, e.within, precision=PRECISION) * axes, axis=1)
     # Centred means span K-1 dimensions at most: what rounding leaves beyond is not an axis.
-    real = linalg.significant(values) & (jnp.arange(values.shape[0]) < e.present_count - 1)
+    real = linalg.significant(values) & (jnp.arange(len(values)) < e.present_count - 1)
     inverse = jnp.where(real, 1 / jnp.where(real, values, 1), 0)
     rounding = e.moments.rounding * jnp.sum(axes**2 * jnp.diag(e.within), axis=1)
     ratios, doubt = within * inverse * inverse, jnp.sum(rounding * inverse * inverse)
