@@ -12,7 +12,7 @@ import math
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -122,9 +122,7 @@ def by_law(moments: ClassMoments, options: Options | None = None) -> dict[str, C
         0.6667
     """
     with jax.enable_x64(True):
-        setting, _ = setting_of(moments, options or Options())
-        found = {name: law(setting) for name, law in LAWS.items() if name in METRICS}
-    return {name: law for name, law in found.items() if law is not None}
+        return _laws(setting_of(moments, options or Options())[0])
 
 
 def for_answers(moments: ClassMoments, options: Options | None = None) -> dict[str, Chance]:
@@ -149,15 +147,29 @@ def for_answers(moments: ClassMoments, options: Options | None = None) -> dict[s
         >>> print(found["class_coherence"].method)
         Monte Carlo, 200 draws, seed 0
     """
-    known = by_law(moments, options)
-    labelled = int(np.sum(np.asarray(moments.counts) > 0)) > 1
-    usable = {m.name for m in METRICS.of(moments.scatter) if labelled or not m.labels}
-    names = [name for name in ANSWERED if name in usable and name not in known]
     with jax.enable_x64(True):
         setting, places = setting_of(moments, options or Options())
-        plan = _Plan(setting, places, moments.num_classes, 0, DRAWS)
-        found = plan.simulate(names, dear=False)
+        labelled = len(places) > 1
+        usable = [m.name for m in METRICS.of(moments.scatter) if labelled or not m.labels]
+        return dict(_answers(setting, tuple(places), moments.num_classes, tuple(usable)))
+
+
+@lru_cache(maxsize=8)
+def _answers(
+    setting: Setting, places: tuple[int, ...], num_classes: int, usable: tuple[str, ...]
+) -> dict[str, Chance]:
+    """`for_answers` at these sizes, kept: every snapshot of a run has the same."""
+    known = _laws(setting)
+    names = [name for name in ANSWERED if name in usable and name not in known]
+    plan = _Plan(setting, np.array(places), num_classes, 0, DRAWS)
+    found = plan.simulate(names, dear=False)
     return known | {name: law for name, law in found.items() if law.sd >= 0}
+
+
+def _laws(setting: Setting) -> dict[str, Chance]:
+    """What the laws that apply at these sizes say."""
+    found = {name: law(setting) for name, law in LAWS.items() if name in METRICS}
+    return {name: law for name, law in found.items() if law is not None}
 
 
 def setting_of(moments: ClassMoments, options: Options) -> tuple[Setting, np.ndarray]:

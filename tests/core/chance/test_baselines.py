@@ -66,7 +66,24 @@ def test_answers_are_held_against_laws_and_quick_simulations(small, monkeypatch)
     assert for_answers(single).keys() - by_law(single).keys() == {"effective_rank"}
     assert "effective_rank" not in found
     monkeypatch.setattr(baselines, "BUDGET", 1.0)
+    monkeypatch.setattr(baselines, "_answers", baselines._answers.__wrapped__)
     assert for_answers(small) == known
+
+
+def test_snapshots_of_a_run_share_what_chance_gives(monkeypatch):
+    """The sizes are all that it depends on: for other rows on the sphere, nothing is drawn anew."""
+    z, y = np.random.default_rng(1).normal(size=(2, N, 3)), np.repeat([0, 2, 3, 4], COUNTS)
+    first = for_answers(ClassMoments.of(z[0], y, 5))
+    monkeypatch.setattr(baselines, "draw", None)
+    assert for_answers(ClassMoments.of(z[1], y, 5)) == first
+    first.clear()
+    again = ClassMoments.of(z[1], y, 5)
+    assert for_answers(again)
+    for other in (ClassMoments.of(z[0], y, 6), ClassMoments.of(z[0][:-1], y[:-1], 5)):
+        with pytest.raises(TypeError):
+            for_answers(other)
+    with pytest.raises(TypeError):
+        for_answers(again, Options(weighting="macro"))
 
 
 def test_seeds():
