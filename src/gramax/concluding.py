@@ -27,7 +27,7 @@ from gramax.headroom import Headroom, measure
 from gramax.moments import REASONS, ClassMoments
 from gramax.options import Options
 from gramax.programs import program
-from gramax.registry import METRICS
+from gramax.registry import CONDITIONS, METRICS
 from gramax.reports import ClassView, Number, Pair, Report
 from gramax.verdict import UNLABELLED, judge
 from gramax.worst import largest
@@ -37,6 +37,7 @@ class _Found(NamedTuple):
     """What is computed of the moments, in one compiled program."""
 
     numbers: dict[str, Any]
+    undefined: dict[str, Any]
     pairs: Any
     pair_cosines: Any
     nearest: Any
@@ -50,8 +51,11 @@ def _find(moments: ClassMoments, worst: int, options: Options) -> _Found:
     codes, means = evidence.codes, evidence.means
     who, cosines = nearest(codes)
     gaps = jnp.sum((means - means[who]) ** 2, axis=1)
-    numbers = reporting.report(moments, options)
-    return _Found(numbers, *largest(codes, worst)[:2], who, cosines, gaps)
+    numbers = reporting.values(evidence)
+    metrics = METRICS.of(moments.scatter)
+    conditions = {"not_finite", *(name for metric in metrics for name in metric.undefined)}
+    undefined = {name: evidence.once(CONDITIONS[name].holds) for name in sorted(conditions)}
+    return _Found(numbers, undefined, *largest(codes, worst)[:2], who, cosines, gaps)
 
 
 def conclude(
@@ -87,7 +91,9 @@ def conclude(
     most = max(1, c * (c - 1) // 2)
     found = jax.tree.map(np.asarray, _find(moments, min(worst, most), options))
     random = for_answers(moments, options) if random is None else random
-    numbers = _numbers(moments, found.numbers, classes.labelled, options, random)
+    known = {CONDITIONS[name].holds: holds for name, holds in found.undefined.items()}
+    evidence = Evidence(moments, options, known)
+    numbers = _numbers(evidence, found.numbers, classes.labelled, random)
     worst_pairs = _worst_pairs(found, classes.names) if classes.labelled else ()
     merged = _merged(moments, found, classes.names) if classes.labelled else ()
     room = _headroom(moments, numbers, search, searching) if classes.labelled else None
@@ -162,13 +168,12 @@ def floor_of(c: int, d: int) -> tuple[float, str]:
 
 
 def _numbers(
-    moments: ClassMoments,
+    evidence: Evidence,
     values: dict[str, np.ndarray],
     labelled: bool,
-    options: Options,
     random: Mapping[str, Chance],
 ) -> dict[str, Number]:
-    evidence, numbers = Evidence(moments, options), {}
+    numbers = {}
     for metric in METRICS:
         if metric.name not in values:
             continue

@@ -6,9 +6,9 @@ their differences keep their digits under a common offset.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -32,11 +32,22 @@ class Evidence:
         options: the choices in which definitions differ.
     """
 
-    def __init__(self, moments: ClassMoments, options: Options | None = None) -> None:
-        """Derive from `moments`; nothing is computed until it is asked for."""
+    def __init__(
+        self,
+        moments: ClassMoments,
+        options: Options | None = None,
+        known: Mapping[Any, object] | None = None,
+    ) -> None:
+        """Derive from `moments`; nothing is computed until it is asked for.
+
+        Args:
+            moments: of rows.
+            options: the choices in which definitions differ.
+            known: what `once` gives for some functions, where that was computed before.
+        """
         self.moments = moments
         self.options = options or Options()
-        self._once: dict[Callable[[Evidence], object], object] = {}
+        self._once = dict(known or {})
 
     def once(self, derive: Callable[[Evidence], T]) -> T:
         """`derive(self)`, computed the first time; for what the metrics of one file share."""

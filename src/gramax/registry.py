@@ -114,7 +114,7 @@ class Metric:
             raise ValueError(self._lacking())
         undefined = jnp.array(False)
         for name in ("not_finite", *self.undefined):
-            undefined = undefined | CONDITIONS[name].holds(evidence)
+            undefined = undefined | evidence.once(CONDITIONS[name].holds)
         return jnp.where(undefined, jnp.nan, self.compute(evidence))
 
     def reason(self, evidence: Evidence) -> str | None:
@@ -122,7 +122,7 @@ class Metric:
         if self.compute is None:
             return self._lacking()
         for name in ("not_finite", *self.undefined):
-            if bool(CONDITIONS[name].holds(evidence)):
+            if bool(evidence.once(CONDITIONS[name].holds)):
                 return CONDITIONS[name].text(evidence)
         return None
 

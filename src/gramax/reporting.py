@@ -41,8 +41,12 @@ def report(moments: ClassMoments, options: Options | None = None) -> dict[str, F
 
 @program(static_argnums=(1,))
 def _report(moments: ClassMoments, options: Options) -> dict[str, Array]:
-    evidence = Evidence(moments, options)
-    return {metric.name: metric.value(evidence) for metric in METRICS.of(moments.scatter)}
+    return values(Evidence(moments, options))
+
+
+def values(evidence: Evidence) -> dict[str, Float[Array, ""]]:
+    """Every metric that the evidence determines, by name."""
+    return {metric.name: metric.value(evidence) for metric in METRICS.of(evidence.moments.scatter)}
 
 
 def latent_geometry_report(
