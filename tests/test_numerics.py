@@ -166,7 +166,9 @@ def test_rounding_is_not_taken_for_a_spectrum_however_wide_its_sums_have_become(
         assert (wide.summed, both.summed, both.mean.dtype) == ("float32", "float32", np.float64)
         for moments in (alone, wide, both):
             e = Evidence(moments)
-            assert int(jnp.sum(e.spread_values > 0)) == int(jnp.sum(e.eigenvalues > 0)) == 3
+            assert (
+                int(jnp.sum(e.spread_spectrum.values > 0)) == int(jnp.sum(e.eigenvalues > 0)) == 3
+            )
             assert "fit the leading 3 ranks (last=), or use float64" in METRICS["alpha_req"].reason(
                 e
             )
@@ -211,7 +213,7 @@ def test_what_must_be_zero_is_not_in_doubt(rng):
         e = Evidence(ClassMoments.of(z, labels, c, normalize=False))
         assert int(e.spread_spectrum.hidden) == int(e.spectrum.hidden) == 0
         kept = z if labels is None else z[labels >= 0]
-        expected = field.alpha_req(kept, 1, int(jnp.sum(e.spread_values > 0)))
+        expected = field.alpha_req(kept, 1, int(jnp.sum(e.spread_spectrum.values > 0)))
         np.testing.assert_allclose(METRICS["alpha_req"].value(e), expected, rtol=1e-4)
 
 

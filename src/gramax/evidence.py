@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from gramax import linalg
+from gramax import linalg, spectra
 from gramax.guarded import ratio
 from gramax.kernels import displacement
 from gramax.moments import NOT_FINITE, ClassMoments
 from gramax.options import Options
-from gramax.resolution import Spectrum, resolution, settled, spectrum
+from gramax.resolution import resolution, settled
+from gramax.spectra import Spectrum
 from gramax.sphere import PRECISION, norms, unit_rows
 
 T = TypeVar("T")
@@ -272,26 +273,16 @@ class Evidence:
     def eigenvalues(self) -> Float[Array, " d"]:
         """Eigenvalues of `covariance`, ascending, rounding 0; at most n-1 of them nonzero."""
         values = settled(jnp.maximum(linalg.eigvalsh(self.covariance), 0), self.resolution)
-        return _below(self.n, values)
-
-    @cached_property
-    def singular_values(self) -> Float[Array, " d"]:
-        """Singular values of the rows over √n, ascending; at most n of them nonzero."""
-        return self.spectrum.values
+        return spectra.below(self.n, values)
 
     @cached_property
     def spectrum(self) -> Spectrum:
-        """What is known of `singular_values`."""
+        """Singular values of the rows over √n, ascending; at most n of them nonzero."""
         return self._spectrum_of(self.origin_means, self.n, self.present_count)
 
     @cached_property
-    def spread_values(self) -> Float[Array, " d"]:
-        """Singular values of the centred rows over √n, ascending; with center "none", of all."""
-        return self.spread_spectrum.values
-
-    @cached_property
     def spread_spectrum(self) -> Spectrum:
-        """What is known of `spread_values`."""
+        """Singular values of the centred rows over √n, ascending; with center "none", of all."""
         if self.options.center == "none":
             return self.spectrum
         return self._spectrum_of(self._about(self.row_share), self.n - 1, self.present_count - 1)
@@ -303,19 +294,7 @@ class Evidence:
     def _spectrum_of(
         self, means: Float[Array, "c d"], rank: Float[Array, ""], of_means: Float[Array, ""]
     ) -> Spectrum:
-        """Of rows with these class means: no more than `rank` values, `of_means` by the means.
-
-        A coordinate in which no row differs adds nothing.
-        """
+        """Of rows with these class means: no more than `rank` values, `of_means` by the means."""
         means = jnp.sqrt(self.row_share)[:, None] * means
-        values = _below(rank + 1, linalg.singular_values(means, self.within, self.resolution))
-        used = jnp.sum((jnp.diag(self.within) > 0) | jnp.any(means != 0, axis=0))
-        rank = jnp.minimum(jnp.minimum(rank, used), of_means + self.within_rank)
-        least = linalg.RTOL * jnp.finfo(values.dtype).eps * jnp.max(values)
-        return spectrum(values, rank, self._within_values, self.within_rank, self.resolution, least)
-
-
-def _below(limit: Float[Array, ""], values: Float[Array, " d"]) -> Float[Array, " d"]:
-    """Ascending values, those beyond a rank less than `limit` set to 0."""
-    d = len(values)
-    return jnp.where(d - jnp.arange(d) < limit, values, 0)
+        within = self.within, self._within_values, self.within_rank
+        return spectra.of_rows(means, *within, rank, of_means, self.resolution)

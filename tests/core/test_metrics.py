@@ -212,5 +212,5 @@ def test_few_rows():
     assert np.all(values[5:] > 0)
     assert effective_rank(z) == pytest.approx(seed.effective_rank(z), rel=1e-9)
     e = Evidence(ClassMoments.of(z, None, 1, normalize=False))
-    assert int(jnp.sum(e.singular_values > 0)) == 3
-    assert int(jnp.sum(e.spread_values > 0)) == 2
+    assert int(jnp.sum(e.spectrum.values > 0)) == 3
+    assert int(jnp.sum(e.spread_spectrum.values > 0)) == 2

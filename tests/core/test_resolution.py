@@ -4,7 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gramax.resolution import STEP, resolution, settled, spectrum
+from gramax.resolution import STEP, resolution, settled
+from gramax.spectra import known as spectrum
 
 SHARE = 0.01
 

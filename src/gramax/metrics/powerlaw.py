@@ -42,7 +42,7 @@ def _hangs(e: Evidence, first: int = 1, last: int | None = None) -> Array:
 
 
 CONDITIONS["one_eigenvalue"] = Condition(
-    lambda e: jnp.sum(e.spread_values > 0) < 2,
+    lambda e: jnp.sum(e.spread_spectrum.values > 0) < 2,
     lambda e: "the spectrum has a single eigenvalue: no slope can be fitted",
 )
 
@@ -52,7 +52,7 @@ CONDITIONS["hidden_decay"] = Condition(
     lambda e: hidden_words(
         e,
         e.spread_spectrum.hidden,
-        f"fit the leading {int(jnp.sum(e.spread_values > 0))} ranks (last=)",
+        f"fit the leading {int(jnp.sum(e.spread_spectrum.values > 0))} ranks (last=)",
     ),
 )
 
@@ -68,7 +68,7 @@ ALPHA_REQ = METRICS.add(
         interval=(0.0, float("inf")),
         best="about 1; well above, few dimensions are used, well below, noise fills the space",
         direction="neither",
-        compute=lambda e: _decay(e.spread_values, 1, None),
+        compute=lambda e: _decay(e.spread_spectrum.values, 1, None),
         undefined=(*SQUARED, "few_rows", "no_scatter", "one_eigenvalue", "hidden_decay"),
         labels=False,
         spectrum=True,
@@ -121,4 +121,4 @@ def alpha_req(
     for name in ("not_finite", *ALPHA_REQ.undefined):
         if name != "hidden_decay":  # that is of all ranks
             undefined = undefined | CONDITIONS[name].holds(e)
-    return jnp.where(undefined, jnp.nan, _decay(e.spread_values, first, last))
+    return jnp.where(undefined, jnp.nan, _decay(e.spread_spectrum.values, first, last))
