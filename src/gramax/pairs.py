@@ -177,9 +177,7 @@ def over_tiles(
     if len(starts) == 1:
         return fold(rows, carry, 0, 0)
     at = jnp.asarray(starts)
-    return jax.lax.fori_loop(
-        0, len(starts), lambda i, carry: fold(rows, carry, at[i, 0], at[i, 1]), carry
-    )
+    return jax.lax.fori_loop(0, len(starts), lambda i, carry: fold(rows, carry, *at[i]), carry)
 
 
 def _dealt(
@@ -234,7 +232,7 @@ def row_sums(x: Float[Array, "c d"], mesh: Mesh | None = None) -> Float[Array, "
 
 def potential(x: Float[Array, "c d"]) -> Float[Array, ""]:
     """Sum of all squared inner products, |xxᵀ|²_F = |xᵀx|²_F: the smaller product is formed."""
-    small = x if x.shape[0] < x.shape[1] else x.T
+    small = min(x, x.T, key=len)
     return jnp.sum(jnp.matmul(small, small.T, precision=PRECISION) ** 2)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 LAST = jnp.iinfo(jnp.int32).max
 
@@ -43,7 +43,7 @@ def largest(k: int, *found: Found) -> Found:
     """The k largest, ties to the bit by index; NaN last."""
     size = jnp.concatenate([one.size for one in found])
     where = jnp.concatenate([one.where for one in found])
-    order = jnp.lexsort((where[:, 1], where[:, 0], -size))[:k]
+    order = _by_index(where, -size)[:k]
     return Found(size[order], where[order])
 
 
@@ -51,12 +51,12 @@ def first(k: int, level: Float[Array, ""], *found: Found) -> Found:
     """The first k by index of the pairs that tie with `level`, each once."""
     size = jnp.concatenate([one.size for one in found])
     where = jnp.concatenate([one.where for one in found])
-    tied = (where[:, 0] >= 0) & (jnp.abs(size - level) <= width(size.dtype))
+    tied = exist(where) & (jnp.abs(size - level) <= width(size.dtype))
     where = jnp.where(tied[:, None], where, LAST)
-    order = jnp.lexsort((where[:, 1], where[:, 0]))
+    order = _by_index(where)
     size, where = size[order], where[order]
-    seen = jnp.all(where == jnp.roll(where, 1, axis=0), axis=1) & (jnp.arange(len(where)) > 0)
-    usable = (where[:, 0] < LAST) & ~seen
+    before = jnp.roll(where, 1, axis=0).at[0].set(LAST)
+    usable = jnp.any(where != before, axis=1) & jnp.all(where < LAST, axis=1)
     order = jnp.argsort(~usable)[:k]
     usable = usable[order]
     return Found(jnp.where(usable, size[order], -1), jnp.where(usable[:, None], where[order], -1))
@@ -72,7 +72,7 @@ def settled(best: Found, tied: Found) -> Int[Array, "k 2"]:
 
 def in_order(size: Float[Array, " k"], where: Int[Array, "k 2"]) -> Int[Array, " k"]:
     """Largest first; pairs that tie with the largest of their group by index; no pair last."""
-    size = jnp.where(where[:, 0] >= 0, size, -1)
+    size = jnp.where(exist(where), size, -1)
 
     def lead(leader: Array, one: Array) -> tuple[Array, Array]:
         leader = jnp.where(leader - one > width(size.dtype), one, leader)
@@ -81,4 +81,15 @@ def in_order(size: Float[Array, " k"], where: Int[Array, "k 2"]) -> Int[Array, "
     falling = jnp.argsort(-size)
     _, leaders = jax.lax.scan(lead, jnp.full((), jnp.inf, size.dtype), size[falling])
     group = jnp.zeros_like(size).at[falling].set(leaders)
-    return jnp.lexsort((where[:, 1], where[:, 0], -group))
+    return _by_index(where, -group)
+
+
+def exist(where: Int[Array, "k 2"]) -> Bool[Array, " k"]:
+    """Which of them are pairs; (-1, -1) is none."""
+    return jnp.all(where >= 0, axis=1)
+
+
+def _by_index(where: Int[Array, "k 2"], *first: Float[Array, " k"]) -> Int[Array, " k"]:
+    """Their order by index, or by numbers that come first and then by index."""
+    left, right = where.T
+    return jnp.lexsort((right, left, *first))

@@ -59,8 +59,8 @@ def add_rows(
     z: Float[Array, "n d"],
     y: Int[Array, " n"],
     weight: Float[Array, " n"] | None,
-    groups: int = 1,
-    axis_name: AxisName | None = None,
+    groups: int,
+    axis_name: AxisName | None,
 ) -> ClassMoments:
     """The moments with the rows added; over `axis_name`, with those of every shard."""
     sharding = jax.typeof(z).sharding

@@ -104,9 +104,10 @@ def largest(
 
 def _cosines(x: Float[Array, "c d"], where: Int[Array, "k 2"]) -> Float[Array, " k"]:
     """Cosines of pairs of unit rows, whatever tile they were found in; they have a gradient."""
-    cosines = jnp.sum(x[where[:, 0]] * x[where[:, 1]], axis=1)
+    left, right = where.T
+    cosines = jnp.sum(x[left] * x[right], axis=1)
     cosines = jnp.where(jnp.abs(cosines) > 1 - same(x), jnp.sign(cosines), cosines)
-    return jnp.where(where[:, 0] >= 0, cosines, jnp.nan)
+    return jnp.where(ties.exist(where), cosines, jnp.nan)
 
 
 def _worth_a_screen(tiles: int, k: int) -> bool:
@@ -183,7 +184,7 @@ def _top(key: Float[Array, "t t"], size: Float[Array, "t t"], k: int, corner: Ar
 
     They lie in the k rows with the largest maxima: no sort of the whole tile.
     """
-    tile = key.shape[0]
+    tile = len(key)
     some = jnp.sort(jax.lax.top_k(jnp.max(key, axis=1), min(k, tile))[1])
     _, flat = jax.lax.top_k(key[some].ravel(), min(k, some.size * tile))
     left, right = some[flat // tile], flat % tile

@@ -90,7 +90,7 @@ def test_groups_and_shards(data, normalize):
     start = ClassMoments.empty(C, D, normalize=normalize, dtype=jnp.float64)
     start = start.update(z[:3], y[:3], w[:3])
     rows = [jnp.asarray(v[3:]) for v in (z, y, w)]
-    check(add_rows(start, *rows, groups=3), z, y, w, normalize)
+    check(add_rows(start, *rows, groups=3, axis_name=None), z, y, w, normalize)
     cut = [v.reshape(3, 7, *v.shape[1:]) for v in rows]
     found = jax.vmap(
         lambda z, y, w: start.update(z, y, w, axis_name="i"), axis_name="i", out_axes=None
