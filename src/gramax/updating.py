@@ -103,7 +103,7 @@ def _add(
     total = partial(_total, axis_name=axis_name)
     length = norms(z)
     exists = jnp.ones(len(z), bool) if weight is None else weight > 0
-    reason = _reasons(y, length[:, 0], c, moments.normalize)
+    reason = _reasons(y, length.ravel(), c, moments.normalize)
     keep = exists & (reason < 0)
     y = jnp.where(keep, y, 0)
     rows = (z, length, y, keep, weight)

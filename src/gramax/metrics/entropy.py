@@ -52,7 +52,7 @@ def _lidar(e: Evidence) -> tuple[Array, Array]:
     hidden = jnp.sum(known > 0) < e.within_rank
     floor = e.resolution * jnp.max(known)
     energy = jnp.sum(white * white, axis=0)
-    along = jnp.sum(jnp.where(known > 0, 0, energy)) / jnp.maximum(jnp.sum(energy), 1e-30)
+    along = ratio(jnp.sum(jnp.where(known > 0, 0, energy)), jnp.sum(energy))
     return entropy_rank(sigma**2), ratio(hidden * along * floor, ridge + floor)
 
 

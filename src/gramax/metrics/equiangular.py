@@ -19,7 +19,7 @@ from gramax.sphere import norms
 
 def _equinorm(e: Evidence) -> Float[Array, ""]:
     k = jnp.maximum(e.present_count, 2)
-    lengths = jnp.where(e.present, norms(e.vectors)[:, 0], 0)
+    lengths = jnp.where(e.present, norms(e.vectors).ravel(), 0)
     mean = jnp.sum(lengths) / k
     squares = jnp.sum(jnp.where(e.present, (lengths - mean) ** 2, 0))
     deviation = safe_sqrt(squares / (k - 1 if e.options.deviation == "sample" else k))

@@ -55,10 +55,9 @@ def _prepared(
     difference of two rows as they are is correctly rounded, however close they lie.
     """
     middle = jnp.where(exists[:, None], x - x[jnp.argmax(exists)], 0)
-    centre = jnp.sum(ratio(middle, jnp.sum(exists)), axis=0)
-    middle = jnp.where(exists[:, None], middle - centre, 0)
+    middle = middle - jnp.sum(ratio(middle, jnp.sum(exists)), axis=0)
     size = power_of_two(jnp.max(jnp.abs(middle)))
-    return jnp.where(exists[:, None], x, 0) / size, middle / size, size
+    return x / size, middle / size, size
 
 
 def nearest(
