@@ -1,12 +1,15 @@
 """How much of a number may hang on axes along which Σ_W is rounding."""
 
+from types import SimpleNamespace
+
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from gramax.evidence import Evidence
-from gramax.metrics import vci
+from gramax.metrics import powerlaw, vci
 from gramax.moments import ClassMoments
-from gramax.registry import METRICS
+from gramax.registry import CONDITIONS, METRICS
 
 CONTRASTS = np.array(
     [[1, -1, 0, 0, 0], [1, 1, -2, 0, 0], [1, 1, 1, -3, 0], [1, 1, 1, 1, -4]], float
@@ -33,6 +36,21 @@ def test_a_tenth_of_vci_may_hang_on_rounding(rng, ratio, trusted):
         assert np.isnan(found)
 
 
+@pytest.mark.parametrize(("gap", "trusted"), [(0.009, True), (0.011, False), (0.5, False)])
+def test_a_hundredth_of_the_decay_may_hang_on_rounding(gap, trusted):
+    """Singular values k^-1/2 have the exponent 1; raised to a power, that power."""
+    values = jnp.arange(8.0, 0, -1) ** -0.5
+    hidden = SimpleNamespace(spread_spectrum=(values, values ** (1 + gap), 1))
+    assert bool(CONDITIONS["hidden_decay"].holds(hidden)) is not trusted
+
+
+def test_the_first_rank_counts_for_the_decay():
+    values = jnp.arange(8.0, 0, -1) ** -0.5
+    hidden = SimpleNamespace(spread_spectrum=(values, values.at[-1].set(2), 1))
+    assert CONDITIONS["hidden_decay"].holds(hidden)
+    assert not powerlaw._hangs(hidden, first=2)
+
+
 EVEN = [1, 1, 1, 1]
 THIN = [1, 1e-5, 1e-5, 1e-5]
 """Deviations in the classes: along three axes Σ_W is below its rounding in float32."""
@@ -43,6 +61,7 @@ THIN = [1, 1e-5, 1e-5, 1e-5]
     [
         (60, THIN, [0.3, 1e-3, 1e-3, 1e-3], False),  # all but a tenth of the separation is there
         (60, THIN, [1, 0, 0, 0], True),  # no separation there
+        (60, THIN, [1, 3e-4, 3e-4, 3e-4], True),  # some, but the ridge is most of Σ_W there
         (60, EVEN, EVEN, True),  # no such axes
         # Seven rows of five classes differ along two axes: there Σ_W is 0, and known to be.
         (7, EVEN, EVEN, True),

@@ -11,6 +11,7 @@ from gramax.evidence import Evidence
 from gramax.metrics.collapse import collapse_ratio, within_class_variance
 from gramax.metrics.rank import covariance_eigs, effective_rank
 from gramax.metrics.uniform import mean_cosine
+from gramax.moments import ClassMoments
 from gramax.options import Options
 from gramax.registry import METRICS
 
@@ -75,6 +76,14 @@ def test_two_classes_with_one_mean(rng):
     assert METRICS["cdnv"].reason(e) == "classes 1 and 4 have the same mean"
     assert METRICS["nc1_svd"].reason(e).startswith("the class means span 2 dimensions, not 3")
     assert np.isfinite(value("nc1_pinv", m))
+
+
+def test_rows_far_out_cannot_be_squared_though_they_hardly_differ(rng):
+    z = (3e19 * (1 + 1e-5 * rng.normal(size=(8, 3)))).astype(np.float32)
+    assert np.isfinite(np.sum((z - z[0]) ** 2))
+    m = ClassMoments.of(z, np.arange(8) % 2, 2, normalize=False)
+    e = undefined(m, ("stable_rank", "scatter_ratio"))
+    assert METRICS["stable_rank"].reason(e).startswith("raw rows are too large to be squared")
 
 
 def test_points_and_a_simplex():

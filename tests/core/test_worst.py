@@ -7,6 +7,7 @@ from tests import field
 
 from gramax import pairs, screening, worst
 from gramax.metrics.crosstalk import worst_pairs
+from gramax.ties import Found, settled
 
 pytestmark = pytest.mark.slow  # minutes of compilation; `make mutants` runs it without jit
 
@@ -45,6 +46,22 @@ def test_ties_absence_and_rows_that_are_not_finite(codes, tile):
     for k in (1, 2, 3):
         np.testing.assert_array_equal(worst_pairs(x, k)[0], found[:k])
     np.testing.assert_array_equal(worst_pairs(np.eye(3), 2)[0], [[0, 1], [0, 2]])
+
+
+def test_ties_of_two_devices_are_those_with_the_last_of_the_k_largest():
+    """One pair is clear, the second place is shared: the first by index of both devices has it."""
+
+    def state(*found):
+        size, where = zip(*found, strict=True)
+        best = Found(jnp.array(size), jnp.array(where, jnp.int32))
+        tied = [one for one in found if one[0] == 0.5] + [(-1.0, (-1, -1))]
+        size, where = zip(*tied[:2], strict=True)
+        zeros = jnp.zeros(2, jnp.int32)
+        return worst._State(best, Found(jnp.array(size), jnp.array(where, jnp.int32)), zeros, zeros)
+
+    both = worst._merge(state((0.9, (0, 1)), (0.5, (2, 5))), state((0.5, (1, 7)), (0.5, (3, 4))))
+    np.testing.assert_array_equal(both.tied.where, [[1, 7], [2, 5]])
+    np.testing.assert_array_equal(settled(both.best, both.tied), [[0, 1], [1, 7]])
 
 
 def test_what_is_1_within_rounding():

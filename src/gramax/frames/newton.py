@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gramax.frames.objective import Kind, rotate
+from gramax.frames.objective import Kind, turn
 
 
 class Point(NamedTuple):
@@ -58,7 +58,7 @@ def _tangents(x: np.ndarray, kind: Kind) -> np.ndarray:
     """
     normal = x[:, :, None]
     if kind == "complex":
-        normal = np.stack([x, rotate(x)], axis=-1)
+        normal = np.stack([x, turn(x)], axis=-1)
     basis, _ = np.linalg.qr(normal, mode="complete")
     return basis[:, :, normal.shape[-1] :]
 
@@ -67,8 +67,8 @@ def _derivatives(x: np.ndarray, t: np.ndarray, i: np.ndarray, j: np.ndarray, kin
     """First and second derivatives of s along geodesics."""
     parts = [(x[i], x[j], t[j])]
     if kind == "complex":  # the imaginary part: x_i . J x_j = -(J x_i) . x_j
-        turned = np.swapaxes(rotate(np.swapaxes(t, 1, 2)), 1, 2)
-        parts.append((-rotate(x[i]), rotate(x[j]), turned[j]))
+        turned = np.swapaxes(turn(np.swapaxes(t, 1, 2)), 1, 2)
+        parts.append((-turn(x[i]), turn(x[j]), turned[j]))
     s, at_i, at_j = np.zeros(len(i)), np.zeros(()), np.zeros(())
     cross, forms = np.zeros(()), []
     back = np.swapaxes(t[i], 1, 2)

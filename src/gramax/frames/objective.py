@@ -6,8 +6,9 @@ parts first, so that <x, y> has the real part x.y and the imaginary part x.Jy up
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -42,16 +43,11 @@ def as_codes(x: np.ndarray, kind: Kind) -> np.ndarray:
     return x[..., :d] + 1j * x[..., d:]
 
 
-def turn(x: Array) -> Array:
-    """Multiplication by i of complex rows held as reals."""
+def turn(x: Any) -> Any:
+    """Multiplication by i of complex rows held as reals, an array of JAX or of NumPy."""
     d = x.shape[-1] // 2
-    return jnp.concatenate([-x[..., d:], x[..., :d]], axis=-1)
-
-
-def rotate(x: np.ndarray) -> np.ndarray:
-    """`turn` on NumPy arrays."""
-    d = x.shape[-1] // 2
-    return np.concatenate([-x[..., d:], x[..., :d]], axis=-1)
+    concatenate = jnp.concatenate if isinstance(x, jax.Array) else np.concatenate
+    return concatenate([-x[..., d:], x[..., :d]], axis=-1)
 
 
 def coherence(codes: np.ndarray, signed: bool = False, tile: int = 1024) -> float:

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from gramax.frames.newton import Point, Step, newton_step
-from gramax.frames.objective import Kind, rotate
+from gramax.frames.objective import Kind, turn
 
 BARRIER = 2e-6
 """The first barrier: about what annealing leaves."""
@@ -83,7 +83,7 @@ def _similarities(x: np.ndarray, i: np.ndarray, j: np.ndarray, kind: Kind) -> np
     g = (x @ x.T)[i, j]
     if kind == "signed":
         return g
-    h = (x @ rotate(x).T)[i, j] if kind == "complex" else 0.0
+    h = (x @ turn(x).T)[i, j] if kind == "complex" else 0.0
     return g * g + h * h
 
 

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from gramax.frames import anneal, starts, symmetry
-from gramax.frames.objective import Kind, rotate
+from gramax.frames.objective import Kind, turn
 from gramax.frames.polish import LARGEST, free_variables, polish
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _worst(x: np.ndarray, kind: Kind) -> float:
     """The coherence of real rows of norm 1."""
     g = x @ x.T
     if kind == "complex":
-        g = np.hypot(g, x @ rotate(x).T)
+        g = np.hypot(g, x @ turn(x).T)
     elif kind == "real":
         g = np.abs(g)
     np.fill_diagonal(g, -1)

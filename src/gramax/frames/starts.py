@@ -10,7 +10,7 @@ import numpy as np
 
 from gramax.frames import catalogue, mub
 from gramax.frames._numbers import prime_power
-from gramax.frames.objective import Kind, as_real, rotate
+from gramax.frames.objective import Kind, as_real, turn
 from gramax.frames.symmetry import Orbits, orbits
 
 
@@ -98,7 +98,7 @@ def shed(x: np.ndarray, c: int, kind: Kind) -> np.ndarray:
         g = x @ x.T
         s = g if kind == "signed" else g * g
         if kind == "complex":
-            h = x @ rotate(x).T
+            h = x @ turn(x).T
             s = s + h * h
         np.fill_diagonal(s, -np.inf)
         crowding = np.exp((s - s.max()) * 1e4).sum(axis=1)

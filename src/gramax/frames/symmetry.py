@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gramax.frames.objective import Kind, rotate
+from gramax.frames.objective import Kind, turn
 
 
 class Orbits(NamedTuple):
@@ -87,7 +87,7 @@ def _orbit(
             known = np.array([vector for vector, _ in found])
             cosine = known @ y
             if kind == "complex":
-                cosine = np.hypot(cosine, known @ rotate(y))
+                cosine = np.hypot(cosine, known @ turn(y))
             elif kind == "real":
                 cosine = np.abs(cosine)
             if cosine.max() < 1 - 1e-9:

@@ -37,6 +37,13 @@ def test_drawn_moments(normalize, how, d):
     np.testing.assert_allclose(spread, total * (counts - 1), rtol=0.1, atol=1e-12)
 
 
+def test_a_class_of_a_small_weight_is_a_row():
+    means, spread, _ = draws._from_rows(setting((0.3, 4), 5), np.random.default_rng(0), False)
+    np.testing.assert_allclose(np.linalg.norm(means[0]), 1)
+    assert spread[0] == 0 < spread[1]
+    assert np.linalg.norm(means[1]) < 1
+
+
 def test_drawn_moments_lie_where_their_classes_are(monkeypatch):
     s = setting((3, 2), 4)
     for few in (2**15, 0):
