@@ -86,7 +86,7 @@ def wide(moments, z, *rest):
     """As on accelerators: one block a device, and its products summed in parts."""
     with mock.patch.multiple(kernels, BLOCK=N, TERMS=100):
         groups = updating.shard_groups(z)
-        return updating.add_rows.__wrapped__(moments, z, *rest, groups)
+        return updating.add_rows.__wrapped__(moments, z, *rest, groups, None)
 
 
 def moments_by(f, batches):
