@@ -72,8 +72,7 @@ def test_intervals_on_the_scale_of_the_range(interval, forth, back):
 
 
 def test_a_value_at_a_bound_is_not_stretched():
-    bar = jackknife(0.0, np.array([0.1, 0.2, 0.3]), (0.0, 1.0), 0.95)
-    assert bar.low == 0
+    assert jackknife(0.0, np.array([0.1, 0.2, 0.3]), (0.0, 1.0), 0.95).low == 0
     assert jackknife(1.0, np.array([0.1, 0.2, 0.3]), (0.0, 1.0), 0.95).high == 1
 
 

@@ -198,14 +198,12 @@ def _total_trace(moments: ClassMoments) -> Float[Array, ""]:
     return Evidence(moments).total_trace
 
 
-@program(static_argnums=(1, 2))
-def _values(moments: ClassMoments, names: tuple[str, ...], options: Options) -> list[Array]:
-    return _compute(moments, names, options)
-
-
 def _compute(moments: ClassMoments, names: Iterable[str], options: Options) -> list[Array]:
     evidence = Evidence(moments, options)
     return [METRICS[name].value(evidence) for name in names]
+
+
+_values = program(static_argnums=(1, 2))(_compute)
 
 
 def _seed(key: Any) -> int:
