@@ -26,7 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import embeddings
-from gramax.worst import largest
+from gramax.arrays.worst import largest
 
 THREADS = len(os.sched_getaffinity(0))
 TILES = (256, 512, 1024)

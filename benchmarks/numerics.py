@@ -21,8 +21,8 @@ from benchmarks import numerics_references as references
 from benchmarks.numerics_inputs import Point, grid, rows
 from benchmarks.numerics_limits import ABSOLUTE, KINDS, ROWS, SPHERE, UNLABELLED, within
 from gramax import metrics
-from gramax.moments import ClassMoments
-from gramax.reporting import report
+from gramax.metrics.report import report
+from gramax.moments.class_moments import ClassMoments
 
 Values = dict[str, tuple[float, float]]
 """Found and right, by metric."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import gramax.metrics  # noqa: F401  (fills the registry)
 from benchmarks.numerics_inputs import TROUBLES
-from gramax.registry import METRICS, SQUARED
+from gramax.metrics.registry import METRICS, SQUARED
 
 BOUND = 1e-3
 """The largest relative error within the limits."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.numerics_inputs import TROUBLES
 from benchmarks.numerics_limits import BOUND, KINDS, words
 from gramax.files import write_text
-from gramax.registry import METRICS
+from gramax.metrics.registry import METRICS
 
 PAGE = Path(__file__).parent.parent / "docs" / "numerics.md"
 

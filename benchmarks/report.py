@@ -18,8 +18,9 @@ from rich.table import Table
 
 from benchmarks import seed_formulas
 from benchmarks.timing import in_turn, ratio
-from gramax import ClassMoments, reporting
-from gramax.registry import METRICS
+from gramax import ClassMoments
+from gramax.metrics import report as reporting
+from gramax.metrics.registry import METRICS
 
 SIZES = ((20_000, 512, 100), (50_000, 768, 1000), (100_000, 384, 20))
 

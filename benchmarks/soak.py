@@ -20,7 +20,7 @@ import psutil
 
 from gramax.data import Fragment
 from gramax.data.classes import LabelPart
-from gramax.gathering import accumulate, classes_of, open_source
+from gramax.streaming import accumulate, classes_of, open_source
 
 MIB = 1 << 20
 

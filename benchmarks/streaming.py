@@ -27,10 +27,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.timing import in_turn
-from gramax.engines import Engine
-from gramax.engines.processes import Processes
-from gramax.engines.serial import Serial
-from gramax.gathering import accumulate, classes_of, open_source
+from gramax.streaming import accumulate, classes_of, open_source
+from gramax.streaming.engines import Engine
+from gramax.streaming.engines.processes import Processes
+from gramax.streaming.engines.serial import Serial
 
 PIECE = 100_000
 

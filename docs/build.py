@@ -14,35 +14,36 @@ import re
 import sys
 from pathlib import Path
 
-import gramax
 import gramax.chance
 import gramax.errorbars
+
+import gramax
+import gramax.audits.headline
+import gramax.audits.report
+import gramax.audits.run_log
+import gramax.audits.run_reader
+import gramax.audits.snapshot
 import gramax.errors
 import gramax.frames
-import gramax.headline
 import gramax.metrics
 import gramax.render.plots
-import gramax.reports
-import gramax.runlog
-import gramax.runreader
-import gramax.sinks
-import gramax.snapshots
 import gramax.training
-from gramax.registry import METRICS, QUESTIONS
+import gramax.training.sinks
+from gramax.metrics.registry import METRICS, QUESTIONS
 
 DOCS = Path(__file__).parent
 MODULES = (
     gramax,
-    gramax.reports,
+    gramax.audits.report,
     gramax.metrics,
     gramax.chance,
     gramax.errorbars,
     gramax.frames,
     gramax.training,
-    gramax.sinks,
-    gramax.runlog,
-    gramax.runreader,
-    gramax.snapshots,
+    gramax.training.sinks,
+    gramax.audits.run_log,
+    gramax.audits.run_reader,
+    gramax.audits.snapshot,
     gramax.render.plots,
     gramax.errors,
 )
@@ -116,11 +117,13 @@ def _constant(module, name: str, title: str) -> str:
     if name.startswith("_"):
         return f"\n### `{title}`\n"
     shown = pprint.pformat(getattr(module, name), sort_dicts=False, width=90)
-    for line, below in itertools.pairwise(ast.parse(inspect.getsource(gramax.headline)).body):
+    for line, below in itertools.pairwise(
+        ast.parse(inspect.getsource(gramax.audits.headline)).body
+    ):
         if isinstance(line, ast.AnnAssign) and ast.unparse(line.target) == name:
             assert isinstance(below, ast.Expr)
             return _told(f"### `{title}`", f"{ast.literal_eval(below.value)}\n\n{shown}", title)
-    sys.exit(f"{title} has no text below it in gramax.headline")
+    sys.exit(f"{title} has no text below it in gramax.audits.headline")
 
 
 def _member(of: str, name: str, member) -> str:

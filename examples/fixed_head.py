@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import optax
 
 import gramax
-from gramax.demo import digits
+from gramax.arrays.rows import unit_rows
 from gramax.frames import etf_head
-from gramax.sphere import unit_rows
+from gramax.training.demo import digits
 
 CLASSES, WIDTH, BATCH = 10, 128, 128
 SCALE = 10.0  # of the logits: features and head are unit rows

@@ -10,9 +10,9 @@ import jax
 import optax
 
 from gramax import ClassMoments
-from gramax.demo import digits
-from gramax.sinks import JsonLinesSink, log_report
 from gramax.training import measure
+from gramax.training.demo import digits
+from gramax.training.sinks import JsonLinesSink, log_report
 
 
 class Classifier(eqx.Module):

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
 
-from gramax.sinks import JsonLinesSink
+from gramax.training.sinks import JsonLinesSink
 from gramax.training.transformers import GeometryCallback
 
 PACKAGES = (

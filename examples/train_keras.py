@@ -9,9 +9,9 @@ import argparse
 import keras
 import numpy as np
 
-from gramax.demo import digits
-from gramax.sinks import JsonLinesSink
+from gramax.training.demo import digits
 from gramax.training.keras import GeometryCallback
+from gramax.training.sinks import JsonLinesSink
 
 
 def classifier():

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from gramax.demo import digits
-from gramax.sinks import JsonLinesSink
+from gramax.training.demo import digits
 from gramax.training.lightning import GeometryCallback
+from gramax.training.sinks import JsonLinesSink
 
 
 class Classifier(lightning.LightningModule):

@@ -11,9 +11,9 @@ import jax
 import optax
 from flax import nnx
 
-from gramax.demo import digits
-from gramax.sinks import JsonLinesSink, log_report
+from gramax.training.demo import digits
 from gramax.training.nnx import GeometryMetric
+from gramax.training.sinks import JsonLinesSink, log_report
 
 
 class Classifier(nnx.Module):

@@ -10,7 +10,8 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from gramax import metrics, pairs, screening
+from gramax import metrics
+from gramax.arrays import pairs, screening
 
 AUTO, EXPLICIT = jax.sharding.AxisType.Auto, jax.sharding.AxisType.Explicit
 FUNCTIONS = {

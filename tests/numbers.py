@@ -5,11 +5,11 @@ from functools import lru_cache
 import jax
 import numpy as np
 
-from gramax.evidence import Evidence
-from gramax.moments import ClassMoments
-from gramax.options import Options
-from gramax.registry import METRICS
-from gramax.reporting import report
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.options import Options
+from gramax.metrics.registry import METRICS
+from gramax.metrics.report import report
+from gramax.moments.class_moments import ClassMoments
 
 N, D, C = 120, 8, 5
 

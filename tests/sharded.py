@@ -18,7 +18,9 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import gramax
-from gramax import ClassMoments, kernels, latent_geometry_report, updating
+from gramax import ClassMoments, latent_geometry_report
+from gramax.arrays import kernels
+from gramax.moments import update as updating
 
 N, D, C, DEVICES = 9_999, 16, 8, 8
 ALONE, ROWS = PartitionSpec(), PartitionSpec("data")

@@ -13,7 +13,7 @@ import pytest
 
 from gramax.data import ArraySource
 from gramax.errors import InputError
-from gramax.gathering import Classes, accumulate, classes_of, joined, tasks
+from gramax.streaming import Classes, accumulate, classes_of, joined, tasks
 
 
 def this_time(when):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import gramax
-from gramax import concluding
+from gramax.arrays.programs import program
+from gramax.audits import build as concluding
 from gramax.errors import InputError
-from gramax.gathering import Classes, tasks
-from gramax.programs import program
+from gramax.streaming import Classes, tasks
 from tests import transcription as seed
 from tests.numbers import SAME
 from tests.test_seed import clouds
@@ -143,7 +143,7 @@ def test_class_views_add_up():
 
 
 def test_many_classes_go_through_tiles(monkeypatch):
-    from gramax import pairs
+    from gramax.arrays import pairs
 
     book = np.random.default_rng(1).normal(size=(40, 16))
     whole = gramax.audit(book, codes=True)
@@ -190,7 +190,7 @@ def test_explained_numbers_have_chance_and_error_bars():
 
 
 def test_raw_carries_every_metric_that_rows_and_labels_allow():
-    from gramax.registry import METRICS
+    from gramax.metrics.registry import METRICS
 
     there = gramax.audit(Z, Y, raw=True)
     lacking = {m.name for m in METRICS.everything()} - set(there)
@@ -205,7 +205,7 @@ def test_raw_carries_every_metric_that_rows_and_labels_allow():
 
 
 def test_rows_of_chance_look_like_chance():
-    from gramax.sampled import chance_of_rows, measure_rows
+    from gramax.uncertainty.sampled import chance_of_rows, measure_rows
 
     rows = np.random.default_rng(5).normal(size=(400, 10))
     random = chance_of_rows(400, 10, True)

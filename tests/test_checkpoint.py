@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gramax.audits.run_log import Entry, RunLog
+from gramax.audits.run_reader import read_runs
 from gramax.errors import InputError
-from gramax.gathering import accumulate, checkpoint, classes_of, open_source, tasks
-from gramax.gathering.identity import difference
-from gramax.runlog import Entry, RunLog
-from gramax.runreader import read_runs
+from gramax.streaming import accumulate, checkpoint, classes_of, open_source, tasks
+from gramax.streaming.identity import difference
 from tests.streams import ONE, Stream, bits
 from tests.test_seed import clouds
 
@@ -71,7 +71,7 @@ def test_stops_change_no_bit(folder, blocks):
 
 def test_a_finished_checkpoint_answers_without_reading_a_row(folder, monkeypatch):
     first = gathered()
-    monkeypatch.setattr("gramax.gathering.running.gather", None)
+    monkeypatch.setattr("gramax.streaming.runner.gather", None)
     assert bits(gathered()) == bits(first)
 
 
@@ -105,7 +105,7 @@ def test_another_audit_is_refused_with_the_difference(folder, change, options, w
 
 def test_another_version_is_refused(folder, monkeypatch):
     gathered()
-    monkeypatch.setattr("gramax.gathering.identity.__version__", "99")
+    monkeypatch.setattr("gramax.streaming.identity.__version__", "99")
     with pytest.raises(InputError, match=r"written by gramax .*, and this is 99"):
         gathered()
     assert difference([1], {"version": "1"}) == "it does not say which"
@@ -211,7 +211,7 @@ def test_a_lock_is_no_link_to_follow(folder):
 
 
 def test_a_file_system_without_locks_works_all_the_same(folder, monkeypatch):
-    monkeypatch.setattr("gramax.gathering.checkpoint.lock", lambda file: False)
+    monkeypatch.setattr("gramax.streaming.checkpoint.lock", lambda file: False)
     gathered()
     assert sorted(os.listdir()) == ["saved", "y.npy", "z"]
 

@@ -13,7 +13,7 @@ from click.shell_completion import BashComplete
 import gramax
 import gramax.metrics
 from gramax.cli import cli, main
-from gramax.registry import METRICS
+from gramax.metrics.registry import METRICS
 from tests.test_seed import clouds
 
 Z, Y = clouds(7, 120, 12, 4)
@@ -113,7 +113,7 @@ def test_an_interrupt_is_exit_code_130(folder, monkeypatch, capsys):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gramax.auditing.audit", stop)
+    monkeypatch.setattr("gramax.audits.audit.audit", stop)
     assert main(["audit", "z.npy"]) == 130
     assert "interrupted" in capsys.readouterr().err
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from gramax import metrics as every
+from gramax.audits.run_reader import read_runs
 from gramax.cli import main
-from gramax.registry import METRICS
-from gramax.runreader import read_runs
+from gramax.metrics.registry import METRICS
 
 
 def test_metrics_lists_all_and_tells_all_about_one(capsys):

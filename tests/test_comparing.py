@@ -9,13 +9,13 @@ import pytest
 
 import gramax
 from gramax.cli import main
-from gramax.comparing import compare, compare_saved, linear_cka, procrustes_similarity
-from gramax.comparing.changes import TOO_FEW, changes_of
-from gramax.comparing.moved import largest_moves
-from gramax.comparing.results import Moved, Side
-from gramax.errorbars.bars import TOO_MANY
+from gramax.comparison import compare, compare_saved, linear_cka, procrustes_similarity
+from gramax.comparison.changes import TOO_FEW, changes_of
+from gramax.comparison.moved import largest_moves
+from gramax.comparison.results import Moved, Side
 from gramax.errors import InputError
 from gramax.render.words import headline
+from gramax.uncertainty.errorbars.bars import TOO_MANY
 from tests.test_seed import clouds
 
 Z, Y = clouds(7, 300, 12, 4)
@@ -36,7 +36,7 @@ def test_alignment_of_streams_is_that_of_arrays(found, monkeypatch):
     a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (Z, tightened(0.6)))
     expected = [linear_cka(a, b, debiased=True), linear_cka(a, b), procrustes_similarity(a, b)]
     assert [one.value for one in found.alignment] == pytest.approx(expected, rel=1e-5)
-    monkeypatch.setattr("gramax.comparing.alignment.CHUNK_BYTES", 4 * 12 * 77)
+    monkeypatch.setattr("gramax.comparison.alignment.CHUNK_BYTES", 4 * 12 * 77)
     cut = compare(Z, tightened(0.6), NAMES[Y]).alignment
     assert [one.value for one in cut] == pytest.approx(expected, rel=1e-5)
     errors = [one.error for one in found.alignment]
@@ -137,7 +137,7 @@ def test_a_pair_says_whether_its_move_is_real():
 
 
 def test_largest_moves_by_tiles(monkeypatch):
-    from gramax.comparing import moved
+    from gramax.comparison import moved
 
     rng = np.random.default_rng(4)
     a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in rng.normal(size=(2, 37, 5)))

@@ -5,13 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from gramax import engines
 from gramax.cli import main
-from gramax.comparing import compare
-from gramax.engines.serial import Serial
+from gramax.comparison import compare
 from gramax.errors import InputError
-from gramax.gathering import tasks
-from gramax.options import Options
+from gramax.metrics.options import Options
+from gramax.streaming import engines, tasks
+from gramax.streaming.engines.serial import Serial
 from tests.test_seed import clouds
 
 Z, Y = clouds(7, 300, 12, 4)
@@ -137,7 +136,7 @@ def test_the_command_hands_on_the_options_of_audit(folder, monkeypatch, capsys):
         given.update(kwargs)
         raise InputError("seen")
 
-    monkeypatch.setattr("gramax.comparing.compare", seen)
+    monkeypatch.setattr("gramax.comparison.compare", seen)
     options = "--weighting macro --deviation sample --center none --raw --column z --skip-bad"
     engine = "--engine ray --workers 3 --engine-address auto --checkpoint kept"
     assert main(["compare", "a", "b", *options.split(), *engine.split()]) == 2

@@ -22,8 +22,8 @@ from fsspec.registry import _registry
 
 import gramax
 from gramax.cli import cli, main
-from gramax.evidence import Evidence
-from gramax.registry import Metric, Registry
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.registry import Metric, Registry
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*map(ROOT.joinpath, ("README.md", "CONTRIBUTING.md", "SECURITY.md"))]

@@ -8,12 +8,12 @@ import jax
 import numpy as np
 import pytest
 
-from gramax import engines
 from gramax.cli import main
-from gramax.engines.causes import KILLED
-from gramax.engines.processes import _killed
 from gramax.errors import InputError
-from gramax.gathering import accumulate, running, tasks
+from gramax.streaming import accumulate, engines, tasks
+from gramax.streaming import runner as running
+from gramax.streaming.engines.causes import KILLED
+from gramax.streaming.engines.processes import _killed
 from tests.streams import ONE, Stream, assert_same, bits, with_engine
 
 
@@ -99,7 +99,7 @@ def test_a_worker_out_of_memory_tries_again_and_then_names_the_fragment(gathered
 
 def test_out_of_memory_in_this_process_is_one_line(monkeypatch, capsys):
     hungry = Stream(600, odd=((3, {"hungry": "always"}),))
-    monkeypatch.setattr("gramax.auditing.open_source", lambda *_: (hungry, ()))
+    monkeypatch.setattr("gramax.audits.audit.open_source", lambda *_: (hungry, ()))
     assert main(["audit", "made"]) == 2
     err = capsys.readouterr().err
     assert err.startswith("gramax: out of memory while reading made rows")
@@ -110,7 +110,7 @@ def test_what_xla_lacks_is_memory(monkeypatch):
     def failing(*_):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")
 
-    monkeypatch.setattr("gramax.gathering.gather._gather", failing)
+    monkeypatch.setattr("gramax.streaming.sums._gather", failing)
     with pytest.raises(MemoryError, match="XLA"):
         accumulate(Stream(600), ONE, 1, True)
 
@@ -118,9 +118,12 @@ def test_what_xla_lacks_is_memory(monkeypatch):
 @pytest.mark.parametrize(
     ("step", "doing"),
     [
-        ("gramax.auditing.conclude", " while computing the numbers of z.npy, 3 classes in 4 dim"),
-        ("gramax.auditing._explained", " while computing the error bars of z.npy; give"),
-        ("gramax.gathering.accumulating.tasks_of", "; give it more, or less to do"),
+        (
+            "gramax.audits.audit.conclude",
+            " while computing the numbers of z.npy, 3 classes in 4 dim",
+        ),
+        ("gramax.audits.audit._explained", " while computing the error bars of z.npy; give"),
+        ("gramax.streaming.accumulation.tasks_of", "; give it more, or less to do"),
     ],
 )
 def test_out_of_memory_after_the_sums_is_one_line(tmp_path, monkeypatch, capsys, step, doing):
@@ -141,7 +144,7 @@ def test_other_faults_of_xla_are_not_taken_for_a_lack_of_memory(monkeypatch):
     def failing(*_):
         raise jax.errors.JaxRuntimeError("INTERNAL: something else")
 
-    monkeypatch.setattr("gramax.auditing.open_source", failing)
+    monkeypatch.setattr("gramax.audits.audit.open_source", failing)
     with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
         main(["audit", "z.npy"])
 

@@ -12,15 +12,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gramax.chance.cosines import student_quantile
-from gramax.errorbars import bars as errorbars
-from gramax.errorbars import blocks
-from gramax.errorbars.bars import EXTREMES, error_bars, jackknife, warnings_for
-from gramax.errorbars.blocks import BlockMoments
-from gramax.evidence import Evidence
-from gramax.moments import ClassMoments
-from gramax.options import Options
-from gramax.registry import METRICS
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.options import Options
+from gramax.metrics.registry import METRICS
+from gramax.moments import ClassMoments, blocks
+from gramax.moments.blocks import BlockMoments
+from gramax.uncertainty.chance.cosines import student_quantile
+from gramax.uncertainty.errorbars import bars as errorbars
+from gramax.uncertainty.errorbars.bars import EXTREMES, error_bars, jackknife, warnings_for
 
 SEED = 20
 REAL_LINE = (-np.inf, np.inf)

@@ -6,9 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from gramax.moments import ClassMoments
-from gramax.options import Options
-from gramax.registry import METRICS
+from gramax.metrics.options import Options
+from gramax.metrics.registry import METRICS
+from gramax.moments.class_moments import ClassMoments
 from tests import field
 from tests.numbers import C, D, N, clouds, numbers, with_options
 

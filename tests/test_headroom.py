@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import gramax
-from gramax import headroom, verdict
+from gramax.audits import headroom, verdict
+from gramax.audits.headroom import Headroom, measure
 from gramax.cli import main
 from gramax.frames import coherence_floor
 from gramax.frames.objective import coherence
-from gramax.headroom import Headroom, measure
-from gramax.moments import ClassMoments
-from gramax.options import Options
+from gramax.metrics.options import Options
+from gramax.moments.class_moments import ClassMoments
 from tests.numbers import with_options
 from tests.test_verdict import six_lines
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gramax
-from gramax.kernels import add_exact, product_upper
-from gramax.moments import ClassMoments
-from gramax.options import Options
+from gramax.arrays.kernels import add_exact, product_upper
+from gramax.metrics.options import Options
+from gramax.moments.class_moments import ClassMoments
 from tests import transcription as seed
 from tests.numbers import with_options
 from tests.test_seed import clouds

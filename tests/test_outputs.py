@@ -112,8 +112,8 @@ def test_names_of_classes_steer_neither_terminal_nor_browser(folder, capfd):
     ],
 )
 def test_two_outputs_are_two_files(folder, capsys, monkeypatch, args):
-    monkeypatch.setattr("gramax.auditing.audit", None)
-    monkeypatch.setattr("gramax.comparing.compare", None)
+    monkeypatch.setattr("gramax.audits.audit.audit", None)
+    monkeypatch.setattr("gramax.comparison.compare", None)
     os.symlink("new", "loop")
     (folder / "old").write_text("old")
     os.link("old", "twin")

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gramax import pairs
+from gramax.arrays import pairs
 
 
 @pytest.mark.parametrize("shape", [(40, 30), (200, 16)])  # by tiles, and in closed form

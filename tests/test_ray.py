@@ -13,10 +13,9 @@ import numpy as np
 import psutil
 import pytest
 
-from gramax import engines
 from gramax.cli import main
 from gramax.errors import InputError
-from gramax.gathering import accumulate, tasks
+from gramax.streaming import accumulate, engines, tasks
 from tests.streams import ONE, Stream, assert_same, bits, with_engine
 
 pytestmark = pytest.mark.skipif(

@@ -40,7 +40,7 @@ def test_every_function_that_draws_on_given_axes_is_there():
 
 def test_every_adapter_and_sink_is_there():
     sinks = [name.split(".")[-1] for name in found(r"^class (\w+)\(BaseSink\)")]
-    names = ADAPTERS + [f"gramax.sinks.{name}" for name in sinks]
+    names = ADAPTERS + [f"gramax.training.sinks.{name}" for name in sinks]
     assert len(names) > 9
     assert [name for name in names if f"### `{name}(" not in REFERENCE] == []
 

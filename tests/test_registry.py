@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import gramax.metrics  # noqa: F401  (fills the registry)
-from gramax.registry import METRICS, QUESTIONS, Registry
+from gramax.metrics.registry import METRICS, QUESTIONS, Registry
 
 NAMES = {  # the table of the field
     *("nc1_pinv", "nc1_svd", "nc1_quotient", "scatter_ratio", "cdnv", "vci"),
@@ -60,6 +60,6 @@ def test_refusals():
 
 
 def test_importing_the_report_alone_fills_the_registry():
-    code = "import gramax.reporting as r; print(len(r.METRICS.everything()))"
+    code = "import gramax.metrics.report as r; print(len(r.METRICS.everything()))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(run.stdout) == len(EVERY)

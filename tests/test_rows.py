@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gramax import pairs
+from gramax.arrays import pairs
 from gramax.metrics.babel import _babel, average_coherence, babel
 from gramax.metrics.classifier import nc3_self_duality, nc3_uniform_duality, nc5_orthogonality
 from gramax.metrics.crosstalk import coherence

@@ -10,10 +10,10 @@ import time
 import numpy as np
 import pytest
 
-from gramax import runlog
+from gramax.audits import run_log as runlog
+from gramax.audits.run_log import Entry, RunLog
+from gramax.audits.run_reader import Follower, read_log, read_runs
 from gramax.errors import InputError
-from gramax.runlog import Entry, RunLog
-from gramax.runreader import Follower, read_log, read_runs
 
 NUMBERS = {"effective_rank": 3.25, "class_coherence": float("nan")}
 
@@ -84,7 +84,7 @@ def test_a_torn_last_line_is_left_out_and_cut_off(path):
 
 def test_killed_while_writing(path):
     code = f"""
-from gramax.runlog import Entry, RunLog
+from gramax.audits.run_log import Entry, RunLog
 log, step = RunLog({str(path)!r}), 0
 while True:
     log.append(Entry(step, dict.fromkeys(map(str, range(200)), 0.5)))

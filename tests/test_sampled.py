@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gramax.sampled import bars_of_rows
+from gramax.uncertainty.sampled import bars_of_rows
 
 
 def test_errors_of_a_sample_are_not_too_small(rng):

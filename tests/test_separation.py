@@ -4,13 +4,13 @@ import jax
 import numpy as np
 import pytest
 
-from gramax import pairs
-from gramax.evidence import Evidence
+from gramax.arrays import pairs
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.options import Options
+from gramax.metrics.registry import METRICS
+from gramax.metrics.report import report
 from gramax.metrics.separation import cdnv, vci
-from gramax.moments import ClassMoments
-from gramax.options import Options
-from gramax.registry import METRICS
-from gramax.reporting import report
+from gramax.moments.class_moments import ClassMoments
 from tests import field
 
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gramax.moments import ClassMoments
+from gramax.moments.class_moments import ClassMoments
 from tests.sharded import C, D, N
 
 ROOT = Path(__file__).parents[1]

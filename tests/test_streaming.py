@@ -12,7 +12,15 @@ import pytest
 import gramax
 from gramax.cli import main
 from gramax.errors import InputError
-from gramax.gathering import accumulate, accumulating, classes_of, open_source, tasks
+from gramax.streaming import (
+    accumulate,
+    classes_of,
+    open_source,
+    tasks,
+)
+from gramax.streaming import (
+    accumulation as accumulating,
+)
 from tests.streams import ONE, Stream, assert_same, moments
 from tests.test_seed import clouds
 
@@ -175,7 +183,7 @@ def test_progress_goes_up_to_the_end(small):
 
 MEMORY = """
 import resource
-from gramax.gathering import accumulate, tasks
+from gramax.streaming import accumulate, tasks
 from tests.streams import ONE, Stream
 
 tasks.CHUNK_BYTES, tasks.STEP_BYTES, tasks.FRAGMENT_BYTES = 1 << 20, 1 << 21, 1 << 22

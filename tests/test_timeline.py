@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from gramax.audits.headline import HEADLINE, floors
+from gramax.audits.run_log import Entry, RunLog
 from gramax.cli import main
-from gramax.headline import HEADLINE, floors
 from gramax.render.live import board, sparkline
 from gramax.render.stills import in_blocks
 from gramax.render.storyline import ABOUT, charts_of, telling, tracks_of
-from gramax.runlog import Entry, RunLog
 
 C, D = 4, 8
 
@@ -123,7 +123,7 @@ def test_a_page_asks_for_nothing_and_escapes_names(folder):
 
 
 def test_charts_hold_every_value_and_the_floor(folder):
-    from gramax.runreader import read_runs
+    from gramax.audits.run_reader import read_runs
 
     write("a.jsonl")
     (track,) = tracks_of(read_runs("a.jsonl"))

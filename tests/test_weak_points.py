@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 
 import gramax
-from gramax.moments import IGNORED, NOT_FINITE, OUT_OF_RANGE, ClassMoments
-from gramax.sphere import norms, unit_rows
+from gramax.arrays.rows import norms, unit_rows
+from gramax.moments.class_moments import (
+    IGNORED,
+    NOT_FINITE,
+    OUT_OF_RANGE,
+    ClassMoments,
+)
 from tests import transcription as seed
 from tests.numbers import SAME
 from tests.test_seed import clouds

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gramax import metrics, pairs, screening
-from gramax.sphere import unit_rows
-from gramax.worst import largest
+from gramax import metrics
+from gramax.arrays import pairs, screening
+from gramax.arrays.rows import unit_rows
+from gramax.arrays.worst import largest
 
 
 def all_at_once(x, k):

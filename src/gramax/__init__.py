@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from gramax._version import __version__
 
 if TYPE_CHECKING:
-    from gramax import chance, errorbars, frames, metrics
-    from gramax.auditing import audit
-    from gramax.comparing import Comparison, compare
+    from gramax import frames, metrics
+    from gramax.arrays.rows import class_means, gram, l2_normalize
+    from gramax.audits.audit import audit
+    from gramax.audits.report import Report
+    from gramax.comparison import Comparison, compare
     from gramax.errors import InputError
     from gramax.metrics import (
         coherence,
@@ -34,26 +36,30 @@ if TYPE_CHECKING:
         welch_gap,
         within_class_variance,
     )
+    from gramax.metrics.options import Options
+    from gramax.metrics.report import latent_geometry_report, report
     from gramax.moments import ClassMoments
-    from gramax.options import Options
-    from gramax.reporting import latent_geometry_report, report
-    from gramax.reports import Report
-    from gramax.sphere import class_means, gram, l2_normalize
+    from gramax.uncertainty import chance, errorbars
 
-_PACKAGES = ("chance", "errorbars", "frames", "metrics")
+_PACKAGES = {
+    "chance": "uncertainty.chance",
+    "errorbars": "uncertainty.errorbars",
+    "frames": "frames",
+    "metrics": "metrics",
+}
 _HOMES = {
-    "sphere": ("l2_normalize", "gram", "class_means"),
+    "arrays.rows": ("l2_normalize", "gram", "class_means"),
     "moments": ("ClassMoments",),
-    "options": ("Options",),
+    "metrics.options": ("Options",),
     "metrics.collapse": ("collapse_ratio", "scatter_ratio", "within_class_variance"),
     "metrics.rank": ("covariance_eigs", "effective_rank"),
     "metrics.simplex": ("simplex_error", "simplex_gram", "simplex_step"),
     "metrics.crosstalk": ("coherence", "smooth_coherence_loss", "welch_floor", "welch_gap"),
     "metrics.reach": ("descent", "frame_potential", "run_many"),
-    "reporting": ("latent_geometry_report", "report"),
-    "reports": ("Report",),
-    "comparing": ("Comparison", "compare"),
-    "auditing": ("audit",),
+    "metrics.report": ("latent_geometry_report", "report"),
+    "audits.report": ("Report",),
+    "comparison": ("Comparison", "compare"),
+    "audits.audit": ("audit",),
     "errors": ("InputError",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -97,7 +103,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load a public name from the module that holds it."""
     if name in _PACKAGES:
-        return import_module(f"gramax.{name}")
+        return import_module(f"gramax.{_PACKAGES[name]}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'gramax' has no attribute {name!r}")
     value = getattr(import_module(f"gramax.{_HOME_OF[name]}"), name)

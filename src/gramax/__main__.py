@@ -3,7 +3,7 @@
 import os
 import sys
 
-from gramax.stopping import stoppable
+from gramax.cli.stopping import stoppable
 
 
 def run() -> None:

@@ -1,4 +1,4 @@
-"""Packages that only some features need, imported by those that need them."""
+"""What is imported only when asked for: packages that may be missing, and the drawing room."""
 
 from __future__ import annotations
 
@@ -33,3 +33,12 @@ def need(module: str, feature: str, package: str = "", extra: str | None = None)
         if not module.startswith(error.name or "?"):
             raise
         raise MissingExtraError(feature, package or top, extra) from None
+
+
+def drawing(module: str) -> Any:
+    """A module of `gramax.render`, for the methods of reports that draw them.
+
+    Numbers know nothing of pictures: imports go from pictures to numbers alone. A method such as
+    `Report.plot` is the one way back, so it names what it draws with only when it is called.
+    """
+    return import_module(f"gramax.render.{module}")

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from gramax.chance.laws import Setting
-from gramax.options import Options
+from gramax.metrics.options import Options
+from gramax.uncertainty.chance.laws import Setting
 
 SEED = 7
 UNEQUAL = (40, 0, 25, 1, 3, 60, 31)

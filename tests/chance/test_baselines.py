@@ -10,12 +10,12 @@ import pytest
 from scipy import stats
 from tests.chance.drawn import SEED, UNEQUAL
 
-from gramax.chance import baselines
-from gramax.chance.baselines import Chance, chance
-from gramax.chance.laws import LAWS, position
-from gramax.moments import ClassMoments
-from gramax.options import Options
-from gramax.registry import METRICS
+from gramax.metrics.options import Options
+from gramax.metrics.registry import METRICS
+from gramax.moments.class_moments import ClassMoments
+from gramax.uncertainty.chance import baselines
+from gramax.uncertainty.chance.baselines import Chance, chance
+from gramax.uncertainty.chance.laws import LAWS, position
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +90,8 @@ def test_heavy_tails_are_summed_up_by_their_middle():
 @pytest.mark.parametrize("package", ["chance", "errorbars"])
 def test_a_package_imported_alone_knows_every_metric_and_law(package):
     code = (
-        f"import gramax.{package}, gramax.registry as r, sys\n"
-        "laws = sys.modules.get('gramax.chance.laws')\n"
+        f"import gramax.{package}, gramax.metrics.registry as r, sys\n"
+        "laws = sys.modules.get('gramax.uncertainty.chance.laws')\n"
         "print(len(r.METRICS), laws is None or 'effective_rank' in laws.LAWS)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from tests.chance.drawn import SEED, UNEQUAL, rows, setting_of
 
-from gramax.chance import baselines
-from gramax.chance import draws as chance_draws
-from gramax.chance.laws import LAWS
-from gramax.moments import ClassMoments
-from gramax.options import Options
-from gramax.registry import METRICS
+from gramax.metrics.options import Options
+from gramax.metrics.registry import METRICS
+from gramax.moments.class_moments import ClassMoments
+from gramax.uncertainty.chance import baselines
+from gramax.uncertainty.chance import draws as chance_draws
+from gramax.uncertainty.chance.laws import LAWS
 
 
 @pytest.mark.parametrize("normalize", [True, False])

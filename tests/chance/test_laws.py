@@ -8,13 +8,13 @@ import pytest
 from scipy import integrate, special
 from tests.chance.drawn import SEED, rows, setting_of
 
-from gramax.chance import baselines
-from gramax.chance import cosines as random_cosines
-from gramax.chance.laws import LAWS
-from gramax.chance.spectrum import Spectrum
-from gramax.moments import ClassMoments
-from gramax.options import Options
-from gramax.registry import METRICS
+from gramax.metrics.options import Options
+from gramax.metrics.registry import METRICS
+from gramax.moments.class_moments import ClassMoments
+from gramax.uncertainty.chance import baselines
+from gramax.uncertainty.chance import cosines as random_cosines
+from gramax.uncertainty.chance.laws import LAWS
+from gramax.uncertainty.chance.spectrum import Spectrum
 
 
 @pytest.mark.parametrize("d", [2, 3, 4, 17, 768, 100_000])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.core import codebook, labelled
 
-from gramax import pairs
+from gramax.arrays import pairs
 
 
 @pytest.fixture(autouse=True)

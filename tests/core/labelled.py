@@ -2,10 +2,10 @@
 
 from tests import field
 
-from gramax.evidence import Evidence
-from gramax.moments import ClassMoments
-from gramax.options import Options
-from gramax.registry import METRICS
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.options import Options
+from gramax.metrics.registry import METRICS
+from gramax.moments.class_moments import ClassMoments
 
 N, D, C = 24, 4, 6
 COLLAPSE = ("nc1_pinv", "nc1_svd", "nc1_quotient", "cdnv", "vci")

@@ -6,10 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gramax.evidence import Evidence
 from gramax.metrics import powerlaw, vci
-from gramax.moments import ClassMoments
-from gramax.registry import CONDITIONS, METRICS
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.registry import CONDITIONS, METRICS
+from gramax.moments.class_moments import ClassMoments
 
 CONTRASTS = np.array(
     [[1, -1, 0, 0, 0], [1, 1, -2, 0, 0], [1, 1, 1, -3, 0], [1, 1, 1, 1, -4]], float

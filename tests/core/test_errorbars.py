@@ -6,14 +6,19 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gramax.errorbars import bars, blocks
-from gramax.errorbars.bars import error_bars, standard_errors, warnings_for, without_each
-from gramax.errorbars.blocks import BlockMoments
-from gramax.errorbars.jackknife import ErrorBar, jackknife
-from gramax.evidence import Evidence
-from gramax.moments import ClassMoments
-from gramax.options import Options
-from gramax.registry import METRICS
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.options import Options
+from gramax.metrics.registry import METRICS
+from gramax.moments import ClassMoments, blocks
+from gramax.moments.blocks import BlockMoments
+from gramax.uncertainty.errorbars import bars
+from gramax.uncertainty.errorbars.bars import (
+    error_bars,
+    standard_errors,
+    warnings_for,
+    without_each,
+)
+from gramax.uncertainty.errorbars.jackknife import ErrorBar, jackknife
 
 N, D, C, B = 24, 3, 3, 4
 LINE = (-np.inf, np.inf)

@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from gramax.evidence import Evidence
-from gramax.moments import ClassMoments
+from gramax.metrics.evidence import Evidence
+from gramax.moments.class_moments import ClassMoments
 
 
 def evidence(z, y, dtype=np.float32):

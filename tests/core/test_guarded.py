@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gramax.guarded import ratio, safe_sqrt
+from gramax.arrays.guarded import ratio, safe_sqrt
 
 
 @pytest.mark.parametrize(

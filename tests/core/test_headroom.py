@@ -4,10 +4,10 @@ import jax
 import numpy as np
 import pytest
 
-from gramax import headroom
+from gramax.audits import headroom
+from gramax.audits.headroom import measure
 from gramax.frames import coherence_floor
 from gramax.frames.objective import coherence
-from gramax.headroom import measure
 
 
 def rows(c, d, seed=0):

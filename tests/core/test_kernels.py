@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from tests import field
 
-from gramax import kernels, linalg, pairs, sphere
-from gramax.resolution import settled
+from gramax.arrays import kernels, linalg, pairs
+from gramax.arrays import rows as sphere
+from gramax.arrays.resolution import settled
 
 
 def same(found, right, **how):

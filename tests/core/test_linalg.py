@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gramax import linalg, sphere
+from gramax.arrays import linalg
+from gramax.arrays import rows as sphere
 
 
 def test_the_derivative_of_a_singular_value_that_is_0_is_0():

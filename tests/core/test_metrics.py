@@ -7,15 +7,16 @@ from tests import field
 from tests import transcription as seed
 from tests.core.labelled import NAMES, RANK, SIMPLEX, C, D, moments, right, value
 
-from gramax import metrics, pairs
-from gramax.evidence import Evidence
+from gramax import metrics
+from gramax.arrays import pairs
 from gramax.metrics.collapse import collapse_ratio, scatter_ratio, within_class_variance
 from gramax.metrics.dispersion import gnc2_log
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.options import Options
 from gramax.metrics.powerlaw import alpha_req
 from gramax.metrics.rank import covariance_eigs, effective_rank
 from gramax.metrics.uniform import mean_cosine
-from gramax.moments import ClassMoments
-from gramax.options import Options
+from gramax.moments.class_moments import ClassMoments
 
 pytestmark = pytest.mark.slow  # minutes of compilation; `make mutants` runs it without jit
 

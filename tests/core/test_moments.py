@@ -9,10 +9,16 @@ import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 from tests import field
 
-from gramax import kernels
-from gramax.evidence import Evidence
-from gramax.moments import IGNORED, NO_DIRECTION, NOT_FINITE, OUT_OF_RANGE, ClassMoments
-from gramax.updating import add_rows
+from gramax.arrays import kernels
+from gramax.metrics.evidence import Evidence
+from gramax.moments.class_moments import (
+    IGNORED,
+    NO_DIRECTION,
+    NOT_FINITE,
+    OUT_OF_RANGE,
+    ClassMoments,
+)
+from gramax.moments.update import add_rows
 
 N, D, C = 24, 4, 5
 

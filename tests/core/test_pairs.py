@@ -6,7 +6,7 @@ import numpy as np
 from tests import field
 from tests.core.codebook import THERE, C
 
-from gramax import pairs
+from gramax.arrays import pairs
 
 
 def test_folding_shows_every_pair_once_with_its_place(codes, tile):

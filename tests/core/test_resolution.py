@@ -4,8 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gramax.resolution import STEP, resolution, settled
-from gramax.spectra import known as spectrum
+from gramax.arrays.resolution import STEP, resolution, settled
+from gramax.metrics.spectrum import known as spectrum
 
 SHARE = 0.01
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests import field
 
-from gramax import pairs
+from gramax.arrays import pairs
 from gramax.metrics import decisions, nearest
 from gramax.metrics.classifier import nc3_self_duality, nc3_uniform_duality, nc5_orthogonality
 from gramax.metrics.decisions import nc4_agreement

@@ -4,10 +4,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gramax import sampled
 from gramax.metrics import hubness, mean_cosine, mle_id, two_nn, uniformity
-from gramax.registry import METRICS
-from gramax.sampled import bars_of_rows, chance_of_rows, chosen, measure_rows, rows_without_each
+from gramax.metrics.registry import METRICS
+from gramax.uncertainty import sampled
+from gramax.uncertainty.sampled import (
+    bars_of_rows,
+    chance_of_rows,
+    chosen,
+    measure_rows,
+    rows_without_each,
+)
 
 D = 4
 NAMES = {"uniformity", "two_nn", "mle_id", "hubness", "anti_hub_share"}

@@ -7,8 +7,8 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from gramax.comparing import linear_cka, procrustes_similarity
-from gramax.comparing import similarity as sim
+from gramax.comparison import linear_cka, procrustes_similarity
+from gramax.comparison import similarity as sim
 
 
 @pytest.fixture(scope="module")

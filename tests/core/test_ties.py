@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from gramax import ties
+from gramax.arrays import ties
 
 EPS = np.finfo(float).eps
 

@@ -7,13 +7,13 @@ import pytest
 from tests import field
 from tests.core.labelled import COLLAPSE, RANK, SIMPLEX, C, D, moments, value
 
-from gramax.evidence import Evidence
 from gramax.metrics.collapse import collapse_ratio, within_class_variance
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.options import Options
 from gramax.metrics.rank import covariance_eigs, effective_rank
+from gramax.metrics.registry import METRICS
 from gramax.metrics.uniform import mean_cosine
-from gramax.moments import ClassMoments
-from gramax.options import Options
-from gramax.registry import METRICS
+from gramax.moments.class_moments import ClassMoments
 
 pytestmark = pytest.mark.slow  # minutes of compilation; `make mutants` runs it without jit
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from tests import field
 
-from gramax import pairs, screening, worst
+from gramax.arrays import pairs, screening, worst
+from gramax.arrays.ties import Found, settled
 from gramax.metrics.crosstalk import worst_pairs
-from gramax.ties import Found, settled
 
 pytestmark = pytest.mark.slow  # minutes of compilation; `make mutants` runs it without jit
 

@@ -7,9 +7,9 @@ import sys
 
 from tests.streams import Stream
 
-from gramax import auditing
 from gramax.__main__ import run
-from gramax.gathering import checkpoint, tasks
+from gramax.audits import audit as auditing
+from gramax.streaming import checkpoint, tasks
 
 
 def slow(rows, seconds):

@@ -3,8 +3,8 @@
 import pytest
 from rich.console import Console
 
+from gramax.audits.run_log import Entry
 from gramax.render.live import board
-from gramax.runlog import Entry
 
 
 @pytest.mark.parametrize(

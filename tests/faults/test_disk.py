@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from gramax import files
+from gramax.audits.run_log import Entry, RunLog
+from gramax.audits.run_reader import read_log
 from gramax.cli import main
 from gramax.errors import InputError
-from gramax.gathering import checkpoint, tasks
 from gramax.render.gif import write_gif
-from gramax.runlog import Entry, RunLog
-from gramax.runreader import read_log
+from gramax.streaming import checkpoint, tasks
 
 AUDIT = ["audit", "z.npy", "--labels", "y.npy"]
 LOG = "run.jsonl"
@@ -109,7 +109,7 @@ def test_a_checkpoint_goes_on_when_there_is_space_again(disk, capsys, monkeypatc
 
 @pytest.mark.parametrize("command", OUTPUTS)
 def test_a_read_only_disk_is_refused_before_the_work(disk, capsys, monkeypatch, command):
-    monkeypatch.setattr("gramax.auditing.audit", None)
+    monkeypatch.setattr("gramax.audits.audit.audit", None)
     monkeypatch.setattr("gramax.frames.pack", None)
     disk.read_only()
     assert main(command) == 2

@@ -10,8 +10,9 @@ from tests.faults import command
 from tests.faults.processes import saved_at, slow_audit, wait_for_a_save
 from tests.streams import ONE, Stream, bits
 
-from gramax import auditing, cli
-from gramax.gathering import accumulate, checkpoint, tasks
+from gramax import cli
+from gramax.audits import audit as auditing
+from gramax.streaming import accumulate, checkpoint, tasks
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, *5 * [signal.SIGKILL])
 ENDS = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143, signal.SIGINT: 130}

@@ -13,7 +13,7 @@ from tests.test_seed import clouds
 
 from gramax.cli import main
 from gramax.errors import InputError
-from gramax.gathering import accumulate, classes_of, open_source, tasks
+from gramax.streaming import accumulate, classes_of, open_source, tasks
 
 N = 4000
 Z, Y = clouds(7, N, 12, 4)
@@ -112,7 +112,7 @@ def faulty(monkeypatch):
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_bad_sector_is_one_line_or_left_out(formats, faulty, capsys, kind, monkeypatch):
-    monkeypatch.setattr("gramax.auditing.concluded", lambda *_: pytest.fail("a report of half"))
+    monkeypatch.setattr("gramax.audits.audit.concluded", lambda *_: pytest.fail("a report of half"))
     bad = f"part-1.{kind}"
     faulty(bad)
     files = [f"faulty://{formats}/{kind}/part-{k}.{kind}" for k in (0, 1)]

@@ -11,7 +11,7 @@ import weakref
 import pytest
 from tests.faults.processes import GRAMAX, alive, slow_audit, started, wait_for_a_save
 
-from gramax.stopping import stoppable
+from gramax.cli.stopping import stoppable
 
 SLOW = pytest.mark.slow
 

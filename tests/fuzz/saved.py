@@ -8,9 +8,9 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from gramax.gathering.checkpoint import Checkpoint
-from gramax.gathering.results import LeftOut, Sample, Totals, joined
-from gramax.moments import ClassMoments
+from gramax.moments.class_moments import ClassMoments
+from gramax.streaming.checkpoint import Checkpoint
+from gramax.streaming.results import LeftOut, Sample, Totals, joined
 
 C, D = 3, 5
 RNG = np.random.default_rng(3)

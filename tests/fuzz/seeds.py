@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import zarr
 from safetensors.numpy import save
 
-from gramax.runlog import Entry, RunLog
+from gramax.audits.run_log import Entry, RunLog
 from tests.fuzz.targets import NAMES, packed
 
 N = 12

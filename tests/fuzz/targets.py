@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from gramax import thresholds
+from gramax.audits.run_reader import Follower, read_runs
+from gramax.cli import thresholds
 from gramax.cli.codebook import _start
-from gramax.comparing import compare_saved
+from gramax.comparison import compare_saved
 from gramax.data import check_finite, open_embeddings, read_labels
 from gramax.errors import InputError
 from gramax.render import comparison, live
 from gramax.render.page import comparison_page
-from gramax.runreader import Follower, read_runs
 
 BYTES = 1 << 22
 """Of a chunk, as in an audit."""

@@ -11,8 +11,8 @@ from tests.properties.test_defects import WORSE
 from tests.properties.values import EVERY, moments, numbers, reasons
 
 from gramax import metrics
-from gramax.evidence import Evidence
-from gramax.registry import CONDITIONS, METRICS
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.registry import CONDITIONS, METRICS
 
 
 def one_class():

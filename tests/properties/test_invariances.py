@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.properties.spaces import CHANGES, N, clouds
 from tests.properties.values import EVERY, moments, numbers, of_moments
 
-from gramax.registry import INVARIANCES, METRICS
+from gramax.metrics.registry import INVARIANCES, METRICS
 
 NAMES = {metric.name for metric in EVERY}
 RAW_ONLY = {"translation", "linear"}

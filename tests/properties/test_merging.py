@@ -16,10 +16,10 @@ from tests.numbers import SAME
 from tests.properties.spaces import C, D, N, clouds
 
 import gramax
-from gramax import ties, worst
-from gramax.errorbars import BlockMoments
+from gramax.arrays import ties, worst
 from gramax.metrics.histogram import add
-from gramax.moments import ClassMoments
+from gramax.moments.class_moments import ClassMoments
+from gramax.uncertainty.errorbars import BlockMoments
 
 BLOCKS = 3
 DTYPES = {"float32": 1e-5, "bfloat16": 1e-5, "float64": 1e-12}

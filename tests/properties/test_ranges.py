@@ -8,7 +8,7 @@ from tests.properties.defects import SIMPLEX, in_space
 from tests.properties.spaces import C, D, N, clouds, rotation, space
 from tests.properties.values import moments, numbers, of_moments, reasons
 
-from gramax.registry import METRICS
+from gramax.metrics.registry import METRICS
 
 ONE_LARGE = np.concatenate([np.arange(C), np.arange(C), np.full(N - 2 * C, C - 1)])
 """Labels of classes of which all but one have two rows."""

@@ -7,9 +7,9 @@ from tests.properties.spaces import C, clouds
 from tests.properties.values import EVERY, arguments, called
 
 import gramax
-from gramax.errorbars import BlockMoments
 from gramax.metrics import crosstalk_histogram, worst_pairs
-from gramax.moments import ClassMoments
+from gramax.moments.class_moments import ClassMoments
+from gramax.uncertainty.errorbars import BlockMoments
 
 TRACED = []
 jax.monitoring.register_event_duration_secs_listener(

@@ -8,10 +8,10 @@ import jax
 import numpy as np
 from tests.properties.spaces import C
 
-from gramax.evidence import Evidence
-from gramax.moments import ClassMoments
-from gramax.registry import CONDITIONS, METRICS
-from gramax.reporting import report
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.registry import CONDITIONS, METRICS
+from gramax.metrics.report import report
+from gramax.moments.class_moments import ClassMoments
 
 EVERY = METRICS.everything()
 

@@ -12,10 +12,10 @@ from rich.console import Console
 from tests.render.browsing import browser, column, found, story, visit  # noqa: F401  (fixtures)
 from tests.render.test_page import report, thousand  # noqa: F401  (fixtures)
 
-from gramax.comparing.changes import change
-from gramax.errorbars.bars import ErrorBar
+from gramax.comparison.changes import change
 from gramax.render.comparison import show
 from gramax.render.page import audit_page, comparison_page
+from gramax.uncertainty.errorbars.bars import ErrorBar
 
 
 def test_tables_sort_and_filter(visit, report):

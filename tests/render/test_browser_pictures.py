@@ -8,10 +8,10 @@ import pytest
 from tests.render.browsing import browser, column, visit  # noqa: F401  (fixtures)
 from tests.render.test_page import report, thousand  # noqa: F401  (fixtures)
 
-from gramax.portrait import Cloud
-from gramax.portrait.heat import heat_of
+from gramax.audits.portrait import Cloud
+from gramax.audits.portrait.heat import heat_of
+from gramax.audits.report import Pair
 from gramax.render.page import audit_page
-from gramax.reports import Pair
 
 
 def test_heat_map_tells_the_pair_under_the_pointer(visit, report):

@@ -5,13 +5,13 @@ import re
 import numpy as np
 import pytest
 
-from gramax.portrait import Scree
-from gramax.portrait.heat import histogram_of
+from gramax.audits.portrait import Scree
+from gramax.audits.portrait.heat import histogram_of
+from gramax.audits.run_log import Entry
 from gramax.render.page.charts import cosine_chart, scree_chart
 from gramax.render.scales import even_ticks, log_ticks, root_ticks
 from gramax.render.storyline import charts_of, tracks_of
 from gramax.render.storypage import write_page
-from gramax.runlog import Entry
 
 
 def scree(shares):

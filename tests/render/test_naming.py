@@ -11,12 +11,12 @@ import pytest
 from rich.console import Console
 from tests.render.test_page import LIMIT, island, report, size, thousand  # noqa: F401
 
-from gramax.comparing import Moved
+from gramax.audits.report import Pair
+from gramax.comparison import Moved
 from gramax.data.text import named
 from gramax.render import comparison, terminal
 from gramax.render.page import audit_page
 from gramax.render.page.naming import short_names
-from gramax.reports import Pair
 
 PATH = "imagenet/ILSVRC2012/train/animals/vertebrates/class_"
 

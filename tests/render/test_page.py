@@ -13,13 +13,13 @@ import pytest
 from tests.test_seed import clouds
 
 import gramax
+from gramax.audits.portrait import Cloud, portrait_of
+from gramax.audits.portrait.heat import heat_of, histogram_of_rows
+from gramax.audits.portrait.order import LINKED, similar_order
+from gramax.audits.report import ClassView, Pair
 from gramax.cli import main
-from gramax.portrait import Cloud, portrait_of
-from gramax.portrait.heat import heat_of, histogram_of_rows
-from gramax.portrait.order import LINKED, similar_order
 from gramax.render.page import audit_page
 from gramax.render.page.pictures import points_told
-from gramax.reports import ClassView, Pair
 
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</script><b>", "a & b")
 LIMIT = 300_000

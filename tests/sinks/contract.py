@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from gramax.moments import ClassMoments
-from gramax.runlog import Entry
-from gramax.sinks import base, log_report
-from gramax.snapshots import Snapshot
+from gramax.audits.run_log import Entry
+from gramax.audits.snapshot import Snapshot
+from gramax.moments.class_moments import ClassMoments
+from gramax.training.sinks import base, log_report
 
 PIXELS = np.zeros((6, 8, 3), np.uint8)
 PIXELS[2:, 3:] = (200, 100, 50)
@@ -101,7 +101,7 @@ def _fail_inside(sink):
 def check_other_process(make, folder, monkeypatch):
     """In any process but the first nothing is opened and nothing written."""
     monkeypatch.setattr(base, "first_process", lambda: False)
-    monkeypatch.setattr("gramax.sinks.reporting.first_process", lambda: False)
+    monkeypatch.setattr("gramax.training.sinks.reporting.first_process", lambda: False)
     before = sorted(folder.rglob("*"))
     sink = make()
     write_all(sink)

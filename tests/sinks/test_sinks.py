@@ -13,11 +13,18 @@ from tests.sinks import contract
 from tests.sinks.contract import Written
 
 import gramax
+from gramax.audits.headline import LogConfig
+from gramax.audits.run_reader import read_log
 from gramax.errors import MissingExtraError
-from gramax.headline import LogConfig
-from gramax.runreader import read_log
-from gramax.sinks import JsonLinesSink, MLflowSink, TensorBoardSink, WandbSink, base, log_report
-from gramax.sinks.base import pixels_of
+from gramax.training.sinks import (
+    JsonLinesSink,
+    MLflowSink,
+    TensorBoardSink,
+    WandbSink,
+    base,
+    log_report,
+)
+from gramax.training.sinks.base import pixels_of
 
 
 def read_tensorboard(folder):
@@ -142,11 +149,11 @@ def test_transparency_is_laid_on_white():
     ],
 )
 def test_a_missing_package_is_named_with_its_install_line(monkeypatch, module, sink, line):
-    import gramax.sinks
+    import gramax.training.sinks
 
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtraError) as error:
-        getattr(gramax.sinks, sink)(*["x"] * (sink == "TensorBoardSink"))
+        getattr(gramax.training.sinks, sink)(*["x"] * (sink == "TensorBoardSink"))
     assert line in str(error.value)
 
 
@@ -214,7 +221,7 @@ def test_a_picture_in_a_run_log_needs_pillow_alone(tmp_path, monkeypatch):
 
 def test_importing_sinks_and_adapters_loads_no_framework():
     code = """
-import sys, gramax.sinks, gramax.training
+import sys, gramax.training.sinks, gramax.training
 loaded = {name.partition(".")[0] for name in sys.modules}
 print(loaded & {"flax", "torch", "clu", "keras", "tensorboardX", "wandb", "mlflow", "trackio",
                 "matplotlib", "PIL", "transformers", "lightning"})

@@ -10,7 +10,7 @@ import pytest
 from tests.sinks import contract
 from tests.sinks.contract import Written
 
-from gramax.sinks import MLflowSink, TrackioSink, WandbSink, log_report
+from gramax.training.sinks import MLflowSink, TrackioSink, WandbSink, log_report
 
 pytestmark = [pytest.mark.nightly, pytest.mark.filterwarnings("ignore")]
 

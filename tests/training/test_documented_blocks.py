@@ -42,7 +42,7 @@ def test_lightning(tmp_path, monkeypatch):
     import lightning
     import torch
 
-    from gramax.runreader import read_runs
+    from gramax.audits.run_reader import read_runs
 
     class Net(lightning.LightningModule):
         def __init__(self):

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from gramax import ClassMoments
-from gramax.headline import LogConfig
-from gramax.runreader import read_runs
-from gramax.sinks import JsonLinesSink
+from gramax.audits.headline import LogConfig
+from gramax.audits.run_reader import read_runs
 from gramax.training import RowCollector, measure
+from gramax.training.sinks import JsonLinesSink
 
 pytestmark = [pytest.mark.nightly, pytest.mark.filterwarnings("ignore")]
 
@@ -132,7 +132,7 @@ def _rank(rank, folder):
     """One of two processes: every second row each; a third call has rows on the first alone."""
     import torch.distributed
 
-    from gramax.sinks import first_process
+    from gramax.training.sinks import first_process
     from gramax.training.tapping import merged_over_processes
 
     torch.distributed.init_process_group(

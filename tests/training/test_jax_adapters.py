@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gramax import ClassMoments
+from gramax.audits.headline import HEADLINE, LogConfig, floors
 from gramax.errors import MissingExtraError
-from gramax.headline import HEADLINE, LogConfig, floors
 from gramax.training import RowCollector, measure
 
 C, D, N = 4, 8, 48

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from gramax import ClassMoments, audit
-from gramax.auditing import audit_moments
-from gramax.portrait import portrait_of
+from gramax.audits.audit import audit_moments
+from gramax.audits.portrait import portrait_of
+from gramax.audits.run_reader import read_runs
+from gramax.audits.snapshot import snapshot
 from gramax.render.stills import gram_picture
-from gramax.runreader import read_runs
-from gramax.sinks import log_report
-from gramax.snapshots import snapshot
+from gramax.training.sinks import log_report
 
 C, D, N = 10, 32, 120  # the shape of the examples: everything compiles once
 

@@ -84,14 +84,14 @@ def audit(
     **options: Any,
 ) -> int:
     """Audit EMBEDDINGS: files, folders, patterns or addresses, whatever their size."""
-    from gramax import thresholds
+    from gramax.cli import thresholds
 
     conditions = [thresholds.parse(text) for text in fail_on]
     json_file = None if json_out == "-" else json_out
     check_outputs([json_file, html_out, checkpoint], *embeddings, labels)
 
-    from gramax.auditing import audit as run
-    from gramax.options import Options
+    from gramax.audits.audit import audit as run
+    from gramax.metrics.options import Options
     from gramax.render import searching, terminal
 
     with showing() as progress:

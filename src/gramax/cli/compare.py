@@ -15,8 +15,8 @@ from gramax.cli.progress import showing
 from gramax.cli.reading import definition_options, engine_options, row_options
 
 if TYPE_CHECKING:
-    from gramax.comparing import Comparison
-    from gramax.comparing.results import Change
+    from gramax.comparison import Comparison
+    from gramax.comparison.results import Change
 
 
 ROUNDING = 1e-6
@@ -100,9 +100,9 @@ def compare(
     json_file = None if json_out == "-" else json_out
     check_outputs([json_file, html_out, *saved], a, b, labels, labels_b)
 
-    from gramax.comparing import compare as run
-    from gramax.comparing import compare_saved
-    from gramax.options import Options
+    from gramax.comparison import compare as run
+    from gramax.comparison import compare_saved
+    from gramax.metrics.options import Options
 
     if a.lower().endswith(".json") and b.lower().endswith(".json"):
         found = compare_saved(a, b)
@@ -133,8 +133,8 @@ def _leave(
     found: Comparison, html_out: str | None, json_out: str | None, fail_on: tuple[str, ...]
 ) -> int:
     """Print, write, and tell what became worse."""
+    from gramax.cli.thresholds import full_name
     from gramax.render import comparison
-    from gramax.thresholds import full_name
 
     asked = [full_name(name, found, f"--fail-on-worse {name}") for name in fail_on]
     if json_out == "-":
@@ -156,7 +156,7 @@ def _leave(
 
 def _failed(name: str, change: Change) -> str | None:
     """That a number became worse, or may have: a gate that cannot tell does not let pass."""
-    from gramax.comparing.changes import turn
+    from gramax.comparison.changes import turn
 
     moved = f"{change.before:.6g} to {change.after:.6g}"
     if change.kind == "worse":

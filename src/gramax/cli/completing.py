@@ -23,7 +23,7 @@ def metric_names(
 ) -> list[CompletionItem]:
     """The metrics of the registry, with their meanings where the shell shows them."""
     import gramax.metrics  # noqa: F401 - fills the registry
-    from gramax.registry import METRICS
+    from gramax.metrics.registry import METRICS
 
     return _beginning(incomplete, ((m.name, m.meaning) for m in METRICS.everything()))
 

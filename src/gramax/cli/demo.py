@@ -20,8 +20,8 @@ from gramax.cli.completing import folders
 @click.option("--seed", default=0, show_default=True, help="Of the weights and the batches.")
 def demo(out: str, epochs: int, seed: int) -> int:
     """Train a network on handwritten digits and audit it as its classes collapse."""
-    from gramax.demo import check, run
     from gramax.render import terminal
+    from gramax.training.demo import check, run
 
     check(out)
     click.echo(terminal.DEMO_HEADING)

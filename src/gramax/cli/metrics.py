@@ -15,7 +15,7 @@ def metrics(name: str | None) -> int:
     """List the metrics, or tell all about the one called NAME."""
     from rich.console import Console
 
-    from gramax.registry import METRICS
+    from gramax.metrics.registry import METRICS
     from gramax.render import terminal
 
     console = Console()

@@ -13,7 +13,7 @@ from gramax.cli.outputs import check_output
 from gramax.errors import InputError
 
 if TYPE_CHECKING:
-    from gramax.runlog import Entry
+    from gramax.audits.run_log import Entry
 
 
 @click.command()
@@ -51,7 +51,7 @@ def timeline(runs: tuple[str, ...], out: str, rows: str | None, title: str) -> i
 
 def _labelled(paths: tuple[str, ...], rows: str | None) -> dict[str, list[Entry]]:
     """The audits of every run by the shortest name that tells the runs apart."""
-    from gramax.runreader import read_runs
+    from gramax.audits.run_reader import read_runs
 
     found: dict[str, list[Entry]] = {}
     for path, label in zip(paths, short_names(paths), strict=True):

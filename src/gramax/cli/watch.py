@@ -12,8 +12,8 @@ from gramax.cli.completing import files
 from gramax.errors import InputError
 
 if TYPE_CHECKING:
-    from gramax.runlog import Entry
-    from gramax.runreader import Follower
+    from gramax.audits.run_log import Entry
+    from gramax.audits.run_reader import Follower
 
 
 @click.command()
@@ -34,8 +34,8 @@ def watch(run: str, once: bool, every: float) -> int:
     from rich.console import Console
     from rich.live import Live
 
+    from gramax.audits.run_reader import Follower
     from gramax.render.live import board
-    from gramax.runreader import Follower
 
     follower, runs = Follower(run), dict[str, list["Entry"]]()
     if once and not follower.exists():
@@ -53,7 +53,7 @@ def watch(run: str, once: bool, every: float) -> int:
 
 def _take(follower: Follower, runs: dict[str, list[Entry]]) -> bool:
     """Add the new audits to the runs by the name of their rows; whether there were any."""
-    from gramax.runlog import add_in_order
+    from gramax.audits.run_log import add_in_order
 
     before = follower.restarts
     new = follower.poll()

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from gramax.arrays.guarded import ratio
 from gramax.frames.objective import Kind, soft_maximum
-from gramax.guarded import ratio
 
 MEMORY = 10
 STAGES = 14

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from gramax.sphere import PRECISION
+from gramax.arrays.rows import PRECISION
 
 Kind = Literal["real", "complex", "signed"]
 """Lines of R^d, lines of C^d, or points of the sphere in R^d."""

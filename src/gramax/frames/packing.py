@@ -144,7 +144,7 @@ def _seed(key: Any) -> list[int]:
     """Entropy for NumPy from an integer or a JAX key."""
     if isinstance(key, int | np.integer):
         return [int(key)]
-    from gramax._checks import key_words
+    from gramax.arrays.checks import key_words
 
     return key_words(key)
 

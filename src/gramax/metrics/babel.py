@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax import _checks, pairs
-from gramax.guarded import ratio
-from gramax.registry import METRICS, SCALED, Metric
-from gramax.sphere import unit_rows
+from gramax.arrays import checks, pairs
+from gramax.arrays.guarded import ratio
+from gramax.arrays.rows import unit_rows
+from gramax.metrics.registry import METRICS, SCALED, Metric
 
 
 def _babel(codes: Float[Array, "c d"], m: int | None, mesh: Mesh | None = None) -> Float[Array, ""]:
@@ -133,7 +133,7 @@ def babel(x: ArrayLike, m: int | None = None, mesh: Mesh | None = None) -> Float
         >>> print(babel(triangle, 1).round(4), babel(triangle).round(4))
         0.5 1.0
     """
-    x = _checks.codes(x)
+    x = checks.codes(x)
     if m is not None and m < 1:
         raise ValueError(f"m must be at least 1; got {m}")
     return _of_codes(pairs.on_every_device(x, mesh), m, mesh)
@@ -160,4 +160,4 @@ def average_coherence(x: ArrayLike) -> Float[Array, ""]:
         >>> print(average_coherence(jnp.array([[1.0, 0.0], [1.0, 1.0]])).round(4))
         0.7071
     """
-    return _average_of_codes(_checks.codes(x))
+    return _average_of_codes(checks.codes(x))

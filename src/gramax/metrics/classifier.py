@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax import _checks, pairs
-from gramax.guarded import ratio
-from gramax.registry import METRICS, MOVED, SCALED, Metric, Need
-from gramax.sphere import PRECISION, norms, unit_rows
+from gramax.arrays import checks, pairs
+from gramax.arrays.guarded import ratio
+from gramax.arrays.rows import PRECISION, norms, unit_rows
+from gramax.metrics.registry import METRICS, MOVED, SCALED, Metric, Need
 
 _CLASSIFIER: frozenset[Need] = frozenset({"classifier"})
 
@@ -85,10 +85,10 @@ NC5_ORTHOGONALITY = METRICS.add(
 
 
 def _checked(W: ArrayLike, means: ArrayLike) -> tuple[Array, Array]:
-    W, means = _checks.rows(W, "W"), _checks.rows(means, "means")
+    W, means = checks.rows(W, "W"), checks.rows(means, "means")
     if W.shape != means.shape:
         raise ValueError(f"W and means must be [c, d] alike; got {W.shape} and {means.shape}")
-    return _checks.codes(W), _checks.codes(means)
+    return checks.codes(W), checks.codes(means)
 
 
 def _matched(W: Array, means: Array, centre: ArrayLike | None) -> tuple[Array, Array]:
@@ -200,8 +200,8 @@ def nc5_orthogonality(means: ArrayLike, outlier_mean: ArrayLike) -> Float[Array,
         >>> print(nc5_orthogonality(jnp.eye(3)[:2], jnp.array([0.0, 3.0, 4.0])).round(4))
         0.3
     """
-    means = _checks.rows(means, "means")
-    outlier = _checks.widen(outlier_mean, "outlier_mean")
+    means = checks.rows(means, "means")
+    outlier = checks.widen(outlier_mean, "outlier_mean")
     if outlier.shape != means.shape[1:]:
         raise ValueError(f"outlier_mean must have shape {means.shape[1:]}; got {outlier.shape}")
     cosines = jnp.matmul(unit_rows(means), unit_rows(outlier[None]).T, precision=PRECISION)

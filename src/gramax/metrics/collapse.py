@@ -9,10 +9,10 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax.evidence import Evidence
-from gramax.guarded import ratio, safe_sqrt
-from gramax.moments import ClassMoments
-from gramax.registry import METRICS, MOVED, SCALED, SQUARED, Metric
+from gramax.arrays.guarded import ratio, safe_sqrt
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.registry import METRICS, MOVED, SCALED, SQUARED, Metric
+from gramax.moments.class_moments import ClassMoments
 
 
 def _code_scatter(e: Evidence) -> Float[Array, ""]:

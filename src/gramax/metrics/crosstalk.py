@@ -10,14 +10,14 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from gramax import _checks, pairs
-from gramax.evidence import Evidence
+from gramax.arrays import checks, pairs
+from gramax.arrays.guarded import ratio
+from gramax.arrays.rows import unit_rows
+from gramax.arrays.worst import largest
 from gramax.frames import bounds
 from gramax.frames.objective import counted, soft_terms, soft_value
-from gramax.guarded import ratio
-from gramax.registry import METRICS, SCALED, Metric
-from gramax.sphere import unit_rows
-from gramax.worst import largest
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.registry import METRICS, SCALED, Metric
 
 
 @partial(jax.jit, static_argnames="mesh")
@@ -96,7 +96,7 @@ def coherence(x: ArrayLike, mesh: Mesh | None = None) -> Float[Array, ""]:
         >>> print(coherence(jnp.array([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]])).round(4))
         0.7071
     """
-    return _coherence(pairs.on_every_device(_checks.codes(x), mesh), mesh)
+    return _coherence(pairs.on_every_device(checks.codes(x), mesh), mesh)
 
 
 def worst_pairs(
@@ -123,7 +123,7 @@ def worst_pairs(
         >>> print(where.tolist(), cosines)
         [[0, 2], [0, 1]] [-1. 0.]
     """
-    x = _checks.codes(x)
+    x = checks.codes(x)
     if k < 1:
         raise ValueError(f"k must be at least 1; got {k}")
     found = _worst(pairs.on_every_device(x, mesh), k, mesh)
@@ -158,10 +158,10 @@ def welch_floor(c: int | Array, d: int) -> float | Float[Array, ""]:
         >>> round(welch_floor(6, 3), 4)
         0.4472
     """
-    d = _checks.size(d, "d")
+    d = checks.size(d, "d")
     if isinstance(c, jax.Array):
         return _floor(c, d)
-    return bounds.welch(_checks.num_classes(c), d) or 0.0
+    return bounds.welch(checks.num_classes(c), d) or 0.0
 
 
 def welch_gap(x: ArrayLike) -> Float[Array, ""]:
@@ -182,7 +182,7 @@ def welch_gap(x: ArrayLike) -> Float[Array, ""]:
         >>> print(abs(welch_gap(triangle)) < 1e-6)
         True
     """
-    x = _checks.codes(x)
+    x = checks.codes(x)
     return _gap(_coherence(x), jnp.sum(pairs.present(x)).astype(x.dtype), x.shape[1])
 
 
@@ -207,7 +207,7 @@ def smooth_coherence_loss(x: ArrayLike, beta: float = 30.0) -> Float[Array, ""]:
         >>> print(smooth_coherence_loss(jnp.eye(3)).round(4))  # log(6)/30: all crosstalk is 0
         0.0597
     """
-    x = unit_rows(_checks.rows(x, "x"))
+    x = unit_rows(checks.rows(x, "x"))
     count = jnp.sum(pairs.present(x)).astype(x.dtype)
 
     def step(total: Array, cosines: Array, pair: Array, *_: object) -> Array:

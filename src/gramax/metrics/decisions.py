@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from gramax import _checks
-from gramax.evidence import Evidence
-from gramax.guarded import ratio
-from gramax.kernels import power_of_two
-from gramax.moments import ClassMoments
-from gramax.registry import METRICS, Metric
-from gramax.sphere import PRECISION
+from gramax.arrays import checks
+from gramax.arrays.guarded import ratio
+from gramax.arrays.kernels import power_of_two
+from gramax.arrays.rows import PRECISION
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.registry import METRICS, Metric
+from gramax.moments.class_moments import ClassMoments
 
 ROWS = 256
 """Rows that are classified at a time: the logits of all classes are held for these alone."""
@@ -70,11 +70,11 @@ def nc4_agreement(
         >>> print(nc4_agreement(z, jnp.array([[1.0, 0.0], [0.0, 0.0]]), None, y, 2))
         1.0
     """
-    z, W, c = _checks.rows(z), _checks.rows(W, "W"), _checks.num_classes(c)
-    y = _checks.labels(y, len(z), c)
+    z, W, c = checks.rows(z), checks.rows(W, "W"), checks.num_classes(c)
+    y = checks.labels(y, len(z), c)
     if W.shape != (c, z.shape[1]):
         raise ValueError(f"W must have shape {(c, z.shape[1])}, a row a class; got {W.shape}")
-    bias = jnp.zeros(c, W.dtype) if b is None else _checks.widen(b, "b")
+    bias = jnp.zeros(c, W.dtype) if b is None else checks.widen(b, "b")
     if bias.shape != (c,):
         raise ValueError(f"b must have shape {(c,)}; got {bias.shape}")
     return _agreement(z, W, bias, y, c) if len(z) else jnp.full((), jnp.nan, z.dtype)

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax import pairs
-from gramax.evidence import Evidence
-from gramax.guarded import ratio
+from gramax.arrays import pairs
+from gramax.arrays.guarded import ratio
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.options import Options
+from gramax.metrics.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
 from gramax.metrics.single import measure
-from gramax.options import Options
-from gramax.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
 
 
 class _Logs(NamedTuple):

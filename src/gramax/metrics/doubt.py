@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jaxtyping import Array
 
-from gramax.evidence import Evidence
+from gramax.metrics.evidence import Evidence
 
 DOUBT = 0.01
 """The largest share of a number that may hang on eigenvalues below the rounding floor."""

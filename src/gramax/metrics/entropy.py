@@ -5,16 +5,16 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax import linalg
-from gramax.evidence import Evidence
-from gramax.guarded import ratio
+from gramax.arrays import linalg
+from gramax.arrays.guarded import ratio
+from gramax.arrays.resolution import settled
+from gramax.arrays.rows import PRECISION
 from gramax.metrics.doubt import DOUBT, hidden_words, wider
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.options import Options
 from gramax.metrics.rank import entropy_rank
+from gramax.metrics.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
 from gramax.metrics.single import measure
-from gramax.options import Options
-from gramax.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
-from gramax.resolution import settled
-from gramax.sphere import PRECISION
 
 RANKME_EPSILON = 1e-7
 """As published, added to p and not normalised away."""

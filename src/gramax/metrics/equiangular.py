@@ -8,13 +8,13 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax import pairs
-from gramax.evidence import Evidence
-from gramax.guarded import ratio, safe_sqrt
+from gramax.arrays import pairs
+from gramax.arrays.guarded import ratio, safe_sqrt
+from gramax.arrays.rows import norms
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.options import Options
+from gramax.metrics.registry import METRICS, MOVED, SQUARED, Metric
 from gramax.metrics.single import measure
-from gramax.options import Options
-from gramax.registry import METRICS, MOVED, SQUARED, Metric
-from gramax.sphere import norms
 
 
 def _equinorm(e: Evidence) -> Float[Array, ""]:

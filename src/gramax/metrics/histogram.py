@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Float, UInt32
 
-from gramax import _checks, pairs
+from gramax.arrays import checks, pairs
 
 
 def crosstalk_histogram(
@@ -37,7 +37,7 @@ def crosstalk_histogram(
         >>> print(counts, edges)
         [3 0 0 0] [0.   0.25 0.5  0.75 1.  ]
     """
-    x = _checks.rows(x, "x")
+    x = checks.rows(x, "x")
     if bins < 1:
         raise ValueError(f"bins must be at least 1; got {bins}")
     low, high = np.asarray(_reaching(pairs.on_every_device(x, mesh), bins, mesh)).astype(np.int64)

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax import _checks
-from gramax.guarded import ratio
+from gramax.arrays import checks
+from gramax.arrays.guarded import ratio
 from gramax.metrics.nearest import distinct, nearest
-from gramax.registry import METRICS, MOVED, Metric
+from gramax.metrics.registry import METRICS, MOVED, Metric
 
 HUBNESS = METRICS.add(
     Metric(
@@ -88,7 +88,7 @@ def hubness(x: ArrayLike, k: int = 10) -> Hubness:
         >>> print(hubness(star, 1).anti_hub_share.round(2))  # the centre is nearest to all others
         0.6
     """
-    x = _checks.rows(x, "x")
+    x = checks.rows(x, "x")
     if k < 1:
         raise ValueError(f"k must be at least 1; got {k}")
     if len(x) <= k:

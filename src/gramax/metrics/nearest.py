@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt
 
-from gramax import pairs
-from gramax.guarded import ratio
-from gramax.kernels import power_of_two
-from gramax.sphere import PRECISION
+from gramax.arrays import pairs
+from gramax.arrays.guarded import ratio
+from gramax.arrays.kernels import power_of_two
+from gramax.arrays.rows import PRECISION
 
 ROWS = 128
 """Rows whose neighbours are looked for at a time."""

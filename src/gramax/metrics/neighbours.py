@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax import _checks
-from gramax.guarded import ratio
+from gramax.arrays import checks
+from gramax.arrays.guarded import ratio
 from gramax.metrics.nearest import distinct, nearest
-from gramax.registry import METRICS, MOVED, Metric
+from gramax.metrics.registry import METRICS, MOVED, Metric
 
 TWO_NN = METRICS.add(
     Metric(
@@ -85,7 +85,7 @@ def two_nn(x: ArrayLike, discard: float = 0.1) -> Float[Array, ""]:
         >>> print(bool(1.7 < two_nn(plane) < 2.3))
         True
     """
-    x = _checks.rows(x, "x")
+    x = checks.rows(x, "x")
     if not 0 <= discard < 1:
         raise ValueError(f"discard must be in [0, 1); got {discard}")
     return _two_nn(x, discard) if len(x) > 2 else jnp.full((), jnp.nan, x.dtype)
@@ -134,7 +134,7 @@ def mle_id(
         >>> print(bool(1.7 < mle_id(plane) < 2.3))
         True
     """
-    x = _checks.rows(x, "x")
+    x = checks.rows(x, "x")
     if k < 2:
         raise ValueError(f"k must be at least 2; got {k}")
     if average not in ("arithmetic", "harmonic"):

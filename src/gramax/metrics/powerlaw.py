@@ -5,12 +5,12 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax import _checks
-from gramax.evidence import Evidence
-from gramax.guarded import ratio
+from gramax.arrays import checks
+from gramax.arrays.guarded import ratio
 from gramax.metrics.doubt import DOUBT, hidden_words
-from gramax.moments import ClassMoments
-from gramax.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
+from gramax.moments.class_moments import ClassMoments
 
 BELOW = 0.01
 """How far below the floor such a singular value may lie, as far as can be told."""
@@ -116,7 +116,7 @@ def alpha_req(
     """
     if first < 1 or (last is not None and last <= first):
         raise ValueError(f"the fit needs ranks 1 ≤ first < last; got {first} and {last}")
-    e = Evidence(ClassMoments.of(_checks.rows(z), None, 1, normalize=normalize))
+    e = Evidence(ClassMoments.of(checks.rows(z), None, 1, normalize=normalize))
     undefined = _hangs(e, first, last)
     for name in ("not_finite", *ALPHA_REQ.undefined):
         if name != "hidden_decay":  # that is of all ranks

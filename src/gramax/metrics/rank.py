@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax.evidence import Evidence
-from gramax.guarded import ratio
-from gramax.moments import ClassMoments
-from gramax.registry import METRICS, MOVED, SQUARED, Metric
+from gramax.arrays.guarded import ratio
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.registry import METRICS, MOVED, SQUARED, Metric
+from gramax.moments.class_moments import ClassMoments
 
 
 def entropy_rank(values: Float[Array, " d"], eps: float = 1e-12) -> Float[Array, ""]:

@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax import _checks, pairs
-from gramax.registry import METRICS, SCALED, Metric
-from gramax.sphere import unit_rows
+from gramax.arrays import checks, pairs
+from gramax.arrays.rows import unit_rows
+from gramax.metrics.registry import METRICS, SCALED, Metric
 
 if TYPE_CHECKING:
     import optax
@@ -91,7 +91,7 @@ def frame_potential(x: ArrayLike) -> Float[Array, ""]:
         >>> print(frame_potential(jnp.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])).round(3))
         5.0
     """
-    return pairs.potential(_checks.rows(x, "x"))
+    return pairs.potential(checks.rows(x, "x"))
 
 
 def descent(
@@ -124,7 +124,7 @@ def descent(
         >>> print(path.shape, frame_potential(path[-1]).round(3))
         (101, 2, 2) 2.0
     """
-    x0 = unit_rows(_checks.rows(x0, "x0"))
+    x0 = unit_rows(checks.rows(x0, "x0"))
     if steps < 0:
         raise ValueError(f"steps must be 0 or more; got {steps}")
 
@@ -166,7 +166,7 @@ def run_many(key: Array, c: int, d: int, n_seeds: int = 6, steps: int = 600) -> 
     import optax
 
     sizes = {"c": c, "d": d, "n_seeds": n_seeds}
-    c, d, n_seeds = (_checks.size(value, name) for name, value in sizes.items())
+    c, d, n_seeds = (checks.size(value, name) for name, value in sizes.items())
     # The potential's gradient is Lipschitz with a constant of about 4·max(1, c/d) near a minimum.
     opt = optax.sgd(0.125 / max(1.0, c / d))
 

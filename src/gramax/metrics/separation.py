@@ -7,13 +7,13 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from gramax import linalg, pairs
-from gramax.evidence import Evidence
-from gramax.guarded import ratio
+from gramax.arrays import linalg, pairs
+from gramax.arrays.guarded import ratio
+from gramax.arrays.rows import PRECISION
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.options import Options
+from gramax.metrics.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
 from gramax.metrics.single import measure
-from gramax.options import Options
-from gramax.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
-from gramax.sphere import PRECISION
 
 HIDDEN = 1e4
 """How far below its rounding Σ_W may lie along an axis, as far as can be told."""

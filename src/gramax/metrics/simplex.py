@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax import _checks, pairs
-from gramax.guarded import ratio, safe_sqrt
-from gramax.registry import METRICS, MOVED, SCALED, Metric
-from gramax.sphere import unit_rows
+from gramax.arrays import checks, pairs
+from gramax.arrays.guarded import ratio, safe_sqrt
+from gramax.arrays.rows import unit_rows
+from gramax.metrics.registry import METRICS, MOVED, SCALED, Metric
 
 
 @jax.jit
@@ -113,7 +113,7 @@ def simplex_gram(c: int) -> Float[Array, "c c"]:
          [-0.5  1.  -0.5]
          [-0.5 -0.5  1. ]]
     """
-    c = _checks.num_classes(c)
+    c = checks.num_classes(c)
     if c < 2:
         raise ValueError("a simplex needs at least two codes; got c = 1")
     off = -1.0 / (c - 1)
@@ -138,7 +138,7 @@ def simplex_error(means: ArrayLike) -> Float[Array, ""]:
         >>> print(simplex_error(triangle).round(5))
         0.0
     """
-    return _error(_checks.rows(means, "means"))
+    return _error(checks.rows(means, "means"))
 
 
 def simplex_step(means: ArrayLike, lr: float = 0.04) -> Float[Array, "c d"]:
@@ -160,7 +160,7 @@ def simplex_step(means: ArrayLike, lr: float = 0.04) -> Float[Array, "c d"]:
         >>> bool(simplex_error(simplex_step(before)) < simplex_error(before))
         True
     """
-    return _step(unit_rows(_checks.rows(means, "means")), lr)
+    return _step(unit_rows(checks.rows(means, "means")), lr)
 
 
 @jax.jit

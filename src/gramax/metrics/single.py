@@ -7,10 +7,10 @@ from functools import partial
 import jax
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax.evidence import Evidence
-from gramax.moments import ClassMoments
-from gramax.options import Options
-from gramax.registry import METRICS
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.options import Options
+from gramax.metrics.registry import METRICS
+from gramax.moments.class_moments import ClassMoments
 
 
 def measure(

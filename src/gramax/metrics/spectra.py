@@ -8,11 +8,11 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax.evidence import Evidence
-from gramax.guarded import ratio
+from gramax.arrays.guarded import ratio
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.options import Options
+from gramax.metrics.registry import METRICS, MOVED, SCALED, SQUARED, Metric
 from gramax.metrics.single import measure
-from gramax.options import Options
-from gramax.registry import METRICS, MOVED, SCALED, SQUARED, Metric
 
 
 def _participation(e: Evidence) -> Float[Array, ""]:

@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax import _checks, pairs
-from gramax.evidence import Evidence
-from gramax.guarded import ratio
+from gramax.arrays import checks, pairs
+from gramax.arrays.guarded import ratio
+from gramax.arrays.rows import unit_rows
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.registry import CONDITIONS, METRICS, SCALED, Condition, Metric
 from gramax.metrics.single import measure
-from gramax.registry import CONDITIONS, METRICS, SCALED, Condition, Metric
-from gramax.sphere import unit_rows
 
 
 def _mean_cosine(e: Evidence) -> Float[Array, ""]:
@@ -141,7 +141,7 @@ def alignment(x: ArrayLike, y: ArrayLike, alpha: float = 2.0) -> Float[Array, ""
         >>> print(alignment(jnp.array([[2.0, 0.0]]), jnp.array([[0.0, 1.0]])))
         2.0
     """
-    x, y = _checks.rows(x, "x"), _checks.rows(y, "y")
+    x, y = checks.rows(x, "x"), checks.rows(y, "y")
     if x.shape != y.shape:
         raise ValueError(f"x and y must hold the two rows of each pair; got {x.shape}, {y.shape}")
     if alpha <= 0:
@@ -184,7 +184,7 @@ def uniformity(x: ArrayLike, t: float = 2.0) -> Float[Array, ""]:
         >>> print(uniformity(jnp.array([[1.0, 0.0], [0.0, 3.0]])))  # one pair, at distance² 2
         -4.0
     """
-    x = _checks.rows(x, "x")
+    x = checks.rows(x, "x")
     if not isinstance(t, jax.Array) and t <= 0:
         raise ValueError(f"t must be above 0; got {t}")
     return _uniformity(x, t)

@@ -11,13 +11,13 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax import linalg
-from gramax.evidence import Evidence
-from gramax.guarded import ratio
+from gramax.arrays import linalg
+from gramax.arrays.guarded import ratio
+from gramax.arrays.rows import PRECISION
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.options import Options
+from gramax.metrics.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
 from gramax.metrics.single import measure
-from gramax.options import Options
-from gramax.registry import CONDITIONS, METRICS, MOVED, SQUARED, Condition, Metric
-from gramax.sphere import PRECISION
 
 
 class _Axes(NamedTuple):

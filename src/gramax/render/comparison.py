@@ -6,8 +6,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gramax.comparing import Change, Comparison
-from gramax.comparing.results import Kind
+from gramax.comparison import Change, Comparison
+from gramax.comparison.results import Kind
 from gramax.data.text import named
 from gramax.render.words import KIND_MARKS, headline, number, score
 

@@ -13,11 +13,11 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from gramax.headline import HEADLINE
-from gramax.registry import Question
+from gramax.audits.headline import HEADLINE
+from gramax.audits.run_log import Entry
+from gramax.metrics.registry import Question
 from gramax.render.terminal import MARKS, STYLES
 from gramax.render.words import number, spoken
-from gramax.runlog import Entry
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 32

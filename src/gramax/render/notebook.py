@@ -6,12 +6,12 @@ import jax
 import numpy as np
 from markupsafe import escape
 
-from gramax._checks import is_concrete
-from gramax.moments import ClassMoments
+from gramax.arrays.checks import is_concrete
+from gramax.audits.report import Report
+from gramax.moments.class_moments import ClassMoments
 from gramax.render.page.audit import answers_of
 from gramax.render.page.shell import template
 from gramax.render.words import facts, number
-from gramax.reports import Report
 
 SHOWN = 10
 """Classes of moments that are listed."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gramax.audits.portrait import Portrait
+from gramax.audits.report import Report
 from gramax.data.text import named
-from gramax.portrait import Portrait
 from gramax.render import style
-from gramax.reports import Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

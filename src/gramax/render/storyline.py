@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gramax.audits.run_log import Entry
 from gramax.errors import InputError
 from gramax.render import style
 from gramax.render.scales import decades, round_up
-from gramax.runlog import Entry
 
 MOST = 10
 """Tracks of one picture at most: as many as there are colours."""

@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 import gramax.metrics  # noqa: F401  (fills the registry)
+from gramax.audits.report import Answer, Pair, Report
 from gramax.data.text import named
-from gramax.registry import METRICS, QUESTIONS, Metric
+from gramax.metrics.registry import METRICS, QUESTIONS, Metric
 from gramax.render.words import facts, left_out, number, score, signed
-from gramax.reports import Answer, Pair, Report
 
 if TYPE_CHECKING:
     from gramax.frames import Bound, Floor

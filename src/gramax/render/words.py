@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from gramax.headline import HEADLINE
+from gramax.audits.headline import HEADLINE
 
 if TYPE_CHECKING:
-    from gramax.comparing import Comparison
-    from gramax.reports import Report
+    from gramax.audits.report import Report
+    from gramax.comparison import Comparison
 
 KIND_MARKS = {"better": "▲", "worse": "▼", "changed": "◆", "same": "=", "unknown": "?"}
 KIND_WORDS = {

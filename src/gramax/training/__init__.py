@@ -3,10 +3,10 @@
 `training.nnx` (Flax), `training.clu` (clu and metrax), `training.lightning`,
 `training.transformers` and `training.keras`: each is imported by the one who uses it, and needs its
 framework alone. A loop in plain JAX or Equinox needs none: `ClassMoments` is a pytree. Where the
-numbers go is the business of `gramax.sinks`.
+numbers go is the business of `gramax.training.sinks`.
 """
 
-from gramax.headline import HEADLINE, LogConfig
+from gramax.audits.headline import HEADLINE, LogConfig
 from gramax.training.collecting import RowCollector, measure
 
 __all__ = ["HEADLINE", "LogConfig", "RowCollector", "measure"]

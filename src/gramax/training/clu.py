@@ -6,8 +6,8 @@ from typing import Any
 
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax.headline import LogConfig
-from gramax.moments import ClassMoments
+from gramax.audits.headline import LogConfig
+from gramax.moments.class_moments import ClassMoments
 from gramax.optional import need
 from gramax.training.collecting import measure
 

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from gramax.evidence import Evidence
-from gramax.headline import HEADLINE
-from gramax.moments import ClassMoments
-from gramax.registry import METRICS
+from gramax.audits.headline import HEADLINE
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.registry import METRICS
+from gramax.moments.class_moments import ClassMoments
 
 
 @partial(jax.jit, static_argnames="metrics")

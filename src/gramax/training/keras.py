@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import ArrayLike
 
-from gramax.headline import LogConfig
+from gramax.audits.headline import LogConfig
 from gramax.optional import need
-from gramax.sinks import Sink, log_report
 from gramax.training.collecting import RowCollector, logged
+from gramax.training.sinks import Sink, log_report
 from gramax.training.tapping import to_jax
 
 _keras: Any = need("keras", "the Keras callback")

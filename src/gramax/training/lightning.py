@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gramax.headline import LogConfig
+from gramax.audits.headline import LogConfig
 from gramax.optional import need
-from gramax.sinks import Sink, log_report
 from gramax.training.collecting import RowCollector, labels_in, logged
+from gramax.training.sinks import Sink, log_report
 from gramax.training.tapping import Pick, Tap
 
 _lightning: Any = need("lightning.pytorch", "the Lightning callback", "lightning")

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from gramax.moments import ClassMoments
+from gramax.moments.class_moments import ClassMoments
 from gramax.training.collecting import RowCollector
 
 Pick = Callable[[Any], Any]

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from gramax.headline import LogConfig
+from gramax.audits.headline import LogConfig
 from gramax.optional import need
-from gramax.sinks import Sink, log_report
 from gramax.training.collecting import RowCollector, labels_in, logged
+from gramax.training.sinks import Sink, log_report
 from gramax.training.tapping import Pick, Tap
 
 _transformers: Any = need("transformers", "the Trainer callback")

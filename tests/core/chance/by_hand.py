@@ -1,7 +1,7 @@
 """A small setting of chance, and the law of a number in any setting."""
 
-from gramax.chance.laws import LAWS, Setting
-from gramax.options import Options
+from gramax.metrics.options import Options
+from gramax.uncertainty.chance.laws import LAWS, Setting
 
 COUNTS = (9, 4, 1, 6)
 N, K = 20, 4

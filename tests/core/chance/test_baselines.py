@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from tests.core.chance.by_hand import COUNTS, K, N, setting
 
-from gramax.chance import baselines, draws
-from gramax.chance.baselines import by_law, chance, for_answers
+from gramax.metrics.options import Options
 from gramax.metrics.reach import frame_potential
-from gramax.moments import ClassMoments
-from gramax.options import Options
+from gramax.moments.class_moments import ClassMoments
+from gramax.uncertainty.chance import baselines, draws
+from gramax.uncertainty.chance.baselines import by_law, chance, for_answers
 
 
 @pytest.fixture(scope="module")

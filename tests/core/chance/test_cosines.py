@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from gramax.chance import cosines
+from gramax.uncertainty.chance import cosines
 
 
 def tail(t, d):

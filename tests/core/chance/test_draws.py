@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.core.chance.by_hand import COUNTS, K, N, setting
 
-from gramax.chance import draws
+from gramax.uncertainty.chance import draws
 
 
 @pytest.mark.parametrize("normalize", [True, False])

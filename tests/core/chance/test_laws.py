@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 from tests.core.chance.by_hand import COUNTS, K, N, law
 
-from gramax.chance import cosines
-from gramax.chance.laws import MANY_CODES, Chance, position
-from gramax.chance.spectrum import Spectrum, purity
+from gramax.uncertainty.chance import cosines
+from gramax.uncertainty.chance.laws import MANY_CODES, Chance, position
+from gramax.uncertainty.chance.spectrum import Spectrum, purity
 
 
 def test_scatter_ratio():

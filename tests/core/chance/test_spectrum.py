@@ -7,7 +7,7 @@ import pytest
 from scipy import integrate
 from tests.core.chance.by_hand import setting
 
-from gramax.chance.spectrum import MANY_DIMENSIONS, TRACY_WIDOM, Spectrum, purity
+from gramax.uncertainty.chance.spectrum import MANY_DIMENSIONS, TRACY_WIDOM, Spectrum, purity
 
 
 def test_sums_over_the_spectrum():

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from gramax.chance.work import Costs
+from gramax.uncertainty.chance.work import Costs
 
 
 def test_the_work_of_a_trace():

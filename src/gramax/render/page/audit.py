@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
+from gramax.audits.portrait import Heat, Portrait
+from gramax.audits.report import ClassView, Number, Report
 from gramax.data.text import named
-from gramax.portrait import Heat, Portrait
-from gramax.registry import METRICS, QUESTIONS
+from gramax.metrics.registry import METRICS, QUESTIONS
 from gramax.render.page.charts import cosine_chart, scree_chart
 from gramax.render.page.naming import Names
 from gramax.render.page.pictures import page_names, pictures_data, points_told
 from gramax.render.page.shell import render_page
 from gramax.render.terminal import MARKS
 from gramax.render.words import facts, left_out, number, score, signed, spoken
-from gramax.reports import ClassView, Number, Report
 
 ROWS, TABLE, ROW = 1000, 100_000, 45
 """Classes in the table, bytes of it, and of a row beside names; of more, the loosest are shown."""

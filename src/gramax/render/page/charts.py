@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from gramax.portrait import Histogram, Scree
+from gramax.audits.portrait import Histogram, Scree
 from gramax.render.scales import even_ticks, log_ticks, root_ticks
 from gramax.render.words import plain
 

@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from gramax.comparing import Alignment, Change, Comparison, Moved, Side
+from gramax.audits.facts import SURE
+from gramax.audits.portrait import Heat
+from gramax.audits.portrait.order import similar_order
+from gramax.comparison import Alignment, Change, Comparison, Moved, Side
 from gramax.data.text import named
-from gramax.facts import SURE
-from gramax.portrait import Heat
-from gramax.portrait.order import similar_order
-from gramax.registry import METRICS
+from gramax.metrics.registry import METRICS
 from gramax.render.page.pictures import pictures_data
 from gramax.render.page.shell import render_page
 from gramax.render.words import KIND_MARKS, KIND_WORDS, headline, number, score, signed

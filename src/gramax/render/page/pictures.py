@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gramax.portrait import Cloud, Heat
-from gramax.portrait.heat import WHOLE
+from gramax.audits.portrait import Cloud, Heat
+from gramax.audits.portrait.heat import WHOLE
 from gramax.render.page.naming import Names, short_names
 
 NO_PAIR, DECIMALS = -32768, 10_000

@@ -13,23 +13,16 @@ import jax
 import numpy as np
 import optax
 
+from gramax.arrays.programs import program
+from gramax.arrays.rows import gram
 from gramax.metrics.reach import descent, frame_potential, run_many
-from gramax.programs import program
 from gramax.render import style
 from gramax.render.board import Board
 from gramax.render.checks import Check
 from gramax.render.curve import CurvePanel, Floor, Line
 from gramax.render.panels import GramPanel, Key, NumbersPanel
 from gramax.render.points import SpherePanel
-from gramax.render.scenes.common import (
-    CURVE,
-    GRAM,
-    NUMBERS,
-    POINTS,
-    random_rows,
-    schedule,
-)
-from gramax.sphere import gram
+from gramax.render.scenes.common import CURVE, GRAM, NUMBERS, POINTS, random_rows, schedule
 
 NAME = "benign-landscape"
 CODES, DIM, STARTS, STEPS, SEED = 7, 3, 6, 150, 6

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from gramax.arrays.programs import program
+from gramax.arrays.rows import class_means, gram
 from gramax.metrics.collapse import collapse_ratio, within_class_variance
-from gramax.programs import program
 from gramax.render import style
 from gramax.render.board import Board
 from gramax.render.checks import Check
@@ -23,7 +24,6 @@ from gramax.render.curve import CurvePanel, Floor, Line
 from gramax.render.panels import GramPanel, Key, NumbersPanel, small
 from gramax.render.points import PlanePanel
 from gramax.render.scenes.common import CURVE, FRAMES, GRAM, NUMBERS, POINTS
-from gramax.sphere import class_means, gram
 
 NAME = "class-collapse"
 ROWS, CLASSES = 81, 3

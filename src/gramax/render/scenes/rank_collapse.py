@@ -12,8 +12,9 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from gramax.arrays.programs import program
+from gramax.arrays.rows import gram
 from gramax.metrics.rank import covariance_eigs, effective_rank
-from gramax.programs import program
 from gramax.render import style
 from gramax.render.board import Board
 from gramax.render.checks import Check
@@ -21,7 +22,6 @@ from gramax.render.curve import CurvePanel, Floor, Line
 from gramax.render.panels import GramPanel, Key, NumbersPanel
 from gramax.render.points import PlanePanel
 from gramax.render.scenes.common import CURVE, FRAMES, GRAM, NUMBERS, POINTS
-from gramax.sphere import gram
 
 NAME = "rank-collapse"
 ROWS, SHOWN, AXIS = 144, 48, 28.0

@@ -11,23 +11,16 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from gramax.arrays.programs import program
+from gramax.arrays.rows import gram, unit_rows
 from gramax.metrics.simplex import simplex_error, simplex_step
-from gramax.programs import program
 from gramax.render import style
 from gramax.render.board import Board
 from gramax.render.checks import Check
 from gramax.render.curve import CurvePanel, Floor, Line
 from gramax.render.panels import GramPanel, Key, NumbersPanel
 from gramax.render.points import SpherePanel
-from gramax.render.scenes.common import (
-    CURVE,
-    GRAM,
-    NUMBERS,
-    POINTS,
-    random_rows,
-    schedule,
-)
-from gramax.sphere import gram, unit_rows
+from gramax.render.scenes.common import CURVE, GRAM, NUMBERS, POINTS, random_rows, schedule
 
 NAME = "simplex-descent"
 CODES, DIM, STEPS, SEED = 4, 3, 600, 2

@@ -13,9 +13,10 @@ import jax
 import numpy as np
 import optax
 
+from gramax.arrays.programs import program
+from gramax.arrays.rows import gram
 from gramax.metrics.crosstalk import coherence, smooth_coherence_loss, welch_floor, welch_gap
 from gramax.metrics.reach import descent
-from gramax.programs import program
 from gramax.render import style
 from gramax.render.board import Board
 from gramax.render.checks import Check
@@ -31,7 +32,6 @@ from gramax.render.scenes.common import (
     random_rows,
     schedule,
 )
-from gramax.sphere import gram
 
 NAME = "welch-descent"
 CODES, DIM, STEPS, SEED = 6, 3, 200, 2

@@ -1,0 +1,1 @@
+"""Array mathematics under everything else: rows, pairs of rows, linear algebra, shapes."""

@@ -1,0 +1,67 @@
+"""The five numbers to watch while training, one a question, with their floors; what is logged."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+import gramax.metrics  # noqa: F401  (fills the registry)
+from gramax.audits.verdict import potential_floor, simplex_floor
+from gramax.frames import coherence_floor
+from gramax.metrics.registry import METRICS, Question
+
+HEADLINE: dict[Question, str] = {
+    "collapse": "collapse_ratio",
+    "rank": "effective_rank",
+    "simplex": "class_simplex_error_centred",
+    "crosstalk": "class_coherence",
+    "reach": "class_frame_potential",
+}
+"""The metric that stands for each audit question."""
+
+
+def floors(c: int, d: int) -> dict[str, float]:
+    """What each headline metric of c classes in d dimensions is held against, by metric name.
+
+    A simplex wherever one fits (c ≤ d+1), the best known lower bound where it does not; the rank
+    is held against the directions that the classes need. Empty for fewer than two classes.
+
+    Example:
+        >>> {name: round(value, 3) for name, value in floors(4, 8).items()}
+        {'collapse_ratio': 0.0, 'effective_rank': 3.0, 'class_simplex_error_centred': 0.0,
+         'class_coherence': 0.333, 'class_frame_potential': 5.333}
+    """
+    if c < 2:
+        return {}
+    fits = c <= d + 1
+    coherence = 1 / (c - 1) if fits else coherence_floor(c, d).value
+    values = (0.0, float(min(c - 1, d)), simplex_floor(c, d), coherence, potential_floor(c, d))
+    return dict(zip(HEADLINE.values(), values, strict=True))
+
+
+@dataclass(frozen=True)
+class LogConfig:
+    """What a training run writes to its logger, and how often.
+
+    Attributes:
+        metrics: names of metrics (see `gramax metrics`), the headline of each question by default.
+        prefix: stands before every name in the logger.
+        every: audit every so many steps, epochs or evaluations; the adapter says of which.
+
+    Raises:
+        ValueError: a metric is unknown or needs more than moments hold, or `every` is not from 1.
+    """
+
+    metrics: tuple[str, ...] = tuple(HEADLINE.values())
+    prefix: str = "latent/"
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        known = [metric.name for metric in METRICS]
+        for name in self.metrics:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ValueError(f"no metric {name!r} that moments determine{hint}")
+        if self.every < 1:
+            raise ValueError(f"every={self.every}: audits come every 1, 2, … times")

@@ -1,0 +1,264 @@
+"""The result of an audit: numbers with their reasons, the worst pairs, the classes, the answers.
+
+A `Report` is plain Python data, made once on the host; `to_dict` is its form for machines.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gramax.metrics.registry import METRICS, QUESTIONS, Metric, Question
+from gramax.optional import drawing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from gramax.audits.headroom import Headroom
+    from gramax.audits.portrait import Portrait
+    from gramax.streaming import LeftOut
+    from gramax.uncertainty.chance.laws import Chance
+    from gramax.uncertainty.errorbars.bars import ErrorBar
+
+__all__ = ["Answer", "ClassView", "Diagnosis", "Number", "Pair", "Report"]
+
+SCHEMA = 1
+"""Version of the layout of `Report.to_dict`."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """One metric of one audit.
+
+    Attributes:
+        value: the number; NaN where it is undefined.
+        reason: why it is undefined, or None.
+        chance: what it would be with isotropic rows and random labels; None where not computed.
+        error: its error bar; None where not computed.
+    """
+
+    value: float
+    reason: str | None = None
+    chance: Chance | None = None
+    error: ErrorBar | None = None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two classes and the cosine of their codes."""
+
+    a: str
+    b: str
+    cosine: float
+
+
+@dataclass(frozen=True)
+class ClassView:
+    """One class: its rows, its spread, and the class nearest to it.
+
+    Attributes:
+        name: as the labels have it.
+        count: its rows.
+        within: mean squared distance of its rows to its mean (0 for a single row).
+        share: its share of the whole within-class scatter, in [0, 1].
+        nearest: the class whose code has the largest cosine with its own, or None.
+        cosine: that cosine.
+    """
+
+    name: str
+    count: int
+    within: float
+    share: float
+    nearest: str | None
+    cosine: float | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One audit question answered: the number, what it is held against, and a sentence.
+
+    Attributes:
+        question: key in `gramax.metrics.registry.QUESTIONS`.
+        status: "good", "fair", "poor", or "open" where the input cannot answer it.
+        text: the answer in a sentence, with its evidence.
+        metric: the number that it rests on.
+        value: that number (NaN where undefined).
+        against: the floor, best value or baseline that it is held against, in words.
+        floor: the floor that it is held against, NaN where there is none.
+        bound: what that floor is called.
+    """
+
+    question: Question
+    status: str
+    text: str
+    metric: str
+    value: float
+    against: str
+    floor: float = math.nan
+    bound: str = ""
+
+    @property
+    def gap(self) -> float:
+        """How far the number lies above its floor; NaN where there is no floor."""
+        return max(self.value - self.floor, 0.0) if math.isfinite(self.floor) else math.nan
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The kind of space, the evidence in a sentence, and what to try.
+
+    Attributes:
+        kind: a key of `gramax.audits.diagnosis.KINDS`.
+        text: what was seen.
+        advice: what to try; empty where nothing is wrong.
+    """
+
+    kind: str
+    text: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Report(Mapping[str, float]):
+    """What an audit found; a mapping from metric name to number.
+
+    Attributes:
+        source: what was audited.
+        n: rows that count; d: their length; c: classes with rows (0 without labels).
+        normalized: whether rows were taken on the unit sphere.
+        numbers: every metric, with its reason where it is undefined.
+        worst_pairs: the pairs of classes with the largest |cosine|, worst first.
+        merged: pairs of classes that these rows cannot tell apart.
+        classes: one view a class, in label order.
+        answers: the five questions answered.
+        diagnosis: the kind of space, and what to try.
+        warnings: where rows or classes are too few for what is asked of them.
+        left_out: rows left out, by reason.
+        left_out_fragments: fragments of files that could not be read, where that was asked for.
+        options: the choices in which published definitions differ.
+        headroom: the worst crosstalk beside its floor and what is reachable; None without labels.
+        portrait: what the pictures show; not part of `to_dict`.
+    """
+
+    source: str
+    n: int
+    d: int
+    c: int
+    normalized: bool
+    numbers: dict[str, Number]
+    worst_pairs: tuple[Pair, ...]
+    merged: tuple[Pair, ...]
+    classes: tuple[ClassView, ...]
+    answers: tuple[Answer, ...]
+    diagnosis: Diagnosis
+    warnings: tuple[str, ...] = ()
+    left_out: dict[str, int] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
+    left_out_fragments: tuple[LeftOut, ...] = ()
+    headroom: Headroom | None = None
+    portrait: Portrait | None = field(default=None, repr=False, compare=False)
+
+    def __getitem__(self, name: str) -> float:
+        try:
+            return self.numbers[name].value
+        except KeyError:
+            known = ", ".join(self.numbers)
+            raise KeyError(f"no metric {name!r} in this report; it has {known}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.numbers)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def plot(self) -> Figure:
+        """The picture of this audit, a matplotlib figure (see `gramax.render.plots`).
+
+        Raises:
+            ValueError: there is no portrait; `audit(..., portrait=True)` makes one.
+            MissingExtraError: matplotlib is not installed.
+        """
+        return drawing("plots").plot_report(self)
+
+    def _repr_html_(self) -> str:
+        """The verdict, as a notebook shows it."""
+        return drawing("notebook").report_html(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON-ready data: no NaN or infinity, null with a reason instead."""
+        return {
+            "schema": SCHEMA,
+            "source": self.source,
+            "n": self.n,
+            "d": self.d,
+            "c": self.c,
+            "normalized": self.normalized,
+            "options": dict(self.options),
+            "left_out": dict(self.left_out),
+            "left_out_fragments": [vars(one) for one in self.left_out_fragments],
+            "warnings": list(self.warnings),
+            "diagnosis": vars(self.diagnosis),
+            "metrics": {
+                name: _number(METRICS[name], number, self.options)
+                for name, number in self.numbers.items()
+            },
+            "headroom": _headroom(self.headroom),
+            "worst_pairs": [vars(pair) for pair in self.worst_pairs],
+            "merged": [vars(pair) for pair in self.merged],
+            "classes": [vars(view) for view in self.classes],
+            "verdict": [
+                {
+                    "question": answer.question,
+                    "asks": QUESTIONS[answer.question],
+                    "status": answer.status,
+                    "text": answer.text,
+                    "metric": answer.metric,
+                    "value": finite(answer.value),
+                    "against": answer.against,
+                    "floor": finite(answer.floor),
+                    "bound": answer.bound or None,
+                    "gap": finite(answer.gap),
+                }
+                for answer in self.answers
+            ],
+        }
+
+
+def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str, Any]:
+    value = finite(number.value)
+    entry: dict[str, Any] = {
+        "value": value,
+        "reason": (number.reason or "the number is not finite") if value is None else None,
+        "question": metric.question,
+        "best": metric.best,
+        "direction": metric.direction,
+        "options": {name: options[name] for name in metric.options if name in options},
+    }
+    if number.chance and value is not None:
+        random = number.chance
+        entry["chance"] = {
+            "mean": finite(random.mean),
+            "sd": finite(random.sd),
+            "z": finite(random.z(value)),
+            "method": random.method,
+        }
+    if number.error and value is not None:
+        bar = number.error
+        entry["error"] = {
+            "standard": bar.error,
+            "low": bar.low,
+            "high": bar.high,
+            "reason": bar.reason or None,
+        }
+    return entry
+
+
+def _headroom(room: Headroom | None) -> dict[str, Any] | None:
+    return {**vars(room), "random": finite(room.random)} if room else None
+
+
+def finite(value: float) -> float | None:
+    """The value, or None where it is not finite."""
+    return value if math.isfinite(value) else None

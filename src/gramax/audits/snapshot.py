@@ -1,0 +1,153 @@
+"""From moments or a report to what a training run keeps of an audit: an entry and two pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import jax
+import numpy as np
+from jaxtyping import Array
+
+from gramax.arrays.rows import gram
+from gramax.audits.audit import audit_moments
+from gramax.audits.headline import floors
+from gramax.audits.portrait import Portrait
+from gramax.audits.report import Report
+from gramax.audits.run_log import Entry
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.registry import METRICS
+from gramax.moments.class_moments import ClassMoments
+
+__all__ = ["Snapshot", "snapshot"]
+
+LOGGED_CLASSES = 64
+"""Classes whose cosines stand in the run log at most: 30 kB a line."""
+
+DRAWN_CLASSES = 1024
+"""Classes whose cosines are drawn at most."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One audit of a run.
+
+    Attributes:
+        entry: its line in the run log.
+        cosines: `[c, c]` cosines of the centred class means. Of a report with many classes, the
+            largest of blocks of them; of moments with many, and a report without a portrait, None.
+        spectrum: `[d]` eigenvalues of the covariance, largest first; None without a portrait.
+        classes: the names of the rows of `cosines`.
+    """
+
+    entry: Entry
+    cosines: np.ndarray | None = None
+    spectrum: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
+
+
+def snapshot(
+    step: int,
+    found: ClassMoments | Report,
+    *,
+    name: str = "",
+    classes: Sequence[str] | None = None,
+    extra: Mapping[str, float] | None = None,
+) -> Snapshot:
+    """Audit moments (or take a report) at a step of training.
+
+    Args:
+        step: optimiser steps before this audit.
+        found: what was gathered. Moments of no row give an entry whose numbers are undefined: a
+            loop does not stop because an evaluation was empty.
+        name: which rows: "train", "val", a layer.
+        classes: names of the classes of moments; their numbers by default.
+        extra: the run's own numbers: loss, error, epoch.
+
+    Raises:
+        ValueError: the names are not one a class.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> z = jnp.array([[1.0, 0.1], [1.0, -0.1], [-1.0, 0.1], [-1.0, -0.1]])
+        >>> taken = snapshot(10, ClassMoments.of(z, jnp.array([0, 0, 1, 1]), 2), name="val")
+        >>> taken.entry.step, taken.entry.c, taken.entry.floors["effective_rank"]
+        (10, 2, 1.0)
+    """
+    own = {key: float(value) for key, value in (extra or {}).items()}
+    if isinstance(found, Report):
+        return _with_portrait(_entry(step, name, found, own), found.portrait)
+    names = tuple(map(str, range(found.num_classes) if classes is None else classes))
+    if not float(found.total) > 0:
+        return Snapshot(_nothing(step, name, found, own), classes=names)
+    entry = _entry(step, name, audit_moments(found, names), own)
+    cosines, spectrum = (None if x is None else np.asarray(x) for x in _pictures(found))
+    return _pictured(entry, cosines, spectrum, names)
+
+
+def _with_portrait(entry: Entry, portrait: Portrait | None) -> Snapshot:
+    """With the pictures that a report has: codes in the order of the labels, as those of moments.
+
+    Where there are too many for that, blocks of codes in the order that the report has them in.
+    """
+    if portrait is None:
+        return Snapshot(entry)
+    heat = portrait.centred
+    if heat is None or heat.size > 1:
+        cosines = None if heat is None else heat.cosines
+        return Snapshot(entry, cosines, portrait.eigenvalues)
+    back = np.argsort(heat.order)
+    names = tuple(portrait.names[k] for k in heat.order[back])
+    return _pictured(entry, heat.cosines[np.ix_(back, back)], portrait.eigenvalues, names)
+
+
+def _pictured(
+    entry: Entry, cosines: np.ndarray | None, spectrum: np.ndarray | None, names: tuple[str, ...]
+) -> Snapshot:
+    """The pictures beside the entry, and in it the cosines of few classes."""
+    if cosines is not None and len(names) <= LOGGED_CLASSES:
+        entry = replace(entry, cosines=cosines, classes=names)
+    return Snapshot(entry, cosines, spectrum, names)
+
+
+@jax.jit
+def _pictures(moments: ClassMoments) -> tuple[Array | None, Array | None]:
+    evidence = Evidence(moments)
+    small = moments.num_classes <= DRAWN_CLASSES
+    return (
+        gram(evidence.centred_codes) if small else None,
+        None if moments.scatter is None else evidence.eigenvalues[::-1],
+    )
+
+
+def _entry(step: int, name: str, report: Report, extra: Mapping[str, float]) -> Entry:
+    numbers = {key: number.value for key, number in report.numbers.items()}
+    return Entry(
+        step=step,
+        numbers=numbers,
+        reasons={key: number.reason for key, number in report.numbers.items() if number.reason},
+        name=name,
+        n=report.n,
+        d=report.d,
+        c=report.c,
+        floors=floors(report.c, report.d),
+        verdict=report.diagnosis.text,
+        answers={answer.question: answer.status for answer in report.answers},
+        extra=extra,
+    )
+
+
+def _nothing(step: int, name: str, moments: ClassMoments, extra: Mapping[str, float]) -> Entry:
+    out = int(np.asarray(moments.left_out).sum())
+    why = f"no row to audit ({out:,} were left out)" if out else "no row to audit"
+    names = [metric.name for metric in METRICS.of(moments.scatter)]
+    return Entry(
+        step,
+        numbers=dict.fromkeys(names, math.nan),
+        reasons=dict.fromkeys(names, why),
+        name=name,
+        d=moments.dim,
+        verdict=f"Nothing to tell: {why}.",
+        extra=extra,
+    )

@@ -1,0 +1,212 @@
+"""What a comparison found: plain data, with its form for machines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from gramax.audits.facts import SURE
+from gramax.audits.report import Report, finite
+from gramax.streaming import LeftOut
+from gramax.uncertainty.chance.laws import Chance
+
+Kind = Literal["better", "worse", "changed", "same", "unknown"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One number of the first space, of the second, and the difference.
+
+    Attributes:
+        before: of the first; NaN where undefined.
+        after: of the second.
+        error: standard error of the difference; None where it cannot be had.
+        reason: why there is no error, or no number.
+        kind: "better", "worse" or "changed" (no side is better) where the difference is more than
+            `SURE` standard errors, "same" where it is not, "unknown" without an error.
+    """
+
+    before: float
+    after: float
+    error: float | None
+    reason: str
+    kind: Kind
+
+    @property
+    def difference(self) -> float:
+        """Second minus first."""
+        return self.after - self.before
+
+    @property
+    def z(self) -> float:
+        """The difference in standard errors; NaN without one."""
+        if self.error is None:
+            return math.nan
+        if self.error == 0:
+            return math.copysign(math.inf, self.difference) if self.difference else 0.0
+        return self.difference / self.error
+
+
+@dataclass(frozen=True)
+class Side:
+    """What is known of one of the two spaces.
+
+    Attributes:
+        source: what it is called.
+        n: rows; d: their length; c: classes (0 without labels).
+        kind: of the space, and `text` the diagnosis in a sentence.
+        numbers: value by metric, NaN where undefined.
+        errors: standard errors by metric, where there are.
+        left_out: what could not be read, where that was asked for.
+    """
+
+    source: str
+    n: int
+    d: int
+    c: int
+    kind: str
+    text: str
+    numbers: Mapping[str, float]
+    errors: Mapping[str, float] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A pair of classes whose cosine changed.
+
+    Attributes:
+        a: one class; b: the other.
+        before: cosine of their codes in the first space; after: in the second.
+        error: standard error of the change, or None.
+    """
+
+    a: str
+    b: str
+    before: float
+    after: float
+    error: float | None
+
+    @property
+    def kind(self) -> Kind:
+        """As that of a `Change`: "changed", "same" or "unknown"."""
+        if self.error is None:
+            return "unknown"
+        return "changed" if abs(self.after - self.before) > SURE * self.error else "same"
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """One number for how alike the two spaces are.
+
+    Attributes:
+        name: of the number; meaning: in words.
+        value: at most 1, which is a rotation of each other; NaN where undefined.
+        error: standard error, or None.
+        chance: what it is where rows are paired at random.
+    """
+
+    name: str
+    meaning: str
+    value: float
+    error: float | None
+    chance: Chance
+
+
+@dataclass(frozen=True)
+class Comparison(Mapping[str, Change]):
+    """What changed from one space to the other; a mapping from metric name to `Change`.
+
+    Attributes:
+        a: the first space; b: the second.
+        paired: whether rows match, so that errors are of the same rows.
+        changes: every number that both have.
+        moved: the pairs of classes whose cosine changed most, the largest change first.
+        alignment: CKA and Procrustes; empty where rows do not match.
+        notes: what to keep in mind.
+        names: of the classes that both have; with `cosines`, in its order.
+        cosines: `[2, c, c]` of their codes, for a picture; None where there are many.
+    """
+
+    a: Side
+    b: Side
+    paired: bool
+    changes: dict[str, Change]
+    moved: tuple[Moved, ...] = ()
+    alignment: tuple[Alignment, ...] = ()
+    notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    cosines: Float[np.ndarray, "2 c c"] | None = field(default=None, repr=False, compare=False)
+
+    def __getitem__(self, name: str) -> Change:
+        return self.changes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.changes)
+
+    def __len__(self) -> int:
+        return len(self.changes)
+
+    def of_kind(self, kind: Kind) -> list[str]:
+        """Names of the numbers that changed so."""
+        return [name for name, change in self.changes.items() if change.kind == kind]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The comparison as JSON-ready data: null for what is undefined."""
+        return {
+            "schema": 1,
+            "a": _side(self.a),
+            "b": _side(self.b),
+            "paired": self.paired,
+            "notes": list(self.notes),
+            "metrics": {
+                name: {
+                    "a": finite(change.before),
+                    "b": finite(change.after),
+                    "difference": finite(change.difference),
+                    "error": change.error,
+                    "z": finite(change.z),
+                    "kind": change.kind,
+                    "reason": change.reason or None,
+                }
+                for name, change in self.changes.items()
+            },
+            "moved": [vars(pair) for pair in self.moved],
+            "alignment": [_alignment(one) for one in self.alignment],
+        }
+
+
+def side_of(report: Report, left_out: tuple[LeftOut, ...]) -> Side:
+    """One side of a comparison, from its report."""
+    return Side(
+        source=report.source,
+        n=report.n,
+        d=report.d,
+        c=report.c,
+        kind=report.diagnosis.kind,
+        text=report.diagnosis.text,
+        numbers={name: number.value for name, number in report.numbers.items()},
+        left_out=left_out,
+    )
+
+
+def _side(side: Side) -> dict[str, Any]:
+    about = {name: getattr(side, name) for name in ("source", "n", "d", "c", "kind", "text")}
+    about["left_out_fragments"] = [vars(one) for one in side.left_out]
+    return about | {"metrics": {name: finite(value) for name, value in side.numbers.items()}}
+
+
+def _alignment(one: Alignment) -> dict[str, Any]:
+    chance = {"mean": finite(one.chance.mean), "sd": finite(one.chance.sd)}
+    return {
+        "name": one.name,
+        "meaning": one.meaning,
+        "value": finite(one.value),
+        "error": one.error,
+        "chance": chance | {"method": one.chance.method},
+    }

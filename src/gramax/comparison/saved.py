@@ -1,0 +1,85 @@
+"""Two saved reports compared: numbers alone, with the errors that they were saved with."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from typing import Any
+
+from gramax.comparison.changes import change
+from gramax.comparison.results import Change, Comparison, Side
+from gramax.data.text import LONGEST_NAME, cut, visible
+from gramax.errors import InputError
+
+MOST_BYTES = 1 << 28
+
+
+def compare_saved(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> Comparison:
+    """Compare two files written by `gramax audit --json`.
+
+    Args:
+        a: path of the first; with `--explain` it holds errors.
+        b: path of the second.
+
+    Returns:
+        The change of every number that both hold, with an error where both have theirs.
+
+    Raises:
+        InputError: a file is not such a report.
+    """
+    first, second = read_side(a), read_side(b)
+    changes: dict[str, Change] = {}
+    for name in (name for name in first.numbers if name in second.numbers):
+        errors = [side.errors.get(name) for side in (first, second)]
+        error = None if None in errors else math.hypot(*(e or 0.0 for e in errors))
+        values = first.numbers[name], second.numbers[name]
+        changes[name] = change(name, *values, error, "" if error is not None else "no error saved")
+    note = "two saved reports: numbers alone, as of different rows; audit with --explain for errors"
+    return Comparison(first, second, False, changes, notes=(note,))
+
+
+def read_side(path: str | os.PathLike[str]) -> Side:
+    """One saved report."""
+    name = os.fspath(path)
+    try:
+        if os.path.getsize(path) > MOST_BYTES:
+            raise InputError(f"{name}: too large for a report")
+        with open(path, encoding="utf-8") as stream:
+            data = json.load(stream)
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{name}: is not JSON") from None
+    try:
+        return _side(data)
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
+        raise InputError(f"{name}: is not a report of `gramax audit --json`") from None
+
+
+def _side(data: dict[str, Any]) -> Side:
+    metrics = data["metrics"]
+    values = {_shown(k): one["value"] for k, one in metrics.items()}
+    errors = {_shown(k): one["error"]["standard"] for k, one in metrics.items() if one.get("error")}
+    return Side(
+        source=_shown(data["source"]),
+        n=int(data["n"]),
+        d=int(data["d"]),
+        c=int(data["c"]),
+        kind=_shown(data["diagnosis"]["kind"]),
+        text=visible(str(data["diagnosis"]["text"])),
+        numbers={k: math.nan if v is None else float(v) for k, v in values.items()},
+        errors={k: _error(v) for k, v in errors.items() if v is not None},
+    )
+
+
+def _error(value: Any) -> float:
+    """A standard error, which is no number that a sum of two could not hold."""
+    if not 0 <= float(value) < 1e300:
+        raise ValueError(f"{value} is no standard error")
+    return float(value)
+
+
+def _shown(name: Any) -> str:
+    """A name as a terminal may show it: whoever wrote the file chose it."""
+    return cut(visible(str(name)), 4 * LONGEST_NAME)

@@ -1,0 +1,119 @@
+"""What an audit is given (paths, arrays, labels of any kind) as a source and its classes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gramax.data import (
+    ArraySource,
+    Labels,
+    Source,
+    labels_from_array,
+    open_embeddings,
+    read_labels,
+)
+from gramax.data.formats import READERS, part_of
+from gramax.data.many import FileSource
+from gramax.data.matching import untold
+from gramax.data.places import addresses, files_of, title
+from gramax.errors import InputError
+from gramax.streaming.results import LeftOut
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The names of the classes, and where the labels of the rows come from.
+
+    Attributes:
+        names: c names.
+        labelled: whether labels were given, or the rows are codes.
+        labels: of every row; None where all rows are of one class, or each is its own.
+    """
+
+    names: tuple[str, ...]
+    labelled: bool = True
+    labels: Labels | None = None
+
+    @property
+    def rowwise(self) -> bool:
+        """Whether every row is a class of its own."""
+        return self.labelled and self.labels is None
+
+
+def open_source(
+    source: Any, column: str | None, skip_bad: bool = False
+) -> tuple[Source, tuple[LeftOut, ...]]:
+    """A checked source of rows, and with `skip_bad` the files left out as they cannot be opened.
+
+    Args:
+        source: a path, pattern, folder or address, a list of them, or an array.
+        column: the embedding column of files that hold several.
+        skip_bad: leave out files that cannot be opened, where there are others.
+    """
+    if not is_places(source):
+        return ArraySource(source), ()
+    if not skip_bad:
+        return open_embeddings(source, column=column), ()
+    written = addresses(source)
+    files, bad = files_of(written, READERS), []
+    for file in files:
+        try:
+            part = part_of(file, column)
+            if part.entry.shape[0]:  # one without rows does no harm
+                FileSource(file, (part,))
+        except InputError as error:
+            bad.append(LeftOut(file, None, str(error)))
+    unopened = tuple(one.name for one in bad)
+    good = [file for file in files if file not in set(unopened)]
+    opened = open_embeddings(good or files, column=column)
+    opened = replace(opened, name=title(written), listed=tuple(files), unopened=unopened)
+    return opened, tuple(bad)
+
+
+def is_places(source: Any) -> bool:
+    """Whether `source` names files, rather than being an array."""
+    if isinstance(source, str | os.PathLike):
+        return True
+    listed = isinstance(source, Sequence) and len(source) > 0
+    return listed and all(isinstance(one, str | os.PathLike) for one in source)
+
+
+def classes_of(labels: Any, opened: Source, codes: bool) -> Classes:
+    """The classes of the rows; without labels all rows are one, with `codes` each is its own."""
+    given = None if labels is None else _read_labels(labels, opened, codes)
+    if codes:
+        n = opened.rows
+        return Classes(tuple(map(str, range(n))) if given is None else _code_names(given, n))
+    if given is None:
+        return Classes(("all",), labelled=False)
+    return Classes(given.names, labels=given)
+
+
+def _read_labels(labels: Any, opened: Source, codes: bool) -> Labels:
+    # A list of texts beside an array is its labels; beside files it may name files of labels.
+    files = opened if isinstance(opened, FileSource) else None
+    if isinstance(labels, str | os.PathLike) or (files and is_places(labels) and _exist(labels)):
+        most = {"most": None} if codes else {}
+        return read_labels(labels, files, opened.rows, **most)
+    sized = isinstance(labels, Sequence) or np.ndim(labels) > 0
+    if files and files.unopened and sized and len(labels) != files.rows:
+        raise untold(files, f"{len(labels)} labels for the {files.rows} rows of the other files")
+    return labels_from_array(labels, opened.rows)
+
+
+def _exist(labels: Sequence[str | os.PathLike[str]]) -> bool:
+    return len(set(labels)) == len(labels) and all(map(os.path.exists, labels))
+
+
+def _code_names(given: Labels, n: int) -> tuple[str, ...]:
+    if len(given.names) != n:
+        raise InputError(
+            f"with codes every row is a class of its own, but the {n} labels hold "
+            f"{len(given.names)} different names"
+        )
+    return tuple(given.names[i] for i in given.codes)

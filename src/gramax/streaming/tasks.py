@@ -1,0 +1,140 @@
+"""How the rows are cut into tasks: by their number, their width and the classes alone.
+
+The cut does not depend on who does the work, so that every engine merges the same pieces in the
+same order, and a run that is resumed ends like one that never stopped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Int
+
+from gramax.data import Fragment, Source
+from gramax.data.classes import LabelPart
+from gramax.streaming.inputs import Classes
+from gramax.uncertainty.sampled import chosen
+
+CHUNK_BYTES, STEP_BYTES, FRAGMENT_BYTES = 1 << 24, 1 << 26, 1 << 28
+"""Bytes of float32 rows that are read at once, summed in float32, and make a task."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Rows of a chunk, of a step, after which sums are merged in float64, and of a task."""
+
+    chunk: int
+    step: int
+    task: int
+
+
+def sizes(n: int, c: int, d: int, blocks: int) -> Sizes:
+    """The sizes for n rows of length d in c classes, kept apart in some blocks.
+
+    An update touches c·d numbers several times, and a merge of every block costs c·d² operations
+    in float64: a chunk and a step hold several times as many rows, so that the products of the
+    rows are what takes the time.
+
+    Example:
+        >>> print(sizes(10**7, 100, 256, 1))
+        Sizes(chunk=16384, step=65536, task=262144)
+    """
+    chunk = max(1024, 2 * c, CHUNK_BYTES // (4 * d))
+    step = max(chunk, 8 * c * blocks, STEP_BYTES // (4 * d))
+    return Sizes(min(n, chunk), step, max(step, FRAGMENT_BYTES // (4 * d)))
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A fragment and the labels of its rows (None where they need none)."""
+
+    fragment: Fragment
+    labels: LabelPart | None
+
+
+@dataclass(frozen=True)
+class Task:
+    """Consecutive fragments that a worker reads and sums; picklable.
+
+    Attributes:
+        pieces: the fragments, with their labels.
+        sample: the numbers of the rows to bring back.
+        num_classes: c.
+        rowwise: every row is a class of its own.
+        sizes: in rows; of the chunks all but the only one are filled up to one shape.
+        whole: this one chunk is all there is.
+        blocks: of a jackknife, kept apart; 1 for none.
+        normalize: take rows on the unit sphere.
+        wide: sum in float64.
+    """
+
+    pieces: tuple[Piece, ...]
+    sample: Int[np.ndarray, " m"]
+    num_classes: int
+    rowwise: bool
+    sizes: Sizes
+    whole: bool
+    blocks: int
+    normalize: bool
+    wide: bool
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return sum(piece.fragment.rows for piece in self.pieces)
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        first, last = self.pieces[0].fragment.name, self.pieces[-1].fragment.name
+        return first if len(self.pieces) == 1 else f"{first} to {last}"
+
+    def only(self, place: int) -> Task:
+        """The task of one of the fragments."""
+        return replace(self, pieces=self.pieces[place : place + 1])
+
+    def without(self, place: int) -> Task:
+        """The task without one of the fragments."""
+        return replace(self, pieces=self.pieces[:place] + self.pieces[place + 1 :])
+
+
+def tasks_of(source: Source, classes: Classes, blocks: int, normalize: bool) -> list[Task]:
+    """All rows as tasks, in order."""
+    n, c, d = source.rows, len(classes.names), source.dim
+    cut = sizes(n, c, d, blocks)
+    sample, labels = chosen(n), classes.labels
+
+    def task(fragments: list[Fragment]) -> Task:
+        start, stop = fragments[0].start, fragments[-1].start + fragments[-1].rows
+        pieces = tuple(
+            Piece(one, None if labels is None else labels.part(one.start, one.start + one.rows))
+            for one in fragments
+        )
+        among = sample[np.searchsorted(sample, start) : np.searchsorted(sample, stop)]
+        return Task(
+            pieces=pieces,
+            sample=among,
+            num_classes=c,
+            rowwise=classes.rowwise,
+            sizes=cut,
+            whole=n <= cut.chunk,
+            blocks=blocks,
+            normalize=normalize,
+            wide=source.dtype == np.float64,
+        )
+
+    return [task(group) for group in _groups(source.fragments(cut.task), cut.task)]
+
+
+def _groups(fragments: tuple[Fragment, ...], rows: int) -> list[list[Fragment]]:
+    """Fragments in order, small ones (of small files) together up to `rows` rows."""
+    groups: list[list[Fragment]] = []
+    held = rows
+    for fragment in fragments:
+        if held + fragment.rows > rows:
+            groups.append([])
+            held = 0
+        groups[-1].append(fragment)
+        held += fragment.rows
+    return groups

@@ -1,0 +1,230 @@
+"""The demo: a small network learns handwritten digits, and its classes collapse to a simplex.
+
+Trained past zero error with weight decay, the last features of a classifier tighten around their
+class means, and the means, centred, take the angles of a simplex: cosines of -1/9 for ten digits
+(Papyan, Han, Donoho 2020). The demo audits the features as that happens.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float
+
+from gramax.audits.audit import audit
+from gramax.audits.report import Report
+from gramax.audits.run_log import Entry, RunLog
+from gramax.audits.snapshot import snapshot
+from gramax.files import check_folder, make_folder, write_array, write_text
+from gramax.moments.class_moments import ClassMoments
+from gramax.optional import need
+
+CLASSES = 10
+WIDTHS = (64, 256, 256, 64, CLASSES)
+EPOCHS, BATCH, RATE, DECAY = 300, 128, 0.1, 2e-3
+
+Params = list[tuple[Array, Array]]
+Split = tuple[Float[Array, "n d"], Array]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One audited epoch of the run: the training and the test digits."""
+
+    train: Entry
+    test: Entry
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The epoch, and the numbers and the error of both kinds of rows."""
+        kinds = {"train": self.train, "test": self.test}
+        return {"epoch": int(self.train.extra["epoch"])} | {
+            name: {"error": entry.extra["error"], **entry.numbers} for name, entry in kinds.items()
+        }
+
+    @property
+    def cosines(self) -> np.ndarray:
+        """Cosines of the centred class means of the training rows."""
+        return np.asarray(self.train.cosines)
+
+
+def digits(seed: int = 0) -> tuple[Split, Split]:
+    """scikit-learn's handwritten digits, centred, as a train and a test split."""
+    x, y = _sklearn().load_digits(return_X_y=True)
+    order = np.random.default_rng(seed).permutation(len(x))
+    x = jnp.asarray(x[order] / 16, jnp.float32)
+    y = jnp.asarray(y[order], jnp.int32)
+    cut = round(0.8 * len(x))
+    x = x - x[:cut].mean(axis=0)
+    return (x[:cut], y[:cut]), (x[cut:], y[cut:])
+
+
+def _sklearn() -> Any:
+    return need("sklearn.datasets", "the demo", "scikit-learn", "demo")
+
+
+def initial(key: Array) -> Params:
+    """He-normal weights and zero biases."""
+    keys = jax.random.split(key, len(WIDTHS) - 1)
+    return [
+        (jax.random.normal(k, (a, b)) * jnp.sqrt(2 / a), jnp.zeros(b))
+        for k, a, b in zip(keys, WIDTHS, WIDTHS[1:], strict=False)
+    ]
+
+
+def features(params: Params, x: Float[Array, "n 64"]) -> Float[Array, "n 64"]:
+    """The embeddings: three layers, each normalised, the first two rectified."""
+    for depth, (weight, bias) in enumerate(params[:-1]):
+        x = jax.nn.standardize(x @ weight + bias)
+        x = jax.nn.relu(x) if depth < len(params) - 2 else x
+    return x
+
+
+def logits(params: Params, x: Float[Array, "n 64"]) -> Float[Array, "n 10"]:
+    """The linear classifier over the features."""
+    weight, bias = params[-1]
+    return features(params, x) @ weight + bias
+
+
+@jax.jit
+def error(params: Params, x: Array, y: Array) -> Float[Array, ""]:
+    """Share of wrong predictions."""
+    return jnp.mean(jnp.argmax(logits(params, x), axis=1) != y)
+
+
+@jax.jit
+def gathered(params: Params, x: Array, y: Array) -> ClassMoments:
+    """The moments of the features, inside jit."""
+    return ClassMoments.of(features(params, x), y, CLASSES)
+
+
+def trainer(train: Split, epochs: int) -> tuple[optax.GradientTransformation, Callable[..., Any]]:
+    """The optimiser, and one epoch of it as a compiled function."""
+    x, y = train
+    batches = len(x) // BATCH
+    rate = optax.cosine_decay_schedule(RATE, epochs * batches, alpha=0.01)
+    opt = optax.chain(optax.add_decayed_weights(DECAY), optax.sgd(rate, momentum=0.9))
+
+    def loss(params: Params, rows: Array) -> Array:
+        scores = logits(params, x[rows])
+        return optax.softmax_cross_entropy_with_integer_labels(scores, y[rows]).mean()
+
+    def step(state: tuple[Params, Any], rows: Array) -> tuple[tuple[Params, Any], None]:
+        params, memory = state
+        update, memory = opt.update(jax.grad(loss)(params, rows), memory, params)
+        moved: Any = optax.apply_updates(params, update)
+        return (moved, memory), None
+
+    @jax.jit
+    def epoch(params: Params, memory: Any, key: Array) -> tuple[Params, Any]:
+        rows = jax.random.permutation(key, len(x))[: batches * BATCH].reshape(batches, BATCH)
+        return jax.lax.scan(step, (params, memory), rows)[0]
+
+    return opt, epoch
+
+
+def train(
+    splits: tuple[Split, Split],
+    epochs: int,
+    seed: int = 0,
+    progress: Callable[[Epoch], None] | None = None,
+) -> tuple[Params, list[Epoch]]:
+    """Train on the first split and audit both as it goes, more often at the start."""
+    key, start = jax.random.split(jax.random.key(seed))
+    params = initial(start)
+    opt, epoch = trainer(splits[0], epochs)
+    memory, story = opt.init(params), []
+    marks = set(np.unique(np.rint(np.geomspace(1, epochs + 1, 60)).astype(int) - 1))
+    for done in range(epochs + 1):
+        if done in marks:
+            story.append(_audited(params, splits, done))
+            if progress:
+                progress(story[-1])
+        if done < epochs:
+            params, memory = epoch(params, memory, jax.random.fold_in(key, done))
+    return params, story
+
+
+def _audited(params: Params, splits: tuple[Split, Split], epoch: int) -> Epoch:
+    step = epoch * (len(splits[0][0]) // BATCH)
+    entries = []
+    for name, split in zip(("train", "test"), splits, strict=True):
+        own = {"epoch": epoch, "error": float(error(params, *split))}
+        entries.append(snapshot(step, gathered(params, *split), name=name, extra=own).entry)
+    return Epoch(*entries)
+
+
+def check(out: str | Path) -> None:
+    """Raise what `run` would where it cannot begin; nothing is made.
+
+    Raises:
+        InputError: the folder cannot be made.
+        MissingExtraError: scikit-learn, matplotlib or Pillow is not installed.
+    """
+    from gramax.render import style
+
+    _sklearn()
+    style.require()
+    check_folder(out)
+
+
+def run(
+    out: str | Path = "demo",
+    *,
+    epochs: int = EPOCHS,
+    seed: int = 0,
+    progress: Callable[[Epoch], None] | None = None,
+) -> Report:
+    """Train, audit, and leave the embeddings, the log, the report and the picture in `out`.
+
+    Args:
+        out: folder, made where it is missing.
+        epochs: passes over the training digits.
+        seed: of the weights and the order of the batches.
+        progress: called with every `Epoch`.
+
+    Returns:
+        The final audit of the training embeddings.
+
+    Raises:
+        InputError: the folder cannot be made, or a file in it not written.
+        MissingExtraError: scikit-learn, matplotlib or Pillow is not installed.
+    """
+    from gramax.render.story import training_story
+
+    check(out)
+    out = make_folder(out)
+    splits = digits()
+    with RunLog(out / "run.jsonl", fresh=True) as log:
+
+        def tell(shot: Epoch) -> None:
+            log.append(shot.train)
+            log.append(shot.test)
+            if progress:
+                progress(shot)
+
+        params, story = train(splits, epochs, seed, tell)
+    for name, (x, y) in zip(("train", "test"), splits, strict=True):
+        write_array(out / f"{name}_embeddings.npy", features(params, x))
+        write_array(out / f"{name}_labels.npy", y)
+    found = audit(out / "train_embeddings.npy", out / "train_labels.npy")
+    write_text(out / "report.json", json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")
+    training_story(
+        [{**shot.record["train"], **_story_keys(shot.record)} for shot in story],
+        [shot.cosines for shot in story],
+        [str(k) for k in range(CLASSES)],
+        out / "demo.gif",
+    )
+    return found
+
+
+def _story_keys(record: dict[str, Any]) -> dict[str, float]:
+    return {"epoch": record["epoch"], "train_error": record["train"]["error"]}

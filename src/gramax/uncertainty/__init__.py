@@ -1,0 +1,1 @@
+"""How sure a number is: what pure chance gives, and error bars."""

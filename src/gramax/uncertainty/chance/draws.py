@@ -1,0 +1,122 @@
+"""Moments of pure chance, drawn without drawing rows: the cost does not grow with n.
+
+Class means of n_k isotropic rows, the spread of each class and the pooled scatter are drawn from
+their own laws and handed to the metrics as `ClassMoments`, so that each number has its one
+implementation. Exact where rows are Gaussian, but for one thing: the shares of the classes in the
+scatter's trace are drawn independently of its shape. Rows on the sphere: directions of the means
+and the identity spread_k = n_k(1 - |μ_k|²) are exact, lengths follow the Beta law with their first
+two moments, and the scatter is a Wishart matrix whose deviations from isotropy are scaled by
+√(d/(d+2)), which is what their fourth moments E u₁²u₂² = 1/(d(d+2)) ask for. Where rows are few
+they are drawn themselves, and everything is exact.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+
+from gramax.moments.class_moments import ClassMoments
+from gramax.uncertainty.chance.cosines import length_shapes
+from gramax.uncertainty.chance.laws import Setting
+
+FEW_VALUES = 2**15
+"""n·d up to which rows themselves are drawn."""
+
+
+def draw(
+    s: Setting, places: np.ndarray, num_classes: int, rng: np.random.Generator, scatter: bool
+) -> ClassMoments:
+    """Moments of one data set of pure chance, in float64.
+
+    Args:
+        s: sizes of the classes present, dimension and scale.
+        places: index of each class present among all `num_classes`.
+        num_classes: c, with room for absent classes.
+        rng: where the randomness comes from.
+        scatter: draw the d×d scatter too.
+    """
+    how = _from_rows if drawn_as_rows(s, scatter) else _from_laws
+    means, spread, pooled = how(s, rng, scatter)
+    # The anchor is a row like any other in size: the first axis, at the length of the rows.
+    anchor = np.zeros(s.dim)
+    anchor[0] = 1.0 if s.normalize else 0.0
+    counts = _spread_out(np.asarray(s.counts), places, num_classes)
+    return ClassMoments(
+        count=jnp.stack([counts, jnp.zeros_like(counts)]),
+        anchor=_spread_out(np.broadcast_to(anchor, means.shape), places, num_classes),
+        mean=_spread_out(means - anchor, places, num_classes),
+        spread=_spread_out(spread, places, num_classes),
+        scatter=None if pooled is None else jnp.asarray(pooled),
+        left_out=jnp.zeros((2, 4)),
+        normalize=s.normalize,
+    )
+
+
+def drawn_as_rows(s: Setting, scatter: bool) -> bool:
+    """Whether rows are so few that drawing them costs no more than drawing their moments."""
+    return s.rows * s.dim <= FEW_VALUES or (scatter and s.rows < 4 * s.dim)
+
+
+def _spread_out(values: np.ndarray, places: np.ndarray, num_classes: int) -> jnp.ndarray:
+    """Values of the classes present in their places among all classes; 0 elsewhere."""
+    out = np.zeros((num_classes, *values.shape[1:]))
+    out[places] = values
+    return jnp.asarray(out)
+
+
+def _unit(x: np.ndarray) -> np.ndarray:
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def _from_rows(
+    s: Setting, rng: np.random.Generator, scatter: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Class means, spreads and scatter of rows that are drawn (weights become whole rows)."""
+    counts = np.maximum(np.rint(s.counts), 1).astype(int)
+    rows = rng.standard_normal((counts.sum(), s.dim))
+    rows = _unit(rows) if s.normalize else rows * np.sqrt(s.variance)
+    first = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    means = np.add.reduceat(rows, first) / counts[:, None]
+    rows -= np.repeat(means, counts, axis=0)
+    spread = np.add.reduceat(np.sum(rows**2, axis=1), first)
+    return means, spread, rows.T @ rows if scatter else None
+
+
+def _from_laws(
+    s: Setting, rng: np.random.Generator, scatter: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Class means, spreads and scatter from their own laws."""
+    counts = np.asarray(s.counts)
+    means = rng.standard_normal((s.classes, s.dim))
+    pooled = _wishart(s, rng) if scatter else None
+    if s.normalize:
+        square = np.where(counts > 1, rng.beta(*length_shapes(counts, s.dim)), 1.0)
+        means = _unit(means) * np.sqrt(square)[:, None]
+        spread = counts * (1 - square)
+        if pooled is not None:
+            pooled *= spread.sum() / max(np.trace(pooled), 1e-300)
+        return means, spread, pooled
+    means *= np.sqrt(s.variance / counts)[:, None]
+    spread = 2 * s.variance * rng.standard_gamma(s.dim * np.maximum(counts - 1, 0) / 2)
+    if pooled is not None:
+        pooled *= s.variance
+        spread *= np.trace(pooled) / max(spread.sum(), 1e-300)
+    return means, spread, pooled
+
+
+def _wishart(s: Setting, rng: np.random.Generator) -> np.ndarray:
+    """XᵀX for n-c Gaussian rows, by Bartlett's factor: d²/2 draws instead of (n-c)·d.
+
+    Source: Bartlett 1933; Muirhead 1982, theorem 3.2.14.
+    """
+    freedom, d = s.rows - s.classes, s.dim
+    if freedom < d:
+        factor = rng.standard_normal((round(freedom), d))
+        return factor.T @ factor
+    factor = np.tril(rng.standard_normal((d, d)), -1)
+    factor[np.diag_indices(d)] = np.sqrt(rng.chisquare(freedom - np.arange(d)))
+    scatter = factor @ factor.T
+    if s.normalize:
+        level = np.trace(scatter) / d * np.eye(d)
+        scatter = level + np.sqrt(d / (d + 2)) * (scatter - level)
+    return scatter

@@ -1,0 +1,269 @@
+"""What pure chance gives, in closed form: rows without structure, labels dealt at random.
+
+Chance is isotropic: rows uniform on the sphere, or Gaussian with the observed total scatter where
+rows are taken as they are. Class codes are then independent and uniform on the sphere, and their
+cosines pairwise independent with cos² ~ Beta(1/2, (d-1)/2) (Muirhead 1982, theorem 1.5.7): sums
+over pairs have exact means and variances, however many pairs there are. Laws of the spectrum are
+in `spectrum`; numbers without a law here are simulated (`draws`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gramax.frames import bounds
+from gramax.metrics.options import Options
+from gramax.uncertainty.chance.cosines import (
+    largest_cosine,
+    largest_signed_cosine,
+    mean_length,
+    squared_cosine,
+)
+
+MANY_CODES = 30
+"""From here on, laws that hold for many codes are within a tenth of an sd of simulations."""
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Mean and standard deviation of a number when there is nothing but chance.
+
+    Attributes:
+        mean: expected value; NaN where the number is undefined or was too dear to simulate.
+        sd: standard deviation from one data set to the next.
+        method: the law used, or how many draws were simulated, or why there is no value.
+
+    Example:
+        >>> Chance(mean=10.0, sd=2.0, method="an example").z(14.0)
+        2.0
+    """
+
+    mean: float
+    sd: float
+    method: str
+
+    def z(self, value: float) -> float:
+        """Distance of `value` from chance, in standard deviations; infinite where chance is sure.
+
+        Example:
+            >>> Chance(1.0, 0.0, "sure").z(1.0), Chance(1.0, 0.0, "sure").z(0.5)
+            (0.0, -inf)
+        """
+        gap = float(value) - self.mean
+        if self.sd > 0 or math.isnan(gap) or math.isnan(self.sd):
+            return gap / self.sd
+        return math.copysign(math.inf, gap) if gap else 0.0
+
+
+def position(value: float, chance_mean: float, ideal: float) -> float:
+    """Where a value lies between chance (0) and the ideal (1).
+
+    Args:
+        value: the number of the data.
+        chance_mean: `Chance.mean`.
+        ideal: the best value, or the floor that the number is held against.
+
+    Returns:
+        (value - chance)/(ideal - chance): below 0 where it is worse than chance, above 1 where the
+        ideal is passed; NaN where chance is ideal already.
+
+    Example:
+        >>> position(0.25, 1.0, 0.0), position(1.5, 1.0, 0.0)
+        (0.75, -0.5)
+    """
+    span = ideal - chance_mean
+    return (value - chance_mean) / span if span else math.nan
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The sizes that chance depends on.
+
+    Attributes:
+        counts: rows of each class that is present, as floats (weights count as rows).
+        dim: d, the length of a row.
+        normalize: rows on the unit sphere, or as they are.
+        variance: of one coordinate of a raw row (rows on the sphere: 1/d).
+        options: the choices in which definitions differ.
+    """
+
+    counts: tuple[float, ...]
+    dim: int
+    normalize: bool
+    variance: float
+    options: Options
+
+    @property
+    def classes(self) -> int:
+        """Number of classes present."""
+        return len(self.counts)
+
+    @property
+    def rows(self) -> float:
+        """Number of rows n."""
+        return math.fsum(self.counts)
+
+    @property
+    def share(self) -> np.ndarray:
+        """Weight of each class in a mean over classes; sums to 1."""
+        counts = np.asarray(self.counts)
+        if self.options.weighting == "macro":
+            return np.full(len(counts), 1 / len(counts))
+        return counts / counts.sum()
+
+
+Law = Callable[[Setting], Chance | None]
+"""A law gives None where it does not apply; the number is then simulated."""
+
+LAWS: dict[str, Law] = {}
+"""The laws by the name of their metric."""
+
+
+def law(*names: str) -> Callable[[Law], Law]:
+    """Register a law under the names of the metrics that it is for."""
+
+    def register(function: Law) -> Law:
+        LAWS.update(dict.fromkeys(names, function))
+        return function
+
+    return register
+
+
+# -- collapse -----------------------------------------------------------------------------------
+
+
+@law("scatter_ratio")
+def _scatter_ratio(s: Setting) -> Chance | None:
+    """Random labels leave (n-c)/(n-1) within, whatever the rows: the mean over permutations."""
+    n, c, d = s.rows, s.classes, s.dim
+    if c < 2 or n <= c or s.options.weighting != "sample":
+        return None
+    mean = (n - c) / (n - 1)
+    if not s.normalize:  # within/total ~ Beta(d(n-c)/2, d(c-1)/2), independent χ²
+        return Chance(mean, math.sqrt(2 * mean * (1 - mean) / (d * (n - 1) + 2)), "exact Beta law")
+    # 1 - ratio = (Σ_k n_k|μ_k|² - n|μ|²)/(n - n|μ|²): to first order a weighted sum of the
+    # pairwise independent cosines, of variance 1/d each, by their weights in and across classes.
+    counts = np.asarray(s.counts)
+    a = (n - c) / (n * (n - 1))
+    within = np.sum(counts * (counts - 1) / 2 * (4 / counts**2 - 8 * a / counts))
+    squares = within + 4 * a * a * n * (n - 1) / 2
+    sd = math.sqrt(max(squares, 0.0) / d) / (n - 1)
+    return Chance(mean, sd, "exact mean over permutations; first-order sd")
+
+
+@law("within_class_variance")
+def _within_class_variance(s: Setting) -> Chance | None:
+    counts, d = np.asarray(s.counts), s.dim
+    if s.rows < 2 or max(s.counts) < 2:
+        return None
+    if not s.normalize:
+        freedom = d * (counts - 1)
+        mean = np.sum(s.share / counts * freedom)
+        sd = math.sqrt(np.sum((s.share / counts) ** 2 * 2 * freedom))
+        return Chance(s.variance * float(mean), s.variance * sd, "exact χ² law")
+    length, variance = mean_length(counts, d)
+    mean, sd = 2 * np.sum(s.share * (1 - length)), 2 * math.sqrt(np.sum(s.share**2 * variance))
+    return Chance(float(mean), sd, "Beta law of the length of a class mean")
+
+
+@law("collapse_ratio")
+def _collapse_ratio(s: Setting) -> Chance | None:
+    """On the sphere the total scatter is 1 - |mean|², which for many rows is sure: 1 - 1/n."""
+    if not s.normalize:
+        return _scatter_ratio(s)
+    chance = _within_class_variance(s)
+    if chance is None or s.classes < 2 or s.rows < 1000:
+        return None
+    return Chance(chance.mean / (1 - 1 / s.rows), chance.sd / (1 - 1 / s.rows), chance.method)
+
+
+# -- crosstalk and reach ------------------------------------------------------------------------
+
+
+@law("class_coherence")
+def _coherence(s: Setting) -> Chance | None:
+    if s.classes < 2 or (2 < s.classes < MANY_CODES):
+        return None  # the pairs of few codes are not independent enough
+    pairs = s.classes * (s.classes - 1) / 2
+    mean, sd = largest_cosine(pairs, s.dim)
+    return Chance(mean, sd, f"largest of {pairs:.0f} random cosines, each by its exact law")
+
+
+@law("class_largest_cosine")
+def _largest_cosine(s: Setting) -> Chance | None:
+    """Centring takes about 1/c from every cosine; within a quarter of an sd of simulations."""
+    c, d = s.classes, s.dim
+    if c <= max(d + 1, 3):
+        return None  # centring ties the cosines of few codes to each other
+    mean, sd = largest_signed_cosine(c * (c - 1) / 2, d)
+    return Chance((c * mean - 1) / (c - 1), sd, "largest of random cosines, less 1/c for centring")
+
+
+@law("class_welch_gap")
+def _welch_gap(s: Setting) -> Chance | None:
+    chance = _coherence(s)
+    if chance is None:
+        return None
+    floor = bounds.welch(s.classes, s.dim) or 0.0
+    return Chance(chance.mean - floor, chance.sd, chance.method)
+
+
+@law("class_frame_potential")
+def _frame_potential(s: Setting) -> Chance | None:
+    if s.classes < 2:
+        return None
+    c, (mean, variance) = s.classes, squared_cosine(s.dim)
+    sd = math.sqrt(2 * c * (c - 1) * variance)
+    return Chance(c + c * (c - 1) * mean, sd, "exact moments of pairwise independent cosines")
+
+
+@law("class_tight_frame_gap")
+def _tight_frame_gap(s: Setting) -> Chance | None:
+    chance = _frame_potential(s)
+    if chance is None:
+        return None
+    floor = max(s.classes, s.classes**2 / s.dim)
+    return Chance(chance.mean / floor - 1, chance.sd / floor, chance.method)
+
+
+@law("class_simplex_error")
+def _simplex_error(s: Setting) -> Chance | None:
+    """The mean square is a sum over pairs, with exact moments; its root to second order."""
+    c, (mean, variance) = s.classes, squared_cosine(s.dim)
+    if c < MANY_CODES:
+        return None
+    tau = 1 / (c - 1)
+    square = (c - 1) / c * (mean + tau * tau)
+    spread = 2 * (c - 1) / c**3 * (variance + 4 * tau * tau * mean)
+    root = math.sqrt(square) * (1 - spread / (8 * square * square))
+    sd = math.sqrt(spread / square) / 2
+    return Chance(root, sd, "moments of pairwise independent cosines, to second order")
+
+
+@law("class_simplex_error_centred")
+def _centred_error(s: Setting) -> Chance | None:
+    """Cosines of centred codes vary about -1/(c-1) =: ρ by (1-ρ²)²/d, as correlations do.
+
+    Within a tenth of an sd of simulations, and the sd within a seventh of itself.
+    """
+    c, d = s.classes, s.dim
+    if not MANY_CODES <= c <= d + 1:
+        return None
+    variance = (1 - 1 / (c - 1) ** 2) ** 2 / d
+    square = (c - 1) / c * variance
+    spread = 4 * (c - 1) / c**3 * variance**2 * d / (d + 2)
+    root = math.sqrt(square) * (1 - spread / (8 * square * square))
+    sd = math.sqrt(spread / square) / 2
+    return Chance(root, sd, "law of correlations of independent codes, to second order")
+
+
+@law("mean_cosine")
+def _mean_cosine(s: Setting) -> Chance | None:
+    if not s.normalize or s.rows < 2:
+        return None
+    sd = math.sqrt(2 / (s.dim * s.rows * (s.rows - 1)))
+    return Chance(0.0, sd, "exact moments of pairwise independent cosines")
