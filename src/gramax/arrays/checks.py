@@ -1,7 +1,8 @@
 """Static checks of shapes and dtypes, and eager checks of values, with the input in the message.
 
-Shapes and dtypes are known while tracing, so these always raise. Values (labels out of range) are
-known only outside ``jit``: there an offending row is named; inside, callers mask and count it.
+Shapes and dtypes are known while JAX traces, so these always raise. Values (labels out of range)
+are known only outside of ``jit``: there an offending row is named; inside, callers mask and count
+it.
 """
 
 from __future__ import annotations
@@ -9,21 +10,16 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from array_api_compat import is_jax_array, is_numpy_array
+from jaxtyping import Float, Int
 
-
-def is_concrete(x: Any) -> bool:
-    """Whether values can be seen now: not while JAX traces, nor if other processes hold some."""
-    traced = isinstance(x, jax.core.Tracer)  # pyright: ignore[reportAttributeAccessIssue]
-    return not traced and getattr(x, "is_fully_addressable", True)
+from gramax.arrays.namespace import Array, as_array, is_visible, like, namespace, to_numpy
 
 
 def rows(z: Any, name: str = "z") -> Float[Array, "n d"]:
-    """`z` as a matrix of floats, at least float32 wide; ValueError that quotes its shape if not."""
-    z = jnp.asarray(z)
+    """`z` as a matrix of floats; ValueError that quotes its shape if it is none."""
+    z = as_array(z)
     if z.ndim != 2:
         raise ValueError(f"{name} must be a matrix [n, d], one row a vector; got shape {z.shape}")
     if z.shape[1] == 0:
@@ -32,17 +28,34 @@ def rows(z: Any, name: str = "z") -> Float[Array, "n d"]:
 
 
 def codes(x: Any, name: str = "x") -> Float[Array, "c d"]:
-    """`x` as `rows` has it; a codebook of no codes is one absent code, a row of zeros."""
+    """`x` as `rows` has it, NumPy's in float64; a codebook of no codes is one absent code."""
     x = rows(x, name)
-    return x if x.shape[0] else jnp.zeros((1, x.shape[1]), x.dtype)
+    x = wide(x)
+    return x if x.shape[0] else namespace(x).zeros((1, x.shape[1]), dtype=x.dtype)
 
 
 def widen(z: Any, name: str = "z") -> Float[Array, ...]:
-    """`z` in float32, or in float64 where it is float64 already (float16 and integers widen)."""
-    z = jnp.asarray(z)
-    if not (jnp.issubdtype(z.dtype, jnp.floating) or jnp.issubdtype(z.dtype, jnp.integer)):
+    """`z` in float32 at least: half precision and integers are widened (NumPy's to float64)."""
+    z = as_array(z)
+    xp = namespace(z)
+    if is_numpy_array(z) and z.dtype.kind not in "fiu":
         raise ValueError(f"{name} must hold real numbers; got dtype {z.dtype}")
-    return z.astype(jnp.promote_types(z.dtype, jnp.float32))
+    if not xp.isdtype(z.dtype, ("real floating", "integral")):
+        if "bfloat16" not in str(z.dtype):
+            raise ValueError(f"{name} must hold real numbers; got dtype {z.dtype}")
+    return z if z.dtype in (xp.float32, xp.float64) else xp.astype(z, _widened(z))
+
+
+def _widened(z: Array) -> Any:
+    xp = namespace(z)
+    if is_numpy_array(z) and z.dtype.kind in "iu" and z.dtype.itemsize > 2:
+        return xp.float64
+    return xp.float32
+
+
+def wide(z: Array) -> Array:
+    """`z` in float64 on the host, where that costs little; other libraries keep their dtype."""
+    return z.astype(np.float64, copy=False) if is_numpy_array(z) else z
 
 
 def size(value: Any, what: str) -> int:
@@ -61,46 +74,61 @@ def num_classes(c: Any) -> int:
     return size(c, "the number of classes")
 
 
-def labels(y: Any, n: int, c: int) -> Int[Array, " n"]:
-    """`y` as int32 labels of `n` rows; eagerly, a label outside -1..c-1 names its row.
+def labels(y: Any, n: int, c: int, z: Array) -> Int[Array, " n"]:
+    """`y` as integer labels of the `n` rows of `z`, beside them; the row of a wrong one is named.
 
     -1 marks a row to leave out. Under ``jit`` the values are unknown: every label outside 0..c-1
     becomes -1 where it is used, and `ClassMoments` counts them.
     """
-    y = y if isinstance(y, jax.Array | np.ndarray) else np.asarray(y)
+    y = as_array(y)
+    xp = namespace(y)
     if y.ndim != 1 or y.shape[0] != n:
         raise ValueError(f"y must hold one label a row, shape ({n},); got shape {y.shape}")
-    if not jnp.issubdtype(y.dtype, jnp.integer) and y.dtype != bool:
+    if not xp.isdtype(y.dtype, ("integral", "bool")):
         raise ValueError(f"labels must be integers in 0..{c - 1}; got dtype {y.dtype}")
-    if is_concrete(y):
-        host = np.asarray(y)
-        bad = np.flatnonzero((host < -1) | (host >= c))
-        if bad.size:
-            more = f" ({bad.size} such rows)" if bad.size > 1 else ""
-            raise ValueError(
-                f"row {bad[0]}: label {host[bad[0]]} is outside 0..{c - 1}{more}; "
-                "use -1 for a row to leave out"
-            )
-    y = jnp.asarray(y)
-    if y.dtype.itemsize >= 4:  # clipped before it is narrowed, so that none wraps
-        y = jnp.clip(y, -2 if jnp.issubdtype(y.dtype, jnp.signedinteger) else 0, c)
-    return y.astype(jnp.int32)
+    if is_visible(y):
+        _check_range(to_numpy(y), c)
+    narrow = xp.int32 if is_jax_array(z) else xp.int64
+    if xp.isdtype(y.dtype, "signed integer"):
+        y = xp.clip(y, max(-2, int(xp.iinfo(y.dtype).min)), min(c, int(xp.iinfo(y.dtype).max)))
+    elif xp.isdtype(y.dtype, "unsigned integer"):
+        y = xp.clip(y, 0, min(c, int(xp.iinfo(y.dtype).max)))
+    return like(xp.astype(y, narrow), z)
 
 
-def weights(w: Any, n: int) -> Float[Array, " n"]:
-    """`w` as `n` non-negative weights; eagerly, a negative or non-finite one names its row."""
-    if jnp.shape(w) != (n,):
-        raise ValueError(f"weight must hold one number a row, shape ({n},); got {jnp.shape(w)}")
-    if is_concrete(w):
-        host = np.asarray(w, dtype=np.float64)
+def _check_range(y: np.ndarray, c: int) -> None:
+    bad = np.flatnonzero((y < -1) | (y >= c))
+    if bad.size:
+        more = f" ({bad.size} such rows)" if bad.size > 1 else ""
+        raise ValueError(
+            f"row {bad[0]}: label {y[bad[0]]} is outside 0..{c - 1}{more}; "
+            "use -1 for a row to leave out"
+        )
+
+
+def weights(w: Any, n: int, z: Array) -> Float[Array, " n"]:
+    """`w` as `n` non-negative weights beside `z`; the row of a negative or non-finite one is named.
+
+    Raises:
+        ValueError: the shape or a value is wrong.
+    """
+    w = as_array(w)
+    if tuple(w.shape) != (n,):
+        raise ValueError(f"weight must hold one number a row, shape ({n},); got {tuple(w.shape)}")
+    if is_visible(w):
+        host = to_numpy(w).astype(np.float64)
         bad = np.flatnonzero(~(np.isfinite(host) & (host >= 0)))
         if bad.size:
             raise ValueError(f"row {bad[0]}: weight {host[bad[0]]} is not a number of 0 or more")
-    return widen(jnp.asarray(w) + 0, "weight")
+    if namespace(w).isdtype(w.dtype, "bool"):
+        w = namespace(w).astype(w, namespace(w).float32)
+    return like(widen(w, "weight"), z)
 
 
 def key_words(key: Any) -> list[int]:
     """The 32-bit words of a JAX key, typed or raw."""
-    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    import jax
+
+    typed = jax.numpy.issubdtype(key.dtype, jax.dtypes.prng_key)
     words = np.asarray(jax.random.key_data(key) if typed else key).ravel()
     return [int(word) & 0xFFFFFFFF for word in words]

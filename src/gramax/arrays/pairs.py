@@ -1,4 +1,4 @@
-"""Reductions over all pairs of rows that hold one tile of cosines at a time.
+"""Reductions over all pairs of rows that hold one tile of products at a time.
 
 A codebook of c rows has c(c-1)/2 pairs; no c×c matrix is made. Zero rows are not codes: they are
 left out of every pair.
@@ -7,63 +7,63 @@ left out of every pair.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding
-from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Bool, Float, Shaped
+from array_api_compat import is_jax_array, is_numpy_array
+from jaxtyping import Bool, Float, Int, Shaped
 
-from gramax.arrays.rows import PRECISION, unit_rows
+from gramax.arrays.namespace import (
+    Array,
+    cond,
+    dot,
+    epsilon,
+    lexsort,
+    namespace,
+    stop_gradient,
+    take_rows,
+    top_k,
+)
+from gramax.arrays.rows import present, unit_rows
 
-TILE, WIDE_TILE = 1024, 4096
-"""Side of a tile on a CPU, 4 MiB of float32 cosines, and on an accelerator, which those 4 MiB do
-not fill."""
+TILE_SIDE, WIDE_TILE_SIDE = 1024, 4096
+"""Side of a tile on a CPU, 4 to 8 MiB of cosines, and on an accelerator, which those do not fill."""
 
-CLOSE = 1 / 16
+CLOSE_SHARE = 1 / 16
 """A squared distance below this share of |a|² + |b|² is taken from the difference itself."""
 
-Step = Callable[[Any, Float[Array, "t t"], Bool[Array, "t t"], Any, Any], Any]
-Merge = Callable[[Any, Any], Any]
-Measure = Callable[
-    [Float[Array, "t d"], Float[Array, "t d"], Bool[Array, "t t"]], Float[Array, "t t"]
+Step = Callable[
+    [Any, Float[Array, "s t"], Bool[Array, "s t"], Int[Array, " s"], Int[Array, " t"]], Any
 ]
+Merge = Callable[[Any, Any], Any]
+Measure = Callable[[Array, Array, Array], Float[Array, "s t"]]
 
 
-def tile_side(c: int) -> int:
-    """Side of the tiles of all pairs of `c` rows, on the device that is JAX's default."""
-    return min(c, TILE if jax.default_backend() == "cpu" else WIDE_TILE)
+def tile_side(x: Shaped[Array, "c ..."]) -> int:
+    """Side of the tiles of all pairs of the rows of `x`."""
+    wide = TILE_SIDE
+    if is_jax_array(x):
+        import jax
 
-
-def whole_tiles(v: Shaped[Array, "c ..."], tile: int) -> Shaped[Array, "_ ..."]:
-    """`v` with zeros after its last row, so that its rows fill tiles."""
-    return jnp.pad(v, [(0, -len(v) % tile)] + [(0, 0)] * (v.ndim - 1))
-
-
-def present(x: Float[Array, "c d"]) -> Bool[Array, " c"]:
-    """Rows that are codes: not zero (a row with NaN counts, so that it shows in the result)."""
-    return jnp.any(x != 0, axis=-1)
+        wide = TILE_SIDE if jax.default_backend() == "cpu" else WIDE_TILE_SIDE
+    elif not is_numpy_array(x) and "cpu" not in str(x.device):
+        wide = WIDE_TILE_SIDE
+    return min(x.shape[0], wide)
 
 
 def reduce_pairs(
-    x: Float[Array, "c d"],
-    step: Step,
-    carry: Any,
-    merge: Merge | None = None,
-    mesh: Mesh | None = None,
+    x: Float[Array, "c d"], step: Step, carry: Any, merge: Merge | None = None, mesh: Any = None
 ) -> Any:
-    """Fold `step(carry, cosines, pair, row, column)` over the tiles of the upper triangle.
+    """Fold `step(carry, cosines, pair, rows, columns)` over the tiles of the upper triangle.
 
     Args:
         x: `[c, d]` rows of any length; their cosines are taken.
-        step: folds one tile: `cosines[i, j]` is that of rows `row + i` and `column + j`, and
-            `pair[i, j]` says whether it counts (i < j overall, both rows codes).
+        step: folds one tile: `cosines[i, j]` is that of rows `rows[i]` and `columns[j]` of `x`,
+            and `pair[i, j]` says whether it counts (rows[i] < columns[j], both rows codes). Take
+            what belongs to rows by `take_rows`: some may lie past the end.
         carry: the state before the first tile.
         merge: joins the states of two devices; needed with a mesh.
-        mesh: deal the tiles over its devices; each holds all rows.
+        mesh: of JAX; deals the tiles over its devices, each of which holds all rows.
     """
     x = unit_rows(x)
     return _fold(x, present(x), _products, step, carry, merge, mesh)
@@ -83,14 +83,15 @@ def reduce_distances(
     return _fold(x, exists, _squared_distances, step, carry)
 
 
-def _products(a: Array, b: Array, _: Array) -> Float[Array, "t t"]:
-    return jnp.matmul(a, b.T, precision=PRECISION)
+def _products(a: Array, b: Array, _: Array) -> Float[Array, "s t"]:
+    return dot(a, b.T)
 
 
-def _squared_distances(a: Array, b: Array, pair: Array) -> Float[Array, "t t"]:
-    both = jnp.sum(a * a, axis=1)[:, None] + jnp.sum(b * b, axis=1)
-    quick = both - 2 * jnp.matmul(a, b.T, precision=PRECISION)
-    return where_close(a, b, quick, jnp.any(pair & (quick < CLOSE * both)))
+def _squared_distances(a: Array, b: Array, pair: Array) -> Float[Array, "s t"]:
+    xp = namespace(a)
+    both = xp.sum(a * a, axis=1)[:, None] + xp.sum(b * b, axis=1)
+    quick = both - 2 * dot(a, b.T)
+    return where_close(a, b, quick, xp.any(pair & (quick < CLOSE_SHARE * both)))
 
 
 def where_close(
@@ -99,12 +100,19 @@ def where_close(
     """Squared distances: `quick` = |a|² + |b|² - 2ab, or Σ (a-b)² where close rows cancel it."""
 
     def direct() -> Array:
-        def add(k: Any, total: Array) -> Array:
-            return total + (a[:, k][:, None] - b[:, k]) ** 2
+        total = quick * 0
+        if is_jax_array(a):
+            import jax
 
-        return jax.lax.fori_loop(0, a.shape[1], add, jnp.zeros_like(quick))
+            def add(k: Any, total: Array) -> Array:
+                return total + (a[:, k][:, None] - b[:, k]) ** 2
 
-    return jax.lax.cond(close, direct, lambda: quick)
+            return jax.lax.fori_loop(0, a.shape[1], add, total)
+        for k in range(a.shape[1]):
+            total = total + (a[:, k][:, None] - b[:, k]) ** 2
+        return total
+
+    return cond(close, direct, lambda: quick)
 
 
 def _fold(
@@ -114,44 +122,41 @@ def _fold(
     step: Step,
     carry: Any,
     merge: Merge | None = None,
-    mesh: Mesh | None = None,
+    mesh: Any = None,
 ) -> Any:
-    if not len(x):
+    c, tile = x.shape[0], tile_side(x)
+    if not c:
         return carry
-    tile = tile_side(len(x))
-    x, exists = whole_tiles(x, tile), whole_tiles(exists, tile)
+    starts = tile * tile_starts(-(-c // tile))
+    if is_jax_array(x) and (len(starts) > 1 or mesh is not None):
+        from gramax.arrays.mesh import fold_tiles
 
-    @jax.checkpoint
-    def fold(rows: tuple[Array, Array], carry: Any, row: Any, column: Any) -> Any:
-        values, pair = _tile(*rows, measure, row, column, tile)
-        return step(carry, values, pair, row, column)
+        def tile_step(rows: tuple[Array, Array], carry: Any, at: Array, to: Array) -> Any:
+            return _tile_step(*rows, measure, step, carry, at, to)
 
-    starts = tile_starts(len(x) // tile) * tile
-    return over_tiles(starts, fold, (x, exists), carry, merge, mesh)
-
-
-def _tile(
-    x: Array, exists: Array, measure: Measure, row: Any, column: Any, tile: int
-) -> tuple[Float[Array, "t t"], Bool[Array, "t t"]]:
-    """The measures of one tile, and which of its entries are pairs."""
-    a, b = (jax.lax.dynamic_slice_in_dim(x, at, tile) for at in (row, column))
-    own, other = (jax.lax.dynamic_slice_in_dim(exists, at, tile) for at in (row, column))
-    ordered = row + jnp.arange(tile)[:, None] < column + jnp.arange(tile)
-    pair = ordered & own[:, None] & other
-    return measure(a, b, pair), pair
+        return fold_tiles(tile_step, (x, exists), carry, starts, tile, merge, mesh)
+    xp = namespace(x)
+    for row, column in starts:
+        sides = (xp.arange(s, min(s + tile, c)) for s in (int(row), int(column)))
+        carry = _tile_step(x, exists, measure, step, carry, *sides)
+    return carry
 
 
-def tile_products(
-    x: Float[Array, "c d"], exists: Bool[Array, " c"], row: Any, column: Any, tile: int
-) -> tuple[Float[Array, "t t"], Bool[Array, "t t"]]:
-    """Inner products of rows `row + i` and `column + j`, and which are pairs i < j that exist."""
-    return _tile(x, exists, _products, row, column, tile)
-
-
-def sums(v: Float[Array, " c"], row: Any, column: Any, tile: int) -> Float[Array, "t t"]:
-    """v_i + v_j for the pairs of a tile; `v` is as long as the tiles reach."""
-    a, b = (jax.lax.dynamic_slice_in_dim(v, at, tile) for at in (row, column))
-    return a[:, None] + b
+def _tile_step(
+    x: Array,
+    exists: Array,
+    measure: Measure,
+    step: Step,
+    carry: Any,
+    rows: Int[Array, " s"],
+    columns: Int[Array, " t"],
+) -> Any:
+    """One tile; JAX's are all of one size, and reach past the last row, where there are no pairs."""
+    own, other = take_rows(exists, rows), take_rows(exists, columns)
+    pair = (rows[:, None] < columns) & own[:, None] & other & (columns < x.shape[0])
+    return step(
+        carry, measure(take_rows(x, rows), take_rows(x, columns), pair), pair, rows, columns
+    )
 
 
 def tile_starts(n: int) -> np.ndarray:
@@ -159,81 +164,17 @@ def tile_starts(n: int) -> np.ndarray:
     return np.stack(np.triu_indices(n), axis=1).astype(np.int32)
 
 
-def over_tiles(
-    starts: np.ndarray,
-    fold: Callable[[Any, Any, Any, Any], Any],
-    rows: Any,
-    carry: Any,
-    merge: Merge | None = None,
-    mesh: Mesh | None = None,
-) -> Any:
-    """`carry = fold(rows, carry, row, column)` over tiles, dealt over the devices of a mesh.
-
-    Every device holds all of `rows` and takes every p-th tile from `carry` on; `merge` joins what
-    two of them found (`carry` adds nothing to it).
-    """
-    if mesh is not None:
-        return _dealt(starts, fold, rows, carry, merge, mesh)
-    if len(starts) == 1:
-        return fold(rows, carry, 0, 0)
-    at = jnp.asarray(starts)
-    return jax.lax.fori_loop(0, len(starts), lambda i, carry: fold(rows, carry, *at[i]), carry)
-
-
-def _dealt(
-    starts: np.ndarray, fold: Callable, rows: Any, carry: Any, merge: Any, mesh: Mesh
-) -> Any:
-    far = -len(starts) % mesh.size
-    dealt = np.pad(starts, ((0, far), (0, 0)), constant_values=-1)
-    dealt = jnp.asarray(dealt.reshape(-1, mesh.size, 2).swapaxes(0, 1))
-    axes = mesh.axis_names
-
-    def of_device(dealt: Array, rows: Any, carry: Any) -> Any:
-        mine = dealt[jax.lax.axis_index(axes)]
-
-        def one(i: Any, carry: Any) -> Any:
-            row, column = mine[i]
-            return jax.lax.cond(row >= 0, lambda: fold(rows, carry, row, column), lambda: carry)
-
-        found = jax.lax.fori_loop(0, len(mine), one, carry)
-        parts = jax.lax.all_gather(found, axes)
-        return reduce(merge, (jax.tree.map(lambda v, k=k: v[k], parts) for k in range(mesh.size)))
-
-    return jax.shard_map(of_device, mesh=mesh, in_specs=P(), out_specs=P(), check_vma=False)(
-        dealt, rows, carry
-    )
-
-
-def on_every_device(x: Float[Array, "c d"], mesh: Mesh | None) -> Float[Array, "c d"]:
-    """The rows, all of them on every device of a mesh."""
-    return x if mesh is None else jax.device_put(x, NamedSharding(mesh, P()))
-
-
-def pair_count(exists: Bool[Array, " c"], dtype: Any) -> Float[Array, ""]:
-    """Number of pairs i < j of rows that exist."""
-    count = jnp.sum(exists).astype(dtype)
+def pair_count(exists: Bool[Array, " c"], like: Array) -> Float[Array, ""]:
+    """Number of pairs i < j of rows that exist, in the dtype of `like`."""
+    xp = namespace(exists)
+    count = xp.sum(xp.astype(exists, like.dtype))
     return count * (count - 1) / 2
-
-
-def row_sums(x: Float[Array, "c d"], mesh: Mesh | None = None) -> Float[Array, " c"]:
-    """Sum over the other rows of the |cosine| to each row."""
-    tile = tile_side(len(x))
-    start = whole_tiles(jnp.zeros(len(x), x.dtype), tile)
-
-    def step(sums: Array, cosines: Array, pair: Array, row: Any, column: Any) -> Array:
-        sizes = jnp.where(pair, jnp.abs(cosines), 0)
-        for start, axis in ((row, 1), (column, 0)):
-            at = start + jnp.arange(tile)
-            sums = sums.at[at].add(jnp.sum(sizes, axis=axis))
-        return sums
-
-    return reduce_pairs(x, step, start, jnp.add, mesh)[: len(x)]
 
 
 def potential(x: Float[Array, "c d"]) -> Float[Array, ""]:
     """Sum of all squared inner products, |xxᵀ|²_F = |xᵀx|²_F: the smaller product is formed."""
-    small = min(x, x.T, key=len)
-    return jnp.sum(jnp.matmul(small, small.T, precision=PRECISION) ** 2)
+    small = x if x.shape[0] < x.shape[1] else x.T
+    return namespace(x).sum(dot(small, small.T) ** 2)
 
 
 def squared_gaps(
@@ -244,21 +185,147 @@ def squared_gaps(
     Codes that fit may all be at the target, so their gaps are summed one by one. More than 2d codes
     cannot: there the sum is no smaller than its terms, and |xᵀx|²_F gives it without any pair.
     """
+    xp = namespace(x)
     c, d = x.shape
 
     def one_by_one() -> Float[Array, ""]:
         def step(total: Array, products: Array, pair: Array, *_: object) -> Array:
-            return total + jnp.sum(jnp.where(pair, (products - target) ** 2, 0))
+            return total + xp.sum(xp.where(pair, (products - target) ** 2, 0.0))
 
-        return reduce_products(x, exists, step, jnp.zeros((), x.dtype))
+        return reduce_products(x, exists, step, xp.sum(x) * 0)
 
     def together() -> Float[Array, ""]:
-        rows = jnp.where(exists[:, None], x, 0)
-        own = jnp.sum(rows * rows, axis=1)
-        squares = potential(rows) - jnp.sum(own * own)
-        products = jnp.sum(jnp.sum(rows, axis=0) ** 2) - jnp.sum(own)
-        return squares / 2 - target * products + target**2 * pair_count(exists, x.dtype)
+        rows = xp.where(exists[:, None], x, 0.0)
+        own = xp.sum(rows * rows, axis=1)
+        squares = potential(rows) - xp.sum(own * own)
+        products = xp.sum(xp.sum(rows, axis=0) ** 2) - xp.sum(own)
+        return squares / 2 - target * products + target**2 * pair_count(exists, x)
 
     if c <= 2 * d:
         return one_by_one()
-    return jax.lax.cond(jnp.sum(exists) > 2 * d, together, one_by_one)
+    return cond(xp.sum(xp.astype(exists, x.dtype)) > 2 * d, together, one_by_one)
+
+
+# -- the worst pairs ----------------------------------------------------------------------------
+
+
+def rounded(sizes: Array) -> Array:
+    """|cosines| rounded to 16 units of rounding: those that differ by less mostly tie.
+
+    The codes of a simplex all have one cosine with each other, but their products differ in the
+    last bits, by tile and by processor. Ties then come by index.
+    """
+    step = 16 * epsilon(sizes)
+    return namespace(sizes).round(sizes / step) * step
+
+
+def largest(
+    x: Float[Array, "c d"], k: int, mesh: Any = None
+) -> tuple[Int[Array, "k 2"], Float[Array, " k"]]:
+    """The `k` pairs of rows with the largest |cosine|; zero rows and rows with NaN are left out.
+
+    Args:
+        x: `[c, d]` rows of any length.
+        k: how many.
+        mesh: of JAX; deals the tiles over its devices, each of which holds all rows.
+
+    Returns:
+        Rows (a, b), a < b, of the largest |cosine| first, and the cosines with sign; |cosines| are
+        `rounded`, and those that tie come by index. (-1, -1) and NaN where there are fewer.
+    """
+    xp = namespace(x)
+    x = unit_rows(x)
+    finite = xp.all(xp.isfinite(x), axis=1)
+    usable = stop_gradient(xp.where(finite[:, None], x, 0))
+
+    def step(state: tuple, cosines: Array, pair: Array, rows: Array, columns: Array) -> tuple:
+        sizes = xp.where(pair, rounded(xp.abs(cosines)), -1)
+        return _best(k, state, _top(sizes, rows, columns, k, state[0]))
+
+    none = xp.full((k,), -1, dtype=xp.int32) if is_jax_array(x) else xp.full((k,), -1)
+    start = (xp.ones_like(x[0, 0]) * xp.full((k,), -1.0, dtype=x.dtype), none, none)
+    merge = lambda a, b: _best(k, a, b)  # noqa: E731
+    _, left, right = reduce_pairs(usable, step, start, merge, mesh)
+    found = left >= 0
+    at = xp.where(found, left, 0), xp.where(found, right, 0)
+    cosines = xp.sum(xp.take(x, at[0], axis=0) * xp.take(x, at[1], axis=0), axis=1)
+    cosines = xp.clip(cosines, -1.0, 1.0)
+    return xp.stack([left, right], axis=1), xp.where(found, cosines, xp.nan)
+
+
+def _top(sizes: Array, rows: Array, columns: Array, k: int, best: Array) -> tuple:
+    """The k largest entries of a tile, ties by index: they lie in the k rows with the largest."""
+    xp = namespace(sizes)
+    k = min(k, sizes.shape[0] * sizes.shape[1])
+    if is_jax_array(sizes):
+        some = xp.sort(top_k(xp.max(sizes, axis=1), min(k, sizes.shape[0]))[1])
+        found, flat = top_k(xp.reshape(sizes[some], (-1,)), min(k, some.size * sizes.shape[1]))
+        left, right = some[flat // sizes.shape[1]], flat % sizes.shape[1]
+    else:
+        # No more than the k-th largest so far can be asked of a tile: mostly nothing is left.
+        left, right = xp.nonzero(sizes >= xp.maximum(best[-1], 0.0))
+        found = sizes[left, right]
+        if found.shape[0] > k:
+            order = lexsort((right, left, -found))[:k]
+            left, right, found = left[order], right[order], found[order]
+    real = found >= 0
+    left, right = rows[left], columns[right]
+    return (
+        found,
+        xp.where(real, left, -1),
+        xp.where(real, right, -1),
+    )
+
+
+def _best(k: int, *found: tuple) -> tuple:
+    """The k largest of several lists, ties by index."""
+    xp = namespace(found[0][0])
+    size, left, right = (xp.concat(parts) for parts in zip(*found, strict=True))
+    order = lexsort((right, left, -size))[:k]
+    return size[order], left[order], right[order]
+
+
+def nearest_codes(codes: Float[Array, "c d"]) -> tuple[Int[Array, " c"], Float[Array, " c"]]:
+    """For every code, the other code with the largest cosine, and that cosine.
+
+    Returns:
+        Indices and cosines `[c]`; -1 and NaN for a zero row and where there is no other code. Ties
+        go to the lower index.
+    """
+    xp = namespace(codes)
+    c = codes.shape[0]
+
+    def keep(state: Any, at: Array, cosines: Array, index: Array) -> tuple[Array, Array]:
+        best, who = state
+        old, holder = take_rows(best, at), take_rows(who, at)
+        better = (cosines > old) | ((cosines == old) & (index < holder))
+        new = xp.where(better, cosines, old), xp.where(better, index, holder)
+        return put(best, at, new[0]), put(who, at, new[1])
+
+    def step(state: Any, cosines: Array, pair: Array, rows: Array, columns: Array) -> Any:
+        cosines = xp.where(pair, rounded(cosines), -xp.inf)
+        state = keep(state, rows, xp.max(cosines, axis=1), columns[xp.argmax(cosines, axis=1)])
+        return keep(state, columns, xp.max(cosines, axis=0), rows[xp.argmax(cosines, axis=0)])
+
+    start = xp.sum(codes, axis=1) * 0 - xp.inf, xp.arange(c) * 0 + c
+    best, who = reduce_pairs(codes, step, start)
+    found = xp.isfinite(best)
+    return xp.where(found, who, -1), xp.where(found, best, xp.nan)
+
+
+def put(x: Array, at: Int[Array, " m"], values: Array) -> Array:
+    """`x` with `values` at the places `at`, those past its end left out."""
+    if is_jax_array(x):
+        return x.at[at].set(values, mode="drop")
+    x = namespace(x).asarray(x, copy=True)
+    x[at] = values
+    return x
+
+
+def add_at(x: Array, at: Int[Array, " m"], values: Array) -> Array:
+    """`x` with `values` added at the places `at`, those past its end left out."""
+    if is_jax_array(x):
+        return x.at[at].add(values, mode="drop")
+    x = namespace(x).asarray(x, copy=True)
+    x[at] += values
+    return x

@@ -1,60 +1,85 @@
-"""The scaffolding: rows on the unit sphere, their cosines, and one code a class."""
+"""Rows of a matrix: their lengths, their directions, their cosines, and one code a class."""
 
 from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
+import math
+
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float
+from array_api_compat import is_numpy_array
+from jaxtyping import Float
 
 from gramax.arrays import checks
-from gramax.arrays.guarded import ratio, safe_sqrt
+from gramax.arrays.linalg import ratio, safe_sqrt
+from gramax.arrays.namespace import Array, dot, namespace, segment_sum, stop_gradient
 
-PRECISION = jax.lax.Precision.HIGHEST
-"""Every product of a statistic: GPUs would otherwise round float32 inputs to TF32."""
+
+def power_of_two(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """The power of two closest to `x` (in ratio), exactly; 1 for 0, NaN and infinity.
+
+    Its inverse is no subnormal number, which processors take for 0.
+    """
+    xp = namespace(x)
+    x = stop_gradient(x)
+    usable = xp.isfinite(x) & (x > 0)
+    x = xp.where(usable, x, 1) * math.sqrt(0.5)
+    # All three libraries have these two beyond the standard; a logarithm might miss by one.
+    power = xp.ldexp(xp.ones_like(x), xp.frexp(x)[1])
+    return xp.clip(power, *_powers(x))
+
+
+def _powers(x: Array) -> tuple[float, float]:
+    """The least and the largest power of two that can be inverted and multiplied with."""
+    largest = 2.0 ** math.floor(0.75 * math.log2(float(namespace(x).finfo(x.dtype).max)))
+    return 1 / largest, largest
 
 
 def _scaled(x: Float[Array, "n d"]) -> tuple[Float[Array, "n d"], Float[Array, "n 1"]]:
     """Rows over a power of two near their largest entry, and that power.
 
-    So 1e-30 does not underflow when squared, nor 1e30 overflow. The power's inverse is no subnormal
-    number, which processors take for 0.
+    So 1e-30 does not underflow when squared, nor 1e30 overflow.
     """
-    most = 0.75 * jnp.finfo(x.dtype).maxexp
-    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=-1, keepdims=True))
-    usable = (largest > 0) & jnp.isfinite(largest)
-    exponent = jnp.floor(jnp.log2(jnp.where(usable, largest, 1)))
-    scale = jnp.exp2(jnp.clip(exponent, -most, most))
+    xp = namespace(x)
+    scale = power_of_two(xp.max(xp.abs(x), axis=-1, keepdims=True))
     return x / scale, scale
 
 
 def _lengths(x: Float[Array, "n d"]) -> Float[Array, "n 1"]:
     """Norms of rows that can be squared, with a gradient of 0 (not NaN) at a zero row."""
-    return safe_sqrt(jnp.sum(x * x, axis=-1, keepdims=True))
+    return safe_sqrt(namespace(x).sum(x * x, axis=-1, keepdims=True))
+
+
+def row_squares(x: Float[Array, "n d"]) -> Float[Array, " n"]:
+    """Sum of the squares of each row."""
+    if is_numpy_array(x):
+        return np.einsum("ij,ij->i", x, x)  # without an array of the squares
+    return namespace(x).sum(x * x, axis=-1)
 
 
 def norms(x: Float[Array, "n d"]) -> Float[Array, "n 1"]:
     """Euclidean norms of the rows, of any scale, with a gradient of 0 (not NaN) at a zero row."""
+    if is_numpy_array(x):
+        squares = row_squares(x)
+        least, largest = float(np.finfo(x.dtype).tiny) ** 0.5, float(np.finfo(x.dtype).max) ** 0.5
+        if np.all((squares > least) & (squares < largest)):  # nothing under- or overflows
+            return np.sqrt(squares)[:, None]
     x, scale = _scaled(x)
     return scale * _lengths(x)
 
 
 def unit_rows(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
     """Rows divided by their norm exactly; a zero row, which has no direction, stays zero."""
+    if is_numpy_array(x):
+        return ratio(x, norms(x))
     x, _ = _scaled(x)
     return ratio(x, _lengths(x))
 
 
-def directions(z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-    """`unit_rows` on the host, of any scale; NaN for a row that is not finite."""
-    with np.errstate(invalid="ignore"):
-        largest = np.abs(z).max(axis=1, keepdims=True, initial=0)
-        z = z / np.where(largest == 0, 1, largest)
-        length = np.linalg.norm(z, axis=1, keepdims=True)
-        return z / np.where(length == 0, 1, length)
+def present(x: Float[Array, "c d"]) -> Array:
+    """Rows that are codes: not zero (a row with NaN counts, so that it shows in the result)."""
+    return namespace(x).any(x != 0, axis=-1)
 
 
-def l2_normalize(x: ArrayLike, eps: float = 1e-8) -> Float[Array, "n d"]:
+def l2_normalize(x: Array, eps: float = 1e-8) -> Float[Array, "n d"]:
     """Rows over their Euclidean norm plus `eps`.
 
     Args:
@@ -68,8 +93,8 @@ def l2_normalize(x: ArrayLike, eps: float = 1e-8) -> Float[Array, "n d"]:
         ValueError: `x` is not a matrix of real numbers.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> print(l2_normalize(jnp.array([[3.0, 4.0], [0.0, 0.0]])))
+        >>> import numpy as np
+        >>> print(l2_normalize(np.array([[3.0, 4.0], [0.0, 0.0]])))
         [[0.6 0.8]
          [0.  0. ]]
     """
@@ -77,7 +102,7 @@ def l2_normalize(x: ArrayLike, eps: float = 1e-8) -> Float[Array, "n d"]:
     return x / (norms(x) + eps)
 
 
-def gram(z: ArrayLike) -> Float[Array, "n n"]:
+def gram(z: Array) -> Float[Array, "n n"]:
     """Cosine matrix of the rows: `gram(z)[i, j]` is the cosine of rows i and j.
 
     Args:
@@ -91,17 +116,17 @@ def gram(z: ArrayLike) -> Float[Array, "n n"]:
         ValueError: `z` is not a matrix of real numbers.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> print(gram(jnp.array([[2.0, 0.0], [1.0, 1.0]])).round(3))
+        >>> import numpy as np
+        >>> print(gram(np.array([[2.0, 0.0], [1.0, 1.0]])).round(3))
         [[1.    0.707]
          [0.707 1.   ]]
     """
     z = l2_normalize(z)
-    return jnp.matmul(z, z.T, precision=PRECISION)
+    return dot(z, z.T)
 
 
-def class_means(z: ArrayLike, y: ArrayLike, c: int) -> Float[Array, "c d"]:
-    """One code a class: normalised rows, averaged by class, normalised again.
+def class_means(z: Array, y: Array, c: int) -> Float[Array, "c d"]:
+    """One code a class: rows on the unit sphere, averaged by class, put back on the sphere.
 
     Args:
         z: `[n, d]` embeddings.
@@ -116,13 +141,13 @@ def class_means(z: ArrayLike, y: ArrayLike, c: int) -> Float[Array, "c d"]:
         ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> z = jnp.array([[1.0, 0.0], [0.0, 2.0], [0.0, 5.0]])
-        >>> print(class_means(z, jnp.array([0, 1, 1]), 2))
+        >>> import numpy as np
+        >>> z = np.array([[1.0, 0.0], [0.0, 2.0], [0.0, 5.0]])
+        >>> print(class_means(z, np.array([0, 1, 1]), 2))
         [[1. 0.]
          [0. 1.]]
     """
     c = checks.num_classes(c)
     z = l2_normalize(z)
-    y = checks.labels(y, z.shape[0], c)
-    return unit_rows(jax.ops.segment_sum(z, y, c))  # which drops labels outside of 0..c-1
+    y = checks.labels(y, z.shape[0], c, z)
+    return unit_rows(segment_sum(z, y, c))  # which drops labels outside of 0..c-1

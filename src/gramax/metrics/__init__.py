@@ -1,34 +1,64 @@
-"""The metrics, a file for each family; importing this package fills the registry.
+"""The metrics, a file for each question; importing this package fills the registry.
 
-The five questions are `collapse`, `rank`, `simplex`, `crosstalk` and `reach`; beside them stand the
-families that answer the same question by other formulas.
+The five questions are `collapse`, `rank`, `simplex`, `crosstalk` and `reach`; `classifier` and
+`neighbours` answer them from a classifier's weights and from the rows themselves.
 """
 
-from gramax.metrics.babel import average_coherence, babel
-from gramax.metrics.classifier import nc3_self_duality, nc3_uniform_duality, nc5_orthogonality
-from gramax.metrics.collapse import collapse_ratio, scatter_ratio, within_class_variance
+from gramax.metrics.classifier import (
+    nc3_self_duality,
+    nc3_uniform_duality,
+    nc4_agreement,
+    nc5_orthogonality,
+)
+from gramax.metrics.collapse import (
+    cdnv,
+    collapse_ratio,
+    nc1_pinv,
+    nc1_quotient,
+    nc1_svd,
+    scatter_ratio,
+    vci,
+    within_class_variance,
+)
 from gramax.metrics.crosstalk import (
+    average_coherence,
+    babel,
     coherence,
+    crosstalk_histogram,
     smooth_coherence_loss,
     welch_floor,
     welch_gap,
     worst_pairs,
 )
-from gramax.metrics.decisions import nc4_agreement
-from gramax.metrics.dispersion import gnc2_log
-from gramax.metrics.entropy import lidar, rankme
-from gramax.metrics.equiangular import nc2_equiangular, nc2_equinorm, nc2_etf_error
-from gramax.metrics.histogram import crosstalk_histogram
-from gramax.metrics.hubs import hubness
-from gramax.metrics.neighbours import mle_id, two_nn
-from gramax.metrics.powerlaw import alpha_req
-from gramax.metrics.rank import covariance_eigs, effective_rank
+from gramax.metrics.neighbours import (
+    alignment,
+    hubness,
+    mean_cosine,
+    mle_id,
+    two_nn,
+    uniformity,
+)
+from gramax.metrics.rank import (
+    alpha_req,
+    covariance_eigs,
+    effective_rank,
+    isoscore,
+    lidar,
+    nesum,
+    participation_ratio,
+    rankme,
+    stable_rank,
+)
 from gramax.metrics.reach import descent, frame_potential, run_many
-from gramax.metrics.separation import cdnv, vci
-from gramax.metrics.simplex import simplex_error, simplex_gram, simplex_step
-from gramax.metrics.spectra import isoscore, nesum, participation_ratio, stable_rank
-from gramax.metrics.uniform import alignment, mean_cosine, uniformity
-from gramax.metrics.variability import nc1_pinv, nc1_quotient, nc1_svd
+from gramax.metrics.simplex import (
+    gnc2_log,
+    nc2_equiangular,
+    nc2_equinorm,
+    nc2_etf_error,
+    simplex_error,
+    simplex_gram,
+    simplex_step,
+)
 
 __all__ = [
     "alignment",

@@ -1,15 +1,22 @@
-"""Question 3 for a classifier: do its weights follow the class means, and do outliers not?"""
+"""Question 3 for a classifier: do its weights follow the class means, and its choices too?
+
+NC3 compares weights with class means, NC4 the choices of a classifier with those of the nearest
+class mean, and NC5 the class means with rows that belong to no class.
+"""
 
 from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from typing import Any
 
-from gramax.arrays import checks, pairs
-from gramax.arrays.guarded import ratio
-from gramax.arrays.rows import PRECISION, norms, unit_rows
+from jaxtyping import Float, Int
+
+from gramax.arrays import checks
+from gramax.arrays.linalg import ratio, safe_sqrt
+from gramax.arrays.namespace import Array, compiled, dot, fold, like, namespace, top_k
+from gramax.arrays.rows import norms, power_of_two, present, unit_rows
+from gramax.metrics.evidence import Evidence
 from gramax.metrics.registry import METRICS, MOVED, SCALED, Metric, Need
+from gramax.moments import ClassMoments
 
 _CLASSIFIER: frozenset[Need] = frozenset({"classifier"})
 
@@ -33,7 +40,7 @@ NC3_SELF_DUALITY = METRICS.add(
         variants="μ_G is the mean of the class means unless given; others compare WMᵀ to a simplex",
         options=(),
         needs=_CLASSIFIER,
-        function="classifier.nc3_self_duality",
+        function="nc3_self_duality",
     )
 )
 
@@ -57,7 +64,7 @@ NC3_UNIFORM_DUALITY = METRICS.add(
         variants="μ_G is the mean of the class means unless given",
         options=(),
         needs=_CLASSIFIER,
-        function="classifier.nc3_uniform_duality",
+        function="nc3_uniform_duality",
     )
 )
 
@@ -79,31 +86,32 @@ NC5_ORTHOGONALITY = METRICS.add(
         abbreviation="NC5",
         options=(),
         needs=frozenset({"outliers"}),
-        function="classifier.nc5_orthogonality",
+        function="nc5_orthogonality",
     )
 )
 
 
-def _checked(W: ArrayLike, means: ArrayLike) -> tuple[Array, Array]:
-    W, means = checks.rows(W, "W"), checks.rows(means, "means")
+def _checked(W: Any, means: Any) -> tuple[Array, Array]:
+    means = checks.rows(means, "means")
+    W = like(checks.rows(W, "W"), means)
     if W.shape != means.shape:
         raise ValueError(f"W and means must be [c, d] alike; got {W.shape} and {means.shape}")
     return checks.codes(W), checks.codes(means)
 
 
-def _matched(W: Array, means: Array, centre: ArrayLike | None) -> tuple[Array, Array]:
+def _matched(W: Array, means: Array, centre: Any) -> tuple[Array, Array]:
     """Weights and centred means of the classes present; 0 for the others."""
-    there = pairs.present(means)[:, None]
+    xp = namespace(means)
+    there = present(means)[:, None]
     if centre is None:
         # About a first row, whose offset then costs no digits.
-        means = jnp.where(there, means - means[jnp.argmax(there)], 0)
-        centre = ratio(jnp.sum(means, axis=0), jnp.sum(there))
-    return jnp.where(there, W, 0), jnp.where(there, means - jnp.asarray(centre), 0)
+        first = xp.argmax(xp.astype(there[:, 0], xp.int32))
+        means = xp.where(there, means - means[first], 0.0)
+        centre = ratio(xp.sum(means, axis=0), xp.sum(xp.astype(there, means.dtype)))
+    return xp.where(there, W, 0.0), xp.where(there, means - like(centre, means), 0.0)
 
 
-def nc3_self_duality(
-    W: ArrayLike, means: ArrayLike, centre: ArrayLike | None = None
-) -> Float[Array, ""]:
+def nc3_self_duality(W: Any, means: Any, centre: Any | None = None) -> Float[Array, ""]:
     """Distance of a classifier's weights from the centred class means, each scaled to norm 1.
 
     Args:
@@ -121,26 +129,24 @@ def nc3_self_duality(
         Papyan, Han, Donoho 2020, Prevalence of neural collapse.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> means = jnp.array([[3.0, 1.0], [1.0, 1.0]])
-        >>> print(nc3_self_duality(jnp.array([[5.0, 0.0], [-5.0, 0.0]]), means))
+        >>> import numpy as np
+        >>> means = np.array([[3.0, 1.0], [1.0, 1.0]])
+        >>> print(nc3_self_duality(np.array([[5.0, 0.0], [-5.0, 0.0]]), means))
         0.0
     """
     return _self_duality(*_checked(W, means), centre)
 
 
-@jax.jit
-def _self_duality(W: Array, means: Array, centre: ArrayLike | None) -> Float[Array, ""]:
+@compiled()
+def _self_duality(W: Array, means: Array, centre: Any) -> Float[Array, ""]:
+    xp = namespace(means)
     W, M = _matched(W, means, centre)
-    w, m = (norms(v.reshape(1, -1))[0, 0] for v in (W, M))
-    defined = (w > 0) & (m > 0)
+    w, m = (norms(xp.reshape(v, (1, -1)))[0, 0] for v in (W, M))
     gap = ratio(W, w) - ratio(M, m)
-    return jnp.where(defined, jnp.linalg.norm(gap), jnp.nan)
+    return xp.where((w > 0) & (m > 0), safe_sqrt(xp.sum(gap * gap)), xp.nan)
 
 
-def nc3_uniform_duality(
-    W: ArrayLike, means: ArrayLike, centre: ArrayLike | None = None
-) -> Float[Array, ""]:
+def nc3_uniform_duality(W: Any, means: Any, centre: Any | None = None) -> Float[Array, ""]:
     """Variance over classes of the cosine between a classifier's weight and the class mean.
 
     Args:
@@ -159,27 +165,29 @@ def nc3_uniform_duality(
         Wu & Papyan 2024, Linguistic collapse, arXiv 2405.17767.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> means = jnp.array([[3.0, 1.0], [1.0, 1.0]])
-        >>> print(nc3_uniform_duality(jnp.array([[5.0, 0.0], [5.0, 0.0]]), means))  # cosines 1, -1
+        >>> import numpy as np
+        >>> means = np.array([[3.0, 1.0], [1.0, 1.0]])
+        >>> print(nc3_uniform_duality(np.array([[5.0, 0.0], [5.0, 0.0]]), means))  # cosines 1, -1
         1.0
     """
     return _uniform_duality(*_checked(W, means), centre)
 
 
-@jax.jit
-def _uniform_duality(W: Array, means: Array, centre: ArrayLike | None) -> Float[Array, ""]:
-    there = pairs.present(means)
+@compiled()
+def _uniform_duality(W: Array, means: Array, centre: Any) -> Float[Array, ""]:
+    xp = namespace(means)
+    there = present(means)
     W, M = _matched(W, means, centre)
-    cosines = jnp.sum(unit_rows(W) * unit_rows(M), axis=1)
-    count = jnp.sum(there)
-    mean = ratio(jnp.sum(cosines), count)
-    variance = ratio(jnp.sum(jnp.where(there, (cosines - mean) ** 2, 0)), count)
-    defined = (count > 1) & ~jnp.any(there & ~(pairs.present(W) & pairs.present(M)))
-    return jnp.where(defined, variance, jnp.nan)
+    cosines = xp.sum(unit_rows(W) * unit_rows(M), axis=1)
+    count = xp.sum(xp.astype(there, cosines.dtype))
+    mean = ratio(xp.sum(cosines), count)
+    squares = xp.where(there, (cosines - mean) ** 2, 0.0)
+    undirected = xp.any(there & ~(present(W) & present(M)))
+    variance = ratio(xp.sum(squares), count)
+    return xp.where((count > 1) & ~undirected, variance, xp.nan)
 
 
-def nc5_orthogonality(means: ArrayLike, outlier_mean: ArrayLike) -> Float[Array, ""]:
+def nc5_orthogonality(means: Any, outlier_mean: Any) -> Float[Array, ""]:
     """Mean |cosine| of the class means with the mean of rows that belong to no class.
 
     Args:
@@ -196,15 +204,130 @@ def nc5_orthogonality(means: ArrayLike, outlier_mean: ArrayLike) -> Float[Array,
         Ammar et al. 2024, NECO: neural collapse based out-of-distribution detection.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> print(nc5_orthogonality(jnp.eye(3)[:2], jnp.array([0.0, 3.0, 4.0])).round(4))
+        >>> import numpy as np
+        >>> print(nc5_orthogonality(np.eye(3)[:2], np.array([0.0, 3.0, 4.0])).round(4))
         0.3
     """
-    means = checks.rows(means, "means")
-    outlier = checks.widen(outlier_mean, "outlier_mean")
-    if outlier.shape != means.shape[1:]:
-        raise ValueError(f"outlier_mean must have shape {means.shape[1:]}; got {outlier.shape}")
-    cosines = jnp.matmul(unit_rows(means), unit_rows(outlier[None]).T, precision=PRECISION)
-    count = jnp.sum(pairs.present(means))
-    defined = (count > 0) & jnp.any(outlier != 0)
-    return jnp.where(defined, ratio(jnp.sum(jnp.abs(cosines)), count), jnp.nan)
+    means = checks.wide(checks.rows(means, "means"))
+    outlier = checks.wide(checks.widen(outlier_mean, "outlier_mean"))
+    if tuple(outlier.shape) != tuple(means.shape[1:]):
+        raise ValueError(
+            f"outlier_mean must have shape {tuple(means.shape[1:])}; got {tuple(outlier.shape)}"
+        )
+    return _orthogonality(means, like(outlier, means))
+
+
+@compiled()
+def _orthogonality(means: Float[Array, "c d"], outlier: Float[Array, " d"]) -> Float[Array, ""]:
+    xp = namespace(means)
+    cosines = dot(unit_rows(means), unit_rows(outlier[None]).T)
+    count = xp.sum(xp.astype(present(means), means.dtype))
+    value = ratio(xp.sum(xp.abs(cosines)), count)
+    return xp.where((count > 0) & xp.any(outlier != 0), value, xp.nan)
+
+
+BLOCK_ROWS = 256
+"""Rows that are classified at a time: the logits of all classes are held for these alone."""
+
+NC4_AGREEMENT = METRICS.add(
+    Metric(
+        name="nc4_agreement",
+        question="simplex",
+        meaning="share of rows where the classifier chooses the nearest class mean",
+        formula="mean_i [argmax_k(w_k·z_i + b_k) = argmin_k |z_i - μ_k|], means of the same rows",
+        source="Papyan, Han, Donoho 2020",
+        interval=(0.0, 1.0),
+        best="1 (the classifier is the nearest-mean rule)",
+        direction="higher",
+        compute=None,
+        undefined=(),
+        invariant=frozenset({"rotation", "permutation", "duplication"}),
+        degenerate="NaN for fewer than two classes with rows, or where all class means coincide",
+        abbreviation="NC4",
+        variants="some report the disagreement 1 - this; a peer leaves b out",
+        options=(),
+        needs=frozenset({"classifier"}),
+        function="nc4_agreement",
+    )
+)
+
+
+def nc4_agreement(z: Any, W: Any, b: Any | None, y: Any, c: int) -> Float[Array, ""]:
+    """Share of rows where a linear classifier chooses the class whose mean is nearest.
+
+    Args:
+        z: `[n, d]` embeddings as the classifier receives them.
+        W: `[c, d]` weights, one row a class.
+        b: `[c]` bias, or None.
+        y: `[n]` integer labels in 0..c-1, of which the class means are made; -1 leaves a row out.
+        c: number of classes, a static integer; a class without rows has no mean to be nearest.
+
+    Returns:
+        A scalar in [0, 1]; best 1. NaN for fewer than two classes with rows, where all class means
+        coincide, or where a row, W or b holds NaN.
+
+    Raises:
+        ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.
+
+    Source:
+        Papyan, Han, Donoho 2020, Prevalence of neural collapse.
+
+    Example:
+        >>> import numpy as np
+        >>> z, y = np.array([[1.0, 0.0], [3.0, 0.0], [-2.0, 0.0]]), np.array([0, 0, 1])
+        >>> print(nc4_agreement(z, np.array([[1.0, 0.0], [0.0, 0.0]]), None, y, 2))
+        1.0
+    """
+    z, c = checks.rows(z), checks.num_classes(c)
+    W = like(checks.rows(W, "W"), z)
+    y = checks.labels(y, z.shape[0], c, z)
+    if tuple(W.shape) != (c, z.shape[1]):
+        raise ValueError(
+            f"W must have shape {(c, z.shape[1])}, a row a class; got {tuple(W.shape)}"
+        )
+    bias = 0 * W[:, 0] if b is None else like(checks.widen(b, "b"), z)
+    if tuple(bias.shape) != (c,):
+        raise ValueError(f"b must have shape {(c,)}; got {tuple(bias.shape)}")
+    if not z.shape[0]:
+        return namespace(z).sum(z) * 0 + namespace(z).nan
+    return _agreement(checks.wide(z), checks.wide(W), checks.wide(bias), y, c)
+
+
+@compiled("c")
+def _agreement(
+    z: Float[Array, "n d"],
+    W: Float[Array, "c d"],
+    b: Float[Array, " c"],
+    y: Int[Array, " n"],
+    c: int,
+) -> Float[Array, ""]:
+    """Rows and means are taken from a common origin, so that an offset costs no digits."""
+    xp = namespace(z)
+    e = Evidence(ClassMoments.of(z, y, c, normalize=False, scatter=False))
+    n = z.shape[0]
+    size = min(n, BLOCK_ROWS)
+    shift = xp.sum(e.share[:, None] * e.means, axis=0)
+    unit = power_of_two(xp.max(xp.abs(e.centred)))  # squares neither overflow nor vanish
+    means = e.centred / unit
+    squares = xp.where(e.present, xp.sum(means**2, axis=1), xp.inf)
+    b = b + dot(W, e.base[0])
+
+    def hits(i: Any, total: Array) -> Array:
+        at = i * size + xp.arange(size)
+        inside = xp.where(at < n, at, 0)
+        rows = z[inside] - e.base
+        chosen = xp.argmax(dot(rows, W.T) + b, axis=1)
+        rows = (rows - shift) / unit
+        near = squares - 2 * dot(rows, means.T)
+        # The expanded distance picks candidates, the difference itself decides between them.
+        score, which = top_k(-near, min(4, c))
+        exact = xp.sum((rows[:, None] - means[which]) ** 2, axis=2)
+        best = xp.argmin(xp.where(xp.isinf(score), xp.inf, exact), axis=1)
+        nearest = xp.take_along_axis(which, best[:, None], axis=1)[:, 0]
+        agreed = (at < n) & (y[inside] >= 0) & (chosen == nearest)
+        return total + xp.sum(xp.astype(agreed, z.dtype))
+
+    total = fold(-(-n // size), hits, e.zero, z)
+    known = xp.all(xp.isfinite(W)) & xp.all(xp.isfinite(b)) & (e.not_finite == 0)
+    defined = known & (e.present_count > 1) & xp.any(means != 0)
+    return xp.where(defined, ratio(total, e.n), xp.nan)

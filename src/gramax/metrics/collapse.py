@@ -2,25 +2,38 @@
 
 On the sphere, the mean μ of unit rows satisfies 1 - |μ|² = mean |z - μ|², so the seed's scatter
 about the re-normalised mean, 2(1 - |μ|), follows from the centred variance without cancellation.
+
+The first three numbers weigh the scatter within classes against all scatter. Neural collapse (NC1)
+weighs it against the scatter of the class means: Σ_W is the pooled within-class covariance (divisor
+n) and Σ_B = (1/K) Σ (μ_k-μ_G)(μ_k-μ_G)ᵀ, every class alike, as Papyan, Han and Donoho write them.
+The class-distance normalised variance (CDNV) does so pair by pair, and the variability collapse
+index (VCI) in a way that no linear map of the space changes.
 """
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from typing import Any, NamedTuple
 
-from gramax.arrays.guarded import ratio, safe_sqrt
+from jaxtyping import Bool, Float, Int
+
+from gramax.arrays import checks, linalg, pairs
+from gramax.arrays.linalg import ratio, safe_sqrt
+from gramax.arrays.namespace import Array, compiled, dot, epsilon, take_rows
 from gramax.metrics.evidence import Evidence
-from gramax.metrics.registry import METRICS, MOVED, SCALED, SQUARED, Metric
-from gramax.moments.class_moments import ClassMoments
+from gramax.metrics.functions import measure, of_classes
+from gramax.metrics.registry import CONDITIONS, METRICS, MOVED, SCALED, SQUARED, Condition, Metric
+from gramax.moments import ClassMoments
+
+# -- within classes against everything ----------------------------------------------------------
 
 
 def _code_scatter(e: Evidence) -> Float[Array, ""]:
     """Mean squared distance of a row to the code of its class."""
     if not e.moments.normalize:
         return e.within_trace
-    variance = jnp.minimum(e.variances, 1)
-    return jnp.sum(e.share * 2 * variance / (1 + safe_sqrt(1 - variance)))
+    xp = e.xp
+    variance = xp.minimum(e.variances, 1.0)
+    return xp.sum(e.share * 2 * variance / (1 + safe_sqrt(1 - variance)))
 
 
 WITHIN_CLASS_VARIANCE = METRICS.add(
@@ -41,7 +54,7 @@ WITHIN_CLASS_VARIANCE = METRICS.add(
         raw="m is the class mean itself, and the range is unbounded",
         variants="about the re-normalised mean (2(1-|μ|) for a class), not the mean μ (1-|μ|²)",
         options=("normalize", "weighting"),
-        function="collapse.within_class_variance",
+        function="within_class_variance",
     )
 )
 
@@ -56,7 +69,7 @@ COLLAPSE_RATIO = METRICS.add(
         interval=(0.0, 2.0),
         best="0 (collapsed classes), about 1 and more for diffuse ones",
         direction="lower",
-        compute=lambda e: ratio(_code_scatter(e), e.total_trace + _epsilon(e)),
+        compute=lambda e: _collapse(e, 1e-8),
         undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_scatter"),
         invariant=SCALED,
         degenerate="NaN for one class, for classes of one row, and where all rows coincide",
@@ -65,7 +78,7 @@ COLLAPSE_RATIO = METRICS.add(
         "themselves, which lie inside the sphere. Here the scatter of a class is 2/(1+|μ|) times "
         "as large: the same where it is tight, twice where it is noise",
         options=("normalize", "weighting"),
-        function="collapse.collapse_ratio",
+        function="collapse_ratio",
     )
 )
 
@@ -86,21 +99,24 @@ SCATTER_RATIO = METRICS.add(
         abbreviation="weak NC1",
         variants="macro weighting weighs classes alike in Σ_W, Σ_T and the global mean",
         options=("normalize", "weighting"),
-        function="collapse.scatter_ratio",
+        function="scatter_ratio",
     )
 )
 
 
-def _epsilon(e: Evidence) -> float:
-    """The seed adds 1e-8 to the total scatter of unit rows; raw rows have no such scale."""
-    return 1e-8 if e.moments.normalize else 0.0
+def _collapse(e: Evidence, epsilon: float) -> Float[Array, ""]:
+    """The seed adds an epsilon to the total scatter of unit rows; raw rows have no such scale."""
+    return ratio(_code_scatter(e), e.total_trace + (epsilon if e.moments.normalize else 0.0))
 
 
-def _of(metric: Metric, z: ArrayLike, y: ArrayLike, c: int) -> Float[Array, ""]:
-    return metric.value(Evidence(ClassMoments.of(z, y, c, scatter=False)))
+@compiled("c", "epsilon")
+def _collapse_of(z: Array, y: Array, c: int, epsilon: float) -> Float[Array, ""]:
+    e = Evidence(ClassMoments.of(z, y, c, scatter=False))
+    value = COLLAPSE_RATIO.value(e)
+    return e.xp.where(e.xp.isfinite(value), _collapse(e, epsilon), value)
 
 
-def within_class_variance(z: ArrayLike, y: ArrayLike, c: int) -> Float[Array, ""]:
+def within_class_variance(z: Any, y: Any, c: int) -> Float[Array, ""]:
     """Mean squared distance of a row to the code of its class, on the sphere.
 
     Args:
@@ -116,15 +132,15 @@ def within_class_variance(z: ArrayLike, y: ArrayLike, c: int) -> Float[Array, ""
         ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> z = jnp.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [-2.0, 0.0]])
-        >>> print(within_class_variance(z, jnp.array([0, 0, 1, 1]), 2).round(4))
+        >>> import numpy as np
+        >>> z = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [-2.0, 0.0]])
+        >>> print(within_class_variance(z, np.array([0, 0, 1, 1]), 2).round(4))
         0.2929
     """
-    return _of(WITHIN_CLASS_VARIANCE, z, y, c)
+    return measure("within_class_variance", z, y, c, normalize=True)
 
 
-def collapse_ratio(z: ArrayLike, y: ArrayLike, c: int, eps: float = 1e-8) -> Float[Array, ""]:
+def collapse_ratio(z: Any, y: Any, c: int, eps: float = 1e-8) -> Float[Array, ""]:
     """Scatter about the class codes over the total scatter, on the sphere.
 
     The seed's definition: codes are class means put back on the sphere, and a mean μ lies inside
@@ -144,17 +160,16 @@ def collapse_ratio(z: ArrayLike, y: ArrayLike, c: int, eps: float = 1e-8) -> Flo
         ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> z = jnp.array([[1.0, 0.1], [1.0, -0.1], [-1.0, 0.1], [-1.0, -0.1]])
-        >>> print(collapse_ratio(z, jnp.array([0, 0, 1, 1]), 2).round(4))
+        >>> import numpy as np
+        >>> z = np.array([[1.0, 0.1], [1.0, -0.1], [-1.0, 0.1], [-1.0, -0.1]])
+        >>> print(collapse_ratio(z, np.array([0, 0, 1, 1]), 2).round(4))
         0.0099
     """
-    e = Evidence(ClassMoments.of(z, y, c, scatter=False))
-    defined = jnp.isfinite(COLLAPSE_RATIO.value(e))
-    return jnp.where(defined, ratio(_code_scatter(e), e.total_trace + eps), jnp.nan)
+    z, c = checks.rows(z), checks.num_classes(c)
+    return _collapse_of(z, checks.labels(y, z.shape[0], c, z), c, eps)
 
 
-def scatter_ratio(z: ArrayLike, y: ArrayLike, c: int) -> Float[Array, ""]:
+def scatter_ratio(z: Any, y: Any, c: int) -> Float[Array, ""]:
     """Share of the total scatter that lies within classes, tr Σ_W / tr Σ_T, rows as they are.
 
     Args:
@@ -169,10 +184,321 @@ def scatter_ratio(z: ArrayLike, y: ArrayLike, c: int) -> Float[Array, ""]:
         ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> z = jnp.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-        >>> print(scatter_ratio(z, jnp.array([0, 0, 1, 1]), 2))
+        >>> import numpy as np
+        >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+        >>> print(scatter_ratio(z, np.array([0, 0, 1, 1]), 2))
         0.5
     """
-    moments = ClassMoments.of(z, y, c, normalize=False, scatter=False)
-    return SCATTER_RATIO.value(Evidence(moments))
+    return measure("scatter_ratio", z, y, c)
+
+
+# -- within classes against the class means -----------------------------------------------------
+
+
+class _Axes(NamedTuple):
+    """Σ_W over Σ_B along each principal axis of the class means.
+
+    Attributes:
+        ratios: one an axis, 0 where there is none.
+        rank: how many axes there are.
+        doubt: what the rounding of Σ_W can add to the sum of the ratios.
+    """
+
+    ratios: Float[Array, " r"]
+    rank: Float[Array, ""]
+    doubt: Float[Array, ""]
+
+
+def _axes(e: Evidence) -> _Axes:
+    """Σ_B from the singular values of the means, which keep the digits that its own would lose."""
+    xp = e.xp
+    values, axes = linalg.principal_axes(ratio(e.centred, safe_sqrt(e.present_count)))
+    within = xp.sum(dot(axes, e.within) * axes, axis=1)
+    # Centred means span K-1 dimensions at most: what rounding leaves beyond is not an axis.
+    places = xp.astype(xp.arange(values.shape[0]), values.dtype)
+    real = ~(values <= 64 * epsilon(values) * xp.max(values)) & (places < e.present_count - 1)
+    inverse = e.only(real, 1 / xp.where(real, values, 1))
+    rounding = e.moments.rounding * xp.sum(axes**2 * xp.linalg.diagonal(e.within), axis=1)
+    return _Axes(
+        ratios=within * inverse * inverse,
+        rank=e.count(real),
+        doubt=xp.sum(rounding * inverse * inverse),
+    )
+
+
+def _nc1(e: Evidence) -> Float[Array, ""]:
+    return ratio(e.xp.sum(e.once(_axes).ratios), e.present_count)
+
+
+def _quotient(e: Evidence) -> Float[Array, ""]:
+    return ratio(e.within_trace, e.between_norm)
+
+
+def _expected_rank(e: Evidence) -> Float[Array, ""]:
+    most = e.present_count - 1
+    return e.xp.minimum(most, float(e.dim))
+
+
+def _thin(e: Evidence) -> Bool[Array, ""]:
+    """The rounding of a thin axis is a tenth of the sum, or of what it would be without one."""
+    axes = e.once(_axes)
+    return axes.doubt > 0.1 * e.xp.maximum(e.xp.sum(axes.ratios), _quotient(e))
+
+
+CONDITIONS["flat_means"] = Condition(
+    lambda e: e.once(_axes).rank < _expected_rank(e),
+    lambda e: (
+        f"the class means span {int(e.once(_axes).rank)} dimensions, "
+        f"not {int(_expected_rank(e))}: Σ_B has no inverse there"
+    ),
+)
+CONDITIONS["thin_axis"] = Condition(
+    _thin,
+    lambda e: (
+        "along the thinnest axis of the class means Σ_W is below the rounding of "
+        f"{e.moments.precision}: use float64"
+    ),
+)
+
+_UNDEFINED = (*SQUARED, "few_rows", "no_samples", "few_classes", "no_between")
+
+NC1_PINV = METRICS.add(
+    Metric(
+        name="nc1_pinv",
+        question="collapse",
+        meaning="within-class scatter measured by the scatter of the class means",
+        formula="tr(Σ_W Σ_B⁺)/K, Σ_W pooled with divisor n, Σ_B = (1/K) Σ (μ_k-μ_G)(μ_k-μ_G)ᵀ",
+        source="Papyan, Han, Donoho 2020",
+        interval=(0.0, float("inf")),
+        best="0 (each class a point)",
+        direction="lower",
+        compute=_nc1,
+        undefined=(*_UNDEFINED, "thin_axis"),
+        spectrum=True,
+        invariant=MOVED,
+        degenerate="NaN for one class, for classes of one row, and where all class means coincide; "
+        "where some do, only the axes between the others count",
+        abbreviation="NC1",
+        variants="many copies forget /K; Σ_B's rank is cut at K-1 and at a relative tolerance; "
+        "macro weighting takes μ_G as the mean of the class means, Σ_W stays pooled",
+        options=("normalize", "weighting"),
+        function="nc1_pinv",
+        example="""\
+>>> import numpy as np
+>>> z = np.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])
+>>> print(nc1_pinv(z, np.array([0, 0, 1, 1]), 2).round(4))
+0.0""",
+    )
+)
+
+NC1_SVD = METRICS.add(
+    Metric(
+        name="nc1_svd",
+        question="collapse",
+        meaning="within-class scatter (nc1_pinv) along every axis that K class means can span",
+        formula="(1/K) Σ_i v_iᵀ Σ_W v_i / λ_i over the top min(K-1, d) eigenpairs of Σ_B",
+        source="Papyan, Han, Donoho 2020, their code",
+        interval=(0.0, float("inf")),
+        best="0 (each class a point)",
+        direction="lower",
+        compute=_nc1,
+        undefined=(*_UNDEFINED, "flat_means", "thin_axis"),
+        spectrum=True,
+        invariant=MOVED,
+        degenerate="NaN where the class means span fewer than min(K-1, d) dimensions, as λ_i is 0 "
+        "there (copies divide by rounding, or crash for K > d); else equal to nc1_pinv",
+        abbreviation="NC1",
+        variants="copies leave out /K; macro weighting as in nc1_pinv",
+        options=("normalize", "weighting"),
+        function="nc1_svd",
+        example="""\
+>>> import numpy as np
+>>> z = np.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])
+>>> print(nc1_svd(z, np.array([0, 0, 1, 1]), 2).round(4))
+0.0""",
+    )
+)
+
+NC1_QUOTIENT = METRICS.add(
+    Metric(
+        name="nc1_quotient",
+        question="collapse",
+        meaning="total scatter within classes over total scatter of the class means",
+        formula="tr Σ_W / tr Σ_B, Σ_B = (1/K) Σ (μ_k-μ_G)(μ_k-μ_G)ᵀ",
+        source="Tirer, Huang, Niles-Weed 2023",
+        interval=(0.0, float("inf")),
+        best="0 (each class a point)",
+        direction="lower",
+        compute=_quotient,
+        undefined=_UNDEFINED,
+        invariant=MOVED,
+        degenerate="NaN for one class, for classes of one row, and where all class means coincide",
+        abbreviation="NC1",
+        variants="Σ_B weighs classes alike; macro weighting does so in Σ_W and μ_G too",
+        options=("normalize", "weighting"),
+        function="nc1_quotient",
+        example="""\
+>>> import numpy as np
+>>> z = np.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])
+>>> print(nc1_quotient(z, np.array([0, 0, 1, 1]), 2).round(4))
+0.25""",
+    )
+)
+
+nc1_pinv = of_classes(NC1_PINV)
+nc1_svd = of_classes(NC1_SVD)
+nc1_quotient = of_classes(NC1_QUOTIENT)
+
+# -- pair by pair, and under any linear map -----------------------------------------------------
+
+
+class _Left(NamedTuple):
+    """What Σ_W leaves of each axis of the means.
+
+    Attributes:
+        shares: one an axis, 0 where there is none.
+        doubt: how much of their sum may be gone, as Σ_W is rounding there.
+    """
+
+    shares: Float[Array, " r"]
+    doubt: Float[Array, ""]
+
+
+MOST_HIDDEN = 1e4
+"""How far below its rounding Σ_W may lie along an axis, as far as can be told."""
+
+
+def _left(e: Evidence) -> _Left:
+    """Shares 1/(1 + s²), s the singular values of the means in units of Σ_W^½.
+
+    With Σ_T = Σ_W + Σ_B an axis adds s²/(1 + s²) to tr(Σ_T⁺ Σ_B), and what is left of its 1 keeps
+    its digits however tight the classes are. Σ_B has classes by their share, so that shares are in
+    [0, 1]. Along an axis where Σ_W is rounding, s is as large as can be told.
+    """
+    xp = e.xp
+    values, vectors = e.within_spectrum
+    size, axes = linalg.principal_axes(safe_sqrt(e.share)[:, None] * e.centred)
+    means = e.only(linalg.significant(size), size)[:, None] * axes
+    floor = e.resolution * xp.max(values)
+    lost = values <= floor
+    ones = xp.ones_like(values)
+    values = xp.where(lost, xp.where(floor > 0, floor * ones, ones), values)
+    s, along = linalg.principal_axes(dot(means, vectors) / xp.sqrt(values))
+    places = xp.astype(xp.arange(s.shape[0]), s.dtype)
+    shares = xp.where(floor > 0, 1 / (1 + s**2), xp.astype(s == 0, s.dtype))
+    shares = e.only(places < e.present_count - 1, shares)
+    hidden = MOST_HIDDEN * xp.sum(along**2 * xp.astype(lost, s.dtype), axis=1)
+    hidden = xp.where(hidden < 1, hidden, 1)
+    return _Left(shares, e.zero if e.exact else xp.sum(shares * hidden))
+
+
+def _vci(e: Evidence) -> Float[Array, ""]:
+    most = e.xp.clip(e.present_count - 1, 1.0, float(e.dim))
+    return e.xp.sum(e.once(_left).shares) / most
+
+
+def _hidden_within(e: Evidence) -> Bool[Array, ""]:
+    whole = ratio(e.within_trace, e.total_trace)
+    return e.once(_left).doubt > 0.1 * e.xp.maximum(e.xp.sum(e.once(_left).shares), whole)
+
+
+CONDITIONS["thin_within"] = Condition(
+    _hidden_within,
+    lambda e: (
+        "along an axis of the class means Σ_W is below the rounding of "
+        f"{e.moments.precision}: use float64"
+    ),
+)
+
+VCI = METRICS.add(
+    Metric(
+        name="vci",
+        question="collapse",
+        meaning="collapse that a linear map of the space cannot change",
+        formula="1 - tr(Σ_T⁺ Σ_B)/min(d, K-1), Σ_T = Σ_W + Σ_B, Σ_B with classes by size",
+        source="Xu & Liu 2023, arXiv 2306.03440",
+        interval=(0.0, 1.0),
+        best="0 (each class a point); 1 means that the classes share one mean",
+        direction="lower",
+        compute=_vci,
+        undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_scatter", "thin_within"),
+        spectrum=True,
+        invariant=frozenset({*MOVED, "linear"}),
+        degenerate="NaN for one class, for classes of one row, and where all rows coincide; 1 "
+        "where all class means do; reads low where n is not far above d, as n ≤ d rows separate",
+        variants="with Σ_B = (1/K) Σ and unequal classes Σ_T ≠ Σ_W + Σ_B and the value leaves "
+        "[0, 1]; macro weighting takes that Σ_B in both",
+        options=("normalize", "weighting"),
+        function="vci",
+        example="""\
+>>> import numpy as np
+>>> z = np.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])
+>>> print(vci(z, np.array([0, 0, 1, 1]), 2).round(4))
+0.0""",
+    )
+)
+
+
+class _Distances(NamedTuple):
+    """Sum over pairs of classes of CDNV, and the two classes that lie closest."""
+
+    total: Float[Array, ""]
+    closest: Float[Array, ""]
+    where: Int[Array, " 2"]
+
+
+def _distances(e: Evidence) -> _Distances:
+    xp = e.xp
+    sizes = xp.sum(e.centred**2, axis=1) + e.variances
+
+    def step(s: _Distances, d2: Array, pair: Array, rows: Array, columns: Array) -> _Distances:
+        both = take_rows(e.variances, rows)[:, None] + take_rows(e.variances, columns)
+        size = take_rows(sizes, rows)[:, None] + take_rows(sizes, columns)
+        relative = xp.where(pair, ratio(d2, size), xp.inf)
+        least, at = xp.min(relative), xp.argmin(relative)
+        here = xp.stack([rows[at // columns.shape[0]], columns[at % columns.shape[0]]])
+        better = least < s.closest
+        return _Distances(
+            s.total + xp.sum(e.only(pair, ratio(both, 2 * d2))),
+            xp.where(better, least, s.closest),
+            xp.where(better, here, s.where),
+        )
+
+    start = _Distances(e.zero, e.zero + xp.inf, xp.arange(2))
+    return pairs.reduce_distances(e.centred, e.present, step, start)
+
+
+CONDITIONS["merged_means"] = Condition(
+    lambda e: e.once(_distances).closest <= e.tolerance**2,
+    lambda e: "classes {} and {} have the same mean".format(*map(int, e.once(_distances).where)),
+)
+
+CDNV = METRICS.add(
+    Metric(
+        name="cdnv",
+        question="collapse",
+        meaning="spread of two classes against the distance of their means, averaged over pairs",
+        formula="mean over k<l of (v_k + v_l)/(2|μ_k-μ_l|²), v the mean |z-μ|² of a class",
+        source="Galanti, György, Hutter 2021",
+        interval=(0.0, float("inf")),
+        best="0 (each class a point)",
+        direction="lower",
+        compute=lambda e: ratio(e.once(_distances).total, pairs.pair_count(e.present, e.n)),
+        undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "merged_means"),
+        invariant=MOVED,
+        degenerate="NaN where two classes have the same mean (they are named), for one class, and "
+        "for classes of one row",
+        abbreviation="CDNV",
+        variants="pairs weigh alike whatever the class sizes; some average over ordered pairs, "
+        "which is the same number",
+        function="cdnv",
+        example="""\
+>>> import numpy as np
+>>> z = np.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])
+>>> print(cdnv(z, np.array([0, 0, 1, 1]), 2))
+0.0625""",
+    )
+)
+
+vci = of_classes(VCI)
+cdnv = of_classes(CDNV)

@@ -1,38 +1,44 @@
-"""Question 4: how close is the worst crosstalk to its floor, when the codes do not fit?"""
+"""Question 4: how close is the worst crosstalk to its floor, when the codes do not fit?
+
+Coherence is the worst pair alone. Beyond it, Babel and average coherence ask what one code gathers
+from many others, and the histogram shows all pairs.
+"""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import overload
+from typing import Any
 
-import jax
-import jax.numpy as jnp
-from jax.sharding import Mesh
-from jaxtyping import Array, ArrayLike, Float, Int
+import numpy as np
+from array_api_compat import is_jax_array
+from jaxtyping import Float, Int
 
 from gramax.arrays import checks, pairs
-from gramax.arrays.guarded import ratio
-from gramax.arrays.rows import unit_rows
-from gramax.arrays.worst import largest
-from gramax.frames import bounds
-from gramax.frames.objective import counted, soft_terms, soft_value
+from gramax.arrays.linalg import ratio
+from gramax.arrays.namespace import Array, compiled, namespace, take_rows, to_numpy, top_k
+from gramax.arrays.rows import present, unit_rows
+from gramax.frames.bounds import welch
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.registry import METRICS, SCALED, Metric
 
+# -- the worst pair -----------------------------------------------------------------------------
 
-@partial(jax.jit, static_argnames="mesh")
-def _coherence(codes: Float[Array, "c d"], mesh: Mesh | None = None) -> Float[Array, ""]:
-    found = jnp.abs(largest(codes, 1, mesh, by_index=False).cosines[0])
-    return jnp.where(jnp.all(jnp.isfinite(codes)), found, jnp.nan)
+
+def _coherence(codes: Float[Array, "c d"], mesh: Any = None) -> Float[Array, ""]:
+    xp = namespace(codes)
+    worst = xp.abs(pairs.largest(codes, 1, mesh)[1][0])
+    return xp.where(xp.all(xp.isfinite(codes)), worst, xp.nan)
 
 
 def _floor(c: Float[Array, ""], d: int) -> Float[Array, ""]:
-    return jnp.sqrt(ratio(jnp.maximum(c - d, 0), d * (c - 1)))
+    xp = namespace(c)
+    return xp.sqrt(ratio(xp.where(c > d, c - d, 0.0), d * (c - 1)))
 
 
 def _gap(worst: Float[Array, ""], c: Float[Array, ""], d: int) -> Float[Array, ""]:
     """Above the floor, which only rounding is below; in one dimension every codebook is at it."""
-    return jnp.maximum(worst - _floor(c, d), 0 if d > 1 else jnp.nan)
+    xp = namespace(worst)
+    gap = worst - _floor(c, d)
+    return xp.maximum(gap, 0.0) if d > 1 else gap + xp.nan
 
 
 def _of_codes(e: Evidence) -> Float[Array, ""]:
@@ -67,7 +73,7 @@ CLASS_WELCH_GAP = METRICS.add(
         interval=(0.0, 1.0),
         best="0 (an equiangular tight frame; possible only for some d < c ≤ d(d+1)/2)",
         direction="lower",
-        compute=lambda e: _gap(e.once(_of_codes), e.code_count, e.codes.shape[1]),
+        compute=lambda e: _gap(e.once(_of_codes), e.code_count, e.dim),
         undefined=("few_codes", "one_dimension"),
         samples=False,
         invariant=SCALED,
@@ -76,13 +82,13 @@ CLASS_WELCH_GAP = METRICS.add(
 )
 
 
-def coherence(x: ArrayLike, mesh: Mesh | None = None) -> Float[Array, ""]:
+def coherence(x: Any, mesh: Any = None) -> Float[Array, ""]:
     """The worst crosstalk of a codebook: its largest |off-diagonal cosine|.
 
     Args:
         x: `[c, d]` codes, of any length; zero rows are absent classes, left out. The cosines are
             worked through in tiles, so c may be large.
-        mesh: deal the tiles over its devices; each holds all codes.
+        mesh: of JAX; deal the tiles over its devices, each of which holds all codes.
 
     Returns:
         A scalar in [0, 1]; lower is better, no lower than `welch_floor(c, d)`. NaN for fewer than
@@ -92,22 +98,36 @@ def coherence(x: ArrayLike, mesh: Mesh | None = None) -> Float[Array, ""]:
         ValueError: `x` is not a matrix of real numbers.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> print(coherence(jnp.array([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]])).round(4))
+        >>> import numpy as np
+        >>> print(coherence(np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]])).round(4))
         0.7071
     """
-    return _coherence(pairs.on_every_device(checks.codes(x), mesh), mesh)
+    return _coherence_of(_everywhere(checks.codes(x), mesh), mesh)
+
+
+def _everywhere(x: Array, mesh: Any) -> Array:
+    """The codes, on every device of a mesh where there is one."""
+    if mesh is None:
+        return x
+    from gramax.arrays.mesh import on_every_device
+
+    return on_every_device(x, mesh)
+
+
+@compiled("mesh")
+def _coherence_of(x: Array, mesh: Any) -> Float[Array, ""]:
+    return _coherence(x, mesh)
 
 
 def worst_pairs(
-    x: ArrayLike, k: int = 10, mesh: Mesh | None = None
+    x: Any, k: int = 10, mesh: Any = None
 ) -> tuple[Int[Array, "k 2"], Float[Array, " k"]]:
     """The k pairs of codes with the largest |cosine|, exactly, in the memory of a tile.
 
     Args:
         x: `[c, d]` codes, of any length; zero rows and rows that hold NaN are left out.
         k: how many.
-        mesh: deal the tiles over its devices; each holds all codes.
+        mesh: of JAX; deal the tiles over its devices, each of which holds all codes.
 
     Returns:
         Rows (a, b), a < b, of the k worst pairs, worst first, and their cosines with sign. A
@@ -118,26 +138,23 @@ def worst_pairs(
         ValueError: `x` is not a matrix of real numbers, or k is less than 1.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> where, cosines = worst_pairs(jnp.array([[1.0, 0.0], [0.0, 1.0], [-3.0, 0.0]]), 2)
+        >>> import numpy as np
+        >>> where, cosines = worst_pairs(np.array([[1.0, 0.0], [0.0, 1.0], [-3.0, 0.0]]), 2)
         >>> print(where.tolist(), cosines)
         [[0, 2], [0, 1]] [-1. 0.]
     """
     x = checks.codes(x)
     if k < 1:
         raise ValueError(f"k must be at least 1; got {k}")
-    found = _worst(pairs.on_every_device(x, mesh), k, mesh)
-    return found.pairs, found.cosines
+    return _worst_of(_everywhere(x, mesh), k, mesh)
 
 
-_worst = jax.jit(largest, static_argnums=(1, 2))
+@compiled("k", "mesh")
+def _worst_of(x: Array, k: int, mesh: Any) -> tuple[Array, Array]:
+    return pairs.largest(x, k, mesh)
 
 
-@overload
-def welch_floor(c: int, d: int) -> float: ...
-@overload
-def welch_floor(c: Array, d: int) -> Float[Array, ""]: ...
-def welch_floor(c: int | Array, d: int) -> float | Float[Array, ""]:
+def welch_floor(c: Any, d: int) -> Any:
     """Welch's lower bound on the coherence of c unit vectors in d dimensions.
 
     Args:
@@ -159,12 +176,12 @@ def welch_floor(c: int | Array, d: int) -> float | Float[Array, ""]:
         0.4472
     """
     d = checks.size(d, "d")
-    if isinstance(c, jax.Array):
+    if not isinstance(c, int) and hasattr(c, "dtype") and is_jax_array(c):
         return _floor(c, d)
-    return bounds.welch(checks.num_classes(c), d) or 0.0
+    return welch(checks.num_classes(c), d) or 0.0
 
 
-def welch_gap(x: ArrayLike) -> Float[Array, ""]:
+def welch_gap(x: Any) -> Float[Array, ""]:
     """Coherence above the Welch floor for as many codes as `x` holds.
 
     Args:
@@ -177,16 +194,21 @@ def welch_gap(x: ArrayLike) -> Float[Array, ""]:
         ValueError: `x` is not a matrix of real numbers.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> triangle = jnp.array([[2.0, 0.0], [-1.0, 3**0.5], [-1.0, -(3**0.5)]])
+        >>> import numpy as np
+        >>> triangle = np.array([[2.0, 0.0], [-1.0, 3**0.5], [-1.0, -(3**0.5)]])
         >>> print(abs(welch_gap(triangle)) < 1e-6)
         True
     """
-    x = checks.codes(x)
-    return _gap(_coherence(x), jnp.sum(pairs.present(x)).astype(x.dtype), x.shape[1])
+    return _gap_of(checks.codes(x))
 
 
-def smooth_coherence_loss(x: ArrayLike, beta: float = 30.0) -> Float[Array, ""]:
+@compiled()
+def _gap_of(x: Array) -> Float[Array, ""]:
+    count = namespace(x).sum(namespace(x).astype(present(x), x.dtype))
+    return _gap(_coherence(x), count, x.shape[1])
+
+
+def smooth_coherence_loss(x: Any, beta: float = 30.0) -> Float[Array, ""]:
     """A differentiable stand-in for coherence, with a term that keeps the rank.
 
     logsumexp(β·|off-diagonal cosines|)/β + 0.15·|xᵀx/n - I/d|²_F over unit rows. Without the second
@@ -203,18 +225,245 @@ def smooth_coherence_loss(x: ArrayLike, beta: float = 30.0) -> Float[Array, ""]:
         ValueError: `x` is not a matrix of real numbers.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> print(smooth_coherence_loss(jnp.eye(3)).round(4))  # log(6)/30: all crosstalk is 0
+        >>> import numpy as np
+        >>> print(smooth_coherence_loss(np.eye(3)).round(4))  # log(6)/30: all crosstalk is 0
         0.0597
     """
-    x = unit_rows(checks.rows(x, "x"))
-    count = jnp.sum(pairs.present(x)).astype(x.dtype)
+    return _smooth_of(checks.wide(checks.rows(x, "x")), beta)
+
+
+@compiled()
+def _smooth_of(x: Array, beta: float | Array) -> Float[Array, ""]:
+    xp, x = namespace(x), unit_rows(x)
+    count = xp.sum(xp.astype(present(x), x.dtype))
 
     def step(total: Array, cosines: Array, pair: Array, *_: object) -> Array:
         # No |cosine| exceeds 1, the shift: nothing overflows, and no running maximum is needed.
-        return total + 2 * jnp.sum(soft_terms(counted(jnp.abs(cosines), pair), beta, 1.0))
+        # Where there is no pair, -infinity is kept out of the exponent: its gradient would be NaN.
+        sizes = xp.where(pair, xp.abs(cosines), 0.0)
+        terms = xp.exp(beta * (sizes - 1))
+        return total + 2 * xp.sum(xp.where(pair, terms, 0.0))
 
-    total = pairs.reduce_pairs(x, step, jnp.zeros((), x.dtype))
-    crosstalk = soft_value(jnp.where(count > 1, total, jnp.nan), beta, 1.0)
+    total = pairs.reduce_pairs(x, step, xp.sum(x) * 0)
+    some = count > 1
+    crosstalk = 1 + xp.log(xp.where(some, total, 1)) / beta
     tightness = ratio(pairs.potential(x), count**2) - 1 / x.shape[1]
-    return crosstalk + 0.15 * tightness
+    return xp.where(some, crosstalk + 0.15 * tightness, xp.nan)
+
+
+# -- what a code gathers from many others -------------------------------------------------------
+
+
+def _babel(codes: Float[Array, "c d"], m: int | None, mesh: Any = None) -> Float[Array, ""]:
+    xp, others = namespace(codes), codes.shape[0] - 1
+    m = others if m is None else m
+    sums = _top_sums(codes, m, mesh) if m < others else _row_sums(codes, mesh)
+    return xp.max(xp.where(present(codes), sums, 0.0))
+
+
+def _row_sums(x: Float[Array, "c d"], mesh: Any) -> Float[Array, " c"]:
+    """Sum over the other rows of the |cosine| to each row."""
+    xp = namespace(x)
+
+    def step(sums: Array, cosines: Array, pair: Array, rows: Array, columns: Array) -> Array:
+        sizes = xp.where(pair, xp.abs(cosines), 0.0)
+        sums = pairs.add_at(sums, rows, xp.sum(sizes, axis=1))
+        return pairs.add_at(sums, columns, xp.sum(sizes, axis=0))
+
+    return pairs.reduce_pairs(x, step, xp.sum(x, axis=1) * 0, lambda a, b: a + b, mesh)
+
+
+def _top_sums(x: Float[Array, "c d"], m: int, mesh: Any) -> Float[Array, " c"]:
+    """Sum over the m other rows with the largest |cosine| to each row, a tile at a time."""
+    xp = namespace(x)
+
+    def top(*sizes: Float[Array, "_ _"]) -> Float[Array, "_ m"]:
+        return top_k(xp.concat(sizes, axis=1), m)[0]
+
+    def step(best: Array, cosines: Array, pair: Array, rows: Array, columns: Array) -> Array:
+        sizes = xp.where(pair, xp.abs(cosines), 0.0)
+        for at, more in ((rows, sizes), (columns, sizes.T)):
+            best = pairs.put(best, at, top(take_rows(best, at), more))
+        return best
+
+    start = xp.zeros((x.shape[0], m), dtype=x.dtype) + 0 * x[:, :1]
+    return xp.sum(pairs.reduce_pairs(x, step, start, top, mesh), axis=1)
+
+
+def _average_coherence(codes: Float[Array, "c d"]) -> Float[Array, ""]:
+    """Σ_{j≠i} ⟨x_i, x_j⟩ = ⟨x_i, Σ_j x_j - x_i⟩: no pair is formed."""
+    xp, codes = namespace(codes), unit_rows(codes)
+    count = xp.sum(xp.astype(present(codes), codes.dtype))
+    others = xp.sum(codes, axis=0) - codes
+    worst = ratio(xp.max(xp.abs(xp.sum(codes * others, axis=1))), count - 1)
+    return xp.minimum(worst, 1.0)
+
+
+CLASS_BABEL = METRICS.add(
+    Metric(
+        name="class_babel",
+        question="crosstalk",
+        meaning="the most crosstalk that one class code gathers from all others",
+        formula="max_a Σ_{b≠a} |cos(m_a, m_b)|, m the class means: μ₁(c-1)",
+        source="Tropp 2004, Greed is good",
+        interval=(0.0, float("inf")),
+        best="(c-1) times the Welch floor for equiangular tight frames; 0 for orthogonal codes",
+        direction="lower",
+        compute=lambda e: _babel(e.codes, None),
+        undefined=("few_codes",),
+        samples=False,
+        invariant=SCALED,
+        degenerate="NaN for fewer than two classes; c-1 where all codes coincide",
+        abbreviation="μ₁",
+        variants="μ₁(m) sums the m largest alone: `babel(x, m)`; μ₁(1) is the coherence",
+        function="babel",
+    )
+)
+
+CLASS_AVERAGE_COHERENCE = METRICS.add(
+    Metric(
+        name="class_average_coherence",
+        question="crosstalk",
+        meaning="crosstalk of a class code with the others together, signs cancelling",
+        formula="max_a |Σ_{b≠a} cos(m_a, m_b)|/(c-1), m the class means",
+        source="Bajwa, Calderbank, Jafarpour 2010",
+        interval=(0.0, 1.0),
+        best="0; 1/(c-1) for a simplex, and for every codebook whose codes sum to 0",
+        direction="lower",
+        compute=lambda e: _average_coherence(e.codes),
+        undefined=("few_codes",),
+        samples=False,
+        invariant=SCALED,
+        degenerate="NaN for fewer than two classes; 1 where all codes coincide",
+        abbreviation="ν",
+        variants="the mean of the |cosines| of all pairs goes by this name too",
+        function="average_coherence",
+    )
+)
+
+
+def babel(x: Any, m: int | None = None, mesh: Any = None) -> Float[Array, ""]:
+    """Cumulative coherence μ₁(m): the most crosstalk that a code gathers from m others.
+
+    Args:
+        x: `[c, d]` codes, of any length; zero rows are absent classes, left out. The cosines are
+            worked through in tiles, so c may be large.
+        m: how many other codes count, the worst for each; None counts all c-1.
+        mesh: of JAX; deal the tiles over its devices, each of which holds all codes.
+
+    Returns:
+        A scalar in [0, m]; lower is better, `babel(x, 1)` is `coherence(x)` to rounding. NaN for
+        fewer than two codes, or where a row holds NaN.
+
+    Raises:
+        ValueError: `x` is not a matrix of real numbers, or m is less than 1.
+
+    Source:
+        Tropp 2004, Greed is good: algorithmic results for sparse approximation.
+
+    Example:
+        >>> import numpy as np
+        >>> triangle = np.array([[2.0, 0.0], [-1.0, 3**0.5], [-1.0, -(3**0.5)]])
+        >>> print(babel(triangle, 1).round(4), babel(triangle).round(4))
+        0.5 1.0
+    """
+    x = checks.codes(x)
+    if m is not None and m < 1:
+        raise ValueError(f"m must be at least 1; got {m}")
+    return _babel_of(_everywhere(x, mesh), m, mesh)
+
+
+@compiled("m", "mesh")
+def _babel_of(x: Array, m: int | None, mesh: Any) -> Float[Array, ""]:
+    return _where_two(x, _babel(x, m, mesh))
+
+
+def average_coherence(x: Any) -> Float[Array, ""]:
+    """Largest mean cosine of a code with the others, max_i |Σ_{j≠i} ⟨x_i, x_j⟩|/(c-1), in O(c d).
+
+    Args:
+        x: `[c, d]` codes, of any length; zero rows are absent classes, left out.
+
+    Returns:
+        A scalar in [0, 1]; lower is better. NaN for fewer than two codes, or where a row holds
+        NaN.
+
+    Raises:
+        ValueError: `x` is not a matrix of real numbers.
+
+    Source:
+        Bajwa, Calderbank, Jafarpour 2010, Why Gabor frames?
+
+    Example:
+        >>> import numpy as np
+        >>> print(average_coherence(np.array([[1.0, 0.0], [1.0, 1.0]])).round(4))
+        0.7071
+    """
+    return _average_of(checks.codes(x))
+
+
+@compiled()
+def _average_of(x: Array) -> Float[Array, ""]:
+    return _where_two(x, _average_coherence(x))
+
+
+def _where_two(x: Float[Array, "c d"], value: Float[Array, ""]) -> Float[Array, ""]:
+    xp = namespace(x)
+    return xp.where(xp.sum(xp.astype(present(x), x.dtype)) > 1, value, xp.nan)
+
+
+# -- all pairs ----------------------------------------------------------------------------------
+
+
+def crosstalk_histogram(x: Any, bins: int = 50, mesh: Any = None) -> tuple[np.ndarray, np.ndarray]:
+    """How many pairs of codes have a |cosine| in each of `bins` equal parts of [0, 1].
+
+    Args:
+        x: `[c, d]` codes, of any length; zero rows are absent classes, left out. The cosines are
+            worked through in tiles, so c may be large.
+        bins: how many parts, each closed on the left; the last holds 1 too.
+        mesh: of JAX; deal the tiles over its devices, each of which holds all codes.
+
+    Returns:
+        Counts `[bins]`, exact integers that sum to the number of pairs (those of a row that holds
+        NaN left out), and edges `[bins + 1]`. Not for use inside jit: counts are 64-bit.
+
+    Raises:
+        ValueError: `x` is not a matrix of real numbers, or bins is less than 1.
+
+    Example:
+        >>> import numpy as np
+        >>> counts, edges = crosstalk_histogram(np.eye(3), 4)
+        >>> print(counts, edges)
+        [3 0 0 0] [0.   0.25 0.5  0.75 1.  ]
+    """
+    x = checks.rows(x, "x")
+    if bins < 1:
+        raise ValueError(f"bins must be at least 1; got {bins}")
+    low, high = to_numpy(_reaching(_everywhere(checks.wide(x), mesh), bins, mesh)).astype(np.int64)
+    reaching = np.append(low + (high << 32), 0)
+    return reaching[:-1] - reaching[1:], np.linspace(0, 1, bins + 1)
+
+
+@compiled("bins", "mesh")
+def _reaching(x: Float[Array, "c d"], bins: int, mesh: Any) -> Int[Array, "2 bins"]:
+    """Pairs whose |cosine| reaches each lower edge: low and high words, as JAX may lack int64."""
+    xp = namespace(x)
+    edges = [k / bins for k in range(bins)]
+    word = xp.uint32 if is_jax_array(x) else xp.int64
+
+    def step(total: Array, cosines: Array, pair: Array, *_: object) -> Array:
+        sizes = xp.where(pair, xp.abs(cosines), -1)
+        found = xp.stack([xp.sum(xp.astype(sizes >= edge, word), dtype=word) for edge in edges])
+        return _carried(total, xp.stack([found, 0 * found]))
+
+    start = xp.zeros((2, bins), dtype=word)
+    return pairs.reduce_pairs(x, step, start, _carried, mesh)
+
+
+def _carried(total: Int[Array, "2 bins"], more: Int[Array, "2 bins"]) -> Int[Array, "2 bins"]:
+    """The sum of counts in low and high words."""
+    xp = namespace(total)
+    low = total[0] + more[0]
+    carry = xp.astype(low < total[0], low.dtype)
+    return xp.stack([low, total[1] + more[1] + carry])

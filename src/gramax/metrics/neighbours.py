@@ -1,18 +1,93 @@
-"""Question 2, by neighbours: the intrinsic dimension. Exact copies of a row are one point."""
+"""Metrics of the rows themselves: their pairs, their nearest neighbours, and positive pairs.
+
+Intrinsic dimension (`two_nn`, `mle_id`) and hubs (`hubness`, `anti_hub_share`) come from the
+neighbours of every row; uniformity and the mean cosine from all pairs. Points closer than rounding
+are one point: copies of a row, exact or changed in the last digits, count once.
+"""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal, NamedTuple, TypeVar
 
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+import numpy as np
+from jaxtyping import Bool, Float, Int
 
-from gramax.arrays import checks
-from gramax.arrays.guarded import ratio
-from gramax.metrics.nearest import distinct, nearest
-from gramax.metrics.registry import METRICS, MOVED, Metric
+from gramax.arrays import checks, pairs
+from gramax.arrays.linalg import ratio
+from gramax.arrays.namespace import Array, compiled, like, namespace, stop_gradient
+from gramax.arrays.rows import present, unit_rows
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.functions import measure
+from gramax.metrics.registry import CONDITIONS, METRICS, MOVED, SCALED, Condition, Metric
+
+T = TypeVar("T")
+
+HUB_NEIGHBOURS, MLE_NEIGHBOURS = 10, 20
+"""Neighbours that hubness and the maximum likelihood dimension look at, as published."""
+
+
+class RowEvidence:
+    """What the metrics of rows share, each computed at most once.
+
+    Attributes:
+        x: `[n, d]` the rows, on the sphere where the audit takes them so.
+    """
+
+    def __init__(self, x: Float[Array, "n d"]) -> None:
+        """Of rows that are finite, and not zero where they are on the sphere."""
+        self.x = x
+        self.xp: Any = namespace(x)
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """Of every row, as many as any metric asks for."""
+        return nearest(self.x, MLE_NEIGHBOURS)
+
+
+class Neighbours(NamedTuple):
+    """The nearest neighbours of every point.
+
+    Attributes:
+        distances: `[n, k]`, nearest first; infinity where there are fewer points.
+        where: `[n, k]` the rows that they are.
+        exists: `[n]` one row of each set of copies; the others are no points.
+    """
+
+    distances: Float[Array, "n k"]
+    where: Int[Array, "n k"]
+    exists: Bool[Array, " n"]
+
+
+def nearest(x: Float[Array, "n d"], k: int) -> Neighbours:
+    """The k nearest other points of every row."""
+    x = np.asarray(x, np.float64)
+    n = len(x)
+    _, first = np.unique(
+        np.round(x * 2**40 / max(np.abs(x).max(), 1e-300)), axis=0, return_index=True
+    )
+    exists = np.zeros(n, bool)
+    exists[first] = True
+    k_ = min(k, max(len(first) - 1, 1))
+    centred = x - x.mean(0)
+    squares = (centred**2).sum(1)
+    distances, where = np.full((n, k), np.inf), np.zeros((n, k), int)
+    for start in range(0, n, 512):
+        rows = slice(start, min(n, start + 512))
+        d2 = squares[rows, None] + squares - 2 * centred[rows] @ centred.T
+        d2[:, ~exists] = np.inf
+        d2[np.arange(rows.stop - start), np.arange(start, rows.stop)] = np.inf
+        some = np.argpartition(d2, k_ - 1, axis=1)[:, :k_]
+        exact = ((x[rows, None] - x[some]) ** 2).sum(2)
+        exact[np.isinf(np.take_along_axis(d2, some, 1))] = np.inf
+        order = np.lexsort((some, exact), axis=1)
+        distances[rows, :k_] = np.sqrt(np.take_along_axis(exact, order, 1))
+        where[rows, :k_] = np.take_along_axis(some, order, 1)
+    return Neighbours(distances, where, exists)
+
+
+# -- intrinsic dimension ------------------------------------------------------------------------
+
 
 TWO_NN = METRICS.add(
     Metric(
@@ -26,14 +101,15 @@ TWO_NN = METRICS.add(
         direction="neither",
         compute=None,
         undefined=(),
+        of_rows=lambda e: _two_nn(e.neighbours, 0.1),
         labels=False,
         invariant=MOVED,
         degenerate="NaN for fewer than three distinct rows, or where all are equally far apart; "
         "copies of a row are one point",
         abbreviation="TwoNN",
         variants="scikit-dimension counts i from 0; the maximum likelihood form is N/Σ log(r₂/r₁)",
-        needs=frozenset({"neighbours"}),
-        function="neighbours.two_nn",
+        needs=frozenset({"rows"}),
+        function="two_nn",
     )
 )
 
@@ -49,19 +125,20 @@ MLE_ID = METRICS.add(
         direction="neither",
         compute=None,
         undefined=(),
+        of_rows=lambda e: _mle_id(e.neighbours, MLE_NEIGHBOURS, False),
         labels=False,
         invariant=MOVED,
         degenerate="NaN for k distinct rows or fewer; a row with k equally far neighbours is left "
         "out; copies of a row are one point",
         variants="the harmonic mean over rows (MacKay & Ghahramani 2005) is less biased: "
         "average='harmonic'; k-2 in place of k-1 removes the bias at one row",
-        needs=frozenset({"neighbours"}),
-        function="neighbours.mle_id",
+        needs=frozenset({"rows"}),
+        function="mle_id",
     )
 )
 
 
-def two_nn(x: ArrayLike, discard: float = 0.1) -> Float[Array, ""]:
+def two_nn(x: Any, discard: float = 0.1) -> Float[Array, ""]:
     """Intrinsic dimension from the ratio of the distances to the two nearest neighbours.
 
     Args:
@@ -80,35 +157,31 @@ def two_nn(x: ArrayLike, discard: float = 0.1) -> Float[Array, ""]:
         neighborhood information.
 
     Example:
-        >>> import jax
-        >>> plane = jax.random.normal(jax.random.key(0), (500, 2))
+        >>> import numpy as np
+        >>> plane = np.random.default_rng(0).normal(size=(500, 2))
         >>> print(bool(1.7 < two_nn(plane) < 2.3))
         True
     """
     x = checks.rows(x, "x")
     if not 0 <= discard < 1:
         raise ValueError(f"discard must be in [0, 1); got {discard}")
-    return _two_nn(x, discard) if len(x) > 2 else jnp.full((), jnp.nan, x.dtype)
+    return _two_nn(nearest(x, 2), discard) if len(x) > 2 else np.nan
 
 
-@jax.jit
-def _two_nn(x: Float[Array, "n d"], discard: Array) -> Float[Array, ""]:
-    exists = distinct(x)
-    first, second = nearest(x, 2, exists)[0].T
-    usable = exists & (first > 0) & jnp.isfinite(second)
-    ratios = jnp.where(usable, second / jnp.where(usable, first, 1), jnp.inf)
-    logs = jnp.log(jnp.sort(ratios))
-    count = jnp.sum(usable)
-    i = jnp.arange(1, len(x) + 1)
-    kept = (i <= jnp.floor(count * (1 - discard))) & (i < count)
-    logs = jnp.where(kept, logs, 0)
-    survival = jnp.where(kept, 1 - ratio(i, count), 1).astype(x.dtype)
-    slope = -jnp.sum(logs * jnp.log(survival)) / jnp.sum(logs * logs)
-    return jnp.where(jnp.all(jnp.isfinite(x)) & (jnp.sum(logs) > 0), slope, jnp.nan)
+def _two_nn(found: Neighbours, discard: float) -> Float[Array, ""]:
+    first, second = found.distances[:, 0], found.distances[:, 1]
+    usable = found.exists & (first > 0) & np.isfinite(second)
+    logs = np.log(np.sort(second[usable] / first[usable]))
+    count = len(logs)
+    i = np.arange(1, count + 1)
+    kept = (i <= np.floor(count * (1 - discard))) & (i < count)
+    logs, survival = logs[kept], 1 - i[kept] / max(count, 1)
+    squares = np.sum(logs * logs)
+    return -np.sum(logs * np.log(survival)) / squares if squares > 0 else np.float64(np.nan)
 
 
 def mle_id(
-    x: ArrayLike, k: int = 20, average: Literal["arithmetic", "harmonic"] = "arithmetic"
+    x: Any, k: int = 20, average: Literal["arithmetic", "harmonic"] = "arithmetic"
 ) -> Float[Array, ""]:
     """Intrinsic dimension by maximum likelihood from the distances to the k nearest neighbours.
 
@@ -129,8 +202,8 @@ def mle_id(
         Ghahramani 2005 (harmonic).
 
     Example:
-        >>> import jax
-        >>> plane = jax.random.normal(jax.random.key(0), (500, 2))
+        >>> import numpy as np
+        >>> plane = np.random.default_rng(0).normal(size=(500, 2))
         >>> print(bool(1.7 < mle_id(plane) < 2.3))
         True
     """
@@ -139,21 +212,319 @@ def mle_id(
         raise ValueError(f"k must be at least 2; got {k}")
     if average not in ("arithmetic", "harmonic"):
         raise ValueError(f"average must be 'arithmetic' or 'harmonic'; got {average!r}")
-    if len(x) <= k:
-        return jnp.full((), jnp.nan, x.dtype)
-    return _mle_id(x, k, average == "harmonic")
+    return _mle_id(nearest(x, k), k, average == "harmonic") if len(x) > k else np.nan
 
 
-@partial(jax.jit, static_argnames=("k", "harmonic"))
-def _mle_id(x: Float[Array, "n d"], k: int, harmonic: bool) -> Float[Array, ""]:
-    exists = distinct(x)
-    near = nearest(x, k, exists)[0]
-    usable = exists & (near[:, 0] > 0) & jnp.isfinite(near[:, -1])
-    logs = jnp.log(near[:, -1:] / jnp.where(usable[:, None], near[:, :-1], 1))
-    inverse = jnp.where(usable, jnp.sum(logs, axis=1) / (k - 1), 0)
-    if not harmonic:
-        usable = usable & (inverse > 0)
-        inverse = jnp.where(usable, 1 / jnp.where(usable, inverse, 1), 0)
-    mean = jnp.sum(inverse) / jnp.sum(usable)
-    value = 1 / mean if harmonic else mean
-    return jnp.where(jnp.all(jnp.isfinite(x)) & (mean > 0), value, jnp.nan)
+def _mle_id(found: Neighbours, k: int, harmonic: bool) -> Float[Array, ""]:
+    near = found.distances[:, :k]
+    usable = found.exists & (near[:, 0] > 0) & np.isfinite(near[:, -1])
+    near = near[usable]
+    inverse = np.sum(np.log(near[:, -1:] / near[:, :-1]), axis=1) / (k - 1)
+    if harmonic:
+        mean = np.mean(inverse) if len(inverse) else 0.0
+        return 1 / mean if mean > 0 else np.float64(np.nan)
+    inverse = inverse[inverse > 0]
+    return np.mean(1 / inverse) if len(inverse) else np.float64(np.nan)
+
+
+# -- hubs ---------------------------------------------------------------------------------------
+
+
+HUBNESS = METRICS.add(
+    Metric(
+        name="hubness",
+        question="crosstalk",
+        meaning="whether a few rows are the neighbours of all others",
+        formula="skewness Σ(N-N̄)³/n / (Σ(N-N̄)²/n)^1.5 of N_k, the times that a row is among the k "
+        "nearest of another, k = 10",
+        source="Radovanović, Nanopoulos, Ivanović 2010",
+        interval=(float("-inf"), float("inf")),
+        best="about 0 (no hubs)",
+        direction="lower",
+        compute=None,
+        undefined=(),
+        of_rows=lambda e: _hubness(e.neighbours, HUB_NEIGHBOURS).skewness,
+        labels=False,
+        invariant=MOVED,
+        degenerate="NaN for k distinct rows or fewer; 0 where all counts are equal; copies of a "
+        "row are one point; ties go to the lower row",
+        variants="Euclidean neighbours of the rows as they are: normalise them for cosines",
+        needs=frozenset({"rows"}),
+        function="hubness",
+    )
+)
+
+ANTI_HUBS = METRICS.add(
+    Metric(
+        name="anti_hub_share",
+        question="crosstalk",
+        meaning="share of the rows that are nobody's neighbour",
+        formula="share of rows with N_k = 0, k = 10",
+        source="Radovanović, Nanopoulos, Ivanović 2010",
+        interval=(0.0, 1.0),
+        best="0",
+        direction="lower",
+        compute=None,
+        undefined=(),
+        of_rows=lambda e: _hubness(e.neighbours, HUB_NEIGHBOURS).anti_hub_share,
+        labels=False,
+        invariant=MOVED,
+        degenerate="as hubness",
+        needs=frozenset({"rows"}),
+        function="hubness",
+    )
+)
+
+
+class Hubness(NamedTuple):
+    """Skewness of how often rows are neighbours, and the share that never are."""
+
+    skewness: Float[Array, ""]
+    anti_hub_share: Float[Array, ""]
+
+
+def hubness(x: Any, k: int = 10) -> Hubness:
+    """Whether a few rows are among the k nearest neighbours of many others (hubs).
+
+    Args:
+        x: `[n, d]` rows, not normalised here; copies of a row are one point.
+        k: number of neighbours, at least 1.
+
+    Returns:
+        `skewness` of the counts, about 0 without hubs, and `anti_hub_share`, the share of rows that
+        are nobody's neighbour; both NaN for k distinct rows or fewer, or where a row holds NaN.
+
+    Raises:
+        ValueError: `x` is not a matrix of real numbers, or k is less than 1.
+
+    Source:
+        Radovanović, Nanopoulos, Ivanović 2010, Hubs in space.
+
+    Example:
+        >>> import numpy as np
+        >>> star = np.array([[0.0, 0.0], [1.0, 0.0], [-1.0, 0.1], [0.0, 1.1], [0.2, -1.0]])
+        >>> print(hubness(star, 1).anti_hub_share.round(2))  # the centre is nearest to all others
+        0.6
+    """
+    x = checks.rows(x, "x")
+    if k < 1:
+        raise ValueError(f"k must be at least 1; got {k}")
+    return _hubness(nearest(x, k), k)
+
+
+def _hubness(found: Neighbours, k: int) -> Hubness:
+    exists, n = found.exists, int(found.exists.sum())
+    if n <= k:
+        return Hubness(np.float64(np.nan), np.float64(np.nan))
+    counts = np.bincount(found.where[exists, :k].ravel(), minlength=len(exists))[exists]
+    gap = counts - k  # the mean count is k exactly
+    variance, third = np.mean(gap**2.0), np.mean(gap**3.0)
+    skewness = third / variance**1.5 if variance > 0 else np.float64(0.0)
+    return Hubness(skewness, np.mean(counts == 0))
+
+
+# -- all pairs, and positive pairs --------------------------------------------------------------
+
+
+def _mean_cosine(e: Evidence) -> Float[Array, ""]:
+    """With μ the mean of n unit rows, (n|μ|²-1)/(n-1), and |μ|² = 1 - tr Σ_T.
+
+    Each form of |μ|² keeps its digits where it is small or, as 1 - tr Σ_T, close to 1. Of weighted
+    rows a pair weighs as the product of its weights, and n is (Σw)²/Σw².
+    """
+    xp = e.xp
+    mean = xp.sum(e.row_share[:, None] * e.origin_means, axis=0)
+    square = xp.sum(mean * mean)
+    total = xp.sum(e.row_share * (e.variances + xp.sum((e.origin_means - mean) ** 2, axis=1)))
+    n = ratio(e.weight**2, xp.sum(e.moments.weight_squares))
+    others = xp.where(n > 1, n - 1, 1)
+    return xp.where(square < 0.5, (n * square - 1) / others, 1 - n * total / others)
+
+
+CONDITIONS["not_unit"] = Condition(
+    lambda e: e.zero + (0 if e.moments.normalize else 1) > 0,
+    lambda e: "needs rows on the sphere: raw moments do not hold their directions",
+)
+
+MEAN_COSINE = METRICS.add(
+    Metric(
+        name="mean_cosine",
+        question="rank",
+        meaning="average cosine of two different rows: how far they share a cone",
+        formula="(|Σx|² - n)/(n(n-1)), x the unit rows",
+        source="Ethayarajh 2019 (anisotropy)",
+        interval=(-1.0, 1.0),
+        best="0 and just below (no common direction); 1 where all rows share one",
+        direction="neither",
+        compute=_mean_cosine,
+        undefined=("few_rows", "not_unit"),
+        of_rows=lambda e: mean_cosine(e.x),
+        labels=False,
+        invariant=frozenset({"rotation", "permutation", "scale"}),
+        degenerate="NaN for one row; 1 where all rows share a direction; no less than -1/(n-1)",
+        raw="NaN: raw moments do not hold the directions of the rows",
+        variants="over pairs of different rows; with the n pairs of a row with itself it is |μ|²",
+        function="mean_cosine",
+    )
+)
+
+ALIGNMENT = METRICS.add(
+    Metric(
+        name="alignment",
+        question="collapse",
+        meaning="mean distance of positive pairs, to a power",
+        formula="mean_i |x_i - y_i|^α over positive pairs of unit rows, α = 2",
+        source="Wang & Isola 2020",
+        interval=(0.0, 4.0),
+        best="0 (both rows of a pair at one point)",
+        direction="lower",
+        compute=None,
+        undefined=(),
+        labels=False,
+        invariant=SCALED,
+        degenerate="0 for total collapse, so read it with uniformity; NaN without pairs; a pair "
+        "with a zero row is left out",
+        needs=frozenset({"pairs"}),
+        function="alignment",
+    )
+)
+
+UNIFORMITY = METRICS.add(
+    Metric(
+        name="uniformity",
+        question="rank",
+        meaning="how evenly the rows cover the sphere: log of the mean Gaussian potential",
+        formula="log mean over i<j of exp(-t|x_i-x_j|²), x the unit rows, t = 2",
+        source="Wang & Isola 2020",
+        interval=(-8.0, 0.0),
+        best="that of a uniform sphere, about -2t = -4 for large d",
+        direction="lower",
+        compute=None,
+        undefined=(),
+        of_rows=lambda e: _uniformity(e.x, 2.0),
+        labels=False,
+        invariant=frozenset({"rotation", "permutation", "scale"}),
+        degenerate="0 for total collapse; NaN for fewer than two rows; zero rows are left out",
+        variants="on rows not normalised it underflows to -infinity: they are normalised here",
+        needs=frozenset({"rows"}),
+        function="uniformity",
+    )
+)
+
+
+def mean_cosine(z: Any) -> Float[Array, ""]:
+    """Average cosine of two different rows, in O(n d).
+
+    Args:
+        z: `[n, d]` embeddings, normalised here; zero rows are left out.
+
+    Returns:
+        A scalar in [-1/(n-1), 1]; 0 and just below is best. NaN for fewer than two rows.
+
+    Raises:
+        ValueError: `z` is not a matrix of real numbers.
+
+    Source:
+        Ethayarajh 2019, How contextual are contextualized word representations?
+
+    Example:
+        >>> import numpy as np
+        >>> print(mean_cosine(np.array([[1.0, 0.0], [3.0, 3.0], [0.0, 1.0]])).round(4))
+        0.4714
+    """
+    return measure("mean_cosine", z, normalize=True)
+
+
+def alignment(x: Any, y: Any, alpha: float = 2.0) -> Float[Array, ""]:
+    """Mean distance to the power `alpha` of positive pairs, row i of `x` with row i of `y`.
+
+    Args:
+        x: `[n, d]` embeddings, normalised here.
+        y: `[n, d]` the positives of `x`, normalised here.
+        alpha: the power, above 0.
+
+    Returns:
+        A scalar in [0, 2^alpha]; best 0, with a finite gradient there. A pair with a zero row is
+        left out; NaN without pairs, or where a row holds NaN.
+
+    Raises:
+        ValueError: `x` and `y` are not matrices of one shape, or `alpha` is not above 0.
+
+    Source:
+        Wang & Isola 2020, Understanding contrastive representation learning.
+
+    Example:
+        >>> import numpy as np
+        >>> print(alignment(np.array([[2.0, 0.0]]), np.array([[0.0, 1.0]])))
+        2.0
+    """
+    x = checks.rows(x, "x")
+    y = like(checks.rows(y, "y"), x)
+    if x.shape != y.shape:
+        raise ValueError(f"x and y must hold the two rows of each pair; got {x.shape}, {y.shape}")
+    if alpha <= 0:
+        raise ValueError(f"alpha must be above 0; got {alpha}")
+    return _alignment(checks.wide(x), checks.wide(y), alpha)
+
+
+@compiled()
+def _alignment(
+    x: Float[Array, "n d"], y: Float[Array, "n d"], alpha: Array | float
+) -> Float[Array, ""]:
+    xp = namespace(x)
+    pair = present(x) & present(y)
+    squares = xp.sum((unit_rows(x) - unit_rows(y)) ** 2, axis=1)
+    apart = squares > 0
+    powers = xp.where(apart, xp.where(apart, squares, 1) ** (alpha / 2), squares)
+    total = xp.sum(xp.where(pair, powers, 0.0))
+    count = xp.sum(xp.astype(pair, x.dtype))
+    return xp.where(count > 0, ratio(total, count), xp.nan)
+
+
+def uniformity(x: Any, t: float = 2.0) -> Float[Array, ""]:
+    """Log of the mean Gaussian potential of all pairs of rows, tile by tile.
+
+    Args:
+        x: `[n, d]` embeddings, normalised here; zero rows are left out.
+        t: sharpness of the potential, above 0.
+
+    Returns:
+        A scalar in [-4t, 0]; lower is better, and 0 is total collapse. Its gradient is finite
+        everywhere. NaN for fewer than two rows, or where a row holds NaN.
+
+    Raises:
+        ValueError: `x` is not a matrix of real numbers, or `t` is not above 0.
+
+    Source:
+        Wang & Isola 2020, Understanding contrastive representation learning.
+
+    Example:
+        >>> import numpy as np
+        >>> print(uniformity(np.array([[1.0, 0.0], [0.0, 3.0]])))  # one pair, at distance² 2
+        -4.0
+    """
+    x = checks.rows(x, "x")
+    if isinstance(t, int | float) and t <= 0:
+        raise ValueError(f"t must be above 0; got {t}")
+    return _uniformity(checks.wide(x), t)
+
+
+@compiled()
+def _uniformity(x: Float[Array, "n d"], t: Array | float) -> Float[Array, ""]:
+    xp = namespace(x)
+
+    def step(state: tuple[Array, Array], cosines: Array, pair: Array, *_: object) -> object:
+        top, total = state
+        exponents = 2 * t * (cosines - 1)
+        exponents = xp.minimum(exponents, 0.0)
+        exponents = xp.where(pair, exponents, -xp.inf)
+        largest = xp.max(exponents)
+        new = stop_gradient(xp.where(largest > top, largest, top))
+        return new, total * xp.exp(top - new) + xp.sum(xp.exp(exponents - new))
+
+    zero = xp.sum(x) * 0
+    top, total = pairs.reduce_pairs(x, step, (stop_gradient(zero - 4 * t), zero))
+    count = pairs.pair_count(present(x), x)
+    some = count > 0
+    value = top + xp.log(xp.where(some, total, 1 + zero)) - xp.log(xp.where(some, count, 1 + zero))
+    return xp.where(some, value, xp.nan)

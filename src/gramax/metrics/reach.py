@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Float
 
 from gramax.arrays import checks, pairs
+from gramax.arrays.namespace import Array, compiled, namespace
 from gramax.arrays.rows import unit_rows
 from gramax.metrics.registry import METRICS, SCALED, Metric
 
@@ -23,12 +22,13 @@ if TYPE_CHECKING:
 
 
 def _potential_floor(c: Float[Array, ""], d: int) -> Float[Array, ""]:
-    return jnp.maximum(c, c * c / d)
+    return namespace(c).where(c > d, c * c / d, c)
 
 
-def _gap(codes: Float[Array, "c d"], c: Float[Array, ""]) -> Float[Array, ""]:
+def _gap(codes: Float[Array, "c d"], c: Float[Array, ""], d: int) -> Float[Array, ""]:
     """Share above the floor, which only rounding can be below."""
-    return jnp.maximum(pairs.potential(codes) / _potential_floor(c, codes.shape[1]) - 1, 0)
+    gap = pairs.potential(codes) / _potential_floor(c, d) - 1
+    return namespace(gap).maximum(gap, 0.0)
 
 
 FRAME_POTENTIAL = METRICS.add(
@@ -47,7 +47,7 @@ FRAME_POTENTIAL = METRICS.add(
         invariant=SCALED,
         degenerate="NaN for fewer than two classes; c² where all codes coincide",
         abbreviation="FP",
-        function="reach.frame_potential",
+        function="frame_potential",
     )
 )
 
@@ -61,7 +61,7 @@ TIGHT_FRAME_GAP = METRICS.add(
         interval=(0.0, float("inf")),
         best="0 (a tight frame)",
         direction="lower",
-        compute=lambda e: _gap(e.codes, e.code_count),
+        compute=lambda e: _gap(e.codes, e.code_count, e.dim),
         undefined=("few_codes", "one_dimension"),
         samples=False,
         invariant=SCALED,
@@ -71,7 +71,7 @@ TIGHT_FRAME_GAP = METRICS.add(
 )
 
 
-def frame_potential(x: ArrayLike) -> Float[Array, ""]:
+def frame_potential(x: Any) -> Float[Array, ""]:
     """Total crosstalk Σ_ij ⟨x_i, x_j⟩², the diagonal included.
 
     Args:
@@ -87,20 +87,25 @@ def frame_potential(x: ArrayLike) -> Float[Array, ""]:
         Benedetto & Fickus 2003, Finite normalized tight frames: no bad local minima.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> print(frame_potential(jnp.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])).round(3))
+        >>> import numpy as np
+        >>> print(frame_potential(np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])).round(3))
         5.0
     """
-    return pairs.potential(checks.rows(x, "x"))
+    return _potential(checks.wide(checks.rows(x, "x")))
+
+
+@compiled()
+def _potential(x: Array) -> Float[Array, ""]:
+    return pairs.potential(x)
 
 
 def descent(
-    x0: ArrayLike,
+    x0: Any,
     loss_fn: Callable[[Float[Array, "c d"]], Float[Array, ""]],
     opt: optax.GradientTransformation,
     steps: int,
 ) -> Float[Array, "_ c d"]:
-    """Projected gradient descent on the product of spheres, as one `lax.scan`.
+    """Projected gradient descent on the product of spheres, as one `lax.scan` of JAX.
 
     Gradients are projected to the tangent space, any optax optimiser makes the update, and the
     rows are normalised again.
@@ -124,7 +129,10 @@ def descent(
         >>> print(path.shape, frame_potential(path[-1]).round(3))
         (101, 2, 2) 2.0
     """
-    x0 = unit_rows(checks.rows(x0, "x0"))
+    import jax
+    import jax.numpy as jnp
+
+    x0 = unit_rows(jnp.asarray(checks.rows(x0, "x0")))
     if steps < 0:
         raise ValueError(f"steps must be 0 or more; got {steps}")
 
@@ -163,6 +171,7 @@ def run_many(key: Array, c: int, d: int, n_seeds: int = 6, steps: int = 600) -> 
         >>> print(abs(floors - (49 / 3 - 7)).max() < 1e-3)
         True
     """
+    import jax
     import optax
 
     sizes = {"c": c, "d": d, "n_seeds": n_seeds}

@@ -12,16 +12,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
-import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+import numpy as np
+from jaxtyping import Bool, Float
+
+from gramax.arrays.namespace import Array
 
 if TYPE_CHECKING:
     from gramax.metrics.evidence import Evidence
+    from gramax.metrics.neighbours import RowEvidence
 
 Question = Literal["collapse", "rank", "simplex", "crosstalk", "reach"]
 Invariance = Literal["rotation", "permutation", "scale", "translation", "duplication", "linear"]
 Option = Literal["normalize", "weighting", "deviation", "center"]
-Need = Literal["pairs", "neighbours", "classifier", "outliers"]
+Need = Literal["pairs", "rows", "classifier", "outliers"]
 
 SCALED: frozenset[Invariance] = frozenset({"rotation", "permutation", "scale", "duplication"})
 MOVED: frozenset[Invariance] = frozenset({*SCALED, "translation"})
@@ -70,6 +73,8 @@ class Metric:
         best: the best value in words, or the floor that it is held against.
         direction: whether lower or higher is better, or neither.
         compute: the value, from the evidence; None where `needs` names what evidence lacks.
+        of_rows: the value from the rows themselves, of a metric that needs their neighbours, or
+            of raw rows something that moments of raw rows do not hold.
         undefined: names of the conditions (see `CONDITIONS`) under which it is NaN.
         labels: whether it needs labels (or a codebook).
         spectrum: whether it needs the d×d scatter.
@@ -81,9 +86,10 @@ class Metric:
         variants: how other definitions of the same name differ, and what options change.
         options: the choices that it depends on: "normalize" of the moments and the fields of
             `gramax.Options`.
-        needs: what it needs that the moments do not hold: all pairs of rows, their neighbours, a
+        needs: what it needs that the moments do not hold: positive pairs, the rows themselves, a
             classifier, or rows of no class. `report` leaves such a metric out.
-        function: where the public function of it is, as module.name.
+        function: the name of its public function in `gramax.metrics` ("" where there is none).
+        example: lines of a doctest for the function that is made from this declaration.
     """
 
     name: str
@@ -96,6 +102,7 @@ class Metric:
     direction: Literal["lower", "higher", "neither"]
     compute: Callable[[Evidence], Float[Array, ""]] | None = field(repr=False)
     undefined: tuple[str, ...]
+    of_rows: Callable[[RowEvidence], Float[Array, ""]] | None = field(default=None, repr=False)
     labels: bool = True
     spectrum: bool = False
     samples: bool = True
@@ -107,15 +114,19 @@ class Metric:
     options: tuple[Option, ...] = ("normalize",)
     needs: frozenset[Need] = frozenset()
     function: str = ""
+    example: str = field(default="", repr=False)
 
     def value(self, evidence: Evidence) -> Float[Array, ""]:
         """The number, NaN where undefined; ValueError where it needs more than evidence holds."""
         if self.compute is None:
             raise ValueError(self._lacking())
-        undefined = jnp.array(False)
+        nothing = evidence.zero + evidence.xp.nan
+        undefined = False
         for name in ("not_finite", *self.undefined):
             undefined = undefined | evidence.once(CONDITIONS[name].holds)
-        return jnp.where(undefined, jnp.nan, self.compute(evidence))
+            if isinstance(undefined, bool | np.bool_) and undefined:
+                return nothing  # known at once, not while JAX traces
+        return evidence.xp.where(undefined, nothing, self.compute(evidence))
 
     def reason(self, evidence: Evidence) -> str | None:
         """Why the metric is undefined on concrete evidence, or None where it is defined."""
@@ -134,7 +145,7 @@ class Metric:
     @property
     def public(self) -> str:
         """Its public function by full name, or "" where there is none."""
-        return f"gramax.metrics.{self.function.split('.')[-1]}" if self.function else ""
+        return f"gramax.metrics.{self.function}" if self.function else ""
 
     def declared(self) -> dict[str, str]:
         """What it declares, as a person reads it: the text of the docs and of the command."""
@@ -166,12 +177,16 @@ class Metric:
 
 
 NEEDS: dict[Need, str] = {
-    "pairs": "pairs of rows",
-    "neighbours": "the nearest neighbours of every row",
+    "pairs": "positive pairs of rows",
+    "rows": "the rows themselves",
     "classifier": "the weights of a classifier",
     "outliers": "rows that belong to no class",
 }
 """What a metric can need beyond the moments, in words."""
+
+
+def _undirected(e: Evidence) -> Bool[Array, " c"]:
+    return e.present & ~e.xp.any(e.directions != 0, axis=1)
 
 
 CONDITIONS: dict[str, Condition] = {
@@ -180,7 +195,7 @@ CONDITIONS: dict[str, Condition] = {
         lambda e: f"{e.not_finite:.0f} row(s) hold NaN or infinity",
     ),
     "too_large": Condition(
-        lambda e: ~jnp.isfinite(e.square_sum),
+        lambda e: ~e.xp.isfinite(e.square_sum),
         lambda e: (
             f"raw rows are too large to be squared in {e.n.dtype}: divide them all by one "
             "number, or use float64"
@@ -194,7 +209,7 @@ CONDITIONS: dict[str, Condition] = {
         ),
     ),
     "one_dimension": Condition(
-        lambda e: jnp.asarray(e.moments.dim < 2),
+        lambda e: e.n * 0 + e.dim < 2,
         lambda e: "rows of length 1 span a single dimension",
     ),
     "few_rows": Condition(
@@ -219,15 +234,15 @@ CONDITIONS: dict[str, Condition] = {
         lambda e: ~(e.total_trace > 0), lambda e: "all rows are the same point: nothing to measure"
     ),
     "no_samples": Condition(
-        lambda e: jnp.asarray(e.max_count < 2),
+        lambda e: e.max_count < 2,
         lambda e: "every class has a single row: nothing within a class to measure",
     ),
     "no_between": Condition(
-        lambda e: ~(e.between_norm > e.grain**2 * e.total_trace),
+        lambda e: ~(e.between_norm > e.tolerance**2 * e.total_trace),
         lambda e: "all class means coincide: there is no scatter between classes",
     ),
     "no_length": Condition(
-        lambda e: ~(jnp.trace(e.second_moment) > 0),
+        lambda e: ~(e.square_sum > 0),
         lambda e: "all rows are zero: nothing to measure",
     ),
     "no_within": Condition(
@@ -235,10 +250,10 @@ CONDITIONS: dict[str, Condition] = {
         lambda e: "every class is a single point: no scatter within classes",
     ),
     "no_direction": Condition(
-        lambda e: jnp.any(e.present & ~jnp.any(e.directions != 0, axis=1)),
+        lambda e: e.xp.any(_undirected(e)),
         lambda e: (
             "the mean of a class lies at the centre, so it has no direction: class "
-            f"{int(jnp.argmax(e.present & ~jnp.any(e.directions != 0, axis=1)))}"
+            f"{int(e.xp.argmax(e.xp.astype(_undirected(e), e.xp.int32)))}"
         ),
     ),
 }
@@ -294,6 +309,10 @@ class Registry:
     def of(self, scatter: object) -> list[Metric]:
         """What moments with this scatter determine: nothing of the spectrum where it is None."""
         return [metric for metric in self if scatter is not None or not metric.spectrum]
+
+    def of_rows(self, normalize: bool) -> list[Metric]:
+        """What takes the rows themselves: of raw rows also what raw moments do not hold."""
+        return [m for m in self.everything() if m.of_rows and (m.compute is None or not normalize)]
 
 
 METRICS = Registry()

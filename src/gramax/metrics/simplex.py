@@ -1,25 +1,37 @@
-"""Question 3: do the class codes form a simplex, when they fit?"""
+"""Question 3: do the class codes form a simplex, when they fit?
+
+The simplex error compares all cosines with those of a simplex. Neural collapse (NC2) asks apart
+whether the class means are equally long (equinorm) and equally far apart (equiangular), from the
+global mean μ_G or, with center "none", from the origin. Generalised collapse (GNC2) asks whether
+the means spread evenly over the sphere, which more than d+1 of them can do too.
+"""
 
 from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
 
 from gramax.arrays import checks, pairs
-from gramax.arrays.guarded import ratio, safe_sqrt
-from gramax.arrays.rows import unit_rows
-from gramax.metrics.registry import METRICS, MOVED, SCALED, Metric
+from gramax.arrays.linalg import ratio, safe_sqrt
+from gramax.arrays.namespace import Array, compiled, dot, namespace, take_rows
+from gramax.arrays.rows import norms, present, unit_rows
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.functions import measure, of_classes
+from gramax.metrics.options import Options
+from gramax.metrics.registry import CONDITIONS, METRICS, MOVED, SCALED, SQUARED, Condition, Metric
+
+# -- all cosines at once ------------------------------------------------------------------------
 
 
-@jax.jit
 def _mean_square(codes: Float[Array, "c d"]) -> Float[Array, ""]:
     """Mean square entry difference of the codes' Gram matrix to the simplex's."""
-    exists = pairs.present(codes)
-    count = jnp.sum(exists).astype(codes.dtype)
-    target = -ratio(1.0, count - 1)
-    total = pairs.squared_gaps(unit_rows(codes), exists, target)
-    return jnp.where(count > 1, ratio(2 * total, count**2), jnp.nan)
+    xp = namespace(codes)
+    exists = present(codes)
+    count = xp.sum(xp.astype(exists, codes.dtype))
+    total = pairs.squared_gaps(unit_rows(codes), exists, -ratio(1.0, count - 1))
+    return xp.where(count > 1, ratio(2 * total, count**2), xp.nan)
 
 
 def _error(codes: Float[Array, "c d"]) -> Float[Array, ""]:
@@ -42,7 +54,7 @@ CLASS_SIMPLEX_ERROR = METRICS.add(
         invariant=SCALED,
         degenerate="NaN for fewer than two classes; a class mean of zero is left out",
         variants="of the class means as they lie; see class_simplex_error_centred",
-        function="simplex.simplex_error",
+        function="simplex_error",
     )
 )
 
@@ -62,17 +74,20 @@ CENTRED_SIMPLEX_ERROR = METRICS.add(
         invariant=MOVED,
         degenerate="NaN for fewer than two classes, or where all class means coincide",
         variants="centred by the mean of the class means, whatever the weighting",
-        function="simplex.simplex_error",
+        function="simplex_error",
     )
 )
 
 
 def _largest(codes: Float[Array, "c d"]) -> Float[Array, ""]:
-    def step(largest: Array, cosines: Array, pair: Array, *_: object) -> Array:
-        return jnp.maximum(largest, jnp.max(jnp.where(pair, cosines, -1)))
+    xp = namespace(codes)
 
-    largest = pairs.reduce_pairs(codes, step, jnp.full((), -1.0, codes.dtype))
-    return jnp.minimum(largest, 1)
+    def step(largest: Array, cosines: Array, pair: Array, *_: object) -> Array:
+        cosines = xp.where(pair, cosines, -1)
+        return xp.where(xp.max(cosines) > largest, xp.max(cosines), largest)
+
+    largest = pairs.reduce_pairs(codes, step, xp.sum(codes) * 0 - 1)
+    return xp.minimum(largest, 1.0)
 
 
 CLASS_LARGEST_COSINE = METRICS.add(
@@ -116,11 +131,10 @@ def simplex_gram(c: int) -> Float[Array, "c c"]:
     c = checks.num_classes(c)
     if c < 2:
         raise ValueError("a simplex needs at least two codes; got c = 1")
-    off = -1.0 / (c - 1)
-    return jnp.full((c, c), off).at[jnp.diag_indices(c)].set(1.0)
+    return np.where(np.eye(c) > 0, 1.0, -1.0 / (c - 1))
 
 
-def simplex_error(means: ArrayLike) -> Float[Array, ""]:
+def simplex_error(means: Any) -> Float[Array, ""]:
     """RMS entry difference between the Gram matrix of the normalised means and the simplex's.
 
     Args:
@@ -133,15 +147,20 @@ def simplex_error(means: ArrayLike) -> Float[Array, ""]:
         ValueError: `means` is not a matrix of real numbers.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> triangle = jnp.array([[2.0, 0.0], [-1.0, 3**0.5], [-1.0, -(3**0.5)]])
+        >>> import numpy as np
+        >>> triangle = np.array([[2.0, 0.0], [-1.0, 3**0.5], [-1.0, -(3**0.5)]])
         >>> print(simplex_error(triangle).round(5))
         0.0
     """
-    return _error(checks.rows(means, "means"))
+    return _error_of(checks.wide(checks.rows(means, "means")))
 
 
-def simplex_step(means: ArrayLike, lr: float = 0.04) -> Float[Array, "c d"]:
+@compiled()
+def _error_of(means: Array) -> Float[Array, ""]:
+    return _error(means)
+
+
+def simplex_step(means: Any, lr: float = 0.04) -> Float[Array, "c d"]:
     """One projected gradient step on `simplex_error`² from the normalised means.
 
     Args:
@@ -155,14 +174,299 @@ def simplex_step(means: ArrayLike, lr: float = 0.04) -> Float[Array, "c d"]:
         ValueError: `means` is not a matrix of real numbers.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> before = jnp.array([[1.0, 0.0], [0.0, 1.0]])
+        >>> import numpy as np
+        >>> before = np.array([[1.0, 0.0], [0.0, 1.0]])
         >>> bool(simplex_error(simplex_step(before)) < simplex_error(before))
         True
     """
-    return _step(unit_rows(checks.rows(means, "means")), lr)
+    return _step(checks.wide(checks.rows(means, "means")), lr)
 
 
-@jax.jit
-def _step(codes: Float[Array, "c d"], lr: float | Float[Array, ""]) -> Float[Array, "c d"]:
-    return unit_rows(codes - lr * jax.grad(_mean_square)(codes))
+@compiled()
+def _step(means: Float[Array, "c d"], lr: float | Float[Array, ""]) -> Float[Array, "c d"]:
+    """The gradient by hand, so that every library has it.
+
+    With E_ab the entry differences, d(mean E²)/dx_a = (4/c²) Σ_{b≠a} E_ab x_b; the part of it along
+    x_a does nothing, as rows are normalised.
+    """
+    xp = namespace(means)
+    x = unit_rows(means)
+    exists = present(x)
+    count = xp.sum(xp.astype(exists, x.dtype))
+    target = -ratio(1.0, count - 1)
+
+    def step(slope: Array, cosines: Array, pair: Array, rows: Array, columns: Array) -> Array:
+        gaps = xp.where(pair, cosines - target, 0.0)
+        slope = pairs.add_at(slope, rows, dot(gaps, take_rows(x, columns)))
+        return pairs.add_at(slope, columns, dot(gaps.T, take_rows(x, rows)))
+
+    slope = ratio(4.0, count**2) * pairs.reduce_products(x, exists, step, 0 * x)
+    slope = slope - xp.sum(slope * x, axis=1, keepdims=True) * x
+    return unit_rows(x - lr * slope)
+
+
+# -- lengths and angles apart -------------------------------------------------------------------
+
+
+def _at_least_two(e: Evidence) -> Float[Array, ""]:
+    return e.xp.where(e.present_count < 2, 2 + e.zero, e.present_count)
+
+
+def _equinorm(e: Evidence) -> Float[Array, ""]:
+    k = _at_least_two(e)
+    lengths = e.only(e.present, norms(e.vectors)[:, 0])
+    mean = e.xp.sum(lengths) / k
+    squares = e.xp.sum(e.only(e.present, (lengths - mean) ** 2))
+    deviation = safe_sqrt(squares / (k - 1 if e.options.deviation == "sample" else k))
+    return ratio(deviation, mean)
+
+
+def _equiangular(e: Evidence) -> Float[Array, ""]:
+    target = -ratio(1.0, e.present_count - 1)
+
+    def step(total: Array, cosines: Array, pair: Array, *_: object) -> Array:
+        return total + e.xp.sum(e.only(pair, e.xp.abs(cosines - target)))
+
+    total = pairs.reduce_pairs(e.directions, step, e.zero)
+    return ratio(total, pairs.pair_count(e.present, e.n))
+
+
+def _etf_error(e: Evidence) -> Float[Array, ""]:
+    """Entry by entry, as 2 - 2⟨A, B⟩ would lose a small error; M is first scaled to |MMᵀ| = 1."""
+    k = _at_least_two(e)
+    m = ratio(e.vectors, e.xp.max(norms(e.vectors)))
+    m = ratio(m, safe_sqrt(safe_sqrt(pairs.potential(m))))
+    on, off = safe_sqrt(k - 1) / k, -1 / (k * safe_sqrt(k - 1))
+    diagonal = e.xp.sum(e.only(e.present, (e.xp.sum(m * m, axis=1) - on) ** 2))
+    return safe_sqrt(diagonal + 2 * pairs.squared_gaps(m, e.present, off))
+
+
+NC2_EQUINORM = METRICS.add(
+    Metric(
+        name="nc2_equinorm",
+        question="simplex",
+        meaning="how unequal the lengths of the class means are",
+        formula="std_k |μ_k-μ_G| / mean_k |μ_k-μ_G|, divisor K",
+        source="Papyan, Han, Donoho 2020",
+        interval=(0.0, float("inf")),
+        best="0 (all of one length)",
+        direction="lower",
+        compute=_equinorm,
+        undefined=(*SQUARED, "few_classes", "no_between"),
+        samples=False,
+        invariant=MOVED,
+        degenerate="NaN for one class, and where all class means coincide; 0 for any two classes "
+        "of one size",
+        abbreviation="NC2",
+        variants="divisor K-1 with deviation 'sample' (Papyan's code, torch.std); lengths from the "
+        "origin with center 'none'; μ_G is the mean of the class means with weighting 'macro'",
+        options=("normalize", "weighting", "deviation", "center"),
+        function="nc2_equinorm",
+        example="""\
+>>> import numpy as np
+>>> z = np.array([[5.0, 4.0], [2.0, 4.0 + 3**0.5], [2.0, 4.0 - 3**0.5]])
+>>> print(nc2_equinorm(z, np.arange(3), 3).round(4))
+0.0""",
+    )
+)
+
+NC2_EQUIANGULAR = METRICS.add(
+    Metric(
+        name="nc2_equiangular",
+        question="simplex",
+        meaning="how far the angles between class means are from those of a simplex",
+        formula="mean over k<l of |cos(μ_k-μ_G, μ_l-μ_G) + 1/(K-1)|",
+        source="Papyan, Han, Donoho 2020",
+        interval=(0.0, 2.0),
+        best="0 (a simplex; possible for K ≤ d+1)",
+        direction="lower",
+        compute=_equiangular,
+        undefined=(*SQUARED, "few_classes", "no_between", "no_direction"),
+        samples=False,
+        invariant=MOVED,
+        degenerate="NaN for one class, where all class means coincide, and where one of them lies "
+        "at μ_G (it has no direction)",
+        abbreviation="NC2",
+        variants="from the mean of class means with macro weighting, from the origin with center "
+        '"none"; others report the standard deviation of the cosines, which a cone satisfies too',
+        options=("normalize", "weighting", "center"),
+        function="nc2_equiangular",
+        example="""\
+>>> import numpy as np
+>>> z = np.array([[5.0, 4.0], [2.0, 4.0 + 3**0.5], [2.0, 4.0 - 3**0.5]])
+>>> print(nc2_equiangular(z, np.arange(3), 3).round(4))
+0.0""",
+    )
+)
+
+NC2_ETF_ERROR = METRICS.add(
+    Metric(
+        name="nc2_etf_error",
+        question="simplex",
+        meaning="distance of the class means, lengths and angles together, from a simplex",
+        formula="|MMᵀ/|MMᵀ|_F - (I - 11ᵀ/K)/√(K-1)|_F, rows of M the μ_k-μ_G",
+        source="Zhu et al. 2021, A geometric analysis of neural collapse",
+        interval=(0.0, 2.0),
+        best="0 (a simplex; possible for K ≤ d+1)",
+        direction="lower",
+        compute=_etf_error,
+        undefined=(*SQUARED, "few_classes", "no_between"),
+        samples=False,
+        invariant=MOVED,
+        degenerate="NaN for one class, and where all class means coincide",
+        abbreviation="NC2",
+        variants="from the mean of class means with macro weighting, from the origin with center "
+        '"none"',
+        options=("normalize", "weighting", "center"),
+        function="nc2_etf_error",
+        example="""\
+>>> import numpy as np
+>>> z = np.array([[5.0, 4.0], [2.0, 4.0 + 3**0.5], [2.0, 4.0 - 3**0.5]])
+>>> print(nc2_etf_error(z, np.arange(3), 3).round(4))
+0.0""",
+    )
+)
+
+nc2_equinorm = of_classes(NC2_EQUINORM)
+nc2_equiangular = of_classes(NC2_EQUIANGULAR)
+nc2_etf_error = of_classes(NC2_ETF_ERROR)
+
+# -- spread over the sphere ---------------------------------------------------------------------
+
+
+class _Logs(NamedTuple):
+    """Pairs, mean and squared deviations of log(1/distance).
+
+    `closest` is the smallest squared distance, over what `Evidence.tolerance` would make of it
+    were it 1: the rounding of the means turns short vectors most.
+    """
+
+    pairs: Float[Array, ""]
+    mean: Float[Array, ""]
+    squares: Float[Array, ""]
+    closest: Float[Array, ""]
+
+
+def _logs(e: Evidence) -> _Logs:
+    """Tile by tile, merged as Chan, Golub and LeVeque merge variances."""
+    xp = e.xp
+    blur = 1 + ratio(e.total_trace, xp.sum(e.vectors**2, axis=1))
+
+    def step(s: _Logs, d2: Array, pair: Array, rows: Array, columns: Array) -> _Logs:
+        blurs = take_rows(blur, rows)[:, None] + take_rows(blur, columns)
+        usable = pair & (d2 > 0)
+        logs = -0.5 * xp.log(xp.where(usable, d2, 1))
+        count = e.count(usable)
+        mean = ratio(xp.sum(e.only(usable, logs)), count)
+        squares = xp.sum(e.only(usable, (logs - mean) ** 2))
+        share = ratio(count, s.pairs + count)
+        gap = mean - s.mean
+        least = xp.min(xp.where(pair, ratio(d2, blurs), xp.inf))
+        return _Logs(
+            s.pairs + count,
+            s.mean + gap * share,
+            s.squares + squares + gap * gap * s.pairs * share,
+            xp.where(least < s.closest, least, s.closest),
+        )
+
+    start = _Logs(e.zero, e.zero, e.zero, e.zero + xp.inf)
+    return pairs.reduce_distances(e.directions, e.present, step, start)
+
+
+CONDITIONS["merged_directions"] = Condition(
+    lambda e: e.once(_logs).closest <= e.tolerance**2,
+    lambda e: "two class means lie in the same direction: the log of their distance is infinite",
+)
+
+_UNDEFINED = (*SQUARED, "few_classes", "no_between", "no_direction", "merged_directions")
+
+GNC2_LOG_MEAN = METRICS.add(
+    Metric(
+        name="gnc2_log_mean",
+        question="simplex",
+        meaning="how evenly the directions of the class means spread: mean log inverse distance",
+        formula="mean over k<l of log(1/|û_k-û_l|), û the unit μ_k-μ_G",
+        source="Liu et al. 2023, Generalizing and decoupling, arXiv 2303.06484",
+        interval=(-0.6931471805599453, float("inf")),
+        best="-log(2K/(K-1))/2 for K ≤ d+1 (a simplex); as low as can be for more",
+        direction="lower",
+        compute=lambda e: e.once(_logs).mean,
+        undefined=_UNDEFINED,
+        samples=False,
+        invariant=MOVED,
+        degenerate="NaN for one class, where two means share a direction, and where one of them "
+        "lies at μ_G (it has no direction)",
+        abbreviation="GNC2",
+        variants="as in nc2_equiangular; peers that sum signed logs of |û_k-û_l| flip the sign",
+        options=("normalize", "weighting", "center"),
+        function="gnc2_log",
+    )
+)
+
+GNC2_LOG_VARIANCE = METRICS.add(
+    Metric(
+        name="gnc2_log_variance",
+        question="simplex",
+        meaning="how unequal the distances between the directions of the class means are",
+        formula="variance over k<l of log(1/|û_k-û_l|), divisor K(K-1)/2",
+        source="Liu et al. 2023, Generalizing and decoupling, arXiv 2303.06484",
+        interval=(0.0, float("inf")),
+        best="0 (all pairs at one distance)",
+        direction="lower",
+        compute=lambda e: ratio(e.once(_logs).squares, e.once(_logs).pairs),
+        undefined=_UNDEFINED,
+        samples=False,
+        invariant=MOVED,
+        degenerate="as gnc2_log_mean; 0 for any two classes",
+        abbreviation="GNC2",
+        variants="as in nc2_equiangular",
+        options=("normalize", "weighting", "center"),
+        function="gnc2_log",
+    )
+)
+
+
+class LogDistances(NamedTuple):
+    """Mean and variance of log(1/distance) over pairs of classes."""
+
+    mean: Float[Array, ""]
+    variance: Float[Array, ""]
+
+
+def gnc2_log(
+    z: Any,
+    y: Any,
+    c: int,
+    *,
+    normalize: bool = False,
+    options: Options | None = None,
+) -> LogDistances:
+    """Mean and variance over pairs of log(1/|û_k-û_l|), û the unit class means from μ_G.
+
+    Args:
+        z: `[n, d]` embeddings.
+        y: `[n]` integer labels in 0..c-1; -1 leaves a row out.
+        c: number of classes, a static integer; absent classes are left out.
+        normalize: take rows on the unit sphere, or as they are.
+        options: the choices in which definitions differ (`weighting`: of μ_G; `center`).
+
+    Returns:
+        `mean`, for c ≤ d+1 at best -log(2c/(c-1))/2, and `variance`, at best 0. NaN for fewer than
+        two classes, where two means share a direction, or where one lies at μ_G.
+
+    Raises:
+        ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.
+
+    Source:
+        Liu et al. 2023, Generalizing and decoupling neural collapse, arXiv 2303.06484.
+
+    Example:
+        >>> import numpy as np
+        >>> z = np.array([[5.0, 4.0], [2.0, 4.0 + 3**0.5], [2.0, 4.0 - 3**0.5]])
+        >>> print(gnc2_log(z, np.arange(3), 3).mean.round(4))  # -log(3)/2
+        -0.5493
+    """
+    names = ("gnc2_log_mean", "gnc2_log_variance")
+    return LogDistances(
+        *(measure(name, z, y, c, normalize=normalize, options=options) for name in names)
+    )

@@ -1,5 +1,6 @@
 """The mergeable statistic of the rows: counts, means and scatter of every class."""
 
-from gramax.moments.class_moments import ClassMoments
+from gramax.moments.blocks import BlockMoments
+from gramax.moments.class_moments import REASONS, ClassMoments
 
-__all__ = ["ClassMoments"]
+__all__ = ["REASONS", "BlockMoments", "ClassMoments"]

@@ -7,7 +7,7 @@ What a jackknife needs (see `errorbars`): every number without one block is a me
   dealt as well as a shuffled one, and the chunks in which rows arrive make no difference. (Dealing
   every run of B rows one to a block would give a sorted file blocks of equal class sizes, and
   intervals for "equiangular" that cover 70% instead of 95%.)
-- Memory: B·(2·c·d + d²) floats while streaming; at the end, in float64, three times that.
+- Memory: B·(2·c·d + d²) floats.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, Int
+from array_api_compat import is_jax_array
+from jaxtyping import Float, Int
 
 from gramax.arrays import checks
+from gramax.arrays.namespace import Array, like, namespace
 from gramax.moments.class_moments import ClassMoments
 
 BLOCKS = 20
@@ -37,19 +37,19 @@ class BlockMoments:
     """Moments of B random blocks of the rows, kept apart while the rows stream by.
 
     Attributes:
-        parts: moments whose arrays have a leading axis of B blocks.
+        parts: the moments of each of the B blocks.
         rows: rows dealt so far.
         seed: of the dealing.
 
     Example:
-        >>> import jax.numpy as jnp
+        >>> import numpy as np
         >>> blocks = BlockMoments.empty(2, 3, blocks=4)
-        >>> blocks = blocks.update(jnp.eye(12, 3) + 1, jnp.arange(12) % 2)
+        >>> blocks = blocks.update(np.eye(12, 3) + 1, np.arange(12) % 2)
         >>> print(blocks.blocks, blocks.counts.sum())
         4 12.0
     """
 
-    parts: ClassMoments
+    parts: tuple[ClassMoments, ...]
     rows: int
     seed: int = 0
 
@@ -62,7 +62,7 @@ class BlockMoments:
         blocks: int | None = None,
         normalize: bool = True,
         scatter: bool | None = None,
-        dtype: Any = jnp.float32,
+        dtype: Any = None,
         seed: int = 0,
         memory: float = MEMORY,
     ) -> BlockMoments:
@@ -86,8 +86,7 @@ class BlockMoments:
         one = ClassMoments.empty(
             num_classes, dim, normalize=normalize, scatter=scatter, dtype=dtype
         )
-        parts = jax.tree.map(lambda a: jnp.zeros((blocks, *a.shape), a.dtype), one)
-        return cls(parts, 0, seed)
+        return cls((one,) * blocks, 0, seed)
 
     @classmethod
     def of_parts(cls, parts: Sequence[ClassMoments]) -> BlockMoments:
@@ -101,38 +100,35 @@ class BlockMoments:
         """
         if len(parts) < 2:
             raise ValueError(f"a jackknife needs at least two blocks; got {len(parts)}")
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts)
-        return cls(stacked, int(sum(float(p.total) for p in parts)))
+        return cls(tuple(parts), int(sum(float(p.total) for p in parts)))
 
     @property
     def blocks(self) -> int:
         """Number of blocks B."""
-        return len(self.parts.spread)
+        return len(self.parts)
 
     @property
     def counts(self) -> Float[Array, "b c"]:
         """Rows (or weight) of each class in each block."""
-        return jnp.sum(self.parts.count, axis=1)
+        return namespace(self.parts[0].mean).stack([part.counts for part in self.parts])
 
-    def update(self, z: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None) -> BlockMoments:
+    def update(self, z: Array, y: Array, weight: Array | None = None) -> BlockMoments:
         """These blocks with the rows `z` dealt to them; arguments as `ClassMoments.update`.
 
         Raises:
             ValueError: as `ClassMoments.update`.
         """
         z = checks.rows(z)
-        n, d = z.shape
-        if d != self.parts.dim:
-            raise ValueError(f"z has rows of length {d}; these blocks hold length {self.parts.dim}")
-        if not n:
-            return self
-        y = checks.labels(y, n, self.parts.num_classes)
-        dtype = self.parts.mean.dtype
-        weight = jnp.ones(n, dtype) if weight is None else checks.weights(weight, n).astype(dtype)
-        slots = _slots(dealt(self.rows, n, self.blocks, self.seed), self.blocks)
-        return BlockMoments(
-            _update(self.parts, z.astype(dtype), y, weight, slots), self.rows + n, self.seed
+        n = z.shape[0]
+        y = checks.labels(y, n, self.parts[0].num_classes, z)
+        weight = None if weight is None else checks.weights(weight, n, z)
+        block = dealt(self.rows, n, self.blocks, self.seed)
+        add = _add_padded if is_jax_array(z) else _add
+        parts = tuple(
+            add(part, z, y, weight, np.flatnonzero(block == k), self.blocks)
+            for k, part in enumerate(self.parts)
         )
+        return BlockMoments(parts, self.rows + n, self.seed)
 
     def merge(self, other: BlockMoments) -> BlockMoments:
         """Both sets of rows, block by block; other processes should deal with other seeds.
@@ -142,7 +138,7 @@ class BlockMoments:
         """
         if self.blocks != other.blocks:
             raise ValueError(f"blocks to merge differ in number: {self.blocks}, {other.blocks}")
-        parts = jax.vmap(ClassMoments.merge)(self.parts, other.parts)
+        parts = tuple(a.merge(b) for a, b in zip(self.parts, other.parts, strict=True))
         return BlockMoments(parts, self.rows + other.rows, self.seed)
 
 
@@ -174,8 +170,8 @@ def plan(
 
 
 def _bytes(num_classes: int, dim: int, blocks: int, scatter: bool) -> float:
-    """Peak memory: the blocks in float32, and as many partial merges in float64."""
-    return 12.0 * blocks * (2 * num_classes * dim + scatter * dim * dim)
+    """Memory of the blocks in float64."""
+    return 8.0 * blocks * (2 * num_classes * dim + scatter * dim * dim)
 
 
 def dealt(start: int, n: int, blocks: int, seed: int) -> Int[np.ndarray, " n"]:
@@ -198,29 +194,23 @@ def _mixed(x: np.ndarray) -> np.ndarray:
     return x ^ (x >> np.uint64(31))
 
 
-def _slots(block: Int[np.ndarray, " n"], blocks: int) -> Int[np.ndarray, "b m"]:
-    """Row numbers of each block, padded with -1.
-
-    The width is set by n and B alone but in one case in a million, so that chunks of one size
-    share one compilation: six standard deviations above the mean, and some for few rows.
-    """
-    n = len(block)
-    sizes = np.bincount(block, minlength=blocks)
-    width = max(min(n, math.ceil(n / blocks + 6 * math.sqrt(n / blocks)) + 4), int(sizes.max()))
-    slots = np.full((blocks, width), -1, np.int32)
-    slots[np.arange(width) < sizes[:, None]] = np.argsort(block, kind="stable")
-    return slots
-
-
-@jax.jit
-def _update(
-    parts: ClassMoments,
-    z: Float[Array, "n d"],
-    y: Int[Array, " n"],
-    weight: Float[Array, " n"],
-    slots: Int[Array, "b m"],
+def _add(
+    part: ClassMoments, z: Array, y: Array, weight: Array | None, rows: np.ndarray, _: int
 ) -> ClassMoments:
-    def one(moments: ClassMoments, rows: Array) -> ClassMoments:
-        return moments.update(z[rows], y[rows], jnp.where(rows < 0, 0, weight[rows]))
+    at = like(rows, z)
+    return part.update(z[at], y[at], None if weight is None else weight[at])
 
-    return jax.vmap(one)(parts, slots)
+
+def _add_padded(
+    part: ClassMoments, z: Array, y: Array, weight: Array | None, rows: np.ndarray, blocks: int
+) -> ClassMoments:
+    """The rows of a block, with rows of weight 0 up to a number that all blocks share.
+
+    So JAX compiles one program for all blocks. The number is set by n and B alone but in one case
+    in a million: six standard deviations above the mean, and some for few rows.
+    """
+    mean = z.shape[0] / blocks
+    width = max(min(z.shape[0], math.ceil(mean + 6 * math.sqrt(mean)) + 4), len(rows))
+    at = like(np.pad(rows, (0, width - len(rows))), z)
+    real = like((np.arange(width) < len(rows)).astype(np.float32), z)
+    return part.update(z[at], y[at], real if weight is None else real * weight[at])

@@ -1,15 +1,17 @@
 """`ClassMoments`: the one statistic under every metric that needs no pairs of samples.
 
-Interface: `empty(num_classes, dim)`, `.update(z, y, weight)`, `.merge(other)`; a pytree, usable
-inside jit, scan and vmap. Memory: 2·c·d + d² floats, whatever the number of rows. Pooling: any
+Interface: `empty(num_classes, dim)`, `.update(z, y, weight)`, `.merge(other)`; usable inside
+JAX's jit, scan and vmap. Memory: 2·c·d + d² floats, whatever the number of rows. Pooling: any
 split of the rows, in any order, gives the same moments up to rounding.
 
-What keeps float32 right where raw moments (E[x²] - E[x]²) fail:
+The arrays are of the library of the rows: NumPy's in float64, JAX's and PyTorch's in the precision
+of the rows, float32 at least, on their device. What keeps float32 right where raw moments
+(E[x²] - E[x]²) fail:
 
 - Every class has an anchor, its first row, and rows are measured from the anchor of their class:
   all rounding is relative to the size of the class, however tight it is and however far it lies
   from 0. On the sphere the difference of two directions comes from the difference of the rows,
-  without forming the directions (see `kernels.displacement`).
+  without forming the directions (see `update.displacement`).
 - The scatter is one symmetric product of rows centred at a point between the old and the new class
   mean. With n_a old and n_b new rows whose mean lies δ from the old one, the Chan-Golub-LeVeque
   update adds Σ(x-μ_b)(x-μ_b)ᵀ + (n_a n_b/n) δδᵀ; centring the new rows at μ_a + (1-√(n_a/n)) δ
@@ -24,27 +26,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+import numpy as np
+from array_api_compat import is_numpy_array
+from jaxtyping import Float
 
 from gramax.arrays import checks
-from gramax.arrays.kernels import add_exact, displacement
-from gramax.arrays.pytree import pytree, static
-from gramax.arrays.rows import PRECISION, norms
-from gramax.moments.update import (
-    IGNORED,
-    NO_DIRECTION,
-    NOT_FINITE,
-    OUT_OF_RANGE,
-    REASONS,
-    AxisName,
-    add_rows,
-    shard_groups,
-)
+from gramax.arrays.namespace import Array, compiled, dot, like, namespace, to_numpy
+from gramax.arrays.pytree import mapped, pytree, static
+from gramax.arrays.rows import norms
+from gramax.moments.update import AxisName, add_exact, add_rows, displacement
 from gramax.optional import drawing
 
-__all__ = ["IGNORED", "NOT_FINITE", "NO_DIRECTION", "OUT_OF_RANGE", "REASONS", "ClassMoments"]
+IGNORED, OUT_OF_RANGE, NOT_FINITE, NO_DIRECTION = range(4)
+REASONS = ("ignored_label", "label_out_of_range", "not_finite_row", "zero_row")
+"""Why a row was left out; the places in `ClassMoments.left_out`."""
 
 
 @pytree
@@ -52,27 +47,34 @@ class ClassMoments:
     """Count, mean and scatter of every class, mergeable and exact near collapse.
 
     Attributes:
-        count: `[2, c]` rows (or weight) of each class, as a high and a low part.
+        count: `[2, c]` weight of each class (its rows, where rows have no weights), as a high and
+            a low part.
+        rows: `[2, c]` rows of each class that have a weight above 0, in the same way.
+        weight_squares: `[c]` sum of the squared weights of a class.
         anchor: `[c, d]` the raw row that a class is measured from; 0 for a class without rows.
-        mean: `[c, d]` class means, each relative to its anchor (see `kernels.displacement`).
-        spread: `[c]` sum over a class of the squared distance to its mean.
-        scatter: `[d, d]` pooled within-class scatter Σ (x-μ_y)(x-μ_y)ᵀ; None where only traces
+        mean: `[c, d]` class means, each relative to its anchor (see `update.displacement`).
+        spread: `[c]` weighted sum over a class of the squared distance to its mean.
+        scatter: `[d, d]` pooled within-class scatter Σ w (x-μ_y)(x-μ_y)ᵀ; None where only traces
             are kept.
         left_out: `[2, 4]` rows left out (ignored label, label out of range, not finite, zero row
             on the sphere), as high and low parts.
         normalize: whether rows are taken on the unit sphere.
         summed: the dtype in which rows were summed, where it is narrower than that of the arrays.
+        ambient: the length of a row, where the arrays hold it in fewer coordinates: rows that are
+            fewer than their dimensions are turned into the space that they span.
 
     Example:
-        >>> import jax.numpy as jnp
+        >>> import numpy as np
         >>> moments = ClassMoments.empty(2, 2, normalize=False)
-        >>> z = jnp.array([[0.0, 0.0], [2.0, 0.0], [5.0, 5.0]])
-        >>> moments = moments.update(z, jnp.array([0, 0, 1]))
+        >>> z = np.array([[0.0, 0.0], [2.0, 0.0], [5.0, 5.0]])
+        >>> moments = moments.update(z, np.array([0, 0, 1]))
         >>> print(moments.counts, moments.spread)
         [2. 1.] [2. 0.]
     """
 
     count: Float[Array, "2 c"]
+    rows: Float[Array, "2 c"]
+    weight_squares: Float[Array, " c"]
     anchor: Float[Array, "c d"]
     mean: Float[Array, "c d"]
     spread: Float[Array, " c"]
@@ -80,6 +82,7 @@ class ClassMoments:
     left_out: Float[Array, "2 4"]
     normalize: bool = static(default=True)
     summed: str | None = static(default=None)
+    ambient: int | None = static(default=None)
 
     @classmethod
     def empty(
@@ -89,9 +92,12 @@ class ClassMoments:
         *,
         normalize: bool = True,
         scatter: bool = True,
-        dtype: Any = jnp.float32,
+        dtype: Any = None,
+        ambient: int | None = None,
     ) -> ClassMoments:
         """Moments of no rows: the neutral element of `merge`.
+
+        They are NumPy's until rows or moments of another library come to them.
 
         Args:
             num_classes: c, a static integer.
@@ -99,27 +105,32 @@ class ClassMoments:
             normalize: take rows on the unit sphere, or as they are.
             scatter: keep the d×d scatter; without it the moments cost c·d and no product, and give
                 every metric but those of the spectrum.
-            dtype: of the accumulators; float32 or float64 (the latter needs JAX's x64 mode).
+            dtype: of the accumulators; by default float64 for NumPy's rows, and for others that of
+                the rows, float32 at least.
+            ambient: the length of a row, where d coordinates of it are kept.
         """
         c, d = checks.num_classes(num_classes), checks.size(dim, "dim")
-        dtype = jnp.promote_types(dtype, jnp.float32)
+        dtype = np.dtype(np.float64) if dtype is None else np.promote_types(dtype, np.float32)
         return cls(
-            count=jnp.zeros((2, c), dtype),
-            anchor=jnp.zeros((c, d), dtype),
-            mean=jnp.zeros((c, d), dtype),
-            spread=jnp.zeros((c,), dtype),
-            scatter=jnp.zeros((d, d), dtype) if scatter else None,
-            left_out=jnp.zeros((2, 4), dtype),
+            count=np.zeros((2, c), dtype),
+            rows=np.zeros((2, c), dtype),
+            weight_squares=np.zeros(c, dtype),
+            anchor=np.zeros((c, d), dtype),
+            mean=np.zeros((c, d), dtype),
+            spread=np.zeros(c, dtype),
+            scatter=np.zeros((d, d), dtype) if scatter else None,
+            left_out=np.zeros((2, 4), dtype),
             normalize=bool(normalize),
+            ambient=ambient,
         )
 
     @classmethod
     def of(
         cls,
-        z: ArrayLike,
-        y: ArrayLike | None,
+        z: Array,
+        y: Array | None,
         num_classes: int,
-        weight: ArrayLike | None = None,
+        weight: Array | None = None,
         *,
         normalize: bool = True,
         scatter: bool = True,
@@ -127,10 +138,8 @@ class ClassMoments:
     ) -> ClassMoments:
         """Moments of one batch: `empty(...).update(z, y, weight)`; `y=None` is a single class."""
         z = checks.rows(z)
-        y = jnp.zeros(z.shape[0], jnp.int32) if y is None else y
-        start = cls.empty(
-            num_classes, z.shape[1], normalize=normalize, scatter=scatter, dtype=z.dtype
-        )
+        y = np.zeros(z.shape[0], np.int32) if y is None else y
+        start = cls.empty(num_classes, z.shape[1], normalize=normalize, scatter=scatter)
         return start.update(z, y, weight, axis_name=axis_name)
 
     @property
@@ -141,55 +150,56 @@ class ClassMoments:
     @property
     def dim(self) -> int:
         """Length d of a row."""
-        return self.mean.shape[-1]
+        return self.ambient or self.mean.shape[-1]
 
     @property
     def counts(self) -> Float[Array, " c"]:
-        """Rows (or weight) of each class, rounded to one float; `count` holds them exactly."""
+        """Weight (or rows) of each class, rounded to one float; `count` holds it exactly."""
         return self.count[0] + self.count[1]
 
     @property
     def total(self) -> Float[Array, ""]:
-        """Rows (or weight) of all classes together."""
-        return jnp.sum(self.counts)
+        """Weight (or rows) of all classes together."""
+        return namespace(self.spread).sum(self.counts)
 
     @property
     def precision(self) -> str:
         """The dtype in which rows were summed, whatever that of the arrays."""
-        return self.summed or self.mean.dtype.name
+        return self.summed or _name(self.mean)
 
     @property
     def rounding(self) -> float:
         """Relative rounding of the sums."""
-        return float(jnp.finfo(self.precision).eps)
+        return float(np.finfo(self.precision).eps)
 
     def widened(self) -> ClassMoments:
-        """The same in float64 (in JAX's x64 mode), for merges that lose no more digits.
+        """The same on the host in float64, for merges that lose no more digits.
 
         What was summed in float32 is known to its rounding, and `summed` keeps that in mind.
         """
-        wide = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.zeros(()).dtype), self)
+        wide = mapped(lambda leaf: to_numpy(leaf).astype(np.float64), self)
         return replace(wide, summed=_narrower(self, wide))
 
     def update(
         self,
-        z: ArrayLike,
-        y: ArrayLike,
-        weight: ArrayLike | None = None,
+        z: Array,
+        y: Array,
+        weight: Array | None = None,
         *,
         axis_name: AxisName | None = None,
     ) -> ClassMoments:
         """These moments and those of the rows `z` together.
 
-        The rows of `z` may be sharded over the devices of a mesh: rows stay on their devices, and
-        sums of 2·c·d + d² numbers go between them.
+        JAX's rows may be sharded over the devices of a mesh: rows stay on their devices, and sums
+        of 2·c·d + d² numbers go between them.
 
         Args:
-            z: `[n, d]` rows, of any real dtype (half precision is widened to float32).
+            z: `[n, d]` rows, of any real dtype and any library (half precision is widened).
             y: `[n]` integer labels in 0..c-1; -1 leaves a row out, and counts it.
-            weight: `[n]` non-negative weights; rows of weight 0 do not exist (padding).
-            axis_name: inside `shard_map` or `vmap`, the axis over which the rows are cut: the
-                result holds the rows of all its shards, and is the same on each.
+            weight: `[n]` non-negative weights; rows of weight 0 do not exist (padding). Their
+                scale does not matter.
+            axis_name: inside JAX's `shard_map` or `vmap`, the axis over which the rows are cut:
+                the result holds the rows of all its shards, and is the same on each.
 
         Returns:
             New moments; `self` is unchanged.
@@ -198,16 +208,18 @@ class ClassMoments:
             ValueError: shapes do not match, or (eagerly) a label is outside -1..c-1 (the row is
                 named). Under jit such rows are masked and counted in `left_out`.
         """
-        z = checks.rows(z)
+        z = _matrix(z)
         n, d = z.shape
-        if d != self.dim:
-            raise ValueError(f"z has rows of length {d}; these moments hold length {self.dim}")
-        y = checks.labels(y, n, self.num_classes)
+        if d != self.mean.shape[-1]:
+            raise ValueError(
+                f"z has rows of length {d}; these moments hold length {self.mean.shape[-1]}"
+            )
+        y = checks.labels(y, n, self.num_classes, z)
         if weight is not None:
-            weight = checks.weights(weight, n).astype(self.mean.dtype)
+            weight = checks.weights(weight, n, z)
         if not n:
             return self
-        return add_rows(self, z.astype(self.mean.dtype), y, weight, shard_groups(z), axis_name)
+        return add_rows(self._beside(z), z, y, weight, axis_name)
 
     def merge(self, other: ClassMoments) -> ClassMoments:
         """The moments of both sets of rows; merging with empty moments changes nothing.
@@ -223,44 +235,66 @@ class ClassMoments:
                 "moments to merge must agree in (num_classes, dim, normalize, scatter); "
                 f"got {mine} and {theirs}"
             )
-        return _merge(self, other)
+        return _merge(self._beside(other.mean), other._beside(self.mean))
+
+    def _beside(self, array: Array) -> ClassMoments:
+        """The same in the library of `array`, where that is not NumPy and these are."""
+        if is_numpy_array(array) or not is_numpy_array(self.mean):
+            return self
+        xp = namespace(array)
+        wide = array.dtype == xp.float64
+        dtype = xp.float64 if wide else xp.float32
+        return mapped(lambda leaf: like(leaf, array, dtype), self)
 
     def _repr_html_(self) -> str:
         """The sizes and the loosest classes, as a notebook shows them."""
         return drawing("notebook").moments_html(self)
 
 
+def _matrix(z: Any) -> Array:
+    """`z` as it is where its dtype will be widened a block at a time; checked as `checks.rows`."""
+    dtype = str(getattr(z, "dtype", ""))
+    if getattr(z, "ndim", 0) == 2 and z.shape[1] and dtype.endswith("float16"):
+        return z
+    return checks.rows(z)
+
+
+def _name(array: Array) -> str:
+    return "float64" if array.dtype == namespace(array).float64 else "float32"
+
+
 def _narrower(a: ClassMoments, b: ClassMoments) -> str | None:
     """What `summed` is of sums of both."""
     name = max(a, b, key=lambda m: m.rounding).precision
-    return None if name == jnp.promote_types(a.mean.dtype, b.mean.dtype).name else name
+    wide = "float64" in (_name(a.mean), _name(b.mean))
+    return None if name == ("float64" if wide else "float32") else name
 
 
-def _sum(a: Array | None, b: Array | None) -> Array | None:
-    """The sum of two scatters, where they are kept."""
-    return None if a is None or b is None else a + b
-
-
-@jax.jit
+@compiled()
 def _merge(a: ClassMoments, b: ClassMoments) -> ClassMoments:
+    xp = namespace(a.mean)
     mine, theirs = a.counts, b.counts
-    anchor = jnp.where((mine > 0)[:, None], a.anchor, b.anchor)
-    radius, length = norms(anchor), norms(b.anchor)
-    mean_b = b.mean + displacement(b.anchor, length, anchor, radius, a.normalize)
-    mean_a = jnp.where((mine > 0)[:, None], a.mean, mean_b)
-    gap = jnp.where((theirs > 0)[:, None], mean_b - mean_a, 0)
+    anchor = xp.where((mine > 0)[:, None], a.anchor, b.anchor)
+    mean_b = b.mean + displacement(b.anchor, norms(b.anchor), anchor, norms(anchor), a.normalize)
+    mean_a = xp.where((mine > 0)[:, None], a.mean, mean_b)
+    gap = xp.where((theirs > 0)[:, None], mean_b - mean_a, 0.0)
     count = add_exact(a.count, b.count)
-    share = theirs / jnp.maximum(count[0], jnp.finfo(count.dtype).tiny)
-    between = gap * jnp.sqrt(mine * share)[:, None]
+    tiny = float(xp.finfo(count.dtype).smallest_normal)
+    share = theirs / xp.maximum(count[0], tiny)
+    between = gap * xp.sqrt(mine * share)[:, None]
+    scatter = None
+    if a.scatter is not None and b.scatter is not None:
+        scatter = a.scatter + b.scatter + dot(between.T, between)
     return ClassMoments(
         count=count,
+        rows=add_exact(a.rows, b.rows),
+        weight_squares=a.weight_squares + b.weight_squares,
         anchor=anchor,
-        mean=jnp.where((count[0] > 0)[:, None], mean_a + share[:, None] * gap, 0),
-        spread=a.spread + b.spread + jnp.sum(between * between, axis=1),
-        scatter=_sum(
-            _sum(a.scatter, b.scatter), jnp.matmul(between.T, between, precision=PRECISION)
-        ),
+        mean=xp.where((count[0] > 0)[:, None], mean_a + share[:, None] * gap, 0.0),
+        spread=a.spread + b.spread + xp.sum(between * between, axis=1),
+        scatter=scatter,
         left_out=add_exact(a.left_out, b.left_out),
         normalize=a.normalize,
         summed=_narrower(a, b),
+        ambient=a.ambient,
     )

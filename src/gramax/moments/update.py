@@ -1,95 +1,131 @@
-"""Rows into moments: on one device, on the shards of one array, or inside `shard_map`.
+"""Rows into moments: on the host or a device, on the shards of one array, or inside `shard_map`.
 
-Every shard works on its own rows and the shards meet in a few sums: the rows that anchor new
-classes, counts, class sums, spreads, and the scatter. All shards measure from the same anchors and
-the same centres, so a sum over shards is as exact as one over blocks. These sums carry
-2·c·d + d² numbers over the network, and no rows but one a class, its anchor.
+One batch is added in two steps, which shards do together: the anchors of new classes, counts and
+class sums first; then, from them, the centres that rows are measured from, and the scatter. All
+shards measure from the same anchors and centres, so a sum over shards is as exact as one over
+blocks. On the host a block of rows, which stays in a cache, is such a batch.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
-from jax.sharding import NamedSharding, PartitionSpec
-from jaxtyping import Array, Bool, Float, Int
+from array_api_compat import is_jax_array, is_numpy_array
+from jaxtyping import Bool, Float, Int
 
-from gramax.arrays import checks
-from gramax.arrays.kernels import (
-    add_exact,
-    displacement,
-    join_upper,
-    over_blocks,
-    product_upper,
-    tally,
+from gramax.arrays.linalg import ratio
+from gramax.arrays.namespace import (
+    Array,
+    compiled,
+    dot,
+    first_places,
+    namespace,
+    segment_sum,
+    take_rows,
 )
-from gramax.arrays.rows import norms
+from gramax.arrays.rows import norms, power_of_two, row_squares
 
 if TYPE_CHECKING:
     from gramax.moments.class_moments import ClassMoments
 
-IGNORED, OUT_OF_RANGE, NOT_FINITE, NO_DIRECTION = range(4)
-REASONS = ("ignored_label", "label_out_of_range", "not_finite_row", "zero_row")
-"""Why a row was left out; the places in `ClassMoments.left_out`."""
-
 AxisName = str | tuple[str, ...]
 
-GROUPS = "gramax.groups"
-"""The axis over which `_in_groups` sums."""
+BLOCK_ROWS, BLOCK_NUMBERS = 1024, 1 << 18
+"""Rows of a block on the host, and numbers of it: 2 MiB of float64, which stay in a cache."""
 
 
-def shard_groups(z: Float[Array, "n d"]) -> int:
-    """Groups of rows to sum apart, so that a block of rows never spans two devices.
+def displacement(
+    x: Float[Array, "n d"],
+    length: Float[Array, "n 1"],
+    anchor: Float[Array, "#n d"],
+    radius: Float[Array, "#n 1"],
+    normalize: bool,
+) -> Float[Array, "n d"]:
+    """Rows relative to their anchors, or their directions relative to the anchors' directions.
 
-    While JAX traces, an array may lie on any of the devices.
+    In float64 directions are subtracted: that leaves ten digits of a class of radius 1e-6. In
+    float32, with r the anchor, R = |r|, p = r/R and t = x - r (exact for close rows):
+    x/|x| - p = (t - (|x| - R) p)/|x| and |x| - R = (x + r)·t/(|x| + R), so that the result is as
+    precise as t is. Anchors are first scaled to a length near 1, and rows to the length closest to
+    their anchor's, by powers of two, which is exact.
     """
-    if jax.sharding.get_abstract_mesh().manual_axes:
-        return 1
-    known = checks.is_concrete(z)
-    return math.gcd(z.shape[0], len(z.sharding.device_set) if known else jax.device_count())
+    if not normalize:
+        return x - anchor
+    xp = namespace(x)
+    usable = (length > 0) & (radius > 0) & xp.isfinite(length)
+    one = xp.ones_like(length)
+    if x.dtype == xp.float64:
+        there = xp.where(usable, length, one)
+        return xp.where(usable, x / there - anchor / xp.where(usable, radius, one), 0.0)
+    unit = power_of_two(1 / xp.where(usable, radius, one))
+    anchor, radius = anchor * unit, xp.where(usable, radius * unit, one)
+    scale = power_of_two(radius / xp.where(usable, length, one))
+    x, length = x * scale, xp.where(usable, length * scale, one)
+    t = x - anchor
+    growth = xp.sum((x + anchor) * t, axis=-1, keepdims=True) / (length + radius)
+    return (t - (growth / radius) * anchor) / length
 
 
-@partial(jax.jit, static_argnames=("groups", "axis_name"))
+def add_exact(total: Float[Array, "2 ..."], more: Float[Array, "2 ..."]) -> Float[Array, "2 ..."]:
+    """Sum of two unevaluated sums of two floats (Knuth's TwoSum): exact to twice the digits."""
+    xp = namespace(total)
+    for x in (more[0], more[1]):
+        high, low = total[0], total[1]
+        s = high + x
+        back = s - high
+        low = low + ((high - (s - back)) + (x - back))
+        top = s + low
+        total = xp.stack([top, low - (top - s)])
+    return total
+
+
 def add_rows(
     moments: ClassMoments,
     z: Float[Array, "n d"],
     y: Int[Array, " n"],
     weight: Float[Array, " n"] | None,
-    groups: int,
     axis_name: AxisName | None,
 ) -> ClassMoments:
     """The moments with the rows added; over `axis_name`, with those of every shard."""
-    sharding = jax.typeof(z).sharding
-    if axis_name is None and sharding.spec[0] is not None:
-        return _in_shards(moments, z, y, weight, sharding)
-    if axis_name is None and groups > 1:
-        return _in_groups(moments, z, y, weight, groups)
-    return _add(moments, z, y, weight, axis_name)
+    if is_jax_array(z):
+        return _jax_add_rows(moments, z, y, weight, axis_name)
+    return _host_add_rows(moments, z, y, weight)
 
 
-def _in_shards(moments: Any, z: Any, y: Any, weight: Any, sharding: Any) -> ClassMoments:
-    """Under explicit axes, where the type of `z` says how its rows are cut."""
-    rows = PartitionSpec(sharding.spec[0])
-    cut = NamedSharding(sharding.mesh, rows)
-    z, y, weight = jax.tree.map(lambda a: jax.sharding.reshard(a, cut), (z, y, weight))
-    add = jax.shard_map(
-        partial(_add, axis_name=sharding.spec[0]),
-        mesh=sharding.mesh,
-        in_specs=(PartitionSpec(), rows, rows, rows),
-        out_specs=PartitionSpec(),
-    )
-    return add(moments, z, y, weight)
+@compiled("axis_name")
+def _jax_add_rows(
+    moments: ClassMoments, z: Array, y: Array, weight: Array | None, axis_name: AxisName | None
+) -> ClassMoments:
+    from gramax.arrays.mesh import over_devices
+
+    dtype = moments.mean.dtype
+    weight = None if weight is None else weight.astype(dtype)
+    return over_devices(_add, moments, (z.astype(dtype), y, weight), axis_name)
 
 
-def _in_groups(moments: Any, z: Any, y: Any, weight: Any, groups: int) -> ClassMoments:
-    """Under automatic axes: one group of rows a device, side by side, and sums over the groups."""
-    rows = jax.tree.map(lambda a: a.reshape(groups, -1, *a.shape[1:]), (z, y, weight))
-    add = partial(_add, axis_name=GROUPS)
-    return jax.vmap(add, in_axes=(None, 0, 0, 0), out_axes=None, axis_name=GROUPS)(moments, *rows)
+@compiled()
+def _host_add_rows(moments: ClassMoments, z: Array, y: Array, weight: Array | None) -> ClassMoments:
+    xp = namespace(z)
+    for start, stop in _blocks(z, moments.num_classes):
+        rows = xp.astype(z[start:stop], moments.mean.dtype)
+        w = None if weight is None else xp.astype(weight[start:stop], moments.mean.dtype)
+        moments = _add(moments, rows, y[start:stop], w, None)
+    return moments
+
+
+def _blocks(z: Array, c: int) -> Iterator[tuple[int, int]]:
+    """Where blocks of rows start and stop. With many classes the sums by class outweigh rows."""
+    n, d = z.shape
+    size = n
+    if is_numpy_array(z) or "cpu" in str(z.device):
+        size = max(BLOCK_ROWS, BLOCK_NUMBERS // d, 2 * c)
+    else:
+        size = max(1 << 15, 2 * c)
+    for start in range(0, n, size):
+        yield start, min(n, start + size)
 
 
 def _add(
@@ -99,85 +135,163 @@ def _add(
     weight: Float[Array, " n"] | None,
     axis_name: AxisName | None,
 ) -> ClassMoments:
-    c, dtype, tiny = moments.num_classes, moments.mean.dtype, jnp.finfo(moments.mean.dtype).tiny
-    total = partial(_total, axis_name=axis_name)
+    xp, c = namespace(z), moments.num_classes
+    total = _total(z, axis_name)
     length = norms(z)
-    exists = jnp.ones(len(z), bool) if weight is None else weight > 0
-    reason = _reasons(y, length.ravel(), c, moments.normalize)
+    exists = xp.ones_like(y) > 0 if weight is None else weight > 0
+    reason = _reasons(y, length[:, 0], c, moments.normalize)
     keep = exists & (reason < 0)
-    y = jnp.where(keep, y, 0)
+    refused = _tally(exists & (reason >= 0), None, reason, moments.left_out, total)
+    y = xp.where(keep, y, 0)
     rows = (z, length, y, keep, weight)
-    # Zeros that differ from shard to shard as far as JAX's types go, as what is added to them does.
-    zeros = partial(jnp.full, fill_value=(y[0] * 0).astype(dtype))
 
     anchor = _anchors(moments, z, y, keep, axis_name)
     relative = partial(_relative, anchor, norms(anchor), moments.normalize)
-    added = tally(keep, weight, y, c, dtype, total)
+    if not is_jax_array(z):  # a block: what is relative to the anchors is kept for both steps
+        found = relative(rows)
+        relative = lambda _: found  # noqa: E731
+    added = _tally(keep, weight, y, moments.count, total)
     count = add_exact(moments.count, added)
-    batch = jnp.maximum(added[0], tiny)
-    share = batch / jnp.maximum(count[0], tiny)
-    sums = total(over_blocks(partial(_add_sums, relative), zeros(moments.mean.shape), rows))
-    shift = jnp.where((added[0] > 0)[:, None], sums / batch[:, None] - moments.mean, 0)
+    tiny = float(xp.finfo(z.dtype).smallest_normal)
+    batch = xp.maximum(added[0], tiny)
+    share = batch / xp.maximum(count[0], tiny)
+    sums = total(_class_sums(relative, rows, c))
+    shift = xp.where((added[0] > 0)[:, None], sums / batch[:, None] - moments.mean, 0.0)
     # 1 - sqrt(1 - share), without cancellation where the batch is a small share of the class.
-    centre = moments.mean + (share / (1 + jnp.sqrt(jnp.maximum(1 - share, 0))))[:, None] * shift
-
-    shapes = () if moments.scatter is None else jax.eval_shape(product_upper, z)
-    start = [zeros(s.shape) for s in shapes], zeros(c)
-    strips, spread = total(over_blocks(partial(_add_scatter, relative, centre), start, rows))
-    refused = tally(exists & (reason >= 0), None, reason, 4, dtype, total)
+    left = xp.sqrt(xp.where(share < 1, 1 - share, 0.0))
+    centre = moments.mean + (share / (1 + left))[:, None] * shift
+    spread, scatter = _scatter(relative, centre, rows, c, moments.scatter is not None, total)
+    squares = keep if weight is None else xp.where(keep, weight * weight, 0.0)
     return replace(
         moments,
         count=count,
+        rows=add_exact(moments.rows, _tally(keep, None, y, moments.rows, total)),
+        weight_squares=moments.weight_squares
+        + total(segment_sum(xp.astype(squares, z.dtype), y, c)),
         anchor=anchor,
         mean=moments.mean + share[:, None] * shift,
         spread=moments.spread + spread,
-        scatter=None if moments.scatter is None else moments.scatter + join_upper(strips),
+        scatter=None if moments.scatter is None else moments.scatter + scatter,
         left_out=add_exact(moments.left_out, refused),
     )
 
 
-def _relative(
-    anchor: Float[Array, "c d"],
-    radius: Float[Array, "c 1"],
-    normalize: bool,
-    rows: Any,
-    new: Bool[Array, " b"],
-) -> tuple[Float[Array, "b d"], Int[Array, " b"], Float[Array, "b 1"]]:
-    """Rows from the anchors of their classes, labels, and weights: 0 for rows left out."""
-    z, length, y, keep, weight = rows
-    keep, base = keep & new, anchor[y]
-    v = displacement(jnp.where(keep[:, None], z, base), length, base, radius[y], normalize)
-    w = keep if weight is None else jnp.where(keep, weight, 0)
-    return v, y, w.astype(v.dtype)[:, None]
-
-
-def _add_sums(relative: Any, sums: Float[Array, "c d"], *block: Any) -> Float[Array, "c d"]:
-    v, y, w = relative(*block)
-    return sums.at[y].add(v * w)
-
-
-def _add_scatter(relative: Any, centre: Float[Array, "c d"], carry: Any, *block: Any) -> Any:
-    strips, spread = carry
-    v, y, w = relative(*block)
-    r = (v - centre[y]) * jnp.sqrt(w)
-    spread = spread.at[y].add(jnp.sum(r * r, axis=1))
-    return [s + p for s, p in zip(strips, product_upper(r) if strips else [], strict=True)], spread
-
-
-def _total(tree: Any, axis_name: AxisName | None) -> Any:
+def _total(z: Array, axis_name: AxisName | None) -> Callable[[Any], Any]:
     """Sums over the shards, where there are any."""
-    return tree if axis_name is None else jax.lax.psum(tree, axis_name)
+    if not is_jax_array(z):
+        return lambda tree: tree
+    from gramax.arrays.mesh import total
+
+    return partial(total, axis_name=axis_name)
+
+
+def _relative(
+    anchor: Float[Array, "c d"], radius: Float[Array, "c 1"], normalize: bool, rows: Any
+) -> tuple[Float[Array, "b d"], Int[Array, " b"], Float[Array, "b 1"] | None]:
+    """Rows from the anchors of their classes, labels, and weights: 0 for rows left out.
+
+    On the host None says that all weights are 1.
+    """
+    z, length, y, keep, weight = rows
+    xp = namespace(z)
+    if normalize and z.dtype == xp.float64:  # as `displacement` has it, the anchors divided once
+        z, anchor, normalize = ratio(z, length), ratio(anchor, radius), False
+    base, reach = (anchor, radius) if anchor.shape[0] == 1 else (anchor[y], radius[y])
+    if is_numpy_array(z) and weight is None and keep.all():
+        return displacement(z, length, base, reach, normalize), y, None
+    v = displacement(xp.where(keep[:, None], z, base), length, base, reach, normalize)
+    w = xp.astype(keep, z.dtype) if weight is None else xp.where(keep, weight, 0.0)
+    return v, y, w[:, None]
+
+
+def _class_sums(relative: Any, rows: Any, c: int) -> Float[Array, "c d"]:
+    """Weighted sums by class of the rows, each relative to its anchor."""
+    z = rows[0]
+    if not is_jax_array(z):
+        v, y, w = relative(rows)
+        return segment_sum(v if w is None else v * w, y, c)
+    import jax.numpy as jnp
+
+    from gramax.arrays.mesh import over_blocks
+
+    def step(sums: Array, block: Any, new: Array) -> Array:
+        z, length, y, keep, weight = block
+        v, y, w = relative((z, length, y, keep & new, weight))
+        return sums.at[y].add(v * w)
+
+    return over_blocks(step, _zeros(rows, (c, z.shape[1]), jnp), rows)
+
+
+def _scatter(
+    relative: Any, centre: Float[Array, "c d"], rows: Any, c: int, keep: bool, total: Any
+) -> tuple[Float[Array, " c"], Float[Array, "d d"] | None]:
+    """Squared distances to the centres summed by class, and the product RᵀR of the rows' own."""
+    if not is_jax_array(centre):
+        v, y, w = relative(rows)
+        r = v - (centre if c == 1 else centre[y])
+        r = r if w is None else r * namespace(v).sqrt(w)
+        # The product of one array with itself, which BLAS does in half of the work.
+        return segment_sum(row_squares(r), y, c), dot(r.T, r) if keep else None
+    import jax
+    import jax.numpy as jnp
+
+    from gramax.arrays.mesh import join_strips, over_blocks, symmetric_product
+
+    def step(carry: Any, block: Any, new: Array) -> Any:
+        strips, spread = carry
+        z, length, y, there, weight = block
+        v, y, w = relative((z, length, y, there & new, weight))
+        r = (v - centre[y]) * jnp.sqrt(w)
+        spread = spread.at[y].add(jnp.sum(r * r, axis=1))
+        products = symmetric_product(r) if keep else []
+        return [s + p for s, p in zip(strips, products, strict=True)], spread
+
+    shapes = jax.eval_shape(symmetric_product, rows[0]) if keep else []
+    start = [_zeros(rows, s.shape, jnp) for s in shapes], _zeros(rows, (c,), jnp)
+    strips, spread = total(over_blocks(step, start, rows))
+    return spread, join_strips(strips) if keep else None
+
+
+def _zeros(rows: Any, shape: tuple[int, ...], jnp: Any) -> Array:
+    """Zeros that differ from shard to shard as far as JAX's types go, as what is added does."""
+    z, _, y, *_ = rows
+    return jnp.full(shape, (y[0] * 0).astype(z.dtype))
+
+
+def _tally(
+    keep: Bool[Array, " n"],
+    weight: Float[Array, " n"] | None,
+    y: Int[Array, " n"],
+    like: Float[Array, "2 c"],
+    total: Callable[[Any], Any],
+) -> Float[Array, "2 c"]:
+    """Rows or weight of each class, as high and low parts as `like` has them.
+
+    Rows of weight 1 are counted as integers, exact to 2³¹ rows: sums of float32 ones end at 2²⁴.
+    """
+    xp, c, dtype = namespace(y), like.shape[1], like.dtype
+    ones = keep if weight is None else keep & (weight == 1)
+    counts = total(segment_sum(xp.astype(ones, xp.int32), y, c))
+    high = xp.astype(counts, dtype)
+    exact = xp.stack([high, xp.astype(counts - xp.astype(high, xp.int32), dtype)])
+    if weight is None:
+        return exact
+    rest = xp.where(keep & (weight != 1), weight, 0.0)
+    rest = total(segment_sum(rest, y, c))
+    return add_exact(exact, xp.stack([rest, 0 * rest]))
 
 
 def _reasons(
     y: Int[Array, " n"], length: Float[Array, " n"], c: int, normalize: bool
 ) -> Int[Array, " n"]:
-    """Why each row is left out, or -1."""
-    return jnp.select(
-        [y == -1, (y < 0) | (y >= c), ~jnp.isfinite(length), normalize & (length == 0)],
-        [IGNORED, OUT_OF_RANGE, NOT_FINITE, NO_DIRECTION],
-        -1,
-    )
+    """Why each row is left out (a place in `class_moments.REASONS`), or -1."""
+    xp = namespace(length)
+    reason = 0 * y - 1
+    if normalize:
+        reason = xp.where(length == 0, 3, reason)
+    reason = xp.where(xp.isfinite(length), reason, 2)
+    reason = xp.where((y < 0) | (y >= c), 1, reason)
+    return xp.where(y == -1, 0, reason)
 
 
 def _anchors(
@@ -187,19 +301,14 @@ def _anchors(
     keep: Bool[Array, " n"],
     axis_name: AxisName | None,
 ) -> Float[Array, "c d"]:
-    """A class without rows so far is anchored at its first row here, of the first shard with one.
-
-    That shard alone puts the row into a sum: over the network go c rows, not n.
-    """
-    n = len(z)
-    first = jax.ops.segment_min(jnp.where(keep, jnp.arange(n), n), y, moments.num_classes)
+    """A class without rows so far is anchored at its first row here, of the first shard with one."""
+    xp, n = namespace(z), z.shape[0]
+    first = first_places(y, keep, moments.num_classes)
     found = first < n
-    row = z[jnp.minimum(first, n - 1)]
+    row = take_rows(z, xp.where(found, first, 0))
     if axis_name is not None:
-        shard = jax.lax.axis_index(axis_name)
-        owner = jax.lax.pmin(jnp.where(found, shard, jax.lax.axis_size(axis_name)), axis_name)
-        mine = found & (owner == shard)
-        row = _total(jnp.where(mine[:, None], row, 0), axis_name)
-        found = owner < jax.lax.axis_size(axis_name)
+        from gramax.arrays.mesh import first_of_shards
+
+        found, row = first_of_shards(found, row, axis_name)
     begins = (moments.counts == 0) & found
-    return jnp.where(begins[:, None], row, moments.anchor)
+    return xp.where(begins[:, None], row, moments.anchor)

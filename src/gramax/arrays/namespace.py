@@ -1,0 +1,265 @@
+"""One source of formulas on any array library: NumPy, JAX, PyTorch, or whatever keeps the standard.
+
+Formulas ask `namespace(z)` for the library of the arrays that they are given, and call it by the
+names of the Python array API standard. What the standard lacks is here, once: sums by class, loops
+and branches (Python's own, or JAX's where it traces), products whose precision does not depend on
+a global switch, and `compiled`, which runs a function under `jax.jit` where its arrays are JAX's.
+
+Nothing here imports JAX or PyTorch: they are there already when their arrays arrive.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache, wraps
+from typing import Any, TypeVar
+
+import numpy as np
+from array_api_compat import (
+    array_namespace,
+    device,
+    is_array_api_obj,
+    is_jax_array,
+    is_numpy_array,
+    is_torch_array,
+)
+
+from gramax.arrays import pytree
+
+Array = Any
+"""An array of any library; jaxtyping's annotations say its axes."""
+
+R = TypeVar("R")
+
+
+def namespace(*arrays: Any) -> Any:
+    """The library of the arrays, by the names of the array API standard; NumPy for plain numbers.
+
+    Example:
+        >>> namespace(np.ones(2)).sum(np.ones(2))
+        np.float64(2.0)
+    """
+    known = [a for a in arrays if is_array_api_obj(a)]
+    return array_namespace(*known) if known else array_namespace(np.zeros(0))
+
+
+def as_array(value: Any) -> Array:
+    """`value` as it is where a library of arrays made it; anything else (a list) as NumPy's."""
+    return value if is_array_api_obj(value) else np.asarray(value)
+
+
+def like(value: Any, array: Array, dtype: Any = None) -> Array:
+    """`value` in the library of `array`, on its device."""
+    xp = namespace(array)
+    if is_array_api_obj(value) and namespace(value) is not xp:
+        value = to_numpy(value)
+    if is_torch_array(array):
+        return xp.asarray(value, dtype=dtype, device=device(array))
+    return xp.asarray(value, dtype=dtype)
+
+
+def to_numpy(array: Any) -> np.ndarray:
+    """The array on the host."""
+    if is_torch_array(array):
+        array = array.detach().cpu()
+        # NumPy has no bfloat16: float32 holds each of its numbers exactly.
+        return (array.float() if "bfloat16" in str(array.dtype) else array).numpy()
+    return np.asarray(array)
+
+
+def is_traced(array: Any) -> bool:
+    """Whether JAX traces: the array has a shape, but no values yet."""
+    jax = sys.modules.get("jax")
+    return jax is not None and isinstance(array, jax.core.Tracer)
+
+
+def is_visible(array: Any) -> bool:
+    """Whether values can be looked at now: not while JAX traces, nor if other processes hold some.
+
+    Values on an accelerator are not looked at either: the host would wait for the device.
+    """
+    if is_torch_array(array):
+        return array.device.type == "cpu"
+    return not is_traced(array) and getattr(array, "is_fully_addressable", True)
+
+
+def epsilon(array: Array) -> float:
+    """The rounding unit of the array's dtype."""
+    return float(namespace(array).finfo(array.dtype).eps)
+
+
+# -- functions of arrays ------------------------------------------------------------------------
+
+
+def compiled(*static: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Decorate a function of arrays: under `jax.jit` where they are JAX's, else called as it is.
+
+    NumPy's warnings of divisions by 0 are silenced, as every formula guards its own.
+
+    Args:
+        static: the names of arguments that are no arrays.
+    """
+
+    def decorated(function: Callable[..., R]) -> Callable[..., R]:
+        @cache
+        def under_jit() -> Callable[..., R]:
+            import jax
+
+            return jax.jit(function, static_argnames=static)
+
+        @wraps(function)
+        def call(*args: Any, **kwargs: Any) -> R:
+            if any(is_jax_array(leaf) for leaf in pytree.leaves((args, kwargs))):
+                return under_jit()(*args, **kwargs)
+            with np.errstate(all="ignore"):
+                return _plain(function(*args, **kwargs))
+
+        return call
+
+    return decorated
+
+
+def _plain(found: Any) -> Any:
+    """NumPy's arrays without axes as its numbers, which print as numbers."""
+    if isinstance(found, dict):
+        return {name: _plain(value) for name, value in found.items()}
+    return found[()] if isinstance(found, np.ndarray) and found.ndim == 0 else found
+
+
+def stop_gradient(x: Array) -> Array:
+    """`x` without its dependence on what it was made from."""
+    if is_jax_array(x):
+        return sys.modules["jax"].lax.stop_gradient(x)
+    return x.detach() if is_torch_array(x) else x
+
+
+# -- products and sums --------------------------------------------------------------------------
+
+
+def dot(a: Array, b: Array) -> Array:
+    """The matrix product with all digits of its dtype: GPUs may otherwise round float32 to TF32."""
+    if is_jax_array(a) or is_jax_array(b):
+        jax = sys.modules["jax"]
+        return jax.numpy.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
+    if is_torch_array(a) and a.is_cuda:
+        with _full_precision():
+            return a @ b
+    return a @ b
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """PyTorch's products on CUDA without TF32, whatever the program has set."""
+    switch = sys.modules["torch"].backends.cuda.matmul
+    before = switch.allow_tf32
+    switch.allow_tf32 = False
+    try:
+        yield
+    finally:
+        switch.allow_tf32 = before
+
+
+FEW_CLASSES = 64
+"""Up to so many classes NumPy sums rows by class as a product with their 0-1 matrix."""
+
+
+def segment_sum(values: Array, index: Array, count: int) -> Array:
+    """Sums of `values[i]` over the i of each `index[i]` in 0..count-1; others are left out.
+
+    Args:
+        values: `[n, ...]`.
+        index: `[n]` integers.
+        count: how many sums, a static integer.
+    """
+    if is_jax_array(values):
+        return sys.modules["jax"].ops.segment_sum(values, index, count)
+    if is_torch_array(values):
+        inside = (index >= 0) & (index < count)
+        shape = (count + 1, *values.shape[1:])  # the last takes what belongs nowhere
+        sums = values.new_zeros(shape)
+        return sums.index_add(0, index.where(inside, index.new_full((), count)), values)[:count]
+    return _numpy_segment_sum(np.asarray(values), np.asarray(index), count)
+
+
+def _numpy_segment_sum(values: np.ndarray, index: np.ndarray, count: int) -> np.ndarray:
+    inside = (index >= 0) & (index < count)
+    if values.ndim == 1:  # summed in float64: integers are exact to 2⁵³
+        return np.bincount(index[inside], values[inside], count).astype(values.dtype)
+    if count <= FEW_CLASSES:
+        member = (np.arange(count)[:, None] == index).astype(values.dtype)
+        return member @ values
+    order = np.argsort(np.where(inside, index, count), kind="stable")[: inside.sum()]
+    sums = np.zeros((count, *values.shape[1:]), values.dtype)
+    if len(order):
+        present, first = np.unique(index[order], return_index=True)
+        sums[present] = np.add.reduceat(values[order], first, axis=0)
+    return sums
+
+
+def first_places(index: Array, keep: Array, count: int) -> Array:
+    """`[count]` the first i with `keep[i]` and each `index[i]`; n where there is none."""
+    n = index.shape[0]
+    if is_jax_array(index):
+        jnp = sys.modules["jax"].numpy
+        places = jnp.where(keep, jnp.arange(n), n)
+        return jnp.full(count, n).at[jnp.where(keep, index, count)].min(places, mode="drop")
+    first = np.full(count, n)
+    at = np.flatnonzero(to_numpy(keep))[::-1]  # a later assignment wins: backwards, the first row
+    first[to_numpy(index)[at]] = at
+    return first if is_numpy_array(index) else like(first, index)
+
+
+def top_k(x: Array, k: int) -> tuple[Array, Array]:
+    """The `k` largest of the last axis, largest first, and where they are; ties to the lower place.
+
+    (PyTorch does not say which of several equal ones it takes.)
+    """
+    if is_jax_array(x):
+        return sys.modules["jax"].lax.top_k(x, k)
+    if is_torch_array(x):
+        return tuple(sys.modules["torch"].topk(x, k, dim=-1))  # type: ignore[return-value]
+    if k < x.shape[-1]:
+        some = np.sort(np.argpartition(-x, k - 1, axis=-1)[..., :k], axis=-1)
+    else:
+        some = np.broadcast_to(np.arange(x.shape[-1]), x.shape)
+    found = np.take_along_axis(x, some, axis=-1)
+    order = np.argsort(-found, axis=-1, kind="stable")
+    return np.take_along_axis(found, order, -1), np.take_along_axis(some, order, -1)
+
+
+def take_rows(x: Array, at: Array) -> Array:
+    """`x[at]` along the first axis; where JAX asks for one past the end, the last."""
+    if is_jax_array(x):
+        at = namespace(x).minimum(at, x.shape[0] - 1)
+    return x[at]
+
+
+def lexsort(keys: Iterable[Array]) -> Array:
+    """The order by the last key first, as NumPy's, by stable sorts."""
+    order = None
+    for key in keys:
+        xp = namespace(key)
+        step = xp.argsort(key if order is None else xp.take(key, order, axis=0), stable=True)
+        order = step if order is None else xp.take(order, step, axis=0)
+    return order
+
+
+# -- loops and branches -------------------------------------------------------------------------
+
+
+def cond(where: Array, then: Callable[[], R], otherwise: Callable[[], R]) -> R:
+    """`then()` or `otherwise()`, of which JAX runs one too where it traces."""
+    if is_jax_array(where):
+        return sys.modules["jax"].lax.cond(where, then, otherwise)
+    return then() if bool(where) else otherwise()
+
+
+def fold(count: int, step: Callable[[Any, R], R], carry: R, array: Array) -> R:
+    """`carry = step(i, carry)` for i in 0..count-1; a loop of JAX's where `array` is of JAX."""
+    if is_jax_array(array) and count > 1:
+        return sys.modules["jax"].lax.fori_loop(0, count, step, carry)
+    for i in range(count):
+        carry = step(i, carry)
+    return carry
