@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_jax_array, is_numpy_array
 from jaxtyping import Bool, Float, Int, Shaped
 
 from gramax.arrays.namespace import (
@@ -18,6 +17,8 @@ from gramax.arrays.namespace import (
     cond,
     dot,
     epsilon,
+    is_jax_array,
+    is_numpy_array,
     lexsort,
     namespace,
     stop_gradient,
@@ -151,7 +152,7 @@ def _tile_step(
     rows: Int[Array, " s"],
     columns: Int[Array, " t"],
 ) -> Any:
-    """One tile; JAX's are all of one size, and reach past the last row, where there are no pairs."""
+    """One tile; JAX's are of one size, and reach past the last row, where there are no pairs."""
     own, other = take_rows(exists, rows), take_rows(exists, columns)
     pair = (rows[:, None] < columns) & own[:, None] & other & (columns < x.shape[0])
     return step(

@@ -5,12 +5,18 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from array_api_compat import is_numpy_array
 from jaxtyping import Float
 
 from gramax.arrays import checks
 from gramax.arrays.linalg import ratio, safe_sqrt
-from gramax.arrays.namespace import Array, dot, namespace, segment_sum, stop_gradient
+from gramax.arrays.namespace import (
+    Array,
+    dot,
+    is_numpy_array,
+    namespace,
+    segment_sum,
+    stop_gradient,
+)
 
 
 def power_of_two(x: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -205,9 +205,7 @@ def audit_moments(
     )
 
 
-def _chance(
-    moments: ClassMoments, options: Options, explain: bool, rows: int
-) -> dict[str, Chance]:
+def _chance(moments: ClassMoments, options: Options, explain: bool, rows: int) -> dict[str, Chance]:
     """What chance gives: for the answers alone, or for every number that it gives one for."""
     if not explain:
         return for_answers(moments, options)

@@ -183,9 +183,7 @@ def _numbers(evidence: Evidence, labelled: bool, extras: Extras) -> dict[str, Nu
         found[metric.name] = Number(value, reason or ("not a number" if value != value else None))
     found |= extras.of_rows
     return {
-        name: Number(
-            number.value, number.reason, extras.chance.get(name), extras.bars.get(name)
-        )
+        name: Number(number.value, number.reason, extras.chance.get(name), extras.bars.get(name))
         if number.reason is None
         else number
         for name, number in found.items()
@@ -197,9 +195,7 @@ DISTINCT = 1 + SURE * math.sqrt(2)
 deviation √(2/D) for a within-class covariance of D dimensions: at most √2."""
 
 
-def _merged(
-    moments: ClassMoments, near: _Neighbours, names: tuple[str, ...]
-) -> tuple[Pair, ...]:
+def _merged(moments: ClassMoments, near: _Neighbours, names: tuple[str, ...]) -> tuple[Pair, ...]:
     """Pairs of nearest classes whose means lie no further apart than sampling puts them."""
     counts = np.asarray(moments.counts)
     if counts.max() < 2:

@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_jax_array
 from jaxtyping import Float, Int
 
 from gramax.arrays import checks
-from gramax.arrays.namespace import Array, like, namespace
+from gramax.arrays.namespace import Array, is_jax_array, like, namespace
 from gramax.moments.class_moments import ClassMoments
 
 BLOCKS = 20

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import IO, Any
 
@@ -57,7 +58,7 @@ def collect_in_child(request: Request, progress: Progress | None = None) -> Coll
         bufsize=0,  # a buffer would hide from the selector what waits in it
         env={**os.environ, "PYTHONPATH": paths},
     )
-    assert child.stdin is not None and child.stdout is not None
+    assert child.stdin is not None
     try:
         _send_request(child.stdin, request)
         return _listen(child, request, progress)
@@ -140,7 +141,9 @@ def _why_dead(child: subprocess.Popen[bytes], request: Request) -> str:
     code = child.wait()
     name = _named(request)
     if code == -signal.SIGKILL:
-        return f"{name}: the process that reads it was killed: it may need more memory than there is"
+        return (
+            f"{name}: the process that reads it was killed: it may need more memory than there is"
+        )
     if code < 0:
         how = signal.Signals(-code).name
         return f"{name}: the library that reads it crashed ({how}): the file is damaged"
@@ -158,10 +161,8 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             child.wait()
     for stream in (child.stdin, child.stdout):
         if stream is not None:
-            try:
+            with suppress(BrokenPipeError):
                 stream.close()
-            except BrokenPipeError:
-                pass
 
 
 def _collected(about: dict[str, Any], stream: IO[bytes]) -> Collected:
@@ -274,9 +275,7 @@ def _say_result(out: IO[bytes], found: Collected) -> None:
     totals, arrays, blocks = found.totals, {}, []
     for k, block in enumerate(totals.blocks):
         own = {name: leaf for name, leaf in vars(block).items() if isinstance(leaf, np.ndarray)}
-        blocks.append(
-            {"leaves": list(own), "normalize": block.normalize, "ambient": block.ambient}
-        )
+        blocks.append({"leaves": list(own), "normalize": block.normalize, "ambient": block.ambient})
         arrays |= {f"{name}.{k}": leaf for name, leaf in own.items()}
     arrays |= {"rows": totals.sample.rows, "labels": totals.sample.labels.astype(np.int32)}
     listed = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gramax.data.formats import reads_in_process
@@ -40,7 +40,7 @@ class Request:
     codes: bool = False
     blocks: int = 1
     normalize: bool = True
-    execution: Execution = Execution()
+    execution: Execution = field(default_factory=Execution)
 
 
 @dataclass(frozen=True)
