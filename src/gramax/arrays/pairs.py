@@ -33,9 +33,7 @@ TILE_SIDE, WIDE_TILE_SIDE = 1024, 4096
 CLOSE_SHARE = 1 / 16
 """A squared distance below this share of |a|² + |b|² is taken from the difference itself."""
 
-Step = Callable[
-    [Any, Float[Array, "s t"], Bool[Array, "s t"], Int[Array, " s"], Int[Array, " t"]], Any
-]
+Step = Callable[[Any, Array, Bool[Array, "s t"], Int[Array, " s"], Int[Array, " t"]], Any]
 Merge = Callable[[Any, Any], Any]
 Measure = Callable[[Array, Array, Array], Float[Array, "s t"]]
 
