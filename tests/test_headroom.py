@@ -12,7 +12,7 @@ from gramax.audits import headroom, verdict
 from gramax.audits.headroom import Headroom, measure
 from gramax.cli import main
 from gramax.frames import coherence_floor
-from gramax.frames.objective import coherence
+from gramax.frames.codebooks import coherence
 from gramax.metrics.options import Options
 from gramax.moments.class_moments import ClassMoments
 from tests.numbers import with_options

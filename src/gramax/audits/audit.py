@@ -18,7 +18,7 @@ from gramax.audits.portrait import CHEAP, Portrait, portrait_of
 from gramax.audits.report import Number, Report
 from gramax.data import Source
 from gramax.errors import telling_memory
-from gramax.frames.best import Progress as Searched
+from gramax.frames import Progress as Searched
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
 from gramax.moments.class_moments import ClassMoments
@@ -80,9 +80,9 @@ def audit(
         portrait: compute what the pictures show (`Report.portrait`, for the page and for
             `Report.plot`); by default where that is quick, up to 1,024 classes and dimensions.
         headroom: search for how low the worst crosstalk of as many codes can be, from random codes
-            and from these (`Report.headroom`); by default where a formula tells or the search takes
-            a second or two. Many codes take up to a minute.
-        searching: called with a `gramax.frames.best.Progress` after every round of such a search.
+            and from these (`Report.headroom`): some seconds, up to a minute for many codes. Without
+            it, what is known to be reached is looked up and nothing is searched.
+        searching: called with a `gramax.frames.Progress` after every round of such a search.
         options: the choices in which published definitions differ (see `gramax.Options`).
         progress: called with (rows done, rows in all, bytes done) now and then.
         engine: who reads and sums the rows: "serial" (this thread), "processes" or "ray".

@@ -20,8 +20,8 @@ from gramax.audits.headroom import Headroom, measure
 from gramax.audits.report import ClassView, Number, Pair, Report
 from gramax.audits.verdict import UNLABELLED, judge
 from gramax.errors import InputError
+from gramax.frames import Progress as Searched
 from gramax.frames import coherence_floor
-from gramax.frames.best import Progress as Searched
 from gramax.metrics import report as reporting
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.nearest_codes import nearest
@@ -76,7 +76,7 @@ def conclude(
         classes: their names, and whether labels were given.
         worst: how many of the worst pairs of classes to name.
         options: the choices in which published definitions differ.
-        search: for headroom; None where it is quick.
+        search: whether to search for headroom; otherwise it is looked up.
         searching: called after every round of a search.
         random: what chance gives for the numbers, where that is known; by default what is quick.
 

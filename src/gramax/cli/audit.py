@@ -32,8 +32,8 @@ from gramax.cli.reading import definition_options, engine_options, row_options
 @click.option(
     "--headroom/--no-headroom",
     default=None,
-    help="Search for how low the worst crosstalk could be; takes up to a minute for many classes."
-    "  [default: where it is quick]",
+    help="Search for how low the worst crosstalk could be: some seconds, up to a minute for many "
+    "classes.  [default: look up what is known, no search]",
 )
 @definition_options
 @engine_options

@@ -6,8 +6,9 @@ None: the tables of Fickus and Mixon list what else is known.
 
 from __future__ import annotations
 
-from gramax.frames import sizes
-from gramax.frames._numbers import is_square, no_sum_of_two_squares
+from gramax.frames.bounds import sizes
+from gramax.frames.constructions import catalogue
+from gramax.frames.constructions.number_theory import is_square, no_sum_of_two_squares
 
 Answer = tuple[bool | None, str]
 
@@ -22,8 +23,6 @@ LARGEST_SIC = 121
 
 def lines(c: int, d: int, field: str, bound: str, value: float) -> Answer:
     """Whether c lines of R^d or C^d reach the floor `value`, which `bound` gives."""
-    from gramax.frames import catalogue
-
     found = catalogue.best(c, d, field)
     if found is not None and abs(found.value - value) <= 1e-12:
         return True, f"attained by the {found.name}"
@@ -36,8 +35,6 @@ def lines(c: int, d: int, field: str, bound: str, value: float) -> Answer:
 
 def points(c: int, d: int, bound: str, value: float) -> Answer:
     """Whether c points of the sphere in R^d reach the signed floor `value`, which `bound` gives."""
-    from gramax.frames import catalogue
-
     found = catalogue.best_signed(c, d)
     if found is not None and abs(found.value - value) <= 1e-12:
         return True, f"attained by the {found.name}"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gramax.frames import bounds, existence, levenshtein, sizes
-from gramax.frames import signed as cosine
+from gramax.frames import bounds, existence
+from gramax.frames.bounds import points, sizes
 
-_TIE = 1e-12
+TIED = 1e-12
 """Bounds this close are the same number; the one listed first, which is better known, is named."""
 
 
@@ -51,7 +51,7 @@ class Floor:
 def _line_bounds(c: int, d: int, field: str) -> list[Bound]:
     """The bounds on |<x, y>|."""
     z = sizes.gerzon(d, field)
-    universal, degree = levenshtein.levenshtein(c, d, field)
+    universal, degree = bounds.levenshtein(c, d, field)
     best, order = bounds.welch_best(c, d, field)
     rows = [
         Bound("trivial", bounds.trivial(c, d), "any c; attained for c <= d", "-"),
@@ -64,7 +64,7 @@ def _line_bounds(c: int, d: int, field: str) -> list[Bound]:
         Bound("orthoplex", bounds.orthoplex(c, d, field), f"c > {z}", "Rankin 1955"),
         Bound(
             "Levenshtein, second",
-            levenshtein.levenshtein_second(c, d, field),
+            bounds.levenshtein_second(c, d, field),
             f"c > {z}",
             "Levenshtein 1992",
         ),
@@ -88,27 +88,27 @@ def _line_bounds(c: int, d: int, field: str) -> list[Bound]:
         rows.insert(3, exact)
     else:
         sphere = "d = 2; attained by 3, 4, 6 and 12 lines"
-        rows.append(Bound("Fejes Tóth", cosine.bloch(c, d), sphere, "L. Fejes Tóth 1943"))
+        rows.append(Bound("Fejes Tóth", points.bloch(c, d), sphere, "L. Fejes Tóth 1943"))
     return rows
 
 
 def _signed_bounds(c: int, d: int) -> list[Bound]:
-    """The bounds on the largest cosine."""
-    universal, degree = cosine.levenshtein_signed(c, d)
+    """The bounds on the largest points."""
+    universal, degree = points.levenshtein_signed(c, d)
     line = 1.0 if d == 1 and c > 2 else None
     return [
-        Bound("simplex", cosine.simplex(c, d), "any c; attained for c <= d + 1", "Rankin 1955"),
+        Bound("simplex", points.simplex(c, d), "any c; attained for c <= d + 1", "Rankin 1955"),
         Bound("pigeonhole", line, "d = 1: there are two directions", "-"),
         Bound(
             "orthoplex",
-            cosine.rankin_orthoplex(c, d),
+            points.rankin_orthoplex(c, d),
             "c > d + 1; attained for c <= 2d",
             "Rankin 1955",
         ),
-        Bound("polygon", cosine.plane(c, d), "d = 2; attained", "-"),
+        Bound("polygon", points.plane(c, d), "d = 2; attained", "-"),
         Bound(
             "Fejes Tóth",
-            cosine.fejes_toth(c, d),
+            points.fejes_toth(c, d),
             "d = 3; attained by 3, 4, 6 and 12 points",
             "L. Fejes Tóth 1943",
         ),
@@ -173,7 +173,7 @@ def coherence_floor(c: int, d: int, field: str = "real", signed: bool = False) -
         value = -1.0 if signed else 0.0
         return Floor(value, "trivial", "-", True, "one code has no pair")
     top = max(value for value, _ in rows)
-    value, row = next((value, row) for value, row in rows if value >= top - _TIE)
+    value, row = next((value, row) for value, row in rows if value >= top - TIED)
     value = min(value, 1.0)
     if signed:
         attainable, reason = existence.points(c, d, row.name, value)

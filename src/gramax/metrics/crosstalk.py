@@ -15,7 +15,7 @@ from gramax.arrays.guarded import ratio
 from gramax.arrays.rows import unit_rows
 from gramax.arrays.worst import largest
 from gramax.frames import bounds
-from gramax.frames.objective import counted, soft_terms, soft_value
+from gramax.frames.search.objective import counted, soft_terms, soft_value
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.registry import METRICS, SCALED, Metric
 

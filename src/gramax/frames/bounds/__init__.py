@@ -1,0 +1,30 @@
+"""Lower bounds on how close unit vectors must come: formulas in float64, without JAX or SciPy.
+
+`lines` bounds the largest |<x, y>| (crosstalk), `points` the largest <x, y> (separation), and
+`levenshtein` holds the bounds of linear programming, which serve both.
+"""
+
+from gramax.frames.bounds.levenshtein import levenshtein, levenshtein_second
+from gramax.frames.bounds.lines import (
+    bukh_cox,
+    orthoplex,
+    plane,
+    trivial,
+    volume,
+    welch,
+    welch_best,
+    welch_order,
+)
+
+__all__ = [
+    "bukh_cox",
+    "levenshtein",
+    "levenshtein_second",
+    "orthoplex",
+    "plane",
+    "trivial",
+    "volume",
+    "welch",
+    "welch_best",
+    "welch_order",
+]
