@@ -61,12 +61,11 @@ def useful(values: dict[Size, float]) -> dict[Size, float]:
 
 def write(values: dict[Size, float]) -> None:
     """Write the table, coherences rounded up in the twelfth digit: they are reached."""
-    with replacing(known.TABLE) as temporary:
-        with temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(("field", "d", "c", "coherence"))
-            for (field, d, c), value in useful(values).items():
-                writer.writerow((field, d, c, f"{math.ceil(value * 1e12) / 1e12:.12f}"))
+    with replacing(known.TABLE) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("field", "d", "c", "coherence"))
+        for (field, d, c), value in useful(values).items():
+            writer.writerow((field, d, c, f"{math.ceil(value * 1e12) / 1e12:.12f}"))
 
 
 def main() -> None:

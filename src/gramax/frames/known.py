@@ -26,10 +26,10 @@ from gramax.frames.constructions.number_theory import prime_power
 
 TABLE = Path(__file__).with_name("known_packings.csv")
 
-MAX_DROPPED_CODES = 100
+MAX_DROPPED_CODES = 64
 """Constructions of so many more codes are looked at: each takes some 25 microseconds."""
 
-MAX_ADDED_DIMENSIONS = 3
+MAX_ADDED_DIMENSIONS = 15
 """Constructions of so many fewer dimensions are looked at."""
 
 NEAREST_DIMENSIONS = 100
@@ -107,14 +107,14 @@ def _packings(c: int, d: int, field: str) -> Iterator[Known]:
 def _parts_of_bases(c: int, d: int, field: str) -> Iterator[Known]:
     """Parts of mutually unbiased bases: few formulas have more codes than these."""
     side = 4 ** ((d.bit_length() - 1) // 2)
-    families = [(side, side // 2 + 1)] if side > 1 else []
+    families = [(side, side // 2 + 1, "real ")] if side > 1 else []
     if field == "complex":
         fewer = range(d, max(1, d - MAX_DROPPED_CODES), -1)
         powers = (n for n in fewer if prime_power(n))
-        families += [(n, n + 1) for n in powers][:1]
-    for dimension, count in families:
+        families += [(n, n + 1, "") for n in powers][:1]
+    for dimension, count, kind in families:
         if c <= dimension * count:
-            name = f"{count} mutually unbiased bases"
+            name = f"{count} {kind}mutually unbiased bases"
             name = _part(name, c, d, dimension * count, dimension)
             yield Known(1 / math.sqrt(dimension), name, "construction")
 
@@ -122,15 +122,17 @@ def _parts_of_bases(c: int, d: int, field: str) -> Iterator[Known]:
 def _better_part(c: int, d: int, field: str, best: Known | None) -> Known | None:
     """The best part of a construction of some more codes or fewer dimensions, or `best`."""
     most = min(c + MAX_DROPPED_CODES, sizes.LARGEST)
+    kinds = dict.fromkeys(("real", field))  # real codes are complex ones too
     for dimension in range(d, max(1, d - MAX_ADDED_DIMENSIONS - 1), -1):
         for count in range(c, most + 1):
             floor = bounds.welch(count, dimension) or 0.0
             if best is not None and floor >= best.value:  # and so it is with more codes
                 break
-            recipe = catalogue.best(count, dimension, field)
-            if recipe is not None and (best is None or recipe.value < best.value):
-                name = _part(recipe.name, c, d, count, dimension)
-                best = Known(float(recipe.value), name, "construction")
+            for kind in kinds:
+                recipe = catalogue.best(count, dimension, kind)
+                if recipe is not None and (best is None or recipe.value < best.value):
+                    name = _part(recipe.name, c, d, count, dimension)
+                    best = Known(float(recipe.value), name, "construction")
     return best
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from gramax.frames.bounds import sizes
-from gramax.frames.bounds.levenshtein import universal
+from gramax.frames.bounds.linear_programming import universal
 
 
 def simplex(c: int, d: int) -> float | None:

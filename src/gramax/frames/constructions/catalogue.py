@@ -80,7 +80,7 @@ def construct(c: int, d: int, field: str = "real", signed: bool = False) -> Cons
         ('Steiner frame of all pairs of 4 points', 0.333333)
         >>> construct(11, 5)
         Traceback (most recent call last):
-        gramax.frames.constructions.catalogue.NoConstructionError: no construction of 11 codes in R^5 ...
+        gramax...NoConstructionError: no construction of 11 codes in R^5 ...
     """
     c, d = sizes.counts(c, d)
     sizes.half_degree(field)

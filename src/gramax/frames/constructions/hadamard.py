@@ -77,7 +77,7 @@ def conference_order(n: int) -> str | None:
 
 
 def conference_matrix(n: int) -> np.ndarray:
-    """A conference matrix, symmetric or skew, by Paley's construction and the doubling of skew ones.
+    """A conference matrix, by Paley's construction (symmetric or skew) or by doubling (skew).
 
     An order that these do not reach is a ValueError.
 

@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from gramax.frames import coherence_floor, etf_head, heads
+from gramax.frames import coherence_floor, etf_head
+from gramax.frames.search import fixed_heads
 
 
 @pytest.mark.parametrize(("c", "d"), [(2, 1), (4, 3), (4, 9), (10, 9)])
@@ -31,7 +32,7 @@ def test_more_classes_than_a_simplex_holds():
 
 
 def test_heads_without_a_formula_depend_on_the_key_alone(monkeypatch):
-    monkeypatch.setattr(heads, "ROUNDS", 1)
+    monkeypatch.setattr(fixed_heads, "FEW_CODES_ROUNDS", 1)
     one, same = (np.asarray(etf_head(8, 3, key=2)) for _ in range(2))
     np.testing.assert_array_equal(one, same)
     cosines = one @ one.T - 3 * np.eye(8)

@@ -2,8 +2,8 @@
 
 from itertools import product
 
-from gramax.frames._numbers import (
-    PROVED,
+from gramax.frames.constructions.number_theory import (
+    PROOF_LIMIT,
     factor,
     is_prime,
     no_sum_of_two_squares,
@@ -35,7 +35,7 @@ def test_large_numbers():
     assert prime_power(2**99) == (2, 99)
     assert prime_power(mersenne * other) is None
     assert not is_prime(3_215_031_751)  # passes for a prime to the bases 2, 3, 5 and 7
-    assert not is_prime(PROVED)  # passes for one to every base that is tried
+    assert not is_prime(PROOF_LIMIT)  # passes for one to every base that is tried
     assert not no_sum_of_two_squares(other**2)
     assert no_sum_of_two_squares(3 * 5**40)
 
