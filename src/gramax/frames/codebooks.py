@@ -54,15 +54,9 @@ def similarities(rows: np.ndarray, others: np.ndarray, kind: Kind) -> np.ndarray
 
 
 def coherence(codes: np.ndarray, signed: bool = False, tile: int = 1024) -> float:
-    """The largest |<x_i, x_j>| (or <x_i, x_j>) over pairs of unit codes, in tiles, in float64.
+    """The largest |<x_i, x_j>| (or <x_i, x_j>) over pairs of unit codes, `tile` rows at a time.
 
-    Args:
-        codes: `[c, d]` unit rows, real or complex.
-        signed: take cosines with their sign.
-        tile: rows at a time.
-
-    Returns:
-        The coherence; 0 (or -1 where signed) for one code.
+    It is computed in the codes' own precision, and is 0 (-1 where signed) for one code.
     """
     worst = -1.0 if signed else 0.0
     for start in range(0, len(codes), tile):

@@ -18,12 +18,10 @@ MAX_DEGREE = 200
 def levenshtein_second(c: int, d: int, field: str = "real") -> float | None:
     """Levenshtein's second bound sqrt((c(m+1) - d(md+1)) / ((c-d)(md+1))), for c > Z(d).
 
-    Source:
-        Levenshtein, Acta Appl. Math. 29 (1992).
+    Source: Levenshtein, Acta Appl. Math. 29 (1992).
 
-    Example:
-        >>> round(levenshtein_second(120, 8), 12)  # the roots of E8
-        0.5
+    >>> round(levenshtein_second(120, 8), 12)  # the roots of E8
+    0.5
     """
     c, d = sizes.counts(c, d)
     m = sizes.half_degree(field)
@@ -40,14 +38,12 @@ def levenshtein(
     Without a `degree` it is the one in whose interval the bound lies. The value is None for c <= d,
     for d = 1, and where the root is not in the interval of a degree that is asked for.
 
-    Source:
-        Levenshtein 1992; Levenshtein, Universal bounds for codes and designs, in Handbook of
-        Coding Theory (1998), section 6.
+    Source: Levenshtein 1992; Levenshtein, Universal bounds for codes and designs, in Handbook of
+    Coding Theory (1998), section 6.
 
-    Example:
-        >>> value, degree = levenshtein(40, 8)
-        >>> round(value, 12), degree
-        (0.353553390593, 2)
+    >>> value, degree = levenshtein(40, 8)
+    >>> round(value, 12), degree
+    (0.353553390593, 2)
     """
     c, d = sizes.counts(c, d)
     m = sizes.half_degree(field)

@@ -20,28 +20,15 @@ MAX_WELCH_ORDER = 256
 """Welch's bounds of orders below this one are tried."""
 
 
-def trivial(c: int, d: int) -> float | None:
-    """0, the coherence of orthogonal vectors, attained by orthonormal rows for c <= d.
-
-    Example:
-        >>> trivial(3, 4)
-        0.0
-    """
-    sizes.counts(c, d)
-    return 0.0
-
-
 def welch(c: int, d: int) -> float | None:
     """Welch's bound sqrt((c - d) / (d (c - 1))) for c > d, the same for real and complex vectors.
 
     Only equiangular tight frames attain it, and there are none with c > Z(d).
 
-    Source:
-        Welch, IEEE Trans. Inf. Theory 20 (1974); Rankin 1955; Strohmer, Heath 2003.
+    Source: Welch, IEEE Trans. Inf. Theory 20 (1974); Rankin 1955; Strohmer, Heath 2003.
 
-    Example:
-        >>> round(welch(28, 7), 12)  # 28 equiangular lines in R^7
-        0.333333333333
+    >>> round(welch(28, 7), 12)  # 28 equiangular lines in R^7
+    0.333333333333
     """
     c, d = sizes.counts(c, d)
     return math.sqrt((c - d) / (d * (c - 1))) if c > d else None
@@ -52,12 +39,10 @@ def welch_order(c: int, d: int, k: int, field: str = "real") -> float | None:
 
     1/N_k is the mean of |<x, y>|^(2k) over the sphere. Order 1 is `welch`.
 
-    Source:
-        Welch 1974 (complex); Sidelnikov, Probl. Inf. Transm. 10 (1974) (real).
+    Source: Welch 1974 (complex); Sidelnikov, Probl. Inf. Transm. 10 (1974) (real).
 
-    Example:
-        >>> round(welch_order(40, 3, 2, "complex"), 6)
-        0.617399
+    >>> round(welch_order(40, 3, 2, "complex"), 6)
+    0.617399
     """
     c, d = sizes.counts(c, d)
     sizes.half_degree(field)
@@ -86,12 +71,10 @@ def orthoplex(c: int, d: int, field: str = "real") -> float | None:
 
     Mutually unbiased bases and parts of them attain it, and nothing with c > 2 (Z(d) - 1).
 
-    Source:
-        Rankin, Proc. Glasgow Math. Assoc. 2 (1955); Conway, Hardin, Sloane 1996.
+    Source: Rankin, Proc. Glasgow Math. Assoc. 2 (1955); Conway, Hardin, Sloane 1996.
 
-    Example:
-        >>> orthoplex(12, 4)  # the 24-cell
-        0.5
+    >>> orthoplex(12, 4)  # the 24-cell
+    0.5
     """
     c, d = sizes.counts(c, d)
     return 1 / math.sqrt(d) if c > sizes.gerzon(d, field) else None
@@ -102,13 +85,11 @@ def bukh_cox(c: int, d: int, field: str = "real") -> float | None:
 
     With k = c - d > 0 it is Z(k) / (c (1 + m (k-1) sqrt(1/m + k)) - Z(k)).
 
-    Source:
-        Bukh, Cox, Israel J. Math. 238 (2020), "Nearly orthogonal vectors and small antipodal
-        spherical codes".
+    Source: Bukh, Cox, Israel J. Math. 238 (2020), "Nearly orthogonal vectors and small antipodal
+    spherical codes".
 
-    Example:
-        >>> round(bukh_cox(6, 4), 6)
-        0.333333
+    >>> round(bukh_cox(6, 4), 6)
+    0.333333
     """
     c, d = sizes.counts(c, d)
     m = sizes.half_degree(field)
@@ -122,9 +103,8 @@ def bukh_cox(c: int, d: int, field: str = "real") -> float | None:
 def plane(c: int, d: int = 2) -> float | None:
     """The exact value cos(pi / c) for c > 1 lines of the plane R^2: one every 180/c degrees.
 
-    Example:
-        >>> round(plane(3), 12)
-        0.5
+    >>> round(plane(3), 12)
+    0.5
     """
     c, d = sizes.counts(c, d)
     return math.cos(math.pi / c) if d == 2 and c > 1 else None
@@ -136,12 +116,10 @@ def volume(c: int, d: int, field: str = "real") -> float | None:
     It is 1 - 2x where positive, x the 1/c quantile of Beta(m(d-1), m), for d > 1. It is exact in
     R^2, and the best bound for very many vectors in few dimensions.
 
-    Source:
-        Mukkavilli, Sabharwal, Erkip, Aazhang 2003; Xia, Zhou, Giannakis 2005.
+    Source: Mukkavilli, Sabharwal, Erkip, Aazhang 2003; Xia, Zhou, Giannakis 2005.
 
-    Example:
-        >>> round(volume(10, 2, "complex"), 12)
-        0.8
+    >>> round(volume(10, 2, "complex"), 12)
+    0.8
     """
     c, d = sizes.counts(c, d)
     m = sizes.half_degree(field)

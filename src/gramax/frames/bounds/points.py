@@ -17,12 +17,10 @@ def simplex(c: int, d: int) -> float | None:
 
     A regular simplex attains it for c <= d + 1.
 
-    Source:
-        Rankin, Proc. Glasgow Math. Assoc. 2 (1955).
+    Source: Rankin, Proc. Glasgow Math. Assoc. 2 (1955).
 
-    Example:
-        >>> simplex(5, 4)
-        -0.25
+    >>> simplex(5, 4)
+    -0.25
     """
     c, d = sizes.counts(c, d)
     return -1 / (c - 1) if c > 1 else None
@@ -31,9 +29,8 @@ def simplex(c: int, d: int) -> float | None:
 def rankin_orthoplex(c: int, d: int) -> float | None:
     """Rankin's second bound (1955): 0 for c > d + 1, attained by cross-polytopes for c <= 2d.
 
-    Example:
-        >>> rankin_orthoplex(6, 3)  # the octahedron
-        0.0
+    >>> rankin_orthoplex(6, 3)  # the octahedron
+    0.0
     """
     c, d = sizes.counts(c, d)
     return 0.0 if c > d + 1 else None
@@ -45,13 +42,11 @@ def levenshtein_signed(c: int, d: int, degree: int | None = None) -> tuple[float
     Without a `degree` it is the one in whose interval the bound lies; the value is None outside the
     range of a degree that is asked for.
 
-    Source:
-        Levenshtein 1992, 1998.
+    Source: Levenshtein 1992, 1998.
 
-    Example:
-        >>> value, _ = levenshtein_signed(240, 8)  # the kissing configuration of E8
-        >>> round(value, 12)
-        0.5
+    >>> value, _ = levenshtein_signed(240, 8)  # the kissing configuration of E8
+    >>> round(value, 12)
+    0.5
     """
     c, d = sizes.counts(c, d)
     if c == 1 or d == 1:
@@ -64,12 +59,10 @@ def fejes_toth(c: int, d: int = 3) -> float | None:
 
     3, 4, 6 and 12 points attain it (triangle, tetrahedron, octahedron, icosahedron).
 
-    Source:
-        L. Fejes Tóth, Jber. Deutsch. Math. Verein. 53 (1943).
+    Source: L. Fejes Tóth, Jber. Deutsch. Math. Verein. 53 (1943).
 
-    Example:
-        >>> round(fejes_toth(12), 12)  # the icosahedron
-        0.4472135955
+    >>> round(fejes_toth(12), 12)  # the icosahedron
+    0.4472135955
     """
     c, d = sizes.counts(c, d)
     if d != 3 or c < 3:
@@ -83,9 +76,8 @@ def bloch(c: int, d: int = 2) -> float | None:
 
     It is sqrt((1 + s) / 2), s the bound of `fejes_toth`, for |<x, y>|^2 = (1 + cos) / 2 there.
 
-    Example:
-        >>> round(bloch(12), 6)
-        0.850651
+    >>> round(bloch(12), 6)
+    0.850651
     """
     c, d = sizes.counts(c, d)
     cosine = fejes_toth(c, 3) if d == 2 else None
@@ -95,9 +87,8 @@ def bloch(c: int, d: int = 2) -> float | None:
 def plane(c: int, d: int = 2) -> float | None:
     """The exact value cos(2 pi / c) for c > 1 points of the plane: the regular polygon.
 
-    Example:
-        >>> round(plane(6), 12)
-        0.5
+    >>> round(plane(6), 12)
+    0.5
     """
     c, d = sizes.counts(c, d)
     return math.cos(2 * math.pi / c) if d == 2 and c > 1 else None

@@ -33,12 +33,10 @@ def harmonic(points: DifferenceSet) -> np.ndarray:
     They are the characters of the group, restricted to the set, which attain the Welch bound. They
     are real where every order is 2.
 
-    Source:
-        Strohmer, Heath, Appl. Comput. Harmon. Anal. 14 (2003).
+    Source: Strohmer, Heath, Appl. Comput. Harmon. Anal. 14 (2003).
 
-    Example:
-        >>> harmonic(singer(2, 2)).shape  # the Fano plane: 7 lines in C^3
-        (7, 3)
+    >>> harmonic(singer(2, 2)).shape  # the Fano plane: 7 lines in C^3
+    (7, 3)
     """
     orders = np.array(points.orders)
     group = np.stack(np.meshgrid(*(np.arange(o) for o in orders), indexing="ij"), -1)
@@ -54,12 +52,10 @@ def singer(q: int, m: int) -> DifferenceSet:
 
     It has (q^m - 1)/(q - 1) elements of Z_v, v = (q^(m+1) - 1)/(q - 1), for a prime power q.
 
-    Source:
-        Singer, Trans. Amer. Math. Soc. 43 (1938).
+    Source: Singer, Trans. Amer. Math. Soc. 43 (1938).
 
-    Example:
-        >>> singer(2, 2).elements.ravel().tolist()
-        [3, 5, 6]
+    >>> singer(2, 2).elements.ravel().tolist()
+    [3, 5, 6]
     """
     field = FiniteField(q ** (m + 1))
     v = (q ** (m + 1) - 1) // (q - 1)
@@ -70,12 +66,10 @@ def singer(q: int, m: int) -> DifferenceSet:
 def paley(q: int) -> DifferenceSet:
     """Paley's set: the (q - 1)/2 nonzero squares of GF(q), for a prime power q = 3 mod 4.
 
-    Source:
-        Paley, J. Math. Phys. 12 (1933).
+    Source: Paley, J. Math. Phys. 12 (1933).
 
-    Example:
-        >>> paley(7).elements.ravel().tolist()
-        [1, 2, 4]
+    >>> paley(7).elements.ravel().tolist()
+    [1, 2, 4]
     """
     if q % 4 != 3:
         raise ValueError(f"Paley's difference sets need q = 3 mod 4; got {q}")
@@ -87,12 +81,10 @@ def paley(q: int) -> DifferenceSet:
 def twin_prime(p: int) -> DifferenceSet:
     """The twin prime set: (p^2 + 2p - 1)/2 elements of Z_p x Z_(p+2), p and p + 2 odd primes.
 
-    Source:
-        Stanton, Sprott, Canad. J. Math. 10 (1958).
+    Source: Stanton, Sprott, Canad. J. Math. 10 (1958).
 
-    Example:
-        >>> twin_prime(3).elements.shape
-        (7, 2)
+    >>> twin_prime(3).elements.shape
+    (7, 2)
     """
     if p < 3 or prime_power(p) != (p, 1) or prime_power(p + 2) != (p + 2, 1):
         raise ValueError(f"p and p + 2 must be odd primes; got {p}")
@@ -108,12 +100,10 @@ def power_residues(p: int, e: int, zero: bool = False) -> DifferenceSet | None:
 
     None where they are no difference set. Some primes have one for e = 4 or e = 8.
 
-    Source:
-        Lehmer, Canad. J. Math. 5 (1953).
+    Source: Lehmer, Canad. J. Math. 5 (1953).
 
-    Example:
-        >>> power_residues(37, 4).elements.size, power_residues(29, 4) is None
-        (9, True)
+    >>> power_residues(37, 4).elements.size, power_residues(29, 4) is None
+    (9, True)
     """
     if prime_power(p) != (p, 1) or (p - 1) % e:
         return None

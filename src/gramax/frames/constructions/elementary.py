@@ -13,12 +13,11 @@ def simplex(d: int) -> np.ndarray:
 
     It attains the Welch bound 1/d and the signed simplex bound -1/d.
 
-    Example:
-        >>> codes = simplex(2)
-        >>> print((codes @ codes.T).round(12))
-        [[ 1.  -0.5 -0.5]
-         [-0.5  1.  -0.5]
-         [-0.5 -0.5  1. ]]
+    >>> codes = simplex(2)
+    >>> print((codes @ codes.T).round(12))
+    [[ 1.  -0.5 -0.5]
+     [-0.5  1.  -0.5]
+     [-0.5 -0.5  1. ]]
     """
     _, d = sizes.counts(1, d)
     codes = np.zeros((d + 1, d))
@@ -41,9 +40,8 @@ def embedded_simplex(c: int, d: int) -> np.ndarray:
 def orthoplex(d: int) -> np.ndarray:
     """The cross-polytope: the 2d vectors +e_i and -e_i of R^d, at Rankin's signed bound 0.
 
-    Example:
-        >>> orthoplex(2)
-        array([[ 1.,  0.], [ 0.,  1.], [-1., -0.], [-0., -1.]])
+    >>> orthoplex(2)
+    array([[ 1.,  0.], [ 0.,  1.], [-1., -0.], [-0., -1.]])
     """
     _, d = sizes.counts(1, d)
     return np.concatenate([np.eye(d), -np.eye(d)])
@@ -62,9 +60,8 @@ def both_ends(lines: np.ndarray) -> np.ndarray:
 def polygon(c: int, lines: bool = False) -> np.ndarray:
     """The regular polygon of c points, or c lines at equal angles: the exact optima in R^2.
 
-    Example:
-        >>> polygon(3, lines=True).shape
-        (3, 2)
+    >>> polygon(3, lines=True).shape
+    (3, 2)
     """
     angle = (1 if lines else 2) * np.pi * np.arange(c) / c
     return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
@@ -139,12 +136,10 @@ def naimark_complement(codes: np.ndarray) -> np.ndarray:
     The complement is tight too, and equiangular where the frame is. Anything but a tight frame is
     a ValueError.
 
-    Source:
-        Casazza, Kutyniok (eds.), Finite Frames (2013), chapter 1.
+    Source: Casazza, Kutyniok (eds.), Finite Frames (2013), chapter 1.
 
-    Example:
-        >>> naimark_complement(simplex(4)).round(12) ** 2
-        array([[1.], [1.], [1.], [1.], [1.]])
+    >>> naimark_complement(simplex(4)).round(12) ** 2
+    array([[1.], [1.], [1.], [1.], [1.]])
     """
     codes = np.asarray(codes)
     c, d = codes.shape
@@ -161,12 +156,10 @@ def conference_etf(d: int) -> np.ndarray:
     They attain the Welch bound 1/sqrt(2d - 1), and are real where the matrix is symmetric (d odd),
     complex where it is skew (d even).
 
-    Source:
-        van Lint, Seidel 1966; Strohmer, Heath 2003.
+    Source: van Lint, Seidel 1966; Strohmer, Heath 2003.
 
-    Example:
-        >>> conference_etf(3).shape  # the diagonals of the icosahedron
-        (6, 3)
+    >>> conference_etf(3).shape  # the diagonals of the icosahedron
+    (6, 3)
     """
     matrix = conference_matrix(2 * d)
     signature = matrix * (1 if conference_order(2 * d) == "symmetric" else 1j)
@@ -181,12 +174,10 @@ def bukh_cox_codes(equiangular: np.ndarray, copies: int) -> np.ndarray:
     coordinates, which leaves `copies` z codes in `copies` z - k dimensions. They attain the
     Bukh-Cox bound where z = Z(k).
 
-    Source:
-        Bukh, Cox 2020, theorem 3.
+    Source: Bukh, Cox 2020, theorem 3.
 
-    Example:
-        >>> bukh_cox_codes(polygon(3, lines=True), 2).shape
-        (6, 4)
+    >>> bukh_cox_codes(polygon(3, lines=True), 2).shape
+    (6, 4)
     """
     z, k = equiangular.shape
     gram = equiangular @ equiangular.conj().T
@@ -205,12 +196,10 @@ def quadric_etf(m: int, sign: int) -> np.ndarray:
     it is 1: 2^(m-1) (2^m + sign) lines in (2^m + sign)(2^(m-1) + sign)/3 dimensions, which are 10
     in R^5, 28 in R^7, 36 in R^15, 120 in R^35, ...
 
-    Source:
-        Seidel, A survey of two-graphs (1976); Fickus, Jasper, Mixon, Peterson 2018.
+    Source: Seidel, A survey of two-graphs (1976); Fickus, Jasper, Mixon, Peterson 2018.
 
-    Example:
-        >>> quadric_etf(3, -1).shape
-        (28, 7)
+    >>> quadric_etf(3, -1).shape
+    (28, 7)
     """
     if sign not in (1, -1) or m < (2 if sign == 1 else 3):
         raise ValueError(f"needs a sign of 1 (m >= 2) or -1 (m >= 3); got m={m}, sign={sign}")

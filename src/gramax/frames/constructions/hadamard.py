@@ -25,13 +25,11 @@ def hadamard(n: int) -> np.ndarray:
     Sylvester's and Paley's constructions reach order 1, 2 and many multiples of 4; another order
     is a ValueError.
 
-    Source:
-        Paley, J. Math. Phys. 12 (1933).
+    Source: Paley, J. Math. Phys. 12 (1933).
 
-    Example:
-        >>> h = hadamard(12)
-        >>> bool((h @ h.T == 12 * np.eye(12)).all())
-        True
+    >>> h = hadamard(12)
+    >>> bool((h @ h.T == 12 * np.eye(12)).all())
+    True
     """
     if n == 1:
         return np.ones((1, 1), dtype=int)
@@ -81,13 +79,11 @@ def conference_matrix(n: int) -> np.ndarray:
 
     An order that these do not reach is a ValueError.
 
-    Source:
-        Paley 1933; Williamson, Duke Math. J. 11 (1944).
+    Source: Paley 1933; Williamson, Duke Math. J. 11 (1944).
 
-    Example:
-        >>> m = conference_matrix(16)
-        >>> bool((m @ m.T == 15 * np.eye(16)).all())
-        True
+    >>> m = conference_matrix(16)
+    >>> bool((m @ m.T == 15 * np.eye(16)).all())
+    True
     """
     if conference_order(n) is None:
         raise ValueError(f"no conference matrix of order {n} by Paley's construction and doubling")

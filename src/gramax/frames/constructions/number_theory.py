@@ -76,9 +76,8 @@ def root(n: int, k: int) -> int:
 def solve(rising: Callable[[int], int], value: int) -> int | None:
     """The integer q >= 2 at which a rising function has this value, or None.
 
-    Example:
-        >>> solve(lambda q: q * q + q + 1, 57)
-        7
+    >>> solve(lambda q: q * q + q + 1, 57)
+    7
     """
     low, high = 1, 2
     while rising(high) < value:

@@ -12,12 +12,10 @@ def root_lines(d: int) -> np.ndarray:
 
     Their |cos| is 0 or 1/2, which attains Levenshtein's second bound.
 
-    Source:
-        Levenshtein 1992; Conway, Sloane, Sphere Packings, Lattices and Groups, chapter 4.
+    Source: Levenshtein 1992; Conway, Sloane, Sphere Packings, Lattices and Groups, chapter 4.
 
-    Example:
-        >>> root_lines(8).shape
-        (120, 8)
+    >>> root_lines(8).shape
+    (120, 8)
     """
     if d not in (6, 7, 8):
         raise ValueError(f"the root systems E_d have d = 6, 7 or 8; got {d}")
@@ -42,12 +40,10 @@ def mitchell_lines(d: int) -> np.ndarray:
     Their |<x, y>| is 0 or 1/2 (1/sqrt(3) for d = 4, the Witting polytope), which attains
     Levenshtein's second bound.
 
-    Source:
-        Mitchell 1914; Coxeter, Regular Complex Polytopes (1991).
+    Source: Mitchell 1914; Coxeter, Regular Complex Polytopes (1991).
 
-    Example:
-        >>> mitchell_lines(5).shape
-        (45, 5)
+    >>> mitchell_lines(5).shape
+    (45, 5)
     """
     w = np.exp(2j * np.pi * np.arange(3) / 3)
     a, b = (x.ravel() for x in np.meshgrid(w, w))
@@ -95,12 +91,10 @@ def kissing(depth: int) -> np.ndarray:
     These are 240 points in R^8, 56 in R^7, 27 in R^6 and 16 in R^5, which attain Levenshtein's
     signed bound, 1/2, 1/3, 1/4 and 1/5.
 
-    Source:
-        Conway, Sloane, Sphere Packings, Lattices and Groups, chapter 14; Levenshtein 1992.
+    Source: Conway, Sloane, Sphere Packings, Lattices and Groups, chapter 14; Levenshtein 1992.
 
-    Example:
-        >>> kissing(2).shape
-        (27, 6)
+    >>> kissing(2).shape
+    (27, 6)
     """
     codes = both_ends(root_lines(8))
     for _ in range(depth):

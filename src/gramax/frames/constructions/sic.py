@@ -21,12 +21,10 @@ def sic(d: int, tries: int = 200) -> np.ndarray:
     The fiducial is looked for within Zauner's symmetry from random starts of a fixed seed. The
     lines attain the Welch bound 1/sqrt(d + 1) to 1e-12; without them a ValueError is raised.
 
-    Source:
-        Zauner 1999; Renes, Blume-Kohout, Scott, Caves, J. Math. Phys. 45 (2004).
+    Source: Zauner 1999; Renes, Blume-Kohout, Scott, Caves, J. Math. Phys. 45 (2004).
 
-    Example:
-        >>> sic(3).shape
-        (9, 3)
+    >>> sic(3).shape
+    (9, 3)
     """
     if not 2 <= d <= LARGEST_DIMENSION:
         raise ValueError(

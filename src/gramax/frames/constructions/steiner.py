@@ -87,9 +87,8 @@ def steiner(incidence: np.ndarray, real: bool) -> np.ndarray:
     It has v (r + 1) unit rows in b dimensions, at the Welch bound: by a real Hadamard matrix of
     order r + 1 (a ValueError where there is none at hand), or by the Fourier matrix.
 
-    Example:
-        >>> steiner(all_pairs(4), real=True).shape  # 16 lines in R^6
-        (16, 6)
+    >>> steiner(all_pairs(4), real=True).shape  # 16 lines in R^6
+    (16, 6)
     """
     b, v = incidence.shape
     r = int(incidence[:, 0].sum())

@@ -13,12 +13,10 @@ def mutually_unbiased_bases(d: int) -> np.ndarray:
 
     The standard basis comes first. They attain the orthoplex bound 1/sqrt(d).
 
-    Source:
-        Wootters, Fields, Ann. Phys. 191 (1989); Klappenecker, Rötteler 2004.
+    Source: Wootters, Fields, Ann. Phys. 191 (1989); Klappenecker, Rötteler 2004.
 
-    Example:
-        >>> mutually_unbiased_bases(4).shape
-        (20, 4)
+    >>> mutually_unbiased_bases(4).shape
+    (20, 4)
     """
     power = prime_power(d)
     if power is None:
@@ -54,12 +52,10 @@ def real_mutually_unbiased_bases(d: int) -> np.ndarray:
 
     `[d (d/2 + 1), d]` unit rows, the standard basis first. They attain the orthoplex bound.
 
-    Source:
-        Kerdock 1972; Calderbank, Cameron, Kantor, Seidel, Proc. London Math. Soc. 75 (1997).
+    Source: Kerdock 1972; Calderbank, Cameron, Kantor, Seidel, Proc. London Math. Soc. 75 (1997).
 
-    Example:
-        >>> real_mutually_unbiased_bases(4).shape  # the 24-cell
-        (12, 4)
+    >>> real_mutually_unbiased_bases(4).shape  # the 24-cell
+    (12, 4)
     """
     power = prime_power(d)
     if power is None or power[0] != 2 or power[1] % 2:

@@ -163,17 +163,10 @@ def lbfgs(
     last: Float[Array, ""],
     kind: Kind,
 ) -> tuple[Float[Array, "b n k"], Float[Array, " b"]]:
-    """Anneal every start by L-BFGS through 14 stages of beta.
+    """Anneal every start by L-BFGS through 14 stages of beta, from `first` (of each) to `last`.
 
-    Args:
-        x: starts, real rows.
-        ties: which rows are codes, and how they are tied; every array with a leading b.
-        first: beta of the first stage, by start.
-        last: beta of the last stage.
-        kind: what is packed.
-
-    Returns:
-        `(x, value)`: the ends, and the soft maximum at the last beta.
+    Returns the ends, with the ties undone, and their soft maxima at the last beta. Every array of
+    `ties` has a leading b.
     """
 
     def one(x: Array, ties: Ties, first: Array) -> tuple[Array, Array]:

@@ -59,16 +59,8 @@ def tiled(
 ) -> tuple[Array, Float[Array, "n k"], Array]:
     """The soft maximum of unit rows, its gradient along the spheres, and the true maximum.
 
-    Args:
-        u: `[n, k]` unit rows, n a multiple of `tile`.
-        mask: `[n]` 1 for a code.
-        beta: sharpness.
-        shift: about the largest s, so that the exponentials stay in range.
-        kind: what s is.
-        tile: rows at a time.
-
-    Returns:
-        `(value, gradient, largest)`; value and gradient are those of `soft_maximum`.
+    Value and gradient are those of `soft_maximum`, `tile` rows at a time; the number of rows is a
+    multiple of it. `shift` is about the largest s, so that the exponentials stay in range.
     """
     n, k = u.shape
     index = jnp.arange(n).reshape(-1, tile)

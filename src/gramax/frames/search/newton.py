@@ -35,13 +35,9 @@ class Step(NamedTuple):
 class _Pairs:
     """Derivatives of s over a list of pairs, in tangent coordinates.
 
-    Attributes:
-        s: values.
-        at_i: gradients at the first code, `[pairs, free]`.
-        at_j: gradients at the second.
-        cross: mixed second derivatives, `[pairs, free, free]`.
-        forms: gradients at i and j of the real and the imaginary part of <x, y>, whose squares
-            make up s; empty for points.
+    `at_i` and `at_j` are the gradients at the two codes, `[pairs, free]`; `cross` the mixed second
+    derivatives, `[pairs, free, free]`. For lines, `forms` holds the gradients at i and j of the
+    real and the imaginary part of <x, y>, whose squares make up s.
     """
 
     s: np.ndarray

@@ -74,17 +74,9 @@ def soft_maximum(
 ) -> tuple[Float[Array, ""], Float[Array, "n k"]]:
     """(1/beta) log sum over pairs of exp(beta s_ij), and its gradient; s is |<x,y>|^2 or <x,y>.
 
-    The rows are normalised inside, so the value does not depend on their lengths and the gradient
-    is tangent to the spheres: descent needs no constraint.
-
-    Args:
-        x: `[n, k]` rows, none zero.
-        mask: `[n]` 1 for a code, 0 for padding, whose pairs do not count.
-        beta: sharpness.
-        kind: what s is.
-
-    Returns:
-        `(value, gradient)`, the gradient by hand: half the work of tracing it back.
+    The rows, none of them zero, are normalised inside, so the value does not depend on their
+    lengths and the gradient is tangent to the spheres: descent needs no constraint. Rows whose
+    `mask` is 0 are padding. The gradient is by hand, half the work of tracing it back.
     """
     length = jnp.linalg.norm(x, axis=-1, keepdims=True)
     u = x / length

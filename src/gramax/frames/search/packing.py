@@ -146,8 +146,9 @@ def _seed(key: Any) -> list[int]:
     if isinstance(key, int | np.integer):
         return [int(key)]
     import jax
+    from jax import numpy as jnp
 
-    typed = jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key)
+    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
     words = np.asarray(jax.random.key_data(key) if typed else key).ravel()
     return [int(word) & 0xFFFFFFFF for word in words]
 

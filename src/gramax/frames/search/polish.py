@@ -34,16 +34,10 @@ def free_variables(c: int, width: int, kind: Kind) -> int:
 
 
 def polish(x: np.ndarray, kind: Kind, steps: int = 60, beat: float = np.inf) -> np.ndarray:
-    """The local optimum near `x`, to rounding.
+    """The local optimum near the real rows `x` of norm 1, to rounding; never worse than `x`.
 
-    Args:
-        x: `[c, k]` real rows of norm 1, near a local optimum.
-        kind: what is packed.
-        steps: the most Newton steps; 20 to 30 are usual.
-        beat: give up once it is clear that the optimum's coherence is above this.
-
-    Returns:
-        `[c, k]` rows of norm 1, the best iterate: never worse than `x`.
+    At most `steps` Newton steps are taken (20 to 30 are usual), and fewer once it is clear that the
+    optimum's coherence is above `beat`.
     """
     i, j = np.triu_indices(len(x), 1)
 

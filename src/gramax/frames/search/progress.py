@@ -15,7 +15,7 @@ ATTAINED_GAP = 1e-12
 
 @dataclass(frozen=True)
 class Progress:
-    """One line of the trace.
+    """One line of the trace, after a batch.
 
     Attributes:
         round: how many batches have run.

@@ -15,13 +15,7 @@ from gramax.frames.codebooks import Kind, times_i
 
 
 class Orbits(NamedTuple):
-    """A codebook made of orbits: row r is turn[r] @ rows[base[r]].
-
-    Attributes:
-        rows: `[c, k]` unit rows.
-        base: `[c]` which row each is an image of.
-        turn: `[c, k, k]` by which orthogonal matrix.
-    """
+    """A codebook made of orbits: row r is turn[r] @ rows[base[r]], turn[r] orthogonal."""
 
     rows: np.ndarray
     base: np.ndarray
@@ -35,17 +29,7 @@ def free(rows: np.ndarray) -> Orbits:
 
 
 def orbits(c: int, d: int, kind: Kind, random: np.random.Generator) -> Orbits:
-    """Orbits of a random small group, filled up with random rows.
-
-    Args:
-        c: number of codes.
-        d: dimension.
-        kind: what is packed.
-        random: source of randomness.
-
-    Returns:
-        Real rows of norm 1, and how they are tied.
-    """
+    """Orbits of a random small group, filled up with random rows: c real rows of norm 1."""
     generators = _group(c, d, kind, random)
     width = len(generators[0])
     x, base, turn = free(random.normal(size=(c, width)))
