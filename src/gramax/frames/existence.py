@@ -1,4 +1,4 @@
-"""Whether a floor is attained: by a construction in the library, or provably by nothing.
+"""Whether a floor is attained by a construction in the library, or provably by nothing.
 
 The conditions are necessary ones; where they hold and no construction is known here, the answer is
 None: the tables of Fickus and Mixon list what else is known.

@@ -8,7 +8,7 @@ from gramax.frames import bounds, existence
 from gramax.frames.bounds import points, sizes
 
 TIED = 1e-12
-"""Bounds this close are the same number; the one listed first, which is better known, is named."""
+"""Bounds this close are the same number; the floor then has the name of the first in the list."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _line_bounds(c: int, d: int, field: str) -> list[Bound]:
 
 
 def _signed_bounds(c: int, d: int) -> list[Bound]:
-    """The bounds on the largest points."""
+    """The bounds on the largest cosine."""
     universal, degree = points.levenshtein_signed(c, d)
     line = 1.0 if d == 1 and c > 2 else None
     return [

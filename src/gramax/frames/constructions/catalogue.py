@@ -17,7 +17,7 @@ from gramax.frames.constructions import hadamard, root_systems, sic, steiner, un
 from gramax.frames.constructions.number_theory import prime_power, solve
 
 LARGEST_RESIDUE_PRIME = 4096
-"""Power residues are tried modulo primes up to here: the trial counts all differences."""
+"""Larger primes are not tried for power residues, since a trial counts all differences."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _quadrics(c: int, d: int) -> Named:
 
 
 def _difference_sets(v: int, k: int) -> Named:
-    """Harmonic frames of the families of difference sets, of v elements with k chosen."""
+    """Harmonic frames of the difference sets of k elements in a group of v."""
     if k * (k - 1) % (v - 1):
         return
     families: list[tuple[str, Callable[[], sets.DifferenceSet | None]]] = []
@@ -229,7 +229,7 @@ def _beyond_equiangular(c: int, d: int, field: str) -> Iterator[Recipe]:
 
 
 def _bukh_cox(c: int, d: int, field: str) -> Iterator[Recipe]:
-    """The t Z(k) codes in c - k dimensions, k dimensions holding Z(k) equiangular lines."""
+    """Codes at the Bukh-Cox bound: blocks of copies of Z(k) equiangular lines, k = c - d."""
     k = c - d
     z = sizes.gerzon(k, field)
     if k < 2 or c % z or c == z:

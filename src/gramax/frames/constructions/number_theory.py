@@ -14,7 +14,7 @@ PROOF_LIMIT = 3_317_044_064_679_887_385_961_981
 """Below it the test of Miller and Rabin to these bases is a proof (Sorenson, Webster 2017)."""
 
 LARGEST_TRIAL_FACTOR = 10_000
-"""Prime factors are looked for up to here where a complete factorisation could take for ever."""
+"""Trial factors end here where a complete factorisation could take for ever."""
 
 
 @lru_cache(maxsize=4096)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 LARGEST_DIMENSION = 16
-"""The search for a fiducial takes a second or less up to this dimension."""
+"""Up to this dimension the search for a fiducial takes a second or less."""
 
 
 def weyl_heisenberg(d: int) -> np.ndarray:

@@ -37,7 +37,7 @@ class Ties(NamedTuple):
 
 
 def untie(x: Array, ties: Ties) -> Array:
-    """The rows of the codebook."""
+    """The rows of the codebook that the free rows `x` stand for."""
     if ties.base is None or ties.turn is None:
         return x
     return jnp.einsum("nkl,nl->nk", jnp.asarray(ties.turn), x[jnp.asarray(ties.base)])
@@ -89,7 +89,7 @@ def _direction(s: _State, slot: Array) -> Array:
 
 
 def _iterate(k: Array, s: _State, ties: Ties, beta: Array, kind: Kind) -> _State:
-    """Try the step: take it and turn, or halve it."""
+    """Try the step. If it lowers the value, take it and choose a new direction; else shorten it."""
     trial = s.x + s.step * s.direction
     value, slope = _value(trial, ties, beta, kind)
     accept = value <= s.value + 1e-4 * s.step * _dot(s.slope, s.direction)
@@ -185,7 +185,7 @@ def adam(
     kind: Kind,
     steps: int = ADAM_STEPS,
 ) -> tuple[Float[Array, "b n k"], Float[Array, " b"]]:
-    """Anneal every start by Adam: another noise, other basins. Arguments as for `lbfgs`."""
+    """Anneal every start by Adam, which ends in other basins than `lbfgs`; the same arguments."""
 
     def one(x: Array, ties: Ties, first: Array) -> tuple[Array, Array]:
         def step(i: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:

@@ -15,25 +15,26 @@ if TYPE_CHECKING:
     from gramax.frames.search.progress import Best
 
 LAST_BETA = 1.3e5
-"""The last beta, times the scale of the floor."""
+"""Beta at the end of an annealing, before it is divided by the square of the floor."""
 
 POLISHED_GAP = 1.2e-4
-"""Candidates this close to the best are polished: annealing leaves 1e-5, where flat 1e-4."""
+"""Candidates this close to the best are polished. Annealing ends within 1e-5 of an optimum, and
+within 1e-4 of a flat one."""
 
 POLISHED_RANGE = (4, 16)
-"""Fewest and most candidates of a batch that are polished, by what a Newton step costs."""
+"""Of a batch at least and at most so many candidates are polished; fewer where steps cost more."""
 
 BATCH_CYCLE = (
     *("random", "hop", "structured", "hop", "random", "structured"),
     *("hop", "random", "closure", "hop", "structured", "adam"),
 )
-"""The kinds of batches in turn: no one of them finds the best basin on every row."""
+"""The kinds of batches, which take turns: none of them finds the best basin for every (c, d)."""
 
 MAX_SYMMETRIC_STARTS = 256
-"""At most so many symmetric starts in a batch, for they are made on the host one by one."""
+"""A batch has at most so many symmetric starts, which are made on the host one by one."""
 
 POOL_SIZE = 6
-"""Hops start from this many of the best."""
+"""Hops start from one of this many best configurations."""
 
 
 def padded(c: int) -> int:
@@ -57,7 +58,7 @@ class _Pool:
         self.polished: list[float] = []
 
     def add(self, value: float, x: np.ndarray) -> None:
-        """Keep `x` if it is among the best and not there yet."""
+        """Keep `x` if it is among the best and differs from those that are kept."""
         if all(abs(value - other) > 1e-9 for other, _ in self.items):
             self.items = sorted([*self.items, (value, x)], key=lambda item: item[0])[:POOL_SIZE]
 
@@ -77,7 +78,7 @@ def search(
     count: int | None,
     construct: bool,
 ) -> str:
-    """Run batches until the budget or the floor; why it stopped."""
+    """Run batches until the budget is spent or the floor is reached; returns why it stopped."""
     width = 2 * d if best.kind == "complex" else d
     count = count or batch_size(padded(c), width)
     pool = _Pool()
@@ -96,7 +97,7 @@ def search(
 def _made(
     how: str, codes: int, d: int, kind: Kind, count: int, pool: _Pool, random: np.random.Generator
 ) -> list[starts.Start]:
-    """`count` starts of one kind, `codes` rows each."""
+    """Make `count` starts of one kind, of `codes` rows each."""
     width = 2 * d if kind == "complex" else d
     made = []
     for done in range(count):
@@ -113,7 +114,7 @@ def _made(
 def _batch(
     how: str, best: Best, c: int, d: int, count: int, pool: _Pool, random: np.random.Generator
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Starts of one kind, annealed: their ends, `[c, k]` each, and soft values."""
+    """Anneal starts of one kind; returns their ends, `[c, k]` each, and their soft values."""
     size, codes = padded(c), c
     if how == "closure":  # a few codes too many: the worst are dropped at the end
         size, codes = padded(c + 1), c + int(random.integers(1, padded(c + 1) - c + 1))

@@ -13,7 +13,8 @@ from gramax.frames.bounds import sizes
 from gramax.frames.search.packing import MAX_BATCHED_CODES, pack
 
 FEW_CODES_ROUNDS, MANY_CODES_ROUNDS = 6, 40
-"""Of the search where no formula answers: some five seconds of a CPU core, or half a minute."""
+"""Rounds of the search where no formula answers, for up to `MAX_BATCHED_CODES` and for more: some
+five seconds of a CPU core, and half a minute."""
 
 
 def etf_head(

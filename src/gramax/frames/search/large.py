@@ -37,10 +37,10 @@ ROUND_WORK = 3e9
 """Multiplications in a round: half a second or so of one CPU core."""
 
 RESUMED_AT = 0.4
-"""Where in the annealing a descent from codes that are good already begins, from 0 to 1."""
+"""A descent from codes that are good already skips this part of the annealing."""
 
 FLOAT32_WORK = 1e7
-"""Above this many multiplications a step, descent runs in float32; the result is measured in 64."""
+"""With more multiplications a step, descent runs in float32. Results are measured in float64."""
 
 
 def _tile(
@@ -102,7 +102,7 @@ def _adam(
 def _beginnings(
     best: Best, c: int, d: int, random: np.random.Generator, construct: bool
 ) -> list[tuple[str, np.ndarray]]:
-    """Starts worth a look: random rows, a tight frame, parts of larger constructions."""
+    """The possible starts: random rows, a tight frame, and parts of larger constructions."""
     width = 2 * d if best.kind == "complex" else d
     found = [("random", random.normal(size=(c, width)))]
     if construct:
@@ -116,7 +116,7 @@ def _beginnings(
 
 
 def descend_large(best: Best, c: int, d: int, random: np.random.Generator, construct: bool) -> str:
-    """One annealed descent of a large codebook until the budget; why it stopped.
+    """Descend from one start until the budget is spent; returns why it stopped.
 
     It starts from the codes that `best` holds already, where there are any.
     """
@@ -144,7 +144,7 @@ def descend_large(best: Best, c: int, d: int, random: np.random.Generator, const
 def _rounds(
     best: Best, state: tuple[Array, ...], mask: Array, c: int, tile: int, first: float
 ) -> str:
-    """Rounds of Adam, sharper and slower as the budget is spent; `first` is the part to skip."""
+    """Run rounds of Adam, sharper and slower as the budget is spent, from the part `first` on."""
     scale = max(best.floor if best.kind == "signed" else best.floor**2, 1e-4)
     width = state[0].shape[1]
     work = len(mask) ** 2 * width * (4 if best.kind == "complex" else 2)

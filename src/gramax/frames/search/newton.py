@@ -22,7 +22,7 @@ class Point(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A Newton step: of the rows, t, s and multipliers; how far from stationary its start is."""
+    """A Newton step of rows, t, s and multipliers, and how far its start is from stationary."""
 
     dx: np.ndarray
     dt: float
@@ -125,7 +125,7 @@ def _solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
 
 
 def newton_step(at: Point, kind: Kind) -> Step | None:
-    """The primal-dual step, slacks and multipliers eliminated.
+    """The primal-dual step, solved for the rows with slacks and multipliers eliminated.
 
     None where no shift makes the Newton matrix definite.
     """

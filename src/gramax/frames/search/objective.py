@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from gramax.frames.codebooks import Kind
 
 PRECISION = jax.lax.Precision.HIGHEST
-"""Of every matrix product: GPUs and TPUs would otherwise round factors to 10 bits or fewer."""
+"""Precision of every matrix product. By default GPUs and TPUs round factors to about 10 bits."""
 
 
 def _times_i(x: Float[Array, "n k"]) -> Float[Array, "n k"]:

@@ -16,7 +16,7 @@ from gramax.frames.floor import Floor, coherence_floor
 from gramax.frames.search.progress import Best, Progress
 
 MAX_BATCHED_CODES = 160
-"""With more codes than this, one descent in tiles takes the place of many starts."""
+"""Up to so many codes are searched in batches of many starts, more in one descent in tiles."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def pack(
 def _search(
     best: Best, c: int, d: int, random: np.random.Generator, starts: int | None, construct: bool
 ) -> str:
-    """Run the search for small or for large codebooks; why it stopped."""
+    """Run the search that suits the number of codes; returns why it stopped."""
     import jax
 
     with jax.enable_x64(True):

@@ -16,10 +16,10 @@ from gramax.frames.codebooks import Kind, similarities
 from gramax.frames.search.newton import Point, Step, newton_step
 
 FIRST_BARRIER = 2e-6
-"""The first barrier: about what annealing leaves."""
+"""The first barrier, which is about as far from the optimum as annealing ends."""
 
 LAST_BARRIER = 1e-16
-"""The last barrier: times the number of pairs, the gap that is left in s."""
+"""The last barrier. The number of pairs times this is the gap that is left in s."""
 
 NEAR_WORST = 0.05
 """Pairs whose s is this close to t enter the Newton matrix."""
@@ -29,7 +29,7 @@ MAX_FREE_VARIABLES = 1200
 
 
 def free_variables(c: int, width: int, kind: Kind) -> int:
-    """Dimension of the space of codebooks: what one Newton step solves for."""
+    """The dimension of the space of codebooks, which is what one Newton step solves for."""
     return c * (width - (2 if kind == "complex" else 1))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from gramax.frames.codebooks import Kind, as_codes, coherence
 
 ATTAINED_GAP = 1e-12
-"""A packing this close to the floor is at the floor."""
+"""A packing this close to the floor counts as at the floor."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Best:
     trace: list[Progress] | None = None
 
     def offer(self, x: np.ndarray, how: str) -> bool:
-        """Keep real rows `x` if they are the best so far; whether they are."""
+        """Keep real rows `x` if they are the best so far; returns whether they are."""
         value = coherence(as_codes(x, self.kind), self.kind == "signed")
         if not value < self.value:
             return False

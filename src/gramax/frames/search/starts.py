@@ -15,7 +15,10 @@ from gramax.frames.search.symmetry import Orbits, orbits
 
 
 class Start(NamedTuple):
-    """Real rows, the first beta times the scale of the floor, and what ties the rows."""
+    """Where a descent starts: real rows, the first beta, and what ties the rows together.
+
+    The beta is yet to be divided by the square of the floor.
+    """
 
     rows: np.ndarray
     beta: float
@@ -28,7 +31,7 @@ def log_uniform(random: np.random.Generator, low: float, high: float) -> float:
 
 
 def fresh(c: int, width: int, random: np.random.Generator) -> Start:
-    """Random rows, annealed from afar: beta from 0.2 to 24."""
+    """Random rows, annealed from a low beta, 0.2 to 24."""
     return Start(random.normal(size=(c, width)), log_uniform(random, 0.2, 24))
 
 
@@ -92,7 +95,7 @@ def _built(counts: Iterable[int], d: int, kind: Kind) -> list[np.ndarray]:
 
 
 def shed(x: np.ndarray, c: int, kind: Kind) -> np.ndarray:
-    """Drop rows until `c` are left, each time the one that crowds the others most."""
+    """Drop rows until `c` are left, each time the row that crowds the others most."""
     x = x / np.linalg.norm(x, axis=1, keepdims=True)
     while len(x) > c:
         s = similarities(x, x, kind)
