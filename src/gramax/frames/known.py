@@ -26,11 +26,14 @@ from gramax.frames.constructions.number_theory import prime_power
 
 TABLE = Path(__file__).with_name("known_packings.csv")
 
-MAX_DROPPED_CODES = 64
+MAX_DROPPED_CODES = 128
 """Constructions of so many more codes are looked at: each takes some 25 microseconds."""
 
 MAX_ADDED_DIMENSIONS = 15
 """Constructions of so many fewer dimensions are looked at."""
+
+MAX_SCANNED_CODES = 4096
+"""For more codes only mutually unbiased bases are looked at, beside constructions of that size."""
 
 NEAREST_DIMENSIONS = 100
 """Among so many dimensions the largest that is a prime power is looked for."""
@@ -85,7 +88,7 @@ def known_coherence(c: int, d: int, field: str = "real") -> Known | None:
         return Known(float(exact.value), exact.name, "construction")
     candidates = [*_packings(c, d, field), *_parts_of_bases(c, d, field)]
     best = min(candidates, key=attrgetter("value"), default=None)
-    return _better_part(c, d, field, best)
+    return _better_part(c, d, field, best) if c <= MAX_SCANNED_CODES else best
 
 
 @lru_cache(maxsize=1)
@@ -121,10 +124,9 @@ def _parts_of_bases(c: int, d: int, field: str) -> Iterator[Known]:
 
 def _better_part(c: int, d: int, field: str, best: Known | None) -> Known | None:
     """The best part of a construction of some more codes or fewer dimensions, or `best`."""
-    most = min(c + MAX_DROPPED_CODES, sizes.LARGEST)
     kinds = dict.fromkeys(("real", field))  # real codes are complex ones too
     for dimension in range(d, max(1, d - MAX_ADDED_DIMENSIONS - 1), -1):
-        for count in range(c, most + 1):
+        for count in range(c, c + MAX_DROPPED_CODES + 1):
             floor = bounds.welch(count, dimension) or 0.0
             if best is not None and floor >= best.value:  # and so it is with more codes
                 break
