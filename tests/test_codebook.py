@@ -10,8 +10,7 @@ import pytest
 from rich.console import Console
 
 from gramax.cli import main
-from gramax.frames import coherence_floor, sloanes
-from gramax.frames import Progress
+from gramax.frames import Progress, coherence_floor, sloanes
 from gramax.frames.codebooks import coherence
 from gramax.render import searching
 

@@ -4,7 +4,6 @@ from itertools import product
 
 from gramax.frames.constructions.number_theory import (
     PROOF_LIMIT,
-    factor,
     is_prime,
     no_sum_of_two_squares,
     prime_power,
@@ -15,9 +14,18 @@ from gramax.frames.constructions.number_theory import (
 SMALL = range(1, 3000)
 
 
+def factors_of(n):
+    """Prime factors with their exponents, by trial division."""
+    found = {}
+    for p in range(2, n + 1):
+        while n % p == 0:
+            found[p], n = found.get(p, 0) + 1, n // p
+    return found
+
+
 def test_small_numbers_by_their_factors():
     for n in SMALL:
-        factors = factor(n)
+        factors = factors_of(n)
         assert is_prime(n) == (factors == {n: 1})
         assert prime_power(n) == (next(iter(factors.items())) if len(factors) == 1 else None)
 

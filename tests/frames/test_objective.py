@@ -148,3 +148,5 @@ def test_coherence_in_tiles():
         assert codebooks.coherence(codes, tile=tile) == pytest.approx(expected)
     assert codebooks.coherence(codes[:1]) == 0
     assert codebooks.coherence(codes[:1], signed=True) == -1
+    codes[3, 1] = np.nan
+    assert np.isnan(codebooks.coherence(codes))

@@ -63,5 +63,10 @@ def coherence(codes: np.ndarray, signed: bool = False, tile: int = 1024) -> floa
         block = codes[start : start + tile] @ codes.conj().T
         block = np.real(block) if signed else np.abs(block)
         block[np.arange(len(block)), start + np.arange(len(block))] = -1.0
-        worst = max(worst, float(block.max()))
+        worst = float(np.maximum(worst, block.max()))  # NaN stays NaN, as `max` would not have it
     return worst
+
+
+def coherence_of_rows(x: np.ndarray, kind: Kind) -> float:
+    """The coherence of a codebook that is held as real rows of any length."""
+    return coherence(as_codes(x, kind), kind == "signed")

@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from gramax.frames.constructions.number_theory import factor, prime_power
+from gramax.frames.constructions.number_theory import prime_power
 
 
 def _times_x(value: tuple[int, ...], modulus: tuple[int, ...], p: int) -> tuple[int, ...]:
@@ -96,7 +96,7 @@ class FiniteField:
 def _generator(p: int) -> int:
     """The least primitive root of the prime `p`."""
     for g in range(1, p):
-        if all(pow(g, (p - 1) // r, p) != 1 for r in factor(p - 1)):
+        if len({pow(g, i, p) for i in range(p - 1)}) == p - 1:
             return g
     return 1
 

@@ -1,6 +1,6 @@
 """Primes and squares, for the conditions under which constructions exist.
 
-All but `factor` take no longer for a larger number; `factor` serves the orders of small tables.
+None of these takes longer for a larger number.
 """
 
 from __future__ import annotations
@@ -15,21 +15,6 @@ PROOF_LIMIT = 3_317_044_064_679_887_385_961_981
 
 LARGEST_TRIAL_FACTOR = 10_000
 """Trial factors end here where a complete factorisation could take for ever."""
-
-
-@lru_cache(maxsize=4096)
-def factor(n: int) -> dict[int, int]:
-    """Prime factors of `n` with their exponents, by trial division."""
-    found: dict[int, int] = {}
-    p = 2
-    while p * p <= n:
-        while n % p == 0:
-            found[p] = found.get(p, 0) + 1
-            n //= p
-        p += 1
-    if n > 1:
-        found[n] = found.get(n, 0) + 1
-    return found
 
 
 def is_prime(n: int) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
-from gramax.frames.codebooks import Kind, similarities
+from gramax.frames.codebooks import Kind, coherence_of_rows
 from gramax.frames.search import anneal, starts, symmetry
 from gramax.frames.search.polish import MAX_FREE_VARIABLES, free_variables, polish
 
@@ -143,16 +143,9 @@ def _batch(
     return [starts.shed(end, c, best.kind) for end in ends], soft
 
 
-def _worst(x: np.ndarray, kind: Kind) -> float:
-    """The coherence of real rows of norm 1."""
-    s = similarities(x, x, kind)
-    np.fill_diagonal(s, -1)
-    return float(s.max() if kind == "signed" else np.sqrt(s.max()))
-
-
 def _harvest(ends: list[np.ndarray], soft: np.ndarray, best: Best, pool: _Pool, how: str) -> None:
     """Polish the few best distinct ends, and keep them for hops."""
-    values = np.array([_worst(x, best.kind) for x in ends])
+    values = np.array([coherence_of_rows(x, best.kind) for x in ends])
     values = np.where(np.isfinite(values), values, np.inf)
     free = free_variables(len(ends[0]), ends[0].shape[1], best.kind)
     most = int(np.clip(1.5e8 / free**3, *POLISHED_RANGE))
@@ -173,4 +166,4 @@ def _harvest(ends: list[np.ndarray], soft: np.ndarray, best: Best, pool: _Pool, 
             x = polish(x, best.kind, beat=best.value)
             polished += 1
         best.offer(x, how)
-        pool.add(_worst(x, best.kind), x)
+        pool.add(coherence_of_rows(x, best.kind), x)

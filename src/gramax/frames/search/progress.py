@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gramax.frames.codebooks import Kind, as_codes, coherence
+from gramax.frames.codebooks import Kind, coherence_of_rows
 
 ATTAINED_GAP = 1e-12
 """A packing this close to the floor counts as at the floor."""
@@ -55,7 +55,7 @@ class Best:
 
     def offer(self, x: np.ndarray, how: str) -> bool:
         """Keep real rows `x` if they are the best so far; returns whether they are."""
-        value = coherence(as_codes(x, self.kind), self.kind == "signed")
+        value = coherence_of_rows(x, self.kind)
         if not value < self.value:
             return False
         if value < self.value - 1e-10:
