@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from benchmarks import packing_look_up, packing_store
+from benchmarks import packing_look_up
 
 from gramax.frames import coherence_floor, construct, known, known_coherence
 from gramax.frames.codebooks import coherence
@@ -74,7 +74,7 @@ def test_bad_arguments_are_quoted():
 
 
 def test_the_table_is_small_and_holds_only_what_is_useful():
-    rows = {(field, d, c): value for field, d, c, value in known._table()}
+    rows = packing_look_up.shipped()
     assert known.TABLE.stat().st_size < 40_000
     assert packing_look_up.useful(rows) == rows
     assert len(rows) > 300
@@ -88,4 +88,4 @@ def test_the_table_is_written_from_the_vectors(tmp_path, monkeypatch):
     assert lines[0] == "field,d,c,coherence"
     assert "real,4,10,0.434258545911" in lines
     assert not any(line.startswith("real,4,12,") for line in lines)  # a construction has it
-    assert packing_store.BEST.exists()
+    assert packing_look_up.lowest({1: 0.5, 2: 0.3}, {1: 0.4}) == {1: 0.4, 2: 0.3}

@@ -4,8 +4,9 @@ Where a construction attains a bound, nothing is lower. Otherwise the answer is 
 packings that gramax itself found (`known_packings.csv`) and of the constructions of more codes or
 fewer dimensions: codes can be dropped and zeros appended without any pair coming closer.
 
-`python -m benchmarks.packing_look_up` writes the table: the coherences of the vectors kept in
-`benchmarks/data/packings_best.npz`, and those that `pack` reaches in a few rounds elsewhere.
+The command `python -m benchmarks.packing_look_up --search 6` writes the table: the coherences of
+the vectors kept in `benchmarks/data/packings_best.npz`, and what `pack` reaches elsewhere in six
+rounds.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def known_coherence(c: int, d: int, field: str = "real") -> Known | None:
 
 
 @lru_cache(maxsize=1)
-def _table() -> list[tuple[str, int, int, float]]:
+def read_table() -> list[tuple[str, int, int, float]]:
     """Field, dimension, number of codes and coherence of every packing in the table."""
     with TABLE.open(newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file)
@@ -101,7 +102,7 @@ def _table() -> list[tuple[str, int, int, float]]:
 
 def _packings(c: int, d: int, field: str) -> Iterator[Known]:
     """Packings of at least c codes in at most d dimensions; real ones serve both fields."""
-    for kind, dimension, count, value in _table():
+    for kind, dimension, count, value in read_table():
         if count >= c and dimension <= d and kind in ("real", field):
             name = _part("packing found by gramax", c, d, count, dimension)
             yield Known(value, name, "packing")
