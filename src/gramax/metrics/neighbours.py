@@ -8,20 +8,28 @@ are one point: copies of a row, exact or changed in the last digits, count once.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from array_api_compat import is_numpy_array
+from jaxtyping import Float
 
 from gramax.arrays import checks, pairs
 from gramax.arrays.linalg import ratio
-from gramax.arrays.namespace import Array, compiled, like, namespace, stop_gradient
+from gramax.arrays.namespace import (
+    Array,
+    compiled,
+    like,
+    namespace,
+    segment_sum,
+    stop_gradient,
+)
+from gramax.arrays.nearest import Neighbours, mean_potential, nearest, nearest_on_host
+from gramax.arrays.nearest_host import POTENTIAL_SHARPNESS, Progress
 from gramax.arrays.rows import present, unit_rows
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.functions import measure
 from gramax.metrics.registry import CONDITIONS, METRICS, MOVED, SCALED, Condition, Metric
-
-T = TypeVar("T")
 
 HUB_NEIGHBOURS, MLE_NEIGHBOURS = 10, 20
 """Neighbours that hubness and the maximum likelihood dimension look at, as published."""
@@ -31,59 +39,57 @@ class RowEvidence:
     """What the metrics of rows share, each computed at most once.
 
     Attributes:
-        x: `[n, d]` the rows, on the sphere where the audit takes them so.
+        x: `[n, d]` the rows, as they were given.
+        normalize: whether they are taken on the unit sphere.
+        progress: told the share of the work on all pairs that is done, from 0 to 1.
     """
 
-    def __init__(self, x: Float[Array, "n d"]) -> None:
-        """Of rows that are finite, and not zero where they are on the sphere."""
-        self.x = x
+    def __init__(
+        self,
+        x: Float[Array, "n d"],
+        normalize: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        """Of rows that are finite, and not zero where they are on the sphere.
+
+        Give the rows as they were read, and `normalize`: copies are told by the rounding of the
+        rows as they are, which rows that are normalised in a wider dtype no longer show.
+        """
+        self.x, self.normalize, self.progress = x, normalize, progress
         self.xp: Any = namespace(x)
 
-    @cached_property
+    @property
     def neighbours(self) -> Neighbours:
         """Of every row, as many as any metric asks for."""
-        return nearest(self.x, MLE_NEIGHBOURS)
+        return self._pairs[0]
 
+    @property
+    def copies(self) -> int:
+        """How many rows are copies of another, and no points of their own."""
+        return int(self.neighbours.copies)
 
-class Neighbours(NamedTuple):
-    """The nearest neighbours of every point.
+    @cached_property
+    def uniformity(self) -> Float[Array, ""]:
+        """Of the directions of all rows; on the host a sum of float32, right to about 1e-6."""
+        if not is_numpy_array(self.x):
+            return _uniformity(self.x, POTENTIAL_SHARPNESS)
+        mean = self._pairs[1] if self.normalize else mean_potential(self.x, self._part(1))
+        return np.log(mean) if mean > 0 else np.float64(np.nan)
 
-    Attributes:
-        distances: `[n, k]`, nearest first; infinity where there are fewer points.
-        where: `[n, k]` the rows that they are.
-        exists: `[n]` one row of each set of copies; the others are no points.
-    """
+    @cached_property
+    def _pairs(self) -> tuple[Neighbours, float]:
+        """The neighbours, and the mean potential where one pass gives both."""
+        x = self.x
+        if not is_numpy_array(x):
+            return nearest(unit_rows(x) if self.normalize else x, MLE_NEIGHBOURS), np.nan
+        return nearest_on_host(x, MLE_NEIGHBOURS, self.normalize, self.normalize, self._part(0))
 
-    distances: Float[Array, "n k"]
-    where: Int[Array, "n k"]
-    exists: Bool[Array, " n"]
-
-
-def nearest(x: Float[Array, "n d"], k: int) -> Neighbours:
-    """The k nearest other points of every row."""
-    x = np.asarray(x, np.float64)
-    n = len(x)
-    _, first = np.unique(
-        np.round(x * 2**40 / max(np.abs(x).max(), 1e-300)), axis=0, return_index=True
-    )
-    exists = np.zeros(n, bool)
-    exists[first] = True
-    k_ = min(k, max(len(first) - 1, 1))
-    centred = x - x.mean(0)
-    squares = (centred**2).sum(1)
-    distances, where = np.full((n, k), np.inf), np.zeros((n, k), int)
-    for start in range(0, n, 512):
-        rows = slice(start, min(n, start + 512))
-        d2 = squares[rows, None] + squares - 2 * centred[rows] @ centred.T
-        d2[:, ~exists] = np.inf
-        d2[np.arange(rows.stop - start), np.arange(start, rows.stop)] = np.inf
-        some = np.argpartition(d2, k_ - 1, axis=1)[:, :k_]
-        exact = ((x[rows, None] - x[some]) ** 2).sum(2)
-        exact[np.isinf(np.take_along_axis(d2, some, 1))] = np.inf
-        order = np.lexsort((some, exact), axis=1)
-        distances[rows, :k_] = np.sqrt(np.take_along_axis(exact, order, 1))
-        where[rows, :k_] = np.take_along_axis(some, order, 1)
-    return Neighbours(distances, where, exists)
+    def _part(self, which: int) -> Progress | None:
+        """The progress of one pass: raw rows need two, since their directions are others."""
+        tell = self.progress
+        if tell is None or self.normalize:
+            return tell
+        return lambda done: tell((which + done) / 2)
 
 
 # -- intrinsic dimension ------------------------------------------------------------------------
@@ -165,19 +171,26 @@ def two_nn(x: Any, discard: float = 0.1) -> Float[Array, ""]:
     x = checks.rows(x, "x")
     if not 0 <= discard < 1:
         raise ValueError(f"discard must be in [0, 1); got {discard}")
-    return _two_nn(nearest(x, 2), discard) if len(x) > 2 else np.nan
+    return _two_nn(nearest(x, 2), discard)
 
 
-def _two_nn(found: Neighbours, discard: float) -> Float[Array, ""]:
+@compiled()
+def _two_nn(found: Neighbours, discard: Array | float) -> Float[Array, ""]:
+    xp = namespace(found.distances)
     first, second = found.distances[:, 0], found.distances[:, 1]
-    usable = found.exists & (first > 0) & np.isfinite(second)
-    logs = np.log(np.sort(second[usable] / first[usable]))
-    count = len(logs)
-    i = np.arange(1, count + 1)
-    kept = (i <= np.floor(count * (1 - discard))) & (i < count)
-    logs, survival = logs[kept], 1 - i[kept] / max(count, 1)
-    squares = np.sum(logs * logs)
-    return -np.sum(logs * np.log(survival)) / squares if squares > 0 else np.float64(np.nan)
+    dtype = first.dtype
+    usable = found.exists & (first > 0) & xp.isfinite(second)
+    logs = xp.log(xp.where(usable, second, 1) / xp.where(usable, first, 1))
+    logs = xp.sort(xp.where(usable, logs, xp.inf))
+    count = xp.sum(xp.astype(usable, dtype))
+    i = xp.astype(xp.arange(1, first.shape[0] + 1), dtype) + 0 * count
+    kept = (i <= xp.floor(count * (1 - discard))) & (i < count)
+    logs = xp.where(kept, logs, 0)
+    survival = xp.where(kept, 1 - ratio(i, count), 1)
+    squares = xp.sum(logs * logs)
+    defined = (squares > 0) & ~xp.any(xp.isnan(found.distances))
+    slope = -xp.sum(logs * xp.log(survival)) / xp.where(defined, squares, 1)
+    return xp.where(defined, slope, xp.nan)
 
 
 def mle_id(
@@ -212,19 +225,23 @@ def mle_id(
         raise ValueError(f"k must be at least 2; got {k}")
     if average not in ("arithmetic", "harmonic"):
         raise ValueError(f"average must be 'arithmetic' or 'harmonic'; got {average!r}")
-    return _mle_id(nearest(x, k), k, average == "harmonic") if len(x) > k else np.nan
+    return _mle_id(nearest(x, k), k, average == "harmonic")
 
 
+@compiled("k", "harmonic")
 def _mle_id(found: Neighbours, k: int, harmonic: bool) -> Float[Array, ""]:
+    xp = namespace(found.distances)
     near = found.distances[:, :k]
-    usable = found.exists & (near[:, 0] > 0) & np.isfinite(near[:, -1])
-    near = near[usable]
-    inverse = np.sum(np.log(near[:, -1:] / near[:, :-1]), axis=1) / (k - 1)
-    if harmonic:
-        mean = np.mean(inverse) if len(inverse) else 0.0
-        return 1 / mean if mean > 0 else np.float64(np.nan)
-    inverse = inverse[inverse > 0]
-    return np.mean(1 / inverse) if len(inverse) else np.float64(np.nan)
+    usable = found.exists & (near[:, 0] > 0) & xp.isfinite(near[:, -1])
+    near = xp.where(usable[:, None], near, 1)
+    inverse = xp.sum(xp.log(near[:, -1:] / near[:, :-1]), axis=1) / (k - 1)
+    if not harmonic:
+        usable = usable & (inverse > 0)
+        inverse = xp.where(usable, 1 / xp.where(usable, inverse, 1), 0)
+    mean = ratio(xp.sum(inverse), xp.sum(xp.astype(usable, near.dtype)))
+    defined = (mean > 0) & ~xp.any(xp.isnan(found.distances))
+    mean = xp.where(defined, mean, 1)
+    return xp.where(defined, 1 / mean if harmonic else mean, xp.nan)
 
 
 # -- hubs ---------------------------------------------------------------------------------------
@@ -312,15 +329,23 @@ def hubness(x: Any, k: int = 10) -> Hubness:
     return _hubness(nearest(x, k), k)
 
 
+@compiled("k")
 def _hubness(found: Neighbours, k: int) -> Hubness:
-    exists, n = found.exists, int(found.exists.sum())
-    if n <= k:
-        return Hubness(np.float64(np.nan), np.float64(np.nan))
-    counts = np.bincount(found.where[exists, :k].ravel(), minlength=len(exists))[exists]
-    gap = counts - k  # the mean count is k exactly
-    variance, third = np.mean(gap**2.0), np.mean(gap**3.0)
-    skewness = third / variance**1.5 if variance > 0 else np.float64(0.0)
-    return Hubness(skewness, np.mean(counts == 0))
+    xp = namespace(found.distances)
+    dtype, rows = found.distances.dtype, found.exists.shape[0]
+    exists = xp.astype(found.exists, dtype)
+    n = xp.sum(exists)
+    met = xp.broadcast_to(exists[:, None], (rows, k))
+    where = xp.reshape(found.where[:, :k], (-1,))
+    counts = segment_sum(xp.reshape(met, (-1,)), where, rows)
+    gap = xp.where(found.exists, counts - k, 0)  # the mean count is k exactly
+    variance, third = ratio(xp.sum(gap**2), n), ratio(xp.sum(gap**3), n)
+    varied = variance > 0
+    skewness = xp.where(varied, third / xp.where(varied, variance, 1) ** 1.5, 0)
+    share = ratio(xp.sum(xp.where(found.exists & (counts == 0), 1.0, 0.0)), n)
+    defined = (n > k) & ~xp.any(xp.isnan(found.distances))
+    skewness, share = (xp.where(defined, v, xp.nan) for v in (skewness, share))
+    return Hubness(skewness, xp.astype(share, dtype))
 
 
 # -- all pairs, and positive pairs --------------------------------------------------------------
@@ -401,7 +426,7 @@ UNIFORMITY = METRICS.add(
         direction="lower",
         compute=None,
         undefined=(),
-        of_rows=lambda e: _uniformity(e.x, 2.0),
+        of_rows=lambda e: e.uniformity,
         labels=False,
         invariant=frozenset({"rotation", "permutation", "scale"}),
         degenerate="0 for total collapse; NaN for fewer than two rows; zero rows are left out",
