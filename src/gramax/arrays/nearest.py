@@ -81,10 +81,10 @@ def nearest(x: Float[Array, "n d"], k: int) -> Neighbours:
         x: `[n, d]` rows.
         k: how many neighbours, a static integer.
     """
-    if x.shape[0] < 2:
+    if x.shape[0] == 0:
         xp = namespace(x)
-        far = xp.sum(x, axis=1, keepdims=True) * 0 + xp.zeros((1, k), dtype=x.dtype) + xp.inf
-        return Neighbours(far, xp.astype(far * 0 > 1, xp.int32), far[:, 0] > 0)
+        none = xp.zeros((0, k), dtype=x.dtype)
+        return Neighbours(none, xp.astype(none, xp.int32), xp.zeros((0,), dtype=xp.bool))
     if not _is_on_host(x):
         return _search(x, k)
     found = nearest_on_host(to_numpy(x), k)[0]
@@ -132,10 +132,11 @@ def nearest_on_host(
 
 def mean_potential(x: Float[np.ndarray, "n d"], progress: Progress | None = None) -> float:
     """The mean over pairs of exp(-2|a-b|²), a and b the directions of rows that are not zero."""
+    there = np.any(x != 0, axis=1)
+    x = x if np.all(there) else x[there]
     if len(x) < 2 or not np.all(np.isfinite(x)):
         return np.nan
-    cloud = Cloud.of(x, True)
-    n = len(x)
+    cloud, n = Cloud.of(x, True), len(x)
     prepared = prepare(cloud, np.arange(n), (2 * POTENTIAL_SHARPNESS) ** 0.5)
     return sweep(prepared, None, np.ones(n), progress) / (n * (n - 1) / 2)
 

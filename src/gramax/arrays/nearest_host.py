@@ -306,13 +306,13 @@ def _in_order(work: Callable, tasks: list) -> Iterator:
     A tile is too small for the threads of BLAS, which wait for each other at every product; and
     what is no product would run on one thread alone.
     """
+    if len(tasks) < 3:
+        yield from (work(*task) for task in tasks)
+        return
     from threadpoolctl import ThreadpoolController  # small data need none: imported late
 
     blas = ThreadpoolController().select(user_api="blas")
     workers = max((library["num_threads"] for library in blas.info()), default=1)
-    if len(tasks) < 3 or workers == 1:
-        yield from (work(*task) for task in tasks)
-        return
     with blas.limit(limits=1), ThreadPoolExecutor(workers) as pool:
         running: deque[Future] = deque()
         for task in tasks:

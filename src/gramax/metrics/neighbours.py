@@ -74,7 +74,7 @@ class RowEvidence:
         if not is_numpy_array(self.x):
             return _uniformity(self.x, POTENTIAL_SHARPNESS)
         mean = self._pairs[1] if self.normalize else mean_potential(self.x, self._part(1))
-        return np.log(mean) if mean > 0 else np.float64(np.nan)
+        return np.minimum(np.log(mean), 0.0) if mean > 0 else np.float64(np.nan)
 
     @cached_property
     def _pairs(self) -> tuple[Neighbours, float]:
