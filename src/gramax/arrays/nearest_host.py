@@ -41,8 +41,12 @@ A change of the last bit moves a row by one unit at most, and a scaled copy by o
 were changed are two apart, and norms in float32 add a fraction.
 """
 
-MANY_CANDIDATES = 512
-"""A point with more candidates than these is looked at among its crowd."""
+MANY_CANDIDATES = 96
+"""A point with more candidates than these in a tight crowd is looked at among the crowd alone."""
+
+TIGHT_SHARE = 1 / 72
+"""The square of a crowd's radius, over the largest of half the squares of all points, up to which
+the crowd is tight: a search of those within three radii sees them at least twice as large."""
 
 CHUNK_NUMBERS = 1 << 19
 """Numbers of a chunk of rows in float64: 4 MiB."""
@@ -429,6 +433,7 @@ def _settle(
     """Look again, in place, at the points of which rounding may have left out a neighbour."""
     last = squares[:, -1] * prepared.unit**2 / 2
     margin = _margins(prepared, last)
+    tight = _radius_squares(last, margin) <= TIGHT_SHARE * np.max(prepared.half)
     unsure = np.flatnonzero(~(limit - margin > last))
     step = max(1, 8 * CHUNK_NUMBERS // len(points))
     while len(unsure):
@@ -436,7 +441,7 @@ def _settle(
         half = prepared.half[some, None] + prepared.half - prepared.g[some] @ prepared.g.T
         inside = half <= (last + margin)[some, None]
         inside[np.arange(len(some)), some] = False
-        crowded = np.count_nonzero(inside, axis=1) > MANY_CANDIDATES
+        crowded = (np.count_nonzero(inside, axis=1) > MANY_CANDIDATES) & tight[some]
         _settle_few(cloud, points, some[~crowded], inside[~crowded], (squares, where))
         waiting = np.concatenate([some[crowded], unsure])
         for row in np.flatnonzero(crowded):
@@ -454,7 +459,7 @@ def _settle_few(
     inside: Bool[np.ndarray, "m p"],
     result: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    """Neighbours of the points `some` among the candidates `inside`, which are not many."""
+    """Neighbours of the points `some`, from the differences to all of the candidates `inside`."""
     rows, columns = np.nonzero(inside)
     if not len(rows):
         return
@@ -476,6 +481,11 @@ def _margins(prepared: Prepared, last: Float[np.ndarray, " p"]) -> Float[np.ndar
     return rounding + 2 * prepared.blur * (reach + prepared.blur)
 
 
+def _radius_squares(last: np.ndarray, margin: np.ndarray) -> np.ndarray:
+    """Squares of radii that hold the nearest of a point and all that rounding leaves open."""
+    return 2 * last + 4 * margin
+
+
 def _settle_crowd(
     cloud: Cloud,
     points: np.ndarray,
@@ -491,19 +501,12 @@ def _settle_crowd(
     """
     half, at, last, margin = leader
     squares, where = result
-    k = squares.shape[1]
-    square = 2 * last[at] + 4 * margin[at]  # of the radius
+    square = _radius_squares(last[at], margin[at])
     crowd = np.flatnonzero(half <= 4.5 * square + margin[at])
-    if 9 * square > np.max(prepared.half) / 4 and 2 * len(crowd) > len(points):
-        # No tight crowd but many at one distance, which only their differences can tell apart.
-        found = points[np.flatnonzero((half <= last[at] + margin[at]) & (np.arange(len(points)) != at))]
-        exact = cloud.squared_distances(np.repeat(points[at], len(found)), found[:, None])
-        squares[at], where[at] = (v[0] for v in _nearest_of(exact.T, found[None], k))
-        return np.array([at])
     inner = (half[waiting] <= square / 2) & (2 * last[waiting] <= 2.8 * square)
     done = np.union1d(waiting[inner], [at])
     members = np.sort(points[crowd])
-    found_there = search(cloud, members, k)
+    found_there = search(cloud, members, squares.shape[1])
     place = np.searchsorted(members, points[done])
     squares[done], where[done] = found_there.squares[place], found_there.where[place]
     return done
