@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gramax.arrays.rows import class_means, gram, l2_normalize
     from gramax.audits.audit import audit
     from gramax.audits.report import Report
+    from gramax.streaming import Execution
     from gramax.comparison import Comparison, compare
     from gramax.errors import InputError
     from gramax.metrics import (
@@ -61,12 +62,14 @@ _HOMES = {
     "comparison": ("Comparison", "compare"),
     "audits.audit": ("audit",),
     "errors": ("InputError",),
+    "streaming.execution": ("Execution",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ClassMoments",
     "Comparison",
+    "Execution",
     "InputError",
     "Options",
     "Report",

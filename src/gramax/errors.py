@@ -17,6 +17,7 @@ class MissingExtraError(ImportError):
 
     def __init__(self, feature: str, package: str, extra: str | None = None):
         """Name the feature, the package it lacks, and the extra that brings it, if one does."""
+        self.asked = (feature, package, extra)
         line = f"pip install {package}"
         if extra:
             line = f"pip install 'gramax[{extra}]' (or {line})"

@@ -11,10 +11,18 @@ import operator
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_jax_array, is_numpy_array
 from jaxtyping import Float, Int
 
-from gramax.arrays.namespace import Array, as_array, is_visible, like, namespace, to_numpy
+from gramax.arrays.namespace import (
+    Array,
+    as_array,
+    is_jax_array,
+    is_numpy_array,
+    is_visible,
+    like,
+    namespace,
+    to_numpy,
+)
 
 
 def rows(z: Any, name: str = "z") -> Float[Array, "n d"]:
@@ -40,9 +48,9 @@ def widen(z: Any, name: str = "z") -> Float[Array, ...]:
     xp = namespace(z)
     if is_numpy_array(z) and z.dtype.kind not in "fiu":
         raise ValueError(f"{name} must hold real numbers; got dtype {z.dtype}")
-    if not xp.isdtype(z.dtype, ("real floating", "integral")):
-        if "bfloat16" not in str(z.dtype):
-            raise ValueError(f"{name} must hold real numbers; got dtype {z.dtype}")
+    real = xp.isdtype(z.dtype, ("real floating", "integral")) or "bfloat16" in str(z.dtype)
+    if not real:
+        raise ValueError(f"{name} must hold real numbers; got dtype {z.dtype}")
     return z if z.dtype in (xp.float32, xp.float64) else xp.astype(z, _widened(z))
 
 

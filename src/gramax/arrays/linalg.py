@@ -13,10 +13,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_jax_array
 from jaxtyping import Bool, Float
 
-from gramax.arrays.namespace import Array, cond, dot, epsilon, namespace
+from gramax.arrays.namespace import Array, cond, dot, epsilon, is_jax_array, namespace
 
 # -- quotients and roots at 0 -------------------------------------------------------------------
 

@@ -17,14 +17,6 @@ from functools import cache, wraps
 from typing import Any, TypeVar
 
 import numpy as np
-from array_api_compat import (
-    array_namespace,
-    device,
-    is_array_api_obj,
-    is_jax_array,
-    is_numpy_array,
-    is_torch_array,
-)
 
 from gramax.arrays import pytree
 
@@ -34,29 +26,63 @@ Array = Any
 R = TypeVar("R")
 
 
+def is_numpy_array(value: Any) -> bool:
+    """Whether NumPy made it; its numbers count as arrays without axes."""
+    return isinstance(value, np.ndarray | np.generic)
+
+
+def is_jax_array(value: Any) -> bool:
+    """Whether JAX made it, while it traces too."""
+    jax = sys.modules.get("jax")
+    return jax is not None and isinstance(value, jax.Array)
+
+
+def is_torch_array(value: Any) -> bool:
+    """Whether it is a tensor of PyTorch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def is_array(value: Any) -> bool:
+    """Whether a library of arrays made it."""
+    if is_numpy_array(value) or is_jax_array(value) or is_torch_array(value):
+        return True
+    return hasattr(value, "__array_namespace__") or type(value).__module__.startswith(
+        ("cupy", "dask.array", "sparse", "ndonnx")
+    )
+
+
 def namespace(*arrays: Any) -> Any:
     """The library of the arrays, by the names of the array API standard; NumPy for plain numbers.
+
+    NumPy and JAX keep the standard themselves; `array_api_compat` makes others do so.
 
     Example:
         >>> namespace(np.ones(2)).sum(np.ones(2))
         np.float64(2.0)
     """
-    known = [a for a in arrays if is_array_api_obj(a)]
-    return array_namespace(*known) if known else array_namespace(np.zeros(0))
+    known = [a for a in arrays if is_array(a) and not is_numpy_array(a)]
+    if not known:
+        return np
+    if is_jax_array(known[0]):
+        return sys.modules["jax"].numpy
+    from array_api_compat import array_namespace
+
+    return array_namespace(*known)
 
 
 def as_array(value: Any) -> Array:
     """`value` as it is where a library of arrays made it; anything else (a list) as NumPy's."""
-    return value if is_array_api_obj(value) else np.asarray(value)
+    return value if is_array(value) else np.asarray(value)
 
 
 def like(value: Any, array: Array, dtype: Any = None) -> Array:
     """`value` in the library of `array`, on its device."""
     xp = namespace(array)
-    if is_array_api_obj(value) and namespace(value) is not xp:
+    if is_array(value) and namespace(value) is not xp:
         value = to_numpy(value)
     if is_torch_array(array):
-        return xp.asarray(value, dtype=dtype, device=device(array))
+        return xp.asarray(value, dtype=dtype, device=array.device)
     return xp.asarray(value, dtype=dtype)
 
 

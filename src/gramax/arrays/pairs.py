@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_jax_array, is_numpy_array
 from jaxtyping import Bool, Float, Int, Shaped
 
 from gramax.arrays.namespace import (
@@ -18,6 +17,8 @@ from gramax.arrays.namespace import (
     cond,
     dot,
     epsilon,
+    is_jax_array,
+    is_numpy_array,
     lexsort,
     namespace,
     stop_gradient,
@@ -32,9 +33,7 @@ TILE_SIDE, WIDE_TILE_SIDE = 1024, 4096
 CLOSE_SHARE = 1 / 16
 """A squared distance below this share of |a|² + |b|² is taken from the difference itself."""
 
-Step = Callable[
-    [Any, Float[Array, "s t"], Bool[Array, "s t"], Int[Array, " s"], Int[Array, " t"]], Any
-]
+Step = Callable[[Any, Array, Bool[Array, "s t"], Int[Array, " s"], Int[Array, " t"]], Any]
 Merge = Callable[[Any, Any], Any]
 Measure = Callable[[Array, Array, Array], Float[Array, "s t"]]
 
@@ -151,7 +150,7 @@ def _tile_step(
     rows: Int[Array, " s"],
     columns: Int[Array, " t"],
 ) -> Any:
-    """One tile; JAX's are all of one size, and reach past the last row, where there are no pairs."""
+    """One tile; JAX's are of one size, and reach past the last row, where there are no pairs."""
     own, other = take_rows(exists, rows), take_rows(exists, columns)
     pair = (rows[:, None] < columns) & own[:, None] & other & (columns < x.shape[0])
     return step(

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from typing import Any, NamedTuple
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float, Int
 
-from gramax.arrays.programs import program
-from gramax.arrays.worst import largest
+from gramax.arrays import pairs
 from gramax.audits.diagnosis import diagnose
 from gramax.audits.facts import SURE, Facts
 from gramax.audits.headroom import Headroom, measure
@@ -21,87 +18,92 @@ from gramax.audits.report import ClassView, Number, Pair, Report
 from gramax.audits.verdict import UNLABELLED, judge
 from gramax.errors import InputError
 from gramax.frames import coherence_floor
-from gramax.frames.best import Progress as Searched
-from gramax.metrics import report as reporting
 from gramax.metrics.evidence import Evidence
-from gramax.metrics.nearest_codes import nearest
 from gramax.metrics.options import Options
-from gramax.metrics.registry import CONDITIONS, METRICS
-from gramax.moments.class_moments import REASONS, ClassMoments
-from gramax.streaming import Classes
-from gramax.uncertainty.chance import Chance, for_answers
-from gramax.uncertainty.errorbars import warnings_for
+from gramax.metrics.registry import METRICS
+from gramax.moments import REASONS, ClassMoments
+from gramax.streaming import LeftOut
+from gramax.uncertainty.chance import Chance
+from gramax.uncertainty.errorbars import ErrorBar, warnings_for
+
+if TYPE_CHECKING:
+    from gramax.frames.best import Progress as Searched
 
 
-class _Found(NamedTuple):
-    """What is computed of the moments, in one compiled program."""
+@dataclass(frozen=True)
+class Extras:
+    """What a report holds beyond its moments.
 
-    numbers: dict[str, Any]
-    undefined: dict[str, Any]
-    pairs: Any
-    pair_cosines: Any
-    nearest: Any
-    nearest_cosines: Any
-    gaps: Any
+    Attributes:
+        of_rows: numbers that need the rows themselves.
+        chance: what chance gives for a number.
+        bars: error bars.
+        warnings: what to say beside those that sizes ask for.
+        left_out: files and fragments that could not be read.
+    """
 
-
-@program(static_argnums=(1, 2))
-def _find(moments: ClassMoments, worst: int, options: Options) -> _Found:
-    evidence = Evidence(moments, options)
-    codes, means = evidence.codes, evidence.means
-    who, cosines = nearest(codes)
-    gaps = jnp.sum((means - means[who]) ** 2, axis=1)
-    numbers = reporting.values(evidence)
-    metrics = METRICS.of(moments.scatter)
-    conditions = {"not_finite", *(name for metric in metrics for name in metric.undefined)}
-    undefined = {name: evidence.once(CONDITIONS[name].holds) for name in sorted(conditions)}
-    return _Found(numbers, undefined, *largest(codes, worst)[:2], who, cosines, gaps)
+    of_rows: Mapping[str, Number] = field(default_factory=dict)
+    chance: Mapping[str, Chance] = field(default_factory=dict)
+    bars: Mapping[str, ErrorBar] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
-def conclude(
+class _Neighbours(NamedTuple):
+    """The other class nearest to each, by its code."""
+
+    who: Int[np.ndarray, " c"]
+    cosines: Float[np.ndarray, " c"]
+    gaps: Float[np.ndarray, " c"]
+
+
+def build_report(
     name: str,
     moments: ClassMoments,
-    classes: Classes,
-    worst: int,
-    options: Options,
+    names: tuple[str, ...],
+    *,
+    labelled: bool = True,
+    worst: int = 10,
+    options: Options | None = None,
     search: bool | None = None,
     searching: Callable[[Searched], None] | None = None,
-    random: Mapping[str, Chance] | None = None,
+    extras: Extras | None = None,
 ) -> Report:
-    """The report of float64 `moments` (in JAX's x64 mode), but for what needs the rows.
+    """The report of moments in float64 on the host, made once.
 
     Args:
         name: what the report calls the source.
         moments: of all rows.
-        classes: their names, and whether labels were given.
+        names: of the classes.
+        labelled: whether labels were given, or the rows are codes.
         worst: how many of the worst pairs of classes to name.
         options: the choices in which published definitions differ.
-        search: for headroom; None where it is quick.
+        search: for headroom; by default it is looked up.
         searching: called after every round of a search.
-        random: what chance gives for the numbers, where that is known; by default what is quick.
+        extras: what is known beyond the moments.
 
     Raises:
         InputError: the moments hold no row.
     """
-    counts = np.asarray(moments.counts)
-    sizes = counts if classes.labelled else counts[:0]  # without labels no class is too small
-    n, c = round(float(counts.sum())), int((counts > 0).sum())
+    options, extras = options or Options(), extras or Extras()
+    sizes = np.asarray(moments.rows).sum(axis=0)
+    n, c = round(float(sizes.sum())), int((sizes > 0).sum())
     if n == 0:
         raise InputError(f"{name}: no row is left to audit ({_left_out_words(moments)})")
-    most = max(1, c * (c - 1) // 2)
-    found = jax.tree.map(np.asarray, _find(moments, min(worst, most), options))
-    random = for_answers(moments, options) if random is None else random
-    known = {CONDITIONS[name].holds: holds for name, holds in found.undefined.items()}
-    evidence = Evidence(moments, options, known)
-    numbers = _numbers(evidence, found.numbers, classes.labelled, random)
-    worst_pairs = _worst_pairs(found, classes.names) if classes.labelled else ()
-    merged = _merged(moments, found, classes.names) if classes.labelled else ()
-    room = _headroom(moments, numbers, search, searching) if classes.labelled else None
+    with np.errstate(all="ignore"):
+        evidence = Evidence(moments, options)
+        numbers = _numbers(evidence, labelled, extras)
+        worst_pairs, near = (), None
+        if labelled:
+            near = _neighbours(evidence)
+            worst_pairs = _worst_pairs(evidence.codes, min(worst, max(1, c * (c - 1) // 2)), names)
+        merged = _merged(moments, near, names) if near else ()
+        room = _headroom(evidence.codes, moments.dim, numbers, search, searching, labelled)
     facts = Facts(
         n=n,
         d=moments.dim,
         c=c,
-        labelled=classes.labelled,
+        labelled=labelled,
         values={name: number.value for name, number in numbers.items()},
         reasons={name: number.reason for name, number in numbers.items()},
         chance={name: number.chance for name, number in numbers.items() if number.chance},
@@ -110,48 +112,51 @@ def conclude(
         merged=merged,
         headroom=room,
     )
+    # Without labels no class is too small.
+    warnings = warnings_for(n, moments.dim, sizes if labelled else sizes[:0], names)
     return Report(
         source=name,
         n=n,
         d=moments.dim,
-        c=c if classes.labelled else 0,
+        c=c if labelled else 0,
         normalized=moments.normalize,
         numbers=numbers,
         worst_pairs=worst_pairs,
         merged=merged,
-        classes=_views(moments, found, classes.names) if classes.labelled else (),
+        classes=_views(moments, near, names) if near else (),
         answers=judge(facts),
         diagnosis=diagnose(facts),
-        warnings=tuple(warnings_for(n, moments.dim, sizes, classes.names)),
+        warnings=(*warnings, *extras.warnings),
         left_out=_left_out(moments),
+        left_out_fragments=extras.left_out,
         options=asdict(options),
         headroom=room,
     )
 
 
-@program()
-def codes_of(moments: ClassMoments) -> tuple[Float[Array, "c d"], Float[Array, "c d"]]:
-    """Unit class means, and the same after centring."""
-    evidence = Evidence(moments)
-    return evidence.codes, evidence.centred_codes
+def _neighbours(evidence: Evidence) -> _Neighbours:
+    who, cosines = pairs.nearest_codes(evidence.codes)
+    gaps = np.sum((evidence.means - evidence.means[who]) ** 2, axis=1)
+    return _Neighbours(who, cosines, gaps)
 
 
 def _headroom(
-    moments: ClassMoments,
-    numbers: dict[str, Number],
+    codes: Float[np.ndarray, "c d"],
+    d: int,
+    numbers: Mapping[str, Number],
     search: bool | None,
     searching: Callable[[Searched], None] | None,
+    labelled: bool,
 ) -> Headroom | None:
     """The worst crosstalk beside what is reachable; None for fewer than two codes."""
     worst = numbers["class_coherence"]
-    if not math.isfinite(worst.value):
+    if not labelled or not math.isfinite(worst.value):
         return None
-    codes = np.asarray(codes_of(moments)[0])
     random = float(worst.chance.mean) if worst.chance else math.nan
     return measure(
         lambda: codes,
         int(codes.any(axis=1).sum()),
-        moments.dim,
+        d,
         worst.value,
         random,
         search=search,
@@ -167,24 +172,22 @@ def floor_of(c: int, d: int) -> tuple[float, str]:
     return floor.value, floor.bound
 
 
-def _numbers(
-    evidence: Evidence,
-    values: dict[str, np.ndarray],
-    labelled: bool,
-    random: Mapping[str, Chance],
-) -> dict[str, Number]:
-    numbers = {}
-    for metric in METRICS:
-        if metric.name not in values:
-            continue
-        value, reason = float(values[metric.name]), None
+def _numbers(evidence: Evidence, labelled: bool, extras: Extras) -> dict[str, Number]:
+    found = {}
+    for metric in METRICS.of(evidence.moments.scatter):
         if metric.labels and not labelled:
-            value, reason = float("nan"), UNLABELLED
-        elif value != value:
-            reason = metric.reason(evidence)
-        law = random.get(metric.name) if reason is None else None
-        numbers[metric.name] = Number(value, reason, law)
-    return numbers
+            found[metric.name] = Number(math.nan, UNLABELLED)
+            continue
+        value = float(metric.value(evidence))
+        reason = metric.reason(evidence) if value != value else None
+        found[metric.name] = Number(value, reason or ("not a number" if value != value else None))
+    found |= extras.of_rows
+    return {
+        name: Number(number.value, number.reason, extras.chance.get(name), extras.bars.get(name))
+        if number.reason is None
+        else number
+        for name, number in found.items()
+    }
 
 
 DISTINCT = 1 + SURE * math.sqrt(2)
@@ -192,32 +195,36 @@ DISTINCT = 1 + SURE * math.sqrt(2)
 deviation √(2/D) for a within-class covariance of D dimensions: at most √2."""
 
 
-def _merged(moments: ClassMoments, found: _Found, names: tuple[str, ...]) -> tuple[Pair, ...]:
+def _merged(moments: ClassMoments, near: _Neighbours, names: tuple[str, ...]) -> tuple[Pair, ...]:
     """Pairs of nearest classes whose means lie no further apart than sampling puts them."""
     counts = np.asarray(moments.counts)
     if counts.max() < 2:
         return ()
     noise = np.asarray(moments.spread) / np.maximum(counts, 1) ** 2
-    who = found.nearest
-    close = (who >= 0) & (found.gaps <= DISTINCT * (noise + noise[who]))
+    who = near.who
+    close = (who >= 0) & (near.gaps <= DISTINCT * (noise + noise[who]))
     ends = {(min(k, who[k]), max(k, who[k])): k for k in np.flatnonzero(close)}
     return tuple(
-        Pair(names[a], names[b], float(found.nearest_cosines[k]))
-        for (a, b), k in sorted(ends.items())
+        Pair(names[a], names[b], float(near.cosines[k])) for (a, b), k in sorted(ends.items())
     )
 
 
-def _worst_pairs(found: _Found, names: tuple[str, ...]) -> tuple[Pair, ...]:
+def _worst_pairs(
+    codes: Float[np.ndarray, "c d"], worst: int, names: tuple[str, ...]
+) -> tuple[Pair, ...]:
+    where, cosines = pairs.largest(codes, worst)
     return tuple(
         Pair(names[a], names[b], float(cosine))
-        for (a, b), cosine in zip(found.pairs, found.pair_cosines, strict=True)
+        for (a, b), cosine in zip(where, cosines, strict=True)
         if a >= 0
     )
 
 
-def _views(moments: ClassMoments, found: _Found, names: tuple[str, ...]) -> tuple[ClassView, ...]:
+def _views(
+    moments: ClassMoments, near: _Neighbours, names: tuple[str, ...]
+) -> tuple[ClassView, ...]:
     counts, spread = np.asarray(moments.counts), np.asarray(moments.spread)
-    who, cosines = found.nearest, found.nearest_cosines
+    who, cosines = near.who, near.cosines
     whole = spread.sum() or 1.0
     return tuple(
         ClassView(

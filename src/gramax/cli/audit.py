@@ -33,7 +33,7 @@ from gramax.cli.reading import definition_options, engine_options, row_options
     "--headroom/--no-headroom",
     default=None,
     help="Search for how low the worst crosstalk could be; takes up to a minute for many classes."
-    "  [default: where it is quick]",
+    "  [default: looked up where it is known]",
 )
 @definition_options
 @engine_options
@@ -93,6 +93,7 @@ def audit(
     from gramax.audits.audit import audit as run
     from gramax.metrics.options import Options
     from gramax.render import searching, terminal
+    from gramax.streaming import Execution
 
     with showing() as progress:
         report = run(
@@ -108,11 +109,7 @@ def audit(
             portrait=bool(html_out),
             options=Options(**options),
             progress=progress,
-            engine=engine,
-            workers=workers,
-            engine_address=engine_address,
-            checkpoint=checkpoint,
-            skip_bad=skip_bad,
+            execution=Execution(engine, workers, engine_address, checkpoint, skip_bad),
         )
     conditions = thresholds.named(conditions, report)
     if json_out == "-":

@@ -103,6 +103,7 @@ def compare(
     from gramax.comparison import compare as run
     from gramax.comparison import compare_saved
     from gramax.metrics.options import Options
+    from gramax.streaming import Execution
 
     if a.lower().endswith(".json") and b.lower().endswith(".json"):
         found = compare_saved(a, b)
@@ -120,11 +121,7 @@ def compare(
                 moved=max(moved, 1),
                 options=Options(**options),
                 progress=progress,
-                engine=engine,
-                workers=workers,
-                engine_address=engine_address,
-                checkpoint=checkpoint,
-                skip_bad=skip_bad,
+                execution=Execution(engine, workers, engine_address, checkpoint, skip_bad),
             )
     return _leave(found, html_out, json_out, fail_on_worse)
 

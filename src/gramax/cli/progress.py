@@ -1,90 +1,111 @@
-"""How far a long reading of rows is: a bar on a terminal, plain lines elsewhere."""
+"""How far long work is: a bar on a terminal, plain lines elsewhere; each phase has its name."""
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import click
 
-SECONDS = 5.0
-"""Between two lines; work that takes less leaves none."""
+from gramax.streaming.execution import Progress
 
-Progress = Callable[[int, int, int], None]
+SECONDS = 2.0
+"""Between two lines: nothing is silent for longer, and what takes less leaves no line."""
+
+PRODUCTS_A_SECOND = 8e10
+"""Multiply-adds a second of the products of all pairs of rows: a guess for the time left."""
 
 
 @contextmanager
 def showing() -> Iterator[Progress]:
-    """What to call with (rows done, rows in all, bytes done); shows it on standard error."""
+    """What to call with (phase, done, in all, bytes done); shows it on standard error."""
     if not sys.stderr.isatty():
-        yield Lines()
+        with Lines() as lines:
+            yield lines
         return
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
     columns = (
-        TextColumn("reading"),
+        TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} rows"),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[words]}"),
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=1, rate="")
-        rate = Rate()
-        yield lambda done, total, size: bar.update(
-            task, completed=done, total=total, rate=rate.text(size)
-        )
+        task = bar.add_task("reading", total=None, words="")
+        phases = Phases()
+
+        def tell(phase: str, done: int, total: int, size: int) -> None:
+            words = phases.words(phase, done, total, size)
+            known = total if total > 1 else None  # of one step nobody knows how far it is
+            bar.update(task, description=phase, completed=done, total=known, words=words)
+
+        yield tell
 
 
 @dataclass
-class Rate:
-    """Bytes a second since the first call: what a checkpoint had done already does not count."""
+class Phases:
+    """The words for how far a phase is, with a guess of the time that is left of all phases."""
 
-    began: float | None = None
-    before: int = 0
+    phase: str = ""
+    began: float = 0.0
+    before: tuple[int, int] = (0, 0)
 
-    def text(self, size: int) -> str:
-        """In MB/s; empty where nothing was read yet."""
-        speed = self.of(size)
-        return f"{speed / 1e6:,.0f} MB/s" if speed else ""
+    def words(self, phase: str, done: int, total: int, size: int) -> str:
+        """Such as "250 of 1,000 rows, 500 MB/s, 6 s left"; what was done before does not count.
 
-    def of(self, size: int) -> float:
-        """Bytes a second, 0 if nothing was read yet."""
+        Example:
+            >>> phases = Phases()
+            >>> phases.words("reading", 0, 1000, 0)
+            '0 of 1,000 rows'
+            >>> phases.words("numbers", 0, 1, 0)
+            ''
+        """
         now = time.monotonic()
-        if self.began is None:
-            self.began, self.before = now, size
-        return (size - self.before) / max(now - self.began, 1e-6)
+        if phase != self.phase:
+            self.phase, self.began, self.before = phase, now, (done, size)
+        if phase != "reading":
+            return f"{done / total:.0%}" if total > 1 else ""
+        text = f"{done:,} of {total:,} rows"
+        seconds = now - self.began
+        rows, read = done - self.before[0], size - self.before[1]
+        if rows <= 0 or read <= 0 or seconds <= 0:
+            return text
+        left = (total - done) * seconds / rows + self.after(total, size / done / 4)
+        return f"{text}, {read / seconds / 1e6:,.0f} MB/s, {left:.0f} s left"
+
+    @staticmethod
+    def after(n: int, d: float) -> float:
+        """Seconds that the neighbours of the rows take after they are read, about."""
+        return n * n * d / 2 / PRODUCTS_A_SECOND if n <= 200_000 else 0.0
 
 
 @dataclass
 class Lines:
-    """A line every few seconds.
+    """A line whenever work has been silent for `SECONDS`, from a thread of its own."""
 
-    Example:
-        >>> lines = Lines()
-        >>> lines(0, 1000, 0)
-        >>> print(lines.line(250, 1000, 10**9, speed=5e8))
-        250 of 1,000 rows, 500 MB/s, 6 s left
-    """
+    phases: Phases = field(default_factory=Phases)
+    told: tuple[str, int, int, int] = ("starting", 0, 1, 0)
+    over: threading.Event = field(default_factory=threading.Event)
 
-    rate: Rate = field(default_factory=Rate)
-    due: float = 0.0
+    def __enter__(self) -> Lines:
+        threading.Thread(target=self._watch, daemon=True).start()
+        return self
 
-    def __call__(self, done: int, total: int, size: int) -> None:
-        """Print where the last line is long enough ago."""
-        speed, now = self.rate.of(size), time.monotonic()
-        self.due = self.due or now + SECONDS
-        if now < self.due or not speed or done >= total:  # the result says that all is done
-            return
-        self.due = now + SECONDS
-        click.echo(f"gramax: {self.line(done, total, size, speed)}", err=True)
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
 
-    def line(self, done: int, total: int, size: int, speed: float) -> str:
-        """The line: rows, MB/s, and the time left at this speed."""
-        left = size / max(done, 1) * (total - done) / speed
-        return f"{done:,} of {total:,} rows, {speed / 1e6:,.0f} MB/s, {left:.0f} s left"
+    def __call__(self, phase: str, done: int, total: int, size: int) -> None:
+        """Keep it for the next line."""
+        self.phases.words(phase, done, total, size)
+        self.told = phase, done, total, size
+
+    def _watch(self) -> None:
+        while not self.over.wait(SECONDS):
+            words = self.phases.words(*self.told)
+            click.echo(f"gramax: {self.told[0]}{': ' * bool(words)}{words}", err=True)

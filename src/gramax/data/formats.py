@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from collections.abc import Callable, Mapping, Sequence
 
 from gramax.data import feather, hdf5, jsonl, lines, npy, npz, parquet, safetensors, trees, zarr
@@ -156,3 +158,9 @@ def _advice(entry: Entry) -> str:
     if not readable_numbers(entry.dtype):
         return "embeddings must be integers, float16/32/64, or bfloat16 where the file says so"
     return "embeddings must be a matrix [rows, columns]"
+
+
+def reads_in_process(place: str | os.PathLike[str]) -> bool:
+    """Whether the file is read by this process: no library in C has to be trusted with it."""
+    name = os.fspath(place)
+    return "://" not in name and extension(name) in (".npy", ".npz", ".safetensors")

@@ -9,12 +9,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_jax_array
 from jaxtyping import Float, Int
 
 from gramax.arrays import checks, pairs
 from gramax.arrays.linalg import ratio
-from gramax.arrays.namespace import Array, compiled, namespace, take_rows, to_numpy, top_k
+from gramax.arrays.namespace import (
+    Array,
+    compiled,
+    is_jax_array,
+    namespace,
+    take_rows,
+    to_numpy,
+    top_k,
+)
 from gramax.arrays.rows import present, unit_rows
 from gramax.frames.bounds import welch
 from gramax.metrics.evidence import Evidence

@@ -217,7 +217,7 @@ class Evidence:
 
     @cached_property
     def tolerance(self) -> float:
-        """The rounding of class means over √tr Σ_T: those that lie no further apart are the same."""
+        """The rounding of class means over √tr Σ_T; those no further apart are the same."""
         return MEAN_UNITS * self.moments.rounding
 
     @cached_property

@@ -16,6 +16,7 @@ from gramax.arrays import checks, pairs
 from gramax.arrays.namespace import Array, compiled, namespace
 from gramax.arrays.rows import unit_rows
 from gramax.metrics.registry import METRICS, SCALED, Metric
+from gramax.optional import need
 
 if TYPE_CHECKING:
     import optax
@@ -129,9 +130,7 @@ def descent(
         >>> print(path.shape, frame_potential(path[-1]).round(3))
         (101, 2, 2) 2.0
     """
-    import jax
-    import jax.numpy as jnp
-
+    jax, jnp = need("jax", "descent", extra="jax"), need("jax.numpy", "descent", extra="jax")
     x0 = unit_rows(jnp.asarray(checks.rows(x0, "x0")))
     if steps < 0:
         raise ValueError(f"steps must be 0 or more; got {steps}")
@@ -171,9 +170,7 @@ def run_many(key: Array, c: int, d: int, n_seeds: int = 6, steps: int = 600) -> 
         >>> print(abs(floors - (49 / 3 - 7)).max() < 1e-3)
         True
     """
-    import jax
-    import optax
-
+    jax, optax = (need(name, "run_many", extra="jax") for name in ("jax", "optax"))
     sizes = {"c": c, "d": d, "n_seeds": n_seeds}
     c, d, n_seeds = (checks.size(value, name) for name, value in sizes.items())
     # The potential's gradient is Lipschitz with a constant of about 4·max(1, c/d) near a minimum.

@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_jax_array
 from jaxtyping import Float, Int
 
 from gramax.arrays import checks
-from gramax.arrays.namespace import Array, like, namespace
+from gramax.arrays.namespace import Array, is_jax_array, like, namespace
 from gramax.moments.class_moments import ClassMoments
 
 BLOCKS = 20
@@ -122,6 +121,8 @@ class BlockMoments:
         n = z.shape[0]
         y = checks.labels(y, n, self.parts[0].num_classes, z)
         weight = None if weight is None else checks.weights(weight, n, z)
+        if self.blocks == 1:
+            return BlockMoments((self.parts[0].update(z, y, weight),), self.rows + n, self.seed)
         block = dealt(self.rows, n, self.blocks, self.seed)
         add = _add_padded if is_jax_array(z) else _add
         parts = tuple(

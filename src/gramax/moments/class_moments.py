@@ -27,11 +27,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_numpy_array
 from jaxtyping import Float
 
 from gramax.arrays import checks
-from gramax.arrays.namespace import Array, compiled, dot, like, namespace, to_numpy
+from gramax.arrays.namespace import Array, compiled, dot, is_numpy_array, like, namespace, to_numpy
 from gramax.arrays.pytree import mapped, pytree, static
 from gramax.arrays.rows import norms
 from gramax.moments.update import AxisName, add_exact, add_rows, displacement

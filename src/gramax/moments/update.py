@@ -13,7 +13,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from array_api_compat import is_jax_array, is_numpy_array
 from jaxtyping import Bool, Float, Int
 
 from gramax.arrays.linalg import ratio
@@ -22,6 +21,8 @@ from gramax.arrays.namespace import (
     compiled,
     dot,
     first_places,
+    is_jax_array,
+    is_numpy_array,
     namespace,
     segment_sum,
     take_rows,
@@ -301,7 +302,7 @@ def _anchors(
     keep: Bool[Array, " n"],
     axis_name: AxisName | None,
 ) -> Float[Array, "c d"]:
-    """A class without rows so far is anchored at its first row here, of the first shard with one."""
+    """A class without rows is anchored at its first row here, of the first shard with one."""
     xp, n = namespace(z), z.shape[0]
     first = first_places(y, keep, moments.num_classes)
     found = first < n

@@ -1,21 +1,28 @@
 """From a source to moments: rows cut into tasks, run on an engine, merged in order.
 
-`inputs` opens what the user named, `tasks` cuts it, `gather` is what a worker does with a task,
-`running` hands tasks to an engine, `checkpoint` keeps what is done, and `accumulate` is all of it.
+`inputs` opens what the user named, `tasks` cuts it, `sums` is what a worker does with a task,
+`runner` hands tasks to an engine, `checkpoint` keeps what is done, `accumulation` is all of it, and
+`collection` does it here or in a child process.
 """
 
-from gramax.streaming.accumulation import Progress, accumulate
+from gramax.streaming.accumulation import accumulate
+from gramax.streaming.collection import Collected, Request, collect
+from gramax.streaming.execution import Execution, Progress
 from gramax.streaming.inputs import Classes, classes_of, open_source
 from gramax.streaming.results import LeftOut, Sample, Totals, in_words, joined
 
 __all__ = [
     "Classes",
+    "Collected",
+    "Execution",
     "LeftOut",
     "Progress",
+    "Request",
     "Sample",
     "Totals",
     "accumulate",
     "classes_of",
+    "collect",
     "in_words",
     "joined",
     "open_source",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import ExitStack
 
 from gramax.data import Source
@@ -11,13 +10,11 @@ from gramax.errors import InputError
 from gramax.streaming.checkpoint import Checkpoint
 from gramax.streaming.engines import Engine
 from gramax.streaming.engines.serial import Serial
+from gramax.streaming.execution import Progress
 from gramax.streaming.inputs import Classes
 from gramax.streaming.results import LeftOut, Totals
 from gramax.streaming.runner import Running
 from gramax.streaming.tasks import tasks_of
-
-Progress = Callable[[int, int, int], None]
-"""Told (rows done, rows in all, bytes done) now and then."""
 
 
 def accumulate(
@@ -73,7 +70,8 @@ def accumulate(
 def _fits(source: Source, c: int, blocks: int) -> None:
     """Refuse moments that cannot be held: for wide rows they are far larger than the file."""
     d = source.dim
-    needed = 8 * blocks * (d * d + 2 * c * d)
+    side = min(source.rows, d)  # of rows fewer than dimensions, the space that they span
+    needed = 8 * blocks * (side * side + 2 * c * side)
     if needed > physical_memory():
         raise InputError(
             f"{source.name}: sums of {c:,} classes in {d:,} dimensions take "
@@ -123,4 +121,4 @@ class _Told:
     def _tell(self, rows: int) -> None:
         self.shown = max(self.shown, min(rows, self.all))
         if self.progress:
-            self.progress(self.shown, self.all, self.shown * self.row_bytes)
+            self.progress("reading", self.shown, self.all, self.shown * self.row_bytes)

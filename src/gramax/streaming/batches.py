@@ -1,4 +1,4 @@
-"""The rows of a task in batches of one shape, each read while those before it are being summed."""
+"""The rows of a task in batches, each read while those before it are being summed."""
 
 from __future__ import annotations
 
@@ -27,25 +27,22 @@ class BadFragmentError(Exception):
 
 @dataclass(frozen=True)
 class Batch:
-    """`rows` rows with numbers from `start` on, filled up with rows of weight 0 if need be."""
+    """Rows with numbers from `start` on, and their classes."""
 
     start: int
-    rows: int
     z: Float[np.ndarray, "n d"]
     y: Int[np.ndarray, " n"]
-    weight: Float[np.ndarray, " n"] | None
 
 
 def batches(task: Task) -> Iterator[Batch]:
     """All rows of the task, each batch of `task.sizes.chunk` rows."""
     size = task.sizes.chunk
-    dtype = np.dtype(np.float64 if task.wide else np.float32)
     for run in _runs(task):
         start = task.pieces[run[0]].fragment.start
-        rows = rechunk((z for place in run for z in _rows(task, place, dtype)), size)
+        rows = rechunk((z for place in run for z in _rows(task, place)), size)
         labels = rechunk((y for place in run for y in _labels(task, place)), size)
         for z, y in zip(rows, labels, strict=True):
-            yield Batch(start, len(z), z, y, None) if task.whole else _filled(start, z, y, size)
+            yield Batch(start, z, y)
             start += len(z)
 
 
@@ -61,10 +58,11 @@ def _runs(task: Task) -> list[list[int]]:
     return runs
 
 
-def _rows(task: Task, place: int, dtype: np.dtype) -> Iterator[np.ndarray]:
+def _rows(task: Task, place: int) -> Iterator[np.ndarray]:
     try:
         for _, z in task.pieces[place].fragment.chunks(task.sizes.chunk):
-            yield z.astype(dtype, copy=False)
+            wide = z.dtype == np.float64 or (z.dtype.kind in "iu" and z.dtype.itemsize > 2)
+            yield z.astype(np.float64 if wide else np.float32, copy=False)
     except InputError as error:
         raise BadFragmentError(place, str(error)) from None
 
@@ -81,14 +79,6 @@ def _labels(task: Task, place: int) -> Iterator[np.ndarray]:
             yield np.zeros(rows, np.int32)
     except InputError as error:
         raise BadFragmentError(place, str(error)) from None
-
-
-def _filled(start: int, z: np.ndarray, y: np.ndarray, size: int) -> Batch:
-    """The rows, and rows of weight 0 up to `size`, so that one compiled program serves all."""
-    rows = len(z)
-    if short := size - rows:
-        z, y = np.pad(z, ((0, short), (0, 0))), np.pad(y, (0, short))
-    return Batch(start, rows, z, y, (np.arange(size) < rows).astype(z.dtype))
 
 
 def refuse(task: Task, batch: Batch) -> None:

@@ -19,8 +19,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from gramax.data import Source, npz
@@ -33,8 +31,7 @@ from gramax.moments.class_moments import ClassMoments
 from gramax.streaming.identity import difference, identity
 from gramax.streaming.inputs import Classes
 from gramax.streaming.results import LeftOut, Sample, Totals
-from gramax.streaming.tasks import Task
-from gramax.uncertainty.sampled import ROWS
+from gramax.streaming.tasks import MAX_SAMPLED_ROWS, Task
 
 SECONDS, SHARE = 5.0, 0.05
 """Between two saves at least, and the share of the time that saving may take."""
@@ -84,11 +81,12 @@ class Checkpoint:
         """
         check_writable(path)
         about = identity(source, classes, blocks, normalize, tasks[0].sizes)
-        shapes = jax.eval_shape(
-            lambda: ClassMoments.empty(len(classes.names), source.dim, normalize=normalize)
+        c, d = len(classes.names), source.dim
+        fewer = source.rows < d
+        empty = ClassMoments.empty(
+            c, min(source.rows, d), normalize=normalize, ambient=d if fewer else None
         )
-        shapes = replace(shapes, summed=None if tasks[0].wide else "float32")
-        return cls(Path(path), about, shapes, blocks, len(tasks))
+        return cls(Path(path), about, empty, blocks, len(tasks))
 
     @contextmanager
     def alone(self) -> Iterator[Checkpoint]:
@@ -154,7 +152,7 @@ class Checkpoint:
         about = json.dumps({"kind": KIND, "audit": self.about, "progress": progress})
         arrays = {"about": np.frombuffer(about.encode(), np.uint8)}
         for k, block in enumerate(totals.blocks):
-            arrays |= {f"{name}.{k}": np.asarray(leaf) for name, leaf in _leaves(block).items()}
+            arrays |= {f"{name}.{k}": leaf for name, leaf in _leaves(block).items()}
         if totals.samples:
             sample = totals.sample
             arrays |= {"rows": sample.rows, "labels": sample.labels}
@@ -194,18 +192,14 @@ class Checkpoint:
         return Totals(blocks, samples, left_out, done, rows)
 
     def _block(self, arrays: dict[str, Entry], k: int, file: str) -> ClassMoments:
-        leaves, tree = jax.tree.flatten(self.empty)
-        names = _leaves(self.empty)
-        read = [
-            _expected(arrays, f"{name}.{k}", leaf.shape, np.dtype(np.float64), file)
-            for name, leaf in zip(names, leaves, strict=True)
-        ]
-        by_name = dict(zip(names, read, strict=True))
-        counts = np.append(by_name["count"], by_name["left_out"])
+        read = {
+            name: _expected(arrays, f"{name}.{k}", leaf.shape, np.dtype(np.float64), file)
+            for name, leaf in _leaves(self.empty).items()
+        }
+        counts = np.concatenate([read[name].ravel() for name in ("count", "rows", "left_out")])
         if not (np.isfinite(counts) & (counts >= 0)).all():
             raise fail(file, "holds counts of rows that are none: it is damaged; remove it")
-        with jax.enable_x64(True):
-            return jax.tree.unflatten(tree, [jnp.asarray(leaf) for leaf in read])
+        return replace(self.empty, **read)
 
 
 def _locked(path: Path) -> tuple[int, bool]:
@@ -223,16 +217,16 @@ def _locked(path: Path) -> tuple[int, bool]:
         os.close(file)
 
 
-def _leaves(moments: ClassMoments) -> dict[str, Any]:
+def _leaves(moments: ClassMoments) -> dict[str, np.ndarray]:
     """The arrays by name."""
-    flat, _ = jax.tree_util.tree_flatten_with_path(moments)
-    return {jax.tree_util.keystr(path, simple=True): leaf for path, leaf in flat}
+    values = vars(moments).items()
+    return {name: value for name, value in values if isinstance(value, np.ndarray)}
 
 
 def _sample(arrays: dict[str, Entry], d: int, c: int, file: str) -> Sample:
     rows = arrays["rows"]
     m = rows.shape[0] if rows.rank == 2 else -1
-    if not 0 <= m <= ROWS or rows.dtype not in (np.float32, np.float64):
+    if not 0 <= m <= MAX_SAMPLED_ROWS or rows.dtype not in (np.float32, np.float64):
         raise fail(file, f"holds a sample of {rows.text}, which is none of an audit")
     sample = Sample(
         _expected(arrays, "rows", (m, d), rows.dtype, file),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -53,7 +52,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Gathered:
-    """What a task found: moments in float64, one a block, as NumPy arrays; and sampled rows."""
+    """What a task found: moments, one a block, and the sampled rows."""
 
     blocks: tuple[ClassMoments, ...]
     sample: Sample
@@ -65,11 +64,6 @@ class Refused:
 
     fragment: int
     reason: str
-
-
-def narrowed(blocks: Sequence[ClassMoments]) -> tuple[ClassMoments, ...]:
-    """The moments as NumPy arrays, ready to be sent or saved."""
-    return tuple(jax.tree.map(np.asarray, block) for block in blocks)
 
 
 def joined(blocks: Sequence[ClassMoments]) -> ClassMoments:
@@ -110,10 +104,8 @@ class Totals:
         """With the next task, of `rows` rows."""
         blocks, samples = self.blocks, self.samples
         if found is not None:
-            with jax.enable_x64(True):
-                wide = tuple(block.widened() for block in found.blocks)
-                pairs = zip(blocks, wide, strict=True) if blocks else ()
-                blocks = tuple(a.merge(b) for a, b in pairs) or wide
+            pairs = zip(blocks, found.blocks, strict=True) if blocks else ()
+            blocks = tuple(a.merge(b) for a, b in pairs) or found.blocks
             samples = (*samples, found.sample)
         return Totals(blocks, samples, self.left_out + left_out, self.done + 1, self.rows + rows)
 

@@ -14,35 +14,52 @@ from jaxtyping import Int
 from gramax.data import Fragment, Source
 from gramax.data.classes import LabelPart
 from gramax.streaming.inputs import Classes
-from gramax.uncertainty.sampled import chosen
 
-CHUNK_BYTES, STEP_BYTES, FRAGMENT_BYTES = 1 << 24, 1 << 26, 1 << 28
-"""Bytes of float32 rows that are read at once, summed in float32, and make a task."""
+CHUNK_BYTES, TASK_BYTES = 1 << 24, 1 << 28
+"""Bytes of float32 rows that are read at once, and that make a task."""
+
+
+MAX_SAMPLED_ROWS, SAMPLED_ROWS, SAMPLE_BYTES = 200_000, 16_384, 1 << 30
+"""All rows are kept for the metrics of neighbours up to so many, and so many bytes of float32; of
+more, a uniform sample."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Rows of a chunk, of a step, after which sums are merged in float64, and of a task."""
+    """Rows of a chunk, which are read at once, and of a task."""
 
     chunk: int
-    step: int
     task: int
 
 
 def sizes(n: int, c: int, d: int, blocks: int) -> Sizes:
     """The sizes for n rows of length d in c classes, kept apart in some blocks.
 
-    An update touches c·d numbers several times, and a merge of every block costs c·d² operations
-    in float64: a chunk and a step hold several times as many rows, so that the products of the
-    rows are what takes the time.
+    An update touches c·d numbers, and a merge of every block costs c·d² operations: a chunk and a
+    task hold several times as many rows, so that the products of the rows are what takes the time.
+    Rows that are fewer than their dimensions make one chunk and one task, as they are turned into
+    the space that they span together.
 
     Example:
         >>> print(sizes(10**7, 100, 256, 1))
-        Sizes(chunk=16384, step=65536, task=262144)
+        Sizes(chunk=16384, task=262144)
     """
+    if n < d:
+        return Sizes(n, n)
     chunk = max(1024, 2 * c, CHUNK_BYTES // (4 * d))
-    step = max(chunk, 8 * c * blocks, STEP_BYTES // (4 * d))
-    return Sizes(min(n, chunk), step, max(step, FRAGMENT_BYTES // (4 * d)))
+    return Sizes(min(n, chunk), max(chunk, 8 * c * blocks, TASK_BYTES // (4 * d)))
+
+
+def sampled(n: int, d: int) -> Int[np.ndarray, " m"]:
+    """The numbers of the rows to keep, in order: all of them, or a uniform sample.
+
+    Example:
+        >>> print(sampled(3, 2), len(sampled(10**6, 2)))
+        [0 1 2] 16384
+    """
+    if n <= min(MAX_SAMPLED_ROWS, max(SAMPLED_ROWS, SAMPLE_BYTES // (4 * d))):
+        return np.arange(n)
+    return np.sort(np.random.default_rng(0).choice(n, SAMPLED_ROWS, replace=False))
 
 
 @dataclass(frozen=True)
@@ -62,11 +79,11 @@ class Task:
         sample: the numbers of the rows to bring back.
         num_classes: c.
         rowwise: every row is a class of its own.
-        sizes: in rows; of the chunks all but the only one are filled up to one shape.
-        whole: this one chunk is all there is.
+        sizes: in rows.
         blocks: of a jackknife, kept apart; 1 for none.
         normalize: take rows on the unit sphere.
-        wide: sum in float64.
+        spanned: these are all rows, fewer than their dimensions: their moments are those of their
+            coordinates in the space that they span.
     """
 
     pieces: tuple[Piece, ...]
@@ -74,10 +91,9 @@ class Task:
     num_classes: int
     rowwise: bool
     sizes: Sizes
-    whole: bool
     blocks: int
     normalize: bool
-    wide: bool
+    spanned: bool
 
     @property
     def rows(self) -> int:
@@ -103,7 +119,7 @@ def tasks_of(source: Source, classes: Classes, blocks: int, normalize: bool) -> 
     """All rows as tasks, in order."""
     n, c, d = source.rows, len(classes.names), source.dim
     cut = sizes(n, c, d, blocks)
-    sample, labels = chosen(n), classes.labels
+    sample, labels = sampled(n, d), classes.labels
 
     def task(fragments: list[Fragment]) -> Task:
         start, stop = fragments[0].start, fragments[-1].start + fragments[-1].rows
@@ -118,10 +134,9 @@ def tasks_of(source: Source, classes: Classes, blocks: int, normalize: bool) -> 
             num_classes=c,
             rowwise=classes.rowwise,
             sizes=cut,
-            whole=n <= cut.chunk,
             blocks=blocks,
             normalize=normalize,
-            wide=source.dtype == np.float64,
+            spanned=n < d,
         )
 
     return [task(group) for group in _groups(source.fragments(cut.task), cut.task)]

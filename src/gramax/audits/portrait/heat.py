@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from gramax.arrays.rows import directions
+from gramax.arrays.rows import unit_rows
 from gramax.uncertainty.chance.cosines import angle_tail
 
 WHOLE, SIDE = 200, 128
@@ -106,7 +106,7 @@ def _counted(cosines: np.ndarray) -> np.ndarray:
 
 def histogram_of_rows(rows: Float[np.ndarray, "m d"]) -> Histogram:
     """The cosines of all pairs of these rows."""
-    unit = directions(rows).astype(np.float32)
+    unit = unit_rows(rows).astype(np.float32)
     counts = np.zeros(FINE, np.int64)
     for i in range(0, len(unit), WHOLE):
         tile = unit[i : i + WHOLE] @ unit[i:].T
