@@ -5,9 +5,9 @@ import json
 import jax
 import numpy as np
 import pytest
+from gramax.arrays.programs import program
 
 import gramax
-from gramax.arrays.programs import program
 from gramax.audits import build as concluding
 from gramax.errors import InputError
 from gramax.streaming import Classes, tasks

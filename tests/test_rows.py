@@ -4,16 +4,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
-from gramax.arrays import pairs
 from gramax.metrics.babel import _babel, average_coherence, babel
-from gramax.metrics.classifier import nc3_self_duality, nc3_uniform_duality, nc5_orthogonality
-from gramax.metrics.crosstalk import coherence
 from gramax.metrics.decisions import nc4_agreement
 from gramax.metrics.hubs import _hubness, hubness
 from gramax.metrics.nearest import distinct, nearest
-from gramax.metrics.neighbours import mle_id, two_nn
 from gramax.metrics.uniform import _uniformity, alignment, mean_cosine, uniformity
+
+from gramax.arrays import pairs
+from gramax.metrics.classifier import nc3_self_duality, nc3_uniform_duality, nc5_orthogonality
+from gramax.metrics.crosstalk import coherence
+from gramax.metrics.neighbours import mle_id, two_nn
 from tests import field
 from tests.numbers import clouds
 

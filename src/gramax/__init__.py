@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from gramax.arrays.rows import class_means, gram, l2_normalize
     from gramax.audits.audit import audit
     from gramax.audits.report import Report
-    from gramax.streaming import Execution
     from gramax.comparison import Comparison, compare
     from gramax.errors import InputError
     from gramax.metrics import (
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from gramax.metrics.options import Options
     from gramax.metrics.report import latent_geometry_report, report
     from gramax.moments import ClassMoments
+    from gramax.streaming import Execution
     from gramax.uncertainty import chance, errorbars
 
 _PACKAGES = {

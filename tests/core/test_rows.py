@@ -4,15 +4,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from gramax.metrics.decisions import nc4_agreement
+from gramax.metrics.hubs import hubness
+from gramax.metrics.uniform import alignment, uniformity
 from tests import field
 
 from gramax.arrays import pairs
 from gramax.metrics import decisions, nearest
 from gramax.metrics.classifier import nc3_self_duality, nc3_uniform_duality, nc5_orthogonality
-from gramax.metrics.decisions import nc4_agreement
-from gramax.metrics.hubs import hubness
 from gramax.metrics.neighbours import mle_id, two_nn
-from gramax.metrics.uniform import alignment, uniformity
 
 N, D = 14, 3
 same = np.testing.assert_allclose

@@ -109,7 +109,11 @@ CASES = {
         (CODES,),
         lambda x: seed.simplex_error(LONG * there(x)),
     ),
-    "simplex_step": (lambda x: gramax.simplex_step(x, 0.01), (MEANS,), lambda x: simplex_step(x, 0.01)),
+    "simplex_step": (
+        lambda x: gramax.simplex_step(x, 0.01),
+        (MEANS,),
+        lambda x: simplex_step(x, 0.01),
+    ),
     "coherence": (gramax.coherence, (CODES,), lambda x: absolute_cosines(x).max()),
     "welch_gap": (gramax.welch_gap, (CODES,), lambda x: seed.welch_gap(LONG * there(x))),
     "smooth_coherence_loss": (

@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests.libraries.libraries import NO_TORCH, without_torch
+from tests.libraries.libraries import NO_TORCH
 from tests.libraries.reference import C, D, N, rows
 
 import gramax
-from gramax import ClassMoments, metrics
+from gramax import ClassMoments
 from gramax.metrics.registry import METRICS
 
 Z, Y = rows()

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from tests import field
 from tests.libraries.libraries import every_library
 from tests.libraries.reference import C, expected, rows
 
 import gramax
-from gramax import ClassMoments, Options
+from gramax import ClassMoments
 from gramax.metrics.registry import METRICS
 
 

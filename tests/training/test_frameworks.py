@@ -43,7 +43,6 @@ def example(name):
 class TestTap:
     def test_cpu_tensors_share_their_memory(self):
         import torch
-
         from gramax.training.tapping import to_jax
 
         for dtype in (torch.float32, torch.bfloat16, torch.float16):
@@ -72,7 +71,6 @@ class TestTap:
 
     def test_rows_are_taken_before_they_are_changed_in_place(self):
         import torch
-
         from gramax.training.tapping import Tap
 
         x, y = data()
@@ -91,7 +89,6 @@ class TestTap:
 
     def test_pick_and_what_is_wrong_without_it(self):
         import torch
-
         from gramax.training.tapping import Tap
 
         x, y = data()
@@ -131,9 +128,9 @@ class TestTap:
 def _rank(rank, folder):
     """One of two processes: every second row each; a third call has rows on the first alone."""
     import torch.distributed
+    from gramax.training.tapping import merged_over_processes
 
     from gramax.training.sinks import first_process
-    from gramax.training.tapping import merged_over_processes
 
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2

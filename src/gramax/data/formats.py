@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-
 from collections.abc import Callable, Mapping, Sequence
 
 from gramax.data import feather, hdf5, jsonl, lines, npy, npz, parquet, safetensors, trees, zarr
