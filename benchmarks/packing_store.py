@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gramax.files import replacing
-from gramax.frames.objective import coherence
+from gramax.frames.codebooks import coherence
 
 HERE = Path(__file__).parent
 PUBLISHED = HERE.parent / "tests" / "frames" / "packings.csv"

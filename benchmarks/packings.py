@@ -27,8 +27,8 @@ from benchmarks import packing_store as store
 from benchmarks.packing_store import Outcome, Row
 from gramax import frames
 from gramax.errors import InputError
-from gramax.frames.objective import as_codes, as_real, coherence
-from gramax.frames.starts import shed
+from gramax.frames.codebooks import as_codes, as_real, coherence
+from gramax.frames.search.starts import shed
 
 NEAR = 5.5e-9
 """A row ends this close to the published value: many of those are rounded to eight decimals."""

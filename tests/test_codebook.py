@@ -10,9 +10,8 @@ import pytest
 from rich.console import Console
 
 from gramax.cli import main
-from gramax.frames import coherence_floor, sloanes
-from gramax.frames.best import Progress
-from gramax.frames.objective import coherence
+from gramax.frames import Progress, coherence_floor, sloanes
+from gramax.frames.codebooks import coherence
 from gramax.render import searching
 
 BEST = 5**-0.5

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gramax.frames import objective
+from gramax.frames.search import objective
 
 KINDS = ("real", "complex", "signed")
 

@@ -10,8 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gramax.frames import all_bounds, bounds, coherence_floor, levenshtein, signed
-from gramax.frames._special import beta_cdf, beta_quantile, jacobi_largest_zero, jacobi_values
+from gramax.frames import all_bounds, bounds, coherence_floor
+from gramax.frames.bounds import linear_programming, points
+from gramax.frames.bounds.special_functions import (
+    beta_cdf,
+    beta_quantile,
+    jacobi_largest_zero,
+    jacobi_values,
+)
 
 TABLE = Path(__file__).parent / "packings.csv"
 FIELDS = ("real", "complex")
@@ -115,20 +121,20 @@ def test_numbers_beyond_reason_are_refused():
 def test_universal_bound_starts_with_welch_and_the_second(d, field):
     z = d * (d + 1) // 2 if field == "real" else d * d
     for c in range(d + 1, z + 1):
-        value, degree = levenshtein.levenshtein(c, d, field)
+        value, degree = bounds.levenshtein(c, d, field)
         assert value == pytest.approx(bounds.welch(c, d), abs=1e-12)
         assert degree == 1 or c == z
     for c in range(z + 1, z + 4):
-        value, degree = levenshtein.levenshtein(c, d, field, degree=2)
+        value, degree = bounds.levenshtein(c, d, field, degree=2)
         if value is not None:
-            expected = levenshtein.levenshtein_second(c, d, field)
+            expected = bounds.levenshtein_second(c, d, field)
             assert value == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("d", [2, 3, 5])
 def test_universal_bound_grows_without_jumps(d, field):
-    values = [levenshtein.levenshtein(c, d, field) for c in range(d + 1, 40 * d)]
+    values = [bounds.levenshtein(c, d, field) for c in range(d + 1, 40 * d)]
     steps = np.diff([value for value, _ in values])
     assert np.all(steps > 0)
     degrees = [degree for _, degree in values]
@@ -137,12 +143,12 @@ def test_universal_bound_grows_without_jumps(d, field):
 
 
 def test_universal_bound_beyond_the_last_degree_is_still_a_bound(monkeypatch):
-    full, _ = levenshtein.levenshtein(500, 3)
-    monkeypatch.setattr(levenshtein, "MAX_DEGREE", 8)
-    cut, degree = levenshtein.levenshtein(500, 3)
+    full, _ = bounds.levenshtein(500, 3)
+    monkeypatch.setattr(linear_programming, "MAX_DEGREE", 8)
+    cut, degree = bounds.levenshtein(500, 3)
     assert degree == 8
     assert 0 < cut < full
-    end = levenshtein._root(levenshtein._range(8, 0.0, -0.5)[1], 8, 0.0, -0.5)
+    end = linear_programming._root(linear_programming._range(8, 0.0, -0.5)[1], 8, 0.0, -0.5)
     assert cut == pytest.approx(math.sqrt((1 + end) / 2), rel=1e-12)
 
 
@@ -150,7 +156,7 @@ def test_universal_root_against_a_quadrature_of_the_definition():
     """The root of the polynomial orthogonal to the weight less a point mass, the slow way."""
     scipy_special = pytest.importorskip("scipy.special")
     c, d, k = 30, 3, 2  # degree 3 in C^3
-    value, degree = levenshtein.levenshtein(c, d, "complex")
+    value, degree = bounds.levenshtein(c, d, "complex")
     assert degree == 3
     z, w = scipy_special.roots_sh_jacobi(20, d - 1, 1)  # (1-z)^(d-2) on [0, 1]
     w = w / w.sum()
@@ -183,15 +189,58 @@ def test_signed_bounds_hold_for_random_codebooks():
             assert row.value is None or row.value <= gram.max() + 1e-12, row
 
 
-@pytest.mark.parametrize("field", FIELDS)
-def test_floor_is_the_largest_bound_and_within_range(field):
+@pytest.mark.parametrize(("field", "signed"), [("real", False), ("complex", False), ("real", True)])
+def test_the_floor_is_the_largest_bound_and_named_for_the_first_that_gives_it(field, signed):
     for d in (1, 2, 3, 7, 50, 700):
-        for c in (1, 2, 3, d, d + 1, d + 2, 2 * d, d * d + 3, 10_000):
-            floor = coherence_floor(c, d, field)
-            assert 0 <= floor.value <= 1
-            values = [row.value for row in all_bounds(c, d, field) if row.value is not None]
-            assert c == 1 or floor.value == pytest.approx(min(1, max(values)), abs=1e-12)
+        for c in (2, 3, d + 1, d + 2, 2 * d, d * d + 3, 10_000):
+            floor = coherence_floor(c, d, field, signed)
+            rows = [r for r in all_bounds(c, d, field, signed) if r.value is not None]
+            top = max(r.value for r in rows)
+            first = next(r for r in rows if r.value >= top - 1e-12)
+            assert (floor.bound, floor.source) == (first.name, first.source)
+            assert floor.value == pytest.approx(min(1, top), abs=1e-12)
+            assert -signed <= floor.value <= 1
             assert floor.reason
+    one = coherence_floor(1, 3, field, signed)
+    assert (one.value, one.attainable, one.reason) == (-1.0 * signed, True, "one code has no pair")
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_welch_of_higher_order(field, k):
+    """1/N_k is the mean of |<x, y>|^(2k): moments of Beta(1/2, (d-1)/2) or Beta(1, d-1)."""
+    special = pytest.importorskip("scipy.special")
+    c, d, a = 60, 4, 0.5 if field == "real" else 1.0
+    mean = special.beta(a + k, a * (d - 1)) / special.beta(a, a * (d - 1))
+    right = ((c * mean - 1) / (c - 1)) ** (1 / (2 * k))
+    assert bounds.welch_order(c, d, k, field) == pytest.approx(right, rel=1e-12)
+    size = math.floor(1 / mean + 1e-9)
+    assert bounds.welch_order(size, d, k, field) is None
+    assert bounds.welch_order(size + 1, d, k, field) is not None
+    assert bounds.welch_order(2, 1, k, field) == 1
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_the_best_order_of_welch(field):
+    for c, d in ((60, 4), (500, 3), (5000, 3)):
+        every = {k: bounds.welch_order(c, d, k, field) for k in range(2, 256)}
+        known = {k: v for k, v in every.items() if v is not None}
+        assert bounds.welch_best(c, d, field) == (max(known.values()), max(known, key=known.get))
+    assert bounds.welch_best(8, 4, field) == bounds.welch_best(5, 1, field) == (None, 2)
+
+
+def test_formulas_of_single_bounds():
+    special = pytest.importorskip("scipy.special")
+    for c, d, m, field in ((7, 5, 0.5, "real"), (7, 5, 1.0, "complex"), (5, 4, 0.5, "real")):
+        k = c - d
+        z = k * (k + 1) / 2 if m == 0.5 else k * k
+        right = z / (c * (1 + m * (k - 1) * math.sqrt(1 / m + k)) - z)
+        assert bounds.bukh_cox(c, d, field) == pytest.approx(right, rel=1e-12)
+    x = special.betaincinv(1.5, 0.5, 1 / 80)  # caps in R⁴
+    assert bounds.volume(80, 4) == pytest.approx(1 - 2 * x, rel=1e-9)
+    for c, d in [(10, 2), (50, 3), (2000, 5)]:
+        elementary = 1 - 2 * c ** (-1 / (d - 1))
+        assert bounds.volume(c, d, "complex") == pytest.approx(elementary, abs=1e-14)
 
 
 def test_bounds_say_nothing_outside_their_range():
@@ -202,21 +251,19 @@ def test_bounds_say_nothing_outside_their_range():
     assert bounds.volume(5, 1) is None
     assert bounds.volume(3, 9) is None
     assert bounds.welch_order(5, 3, 2) is None
-    assert bounds.welch_best(500, 1) == (None, 2)
-    assert levenshtein.levenshtein(4, 4) == (None, 1)
-    assert levenshtein.levenshtein(5, 4, degree=3) == (None, 3)
-    assert signed.fejes_toth(12, 4) is None
-    assert signed.bloch(12, 3) is None
-    assert signed.plane(5, 3) is None
-    assert signed.rankin_orthoplex(4, 3) is None
-    assert signed.simplex(1, 3) is None
-
-
-def test_volume_bound_in_complex_space_is_elementary():
-    for c, d in [(10, 2), (50, 3), (2000, 5)]:
-        assert bounds.volume(c, d, "complex") == pytest.approx(
-            1 - 2 * c ** (-1 / (d - 1)), abs=1e-14
-        )
+    assert bounds.orthoplex(10, 4) is None
+    assert bounds.orthoplex(16, 4, "complex") is None
+    assert bounds.plane(4, 3) is None
+    assert bounds.plane(1) is None
+    assert bounds.volume(4, 3, "complex") is None  # x is 1/2
+    assert bounds.volume(1, 4) is None
+    assert bounds.levenshtein(4, 4) == (None, 1)
+    assert bounds.levenshtein(5, 4, degree=3) == (None, 3)
+    assert points.fejes_toth(12, 4) is None
+    assert points.bloch(12, 3) is None
+    assert points.plane(5, 3) is None
+    assert points.rankin_orthoplex(4, 3) is None
+    assert points.simplex(1, 3) is None
 
 
 def test_the_attainable():
@@ -231,8 +278,6 @@ def test_the_attainable():
     assert coherence_floor(11, 3).attainable is None
     assert coherence_floor(24, 3, signed=True).attainable is False
     assert coherence_floor(7, 4, signed=True).attainable is True
-    assert coherence_floor(1, 3).value == 0
-    assert coherence_floor(1, 3, signed=True).value == -1
 
 
 @pytest.mark.parametrize(
@@ -275,9 +320,10 @@ def test_jacobi_polynomials_against_scipy(a, b):
     assert jacobi_largest_zero(0, a, b) == -1
 
 
-def test_floors_never_import_jax():
+def test_nothing_but_a_search_imports_jax():
     code = (
         "import sys, gramax.frames as f; f.coherence_floor(40, 7); f.construct(16, 6);"
+        "f.known_coherence(40, 7); f.Progress; f.pack(28, 7);"
         "assert 'jax' not in sys.modules and 'scipy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

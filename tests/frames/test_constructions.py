@@ -7,21 +7,22 @@ from gramax.frames import (
     NoConstructionError,
     all_bounds,
     bounds,
-    catalogue,
     coherence_floor,
     construct,
-    hadamard,
-    levenshtein,
-    mub,
-    sharp,
-    sic,
-    signed,
-    steiner,
     tight_frame,
 )
-from gramax.frames import constructions as make
-from gramax.frames import difference_sets as sets
-from gramax.frames.finite_fields import FiniteField, GaloisRing
+from gramax.frames.bounds import points
+from gramax.frames.constructions import (
+    catalogue,
+    hadamard,
+    root_systems,
+    sic,
+    steiner,
+    unbiased_bases,
+)
+from gramax.frames.constructions import difference_sets as sets
+from gramax.frames.constructions import elementary as make
+from gramax.frames.constructions.finite_fields import FiniteField, GaloisRing
 
 ETFS = {
     **{f"simplex {d}": (lambda d=d: make.simplex(d)) for d in (1, 2, 5, 40)},
@@ -30,7 +31,7 @@ ETFS = {
     "quadric 28": lambda: make.quadric_etf(3, -1),
     "quadric 36": lambda: make.quadric_etf(3, 1),
     "quadric 120": lambda: make.quadric_etf(4, -1),
-    **{f"sic {d}": (lambda d=d: sic.sic(d)) for d in range(2, sic.LARGEST + 1)},
+    **{f"sic {d}": (lambda d=d: sic.sic(d)) for d in range(2, sic.LARGEST_DIMENSION + 1)},
     **{
         f"harmonic {name}": (lambda family=family: sets.harmonic(family()))
         for name, family in {
@@ -98,7 +99,7 @@ def test_naimark_refuses_what_is_not_tight():
 
 @pytest.mark.parametrize("d", [2, 3, 4, 5, 7, 8, 9, 16])
 def test_mutually_unbiased_bases(d):
-    codes = mub.mutually_unbiased_bases(d).reshape(d + 1, d, d)
+    codes = unbiased_bases.mutually_unbiased_bases(d).reshape(d + 1, d, d)
     for i, base in enumerate(codes):
         np.testing.assert_allclose(base @ base.conj().T, np.eye(d), atol=1e-12)
         for other in codes[:i]:
@@ -107,40 +108,38 @@ def test_mutually_unbiased_bases(d):
 
 @pytest.mark.parametrize("d", [4, 16, 64])
 def test_real_mutually_unbiased_bases(d):
-    codes = mub.real_mutually_unbiased_bases(d)
+    codes = unbiased_bases.real_mutually_unbiased_bases(d)
     assert codes.shape == (d * (d // 2 + 1), d)
     assert coherence(codes) == pytest.approx(bounds.orthoplex(*codes.shape), abs=1e-12)
 
 
 @pytest.mark.parametrize("d", [6, 7, 8])
 def test_root_lines(d):
-    codes = sharp.root_lines(d)
-    assert coherence(codes) == pytest.approx(
-        levenshtein.levenshtein_second(*codes.shape), abs=1e-12
-    )
+    codes = root_systems.root_lines(d)
+    assert coherence(codes) == pytest.approx(bounds.levenshtein_second(*codes.shape), abs=1e-12)
 
 
 @pytest.mark.parametrize("d", [4, 5, 6])
 def test_mitchell_lines(d):
-    codes = sharp.mitchell_lines(d)
-    bound = levenshtein.levenshtein_second(*codes.shape, "complex")
+    codes = root_systems.mitchell_lines(d)
+    bound = bounds.levenshtein_second(*codes.shape, "complex")
     assert coherence(codes) == pytest.approx(bound, abs=1e-12)
 
 
 def test_single_optima():
-    assert coherence(sharp.cube_lines()) == pytest.approx(bounds.orthoplex(7, 3), abs=1e-12)
-    assert coherence(sharp.bloch_icosahedron()) == pytest.approx(signed.bloch(12), abs=1e-12)
+    assert coherence(make.cube_lines()) == pytest.approx(bounds.orthoplex(7, 3), abs=1e-12)
+    assert coherence(make.bloch_icosahedron()) == pytest.approx(points.bloch(12), abs=1e-12)
     for c in (3, 7, 20):
-        lines, points = make.polygon(c, lines=True), make.polygon(c)
+        lines, vertices = make.polygon(c, lines=True), make.polygon(c)
         assert coherence(lines) == pytest.approx(bounds.volume(c, 2), abs=1e-12)
         assert bounds.plane(c) == pytest.approx(bounds.volume(c, 2), abs=1e-12)
-        assert largest_cosine(points) == pytest.approx(signed.plane(c), abs=1e-12)
+        assert largest_cosine(vertices) == pytest.approx(points.plane(c), abs=1e-12)
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2, 3])
 def test_kissing_configurations(depth):
-    codes = sharp.kissing(depth)
-    bound, _ = signed.levenshtein_signed(*codes.shape)
+    codes = root_systems.kissing(depth)
+    bound, _ = points.levenshtein_signed(*codes.shape)
     assert largest_cosine(codes) == pytest.approx(bound, abs=1e-12)
 
 
@@ -232,14 +231,14 @@ def test_conference(n):
         lambda: hadamard.hadamard(92),
         lambda: hadamard.conference_matrix(22),
         lambda: hadamard.paley_core(8),
-        lambda: mub.mutually_unbiased_bases(6),
-        lambda: mub.real_mutually_unbiased_bases(8),
+        lambda: unbiased_bases.mutually_unbiased_bases(6),
+        lambda: unbiased_bases.real_mutually_unbiased_bases(8),
         lambda: sets.paley(13),
         lambda: sets.twin_prime(7),
         lambda: FiniteField(6),
         lambda: sic.sic(1),
-        lambda: sharp.root_lines(5),
-        lambda: sharp.mitchell_lines(3),
+        lambda: root_systems.root_lines(5),
+        lambda: root_systems.mitchell_lines(3),
         lambda: make.quadric_etf(2, -1),
     ],
 )

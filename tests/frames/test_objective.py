@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tests.frames.by_definition import KINDS, plain_soft_maximum, rows, soft_maximum
 
-from gramax.frames import large, objective
+from gramax.frames import codebooks
+from gramax.frames.search import large, objective
 from gramax.metrics import descent, frame_potential, smooth_coherence_loss
 
 C, K, BETA = 7, 4, 20.0
@@ -60,23 +61,23 @@ def test_coherence_loss_is_the_soft_maximum_of_magnitudes(x):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_lines_have_the_similarity_of_their_squared_inner_products(kind, x):
-    codes = objective.as_codes(np.asarray(x), kind)
+    codes = codebooks.as_codes(np.asarray(x), kind)
     found = objective.similarity(*objective.products(*[as_unit(x)] * 2, kind), kind)
     inner = codes @ codes.conj().T
     np.testing.assert_allclose(found, inner if kind == "signed" else abs(inner) ** 2, atol=1e-14)
 
 
 def test_codes_are_held_as_reals_and_come_back():
-    assert objective.kind_of("real", False) == "real"
-    assert objective.kind_of("complex", False) == "complex"
-    assert objective.kind_of("real", True) == "signed"
+    assert codebooks.kind_of("real", False) == "real"
+    assert codebooks.kind_of("complex", False) == "complex"
+    assert codebooks.kind_of("real", True) == "signed"
     z = np.exp(1j * np.arange(6).reshape(3, 2)) / np.sqrt(2)
-    held = objective.as_real(z, "complex")
+    held = codebooks.as_real(z, "complex")
     np.testing.assert_array_equal(held, np.concatenate([z.real, z.imag], axis=1))
-    np.testing.assert_allclose(objective.as_codes(2 * held, "complex"), z, atol=1e-15)
+    np.testing.assert_allclose(codebooks.as_codes(2 * held, "complex"), z, atol=1e-15)
     for kind in ("real", "signed"):
-        assert objective.as_real(z.real, kind).shape == (3, 2)
-        assert objective.as_codes(z.real, kind).dtype == np.float64
+        assert codebooks.as_real(z.real, kind).shape == (3, 2)
+        assert codebooks.as_codes(z.real, kind).dtype == np.float64
 
 
 def as_unit(x):
@@ -133,8 +134,8 @@ def test_tiles_give_the_same_objective(kind, tile):
         got, gradient, top = tiled(x, mask, beta, jnp.asarray(0.8), kind, tile)
         np.testing.assert_allclose(got, value, atol=1e-13)
         np.testing.assert_allclose(gradient, slope, atol=1e-12)
-        codes = objective.as_codes(np.asarray(x)[:10], kind)
-        worst = objective.coherence(codes, kind == "signed")
+        codes = codebooks.as_codes(np.asarray(x)[:10], kind)
+        worst = codebooks.coherence(codes, kind == "signed")
         assert float(top) == pytest.approx(worst if kind == "signed" else worst**2, abs=1e-12)
 
 
@@ -142,8 +143,10 @@ def test_coherence_in_tiles():
     codes = rows(23, 5)
     gram = codes @ codes.T - 3 * np.eye(23)
     for tile in (4, 100):
-        assert objective.coherence(codes, signed=True, tile=tile) == pytest.approx(gram.max())
+        assert codebooks.coherence(codes, signed=True, tile=tile) == pytest.approx(gram.max())
         expected = np.abs(gram + 3 * np.eye(23) - np.diag(np.diag(codes @ codes.T))).max()
-        assert objective.coherence(codes, tile=tile) == pytest.approx(expected)
-    assert objective.coherence(codes[:1]) == 0
-    assert objective.coherence(codes[:1], signed=True) == -1
+        assert codebooks.coherence(codes, tile=tile) == pytest.approx(expected)
+    assert codebooks.coherence(codes[:1]) == 0
+    assert codebooks.coherence(codes[:1], signed=True) == -1
+    codes[3, 1] = np.nan
+    assert np.isnan(codebooks.coherence(codes))

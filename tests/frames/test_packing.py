@@ -5,17 +5,9 @@ import numpy as np
 import pytest
 from tests.frames.by_definition import KINDS, rows
 
-from gramax.frames import (
-    anneal,
-    bounds,
-    coherence_floor,
-    construct,
-    objective,
-    pack,
-    search,
-    starts,
-)
-from gramax.frames.polish import polish
+from gramax.frames import bounds, codebooks, coherence_floor, construct, pack
+from gramax.frames.search import anneal, batches, starts
+from gramax.frames.search.polish import polish
 
 OPTIMA = [("real", 6, 3), ("real", 16, 6), ("complex", 9, 3), ("complex", 12, 3), ("signed", 12, 3)]
 
@@ -24,12 +16,12 @@ OPTIMA = [("real", 6, 3), ("real", 16, 6), ("complex", 9, 3), ("complex", 12, 3)
 def test_polish_returns_to_an_optimum_it_was_shaken_from(kind, c, d):
     field = "complex" if kind == "complex" else "real"
     found = construct(c, d, field, signed=kind == "signed")
-    x = objective.as_real(found.codes, kind)
+    x = codebooks.as_real(found.codes, kind)
     x = x + 1e-4 * rows(*x.shape, seed=1)
     x /= np.linalg.norm(x, axis=1, keepdims=True)
-    before = objective.coherence(objective.as_codes(x, kind), kind == "signed")
-    after = objective.coherence(
-        objective.as_codes(polish(x, kind, steps=30), kind), kind == "signed"
+    before = codebooks.coherence(codebooks.as_codes(x, kind), kind == "signed")
+    after = codebooks.coherence(
+        codebooks.as_codes(polish(x, kind, steps=30), kind), kind == "signed"
     )
     assert before > found.value + 1e-5
     assert after == pytest.approx(found.value, abs=1e-12)
@@ -41,7 +33,7 @@ def test_polish_never_makes_worse(kind):
         x = rows(10, 6, seed)
         y = polish(x, kind, steps=5)
         np.testing.assert_allclose(np.linalg.norm(y, axis=1), 1, atol=1e-12)
-        worst = [objective.coherence(objective.as_codes(v, kind), kind == "signed") for v in (x, y)]
+        worst = [codebooks.coherence(codebooks.as_codes(v, kind), kind == "signed") for v in (x, y)]
         assert worst[1] <= worst[0]
 
 
@@ -63,7 +55,7 @@ def test_known_optima_from_random_starts(c, d, field, value):
     assert found.codes.shape == (c, d)
     assert np.iscomplexobj(found.codes) == (field == "complex")
     np.testing.assert_allclose(np.linalg.norm(found.codes, axis=1), 1, atol=1e-12)
-    assert objective.coherence(found.codes) == found.coherence
+    assert codebooks.coherence(found.codes) == found.coherence
 
 
 def test_signed_packing_finds_the_square_antiprism():
@@ -108,7 +100,7 @@ def test_one_program_serves_every_size_with_the_same_padding():
     pack(10, 4, rounds=1, starts=8, construct=False)
     pack(11, 4, rounds=1, starts=8, construct=False)
     assert anneal.lbfgs._cache_size() == compiled
-    assert search.padded(9) == search.padded(12) == 12
+    assert batches.padded(9) == batches.padded(12) == 12
 
 
 def test_constructions_answer_at_once():
@@ -123,7 +115,7 @@ def test_constructions_answer_at_once():
 def test_a_start_that_is_given_is_kept_or_improved():
     start = construct(6, 3).codes[:5] + 0.0
     found = pack(5, 3, start=start, rounds=1, starts=8)
-    assert found.coherence <= objective.coherence(start) + 1e-15
+    assert found.coherence <= codebooks.coherence(start) + 1e-15
     with pytest.raises(ValueError, match=r"\[5, 3\]"):
         pack(5, 3, start=start[:4])
     with pytest.raises(ValueError, match="row 2"):
@@ -158,36 +150,36 @@ def test_seconds_are_those_of_the_clock():
     assert next(times) < 20
 
 
-def test_starts_in_the_thousands(monkeypatch):
-    found = pack(5, 3, rounds=1, starts=1024)
+def test_many_starts(monkeypatch):
+    found = pack(5, 3, rounds=1, starts=256)
     assert found.coherence == pytest.approx(1 / np.sqrt(5), abs=1e-12)
-    pool, random = search._Pool(), np.random.default_rng(0)
-    made = search._made("structured", 5, 3, "real", 1000, pool, random)
+    pool, random = batches._Pool(), np.random.default_rng(0)
+    made = batches._made("structured", 5, 3, "real", 1000, pool, random)
     assert [len(start.rows) for start in made] == [5] * 1000
     tied = [start.ties is not None for start in made]
-    assert any(tied[: search.SYMMETRIC])
-    assert not any(tied[search.SYMMETRIC :])
+    assert any(tied[: batches.MAX_SYMMETRIC_STARTS])
+    assert not any(tied[batches.MAX_SYMMETRIC_STARTS :])
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert search.batch_size(8, 6) == 8192
-    assert search.batch_size(160, 64) > 1000
+    assert batches.batch_size(8, 6) == 8192
+    assert batches.batch_size(160, 64) > 1000
 
 
 def test_constructions_of_one_dimension_less_are_starts():
     lifted = [x for x in starts.nearby(32, 8, "real") if len(x) == 28]
     assert lifted[0].shape == (28, 8)
-    assert objective.coherence(lifted[0]) == pytest.approx(1 / 3, abs=1e-12)
+    assert codebooks.coherence(lifted[0]) == pytest.approx(1 / 3, abs=1e-12)
 
 
 def test_shedding_drops_the_crowded_codes():
     codes = np.concatenate([np.eye(4), np.eye(4)[:1] + 0.01 * np.eye(4)[1:2]])
     kept = starts.shed(codes, 4, "real")
     assert kept.shape == (4, 4)
-    assert objective.coherence(kept) < 0.02
+    assert codebooks.coherence(kept) < 0.02
 
 
 def test_every_kind_of_batch_runs():
-    found = pack(8, 3, rounds=len(search.CYCLE), starts=8)
-    assert {p.how for p in found.trace} == set(search.CYCLE)
+    found = pack(8, 3, rounds=len(batches.BATCH_CYCLE), starts=8)
+    assert {p.how for p in found.trace} == set(batches.BATCH_CYCLE)
     assert found.coherence == pytest.approx(0.647588978734, abs=1e-10)
 
 

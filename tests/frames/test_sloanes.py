@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gramax.frames import construct, sloanes
-from gramax.frames.objective import coherence
+from gramax.frames.codebooks import coherence
 
 
 @pytest.mark.parametrize(("c", "d", "field"), [(7, 3, "complex"), (6, 3, "real")])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.frames.by_definition import KINDS, plain_soft_maximum, soft_maximum
 
-from gramax.frames import anneal, symmetry
+from gramax.frames.search import anneal, symmetry
 
 
 @pytest.mark.parametrize("kind", KINDS)

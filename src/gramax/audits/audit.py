@@ -31,7 +31,7 @@ from gramax.uncertainty.errorbars import error_bars
 from gramax.uncertainty.rows import bars_of_rows, chance_of_rows, measure_rows
 
 if TYPE_CHECKING:
-    from gramax.frames.best import Progress as Searched
+    from gramax.frames import Progress as Searched
 
 BLOCKS = 20
 """Blocks of the jackknife."""

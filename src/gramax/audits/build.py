@@ -27,7 +27,7 @@ from gramax.uncertainty.chance import Chance
 from gramax.uncertainty.errorbars import ErrorBar, warnings_for
 
 if TYPE_CHECKING:
-    from gramax.frames.best import Progress as Searched
+    from gramax.frames import Progress as Searched
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _headroom(
         return None
     random = float(worst.chance.mean) if worst.chance else math.nan
     return measure(
-        lambda: codes,
+        lambda: np.pad(codes, ((0, 0), (0, d - codes.shape[1]))),
         int(codes.any(axis=1).sum()),
         d,
         worst.value,

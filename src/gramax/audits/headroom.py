@@ -1,9 +1,10 @@
 """Headroom: a codebook's worst crosstalk beside what codes of the same number and size can reach.
 
-A floor need not be within reach. What is: orthonormal codes or a simplex where the codes fit, a
-construction where one attains the floor, and otherwise what an annealed descent finds, both from
-random codes and from the codebook itself. The descent is short (a plain Adam, no polish): what it
-reaches is an upper bound on the least crosstalk, good to three digits or so.
+A floor need not be within reach. What is known to be reached is looked up: orthonormal codes or a
+simplex where the codes fit, a construction, or a packing that gramax found before. A search, when
+it is asked for, descends both from random codes and from the codebook itself. It is short (a plain
+Adam, no polish), so what it reaches is an upper bound on the least crosstalk, good to three digits
+or so. Only the search imports JAX.
 """
 
 from __future__ import annotations
@@ -11,31 +12,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
 from jaxtyping import Float
 
-from gramax.frames import coherence_floor, pack
-from gramax.frames.best import Progress
-from gramax.frames.catalogue import best
-from gramax.frames.objective import coherence
-from gramax.frames.packing import LARGE
+from gramax.frames import coherence_floor, known_coherence
+from gramax.frames.codebooks import coherence
 
-QUICK = 20_000
-"""c²d up to which a search takes a second or two, compilation included, and is on by default."""
+if TYPE_CHECKING:
+    from gramax.frames import Progress
 
-SMALL = 1e8
+SPAN_WORK = 1e8
 """c d min(c, d) up to which the rank of the codes is found in passing."""
 
 STARTS = 8
 """Descents from random codes, and as many from the codebook."""
 
-ROUNDS, SECONDS = 40, 25.0
+LARGE_ROUNDS, LARGE_SECONDS = 40, 25.0
 """The budget of each of the two descents of a large codebook: whichever ends first."""
 
-SAME = 1e-6
-"""Singular values below this share of the largest are float32's rounding: no dimension of use."""
+ROUNDING = 1e-6
+"""What float32 may lose of a cosine, or of a singular value beside the largest."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +46,9 @@ class Headroom:
         floor: no c codes have less; bound: the name of that bound.
         random: the largest |cosine| to expect of random codes; NaN where not known.
         span: dimensions that the codes span; None where that was not computed.
-        reachable: the least crosstalk that is known to be reached; None without a search.
+        reachable: the least crosstalk that is known to be reached; None where none is known.
         from_here: the least that descent from the codebook reached; None without a search.
-        how: what reaches it, or why nothing was searched.
+        how: what reaches it, and whether it was looked up or searched.
         seconds: that the search took.
     """
 
@@ -63,7 +61,7 @@ class Headroom:
     span: int | None = None
     reachable: float | None = None
     from_here: float | None = None
-    how: str = ""
+    how: str = "not known without a search"
     seconds: float = 0.0
 
 
@@ -86,7 +84,7 @@ def measure(
         d: their length.
         worst: their largest |cosine|.
         random: the largest |cosine| to expect of random codes.
-        search: whether to descend: by default where it takes a second or two.
+        search: whether to descend; otherwise what is reachable is looked up.
         key: of the random starts; the result is a function of it for up to 160 codes.
         report: called after every round of a search among more codes than that.
 
@@ -96,22 +94,30 @@ def measure(
     Example:
         >>> found = measure(lambda: np.eye(6)[:, :3] + 0.1, 6, 3, worst=1.0)
         >>> round(found.reachable, 4), found.how
-        (0.4472, 'conference frame of order 6')
+        (0.4472, 'looked up: conference frame of order 6')
     """
-    floor, recipe = coherence_floor(c, d), best(c, d, "real")
-    room = Headroom(c, d, worst, floor.value, floor.bound, random, how="not searched")
-    if recipe is not None:
-        room = replace(room, reachable=float(recipe.value), how=recipe.name)
-    search = c * c * d <= QUICK and room.reachable is None if search is None else search
-    search = search and c > d + 1  # a formula is all there is to say of codes that fit
-    small = c * d * min(c, d) <= SMALL
+    floor = coherence_floor(c, d)
+    room = _looked_up(Headroom(c, d, worst, floor.value, floor.bound, random))
+    search = bool(search) and c > d + 1  # a formula is all there is to say of codes that fit
+    small = c * d * min(c, d) <= SPAN_WORK
     if not (search or small):
         return room
     rows = np.asarray(codes(), dtype=np.float64)
     rows = rows[np.any(rows != 0, axis=1)]
     if small:
-        room = replace(room, span=int(np.linalg.matrix_rank(rows, rtol=SAME)))
+        room = replace(room, span=int(np.linalg.matrix_rank(rows, rtol=ROUNDING)))
     return _searched(room, rows, key, report) if search else room
+
+
+def _looked_up(room: Headroom) -> Headroom:
+    """What is known to be reached, which is no more than the codes reach themselves."""
+    known = known_coherence(room.c, room.d)
+    if known is not None and known.value <= room.worst + ROUNDING:
+        return replace(room, reachable=known.value, how=f"looked up: {known.how}")
+    if known is not None:
+        how = f"these codes, which are better than what was looked up: {known.how}"
+        return replace(room, reachable=room.worst, how=how)
+    return room
 
 
 def _searched(
@@ -120,23 +126,27 @@ def _searched(
     key: int,
     report: Callable[[Progress], None] | None,
 ) -> Headroom:
+    from gramax.frames.search.packing import MAX_BATCHED_CODES
+
     began = time.monotonic()
-    search = _tiles if room.c > LARGE else _anneal
+    search = _search_in_tiles if room.c > MAX_BATCHED_CODES else _search_in_batches
     scratch, here, how = search(codes, key, report)
     room = replace(room, from_here=here, seconds=round(time.monotonic() - began, 2))
     if here < scratch:
-        scratch, how = here, "descent"
+        scratch, how = here, "descent from these codes"
     if room.reachable is None or scratch < room.reachable:
-        room = replace(room, reachable=scratch, how=how)
+        room = replace(room, reachable=scratch, how=f"searched: {how}")
     return room
 
 
-def _anneal(
+def _search_in_batches(
     codes: Float[np.ndarray, "c d"], key: int, _: Callable[[Progress], None] | None
 ) -> tuple[float, float, str]:
     """Least coherence from random codes, from these, and how: one batch of descents."""
-    from gramax.frames import anneal, starts
-    from gramax.frames.search import SHARPEST, padded
+    import jax
+
+    from gramax.frames.search import anneal, starts
+    from gramax.frames.search.batches import LAST_BETA, padded
 
     c, d = codes.shape
     random = np.random.default_rng(key)
@@ -148,7 +158,7 @@ def _anneal(
     scale = max(coherence_floor(c, d).value ** 2, 0.05)
     betas = STARTS * [(0.7, 24)] + STARTS * [(4, 400)]  # from these codes, not from afar
     first = [starts.log_uniform(random, *ends) for ends in betas]
-    last = np.float64(SHARPEST / scale)
+    last = np.float64(LAST_BETA / scale)
     with jax.enable_x64(True):
         ends, _soft = anneal.adam(x, anneal.Ties(mask), np.array(first) / scale, last, "real")
     ends = np.asarray(ends)[:, :c]
@@ -156,12 +166,14 @@ def _anneal(
     return min(values[:STARTS]), min(*values[STARTS:], coherence(codes)), "descent"
 
 
-def _tiles(
+def _search_in_tiles(
     codes: Float[np.ndarray, "c d"], key: int, report: Callable[[Progress], None] | None
 ) -> tuple[float, float, str]:
     """The same for many codes: one descent in tiles from each."""
+    from gramax.frames import pack
+
     c, d = codes.shape
-    budget = {"rounds": ROUNDS, "seconds": SECONDS, "key": key, "report": report}
+    budget = {"rounds": LARGE_ROUNDS, "seconds": LARGE_SECONDS, "key": key, "report": report}
     scratch = pack(c, d, **budget)
     here = pack(c, d, start=codes, construct=False, **budget)
     return scratch.coherence, here.coherence, scratch.found

@@ -225,7 +225,7 @@ def _room(room: Headroom | None) -> str:
     elif room.reachable is None:
         beside = (
             f"floor {number(room.floor)} ({room.bound}); random codes {number(room.random)}; "
-            "--headroom searches for what is reachable."
+            "what is reachable is not known: --headroom (headroom=True) searches for it."
         )
     else:
         beside = f"floor {number(room.floor)} ({room.bound}); reachable {number(room.reachable)} "

@@ -35,7 +35,7 @@ def bounds(c: int, d: int, field: str, signed: bool, as_json: bool) -> int:
 
 def check_asked(c: int, d: int, field: str, signed: bool) -> None:
     """Raise `InputError` for numbers too large for bounds, and for complex codes with a sign."""
-    from gramax.frames import sizes
+    from gramax.frames.bounds import sizes
 
     try:
         sizes.counts(c, d)

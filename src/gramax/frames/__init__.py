@@ -1,6 +1,8 @@
 """Coherence floors, ideal codebooks with a formula, and packings by descent.
 
-Names load on first use, so that the floors and the constructions never import JAX.
+`bounds` (how low the coherence cannot be) come before `constructions` (what attains a bound), and
+both before `search` (descent, in JAX). Names load on first use, so that floors, constructions and
+look-ups import neither JAX nor SciPy.
 """
 
 from __future__ import annotations
@@ -9,36 +11,44 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gramax.frames.choice import Construction, NoConstructionError, construct
+    from gramax.frames.constructions.catalogue import Construction, NoConstructionError, construct
+    from gramax.frames.constructions.elementary import tight_frame
     from gramax.frames.floor import Bound, Floor, all_bounds, coherence_floor
-    from gramax.frames.heads import etf_head
-    from gramax.frames.packing import Packing, pack
-    from gramax.frames.tight import tight_frame
+    from gramax.frames.known import Known, known_coherence
+    from gramax.frames.search.fixed_heads import etf_head
+    from gramax.frames.search.packing import Packing, pack
+    from gramax.frames.search.progress import Progress
 
 _HOMES = {
     "Bound": "floor",
-    "Construction": "choice",
+    "Construction": "constructions.catalogue",
     "Floor": "floor",
-    "NoConstructionError": "choice",
-    "Packing": "packing",
+    "Known": "known",
+    "NoConstructionError": "constructions.catalogue",
+    "Packing": "search.packing",
+    "Progress": "search.progress",
     "all_bounds": "floor",
     "coherence_floor": "floor",
-    "construct": "choice",
-    "etf_head": "heads",
-    "pack": "packing",
-    "tight_frame": "tight",
+    "construct": "constructions.catalogue",
+    "etf_head": "search.fixed_heads",
+    "known_coherence": "known",
+    "pack": "search.packing",
+    "tight_frame": "constructions.elementary",
 }
 
 __all__ = [
     "Bound",
     "Construction",
     "Floor",
+    "Known",
     "NoConstructionError",
     "Packing",
+    "Progress",
     "all_bounds",
     "coherence_floor",
     "construct",
     "etf_head",
+    "known_coherence",
     "pack",
     "tight_frame",
 ]

@@ -1,14 +1,21 @@
-"""The floor: the largest of all bounds that hold, by name, and whether it can be reached."""
+"""The floor: the largest of all bounds that hold, by name, and whether it can be attained.
+
+A floor is attained by a construction in the library, or provably by nothing. The conditions for the
+latter are necessary ones: where they hold and no construction is known here, the answer is None.
+The tables of Fickus and Mixon list what else is known.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gramax.frames import bounds, existence, levenshtein, sizes
-from gramax.frames import signed as cosine
+from gramax.frames import bounds
+from gramax.frames.bounds import points, sizes
+from gramax.frames.constructions import catalogue
+from gramax.frames.constructions.number_theory import is_square, no_sum_of_two_squares
 
-_TIE = 1e-12
-"""Bounds this close are the same number; the one listed first, which is better known, is named."""
+TIED = 1e-12
+"""Bounds this close are the same number; the floor then has the name of the first in the list."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +58,10 @@ class Floor:
 def _line_bounds(c: int, d: int, field: str) -> list[Bound]:
     """The bounds on |<x, y>|."""
     z = sizes.gerzon(d, field)
-    universal, degree = levenshtein.levenshtein(c, d, field)
+    universal, degree = bounds.levenshtein(c, d, field)
     best, order = bounds.welch_best(c, d, field)
     rows = [
-        Bound("trivial", bounds.trivial(c, d), "any c; attained for c <= d", "-"),
+        Bound("trivial", 0.0, "any c; attained for c <= d", "-"),
         Bound(
             "Welch",
             bounds.welch(c, d),
@@ -64,7 +71,7 @@ def _line_bounds(c: int, d: int, field: str) -> list[Bound]:
         Bound("orthoplex", bounds.orthoplex(c, d, field), f"c > {z}", "Rankin 1955"),
         Bound(
             "Levenshtein, second",
-            levenshtein.levenshtein_second(c, d, field),
+            bounds.levenshtein_second(c, d, field),
             f"c > {z}",
             "Levenshtein 1992",
         ),
@@ -88,27 +95,27 @@ def _line_bounds(c: int, d: int, field: str) -> list[Bound]:
         rows.insert(3, exact)
     else:
         sphere = "d = 2; attained by 3, 4, 6 and 12 lines"
-        rows.append(Bound("Fejes Tóth", cosine.bloch(c, d), sphere, "L. Fejes Tóth 1943"))
+        rows.append(Bound("Fejes Tóth", points.bloch(c, d), sphere, "L. Fejes Tóth 1943"))
     return rows
 
 
 def _signed_bounds(c: int, d: int) -> list[Bound]:
     """The bounds on the largest cosine."""
-    universal, degree = cosine.levenshtein_signed(c, d)
+    universal, degree = points.levenshtein_signed(c, d)
     line = 1.0 if d == 1 and c > 2 else None
     return [
-        Bound("simplex", cosine.simplex(c, d), "any c; attained for c <= d + 1", "Rankin 1955"),
+        Bound("simplex", points.simplex(c, d), "any c; attained for c <= d + 1", "Rankin 1955"),
         Bound("pigeonhole", line, "d = 1: there are two directions", "-"),
         Bound(
             "orthoplex",
-            cosine.rankin_orthoplex(c, d),
+            points.rankin_orthoplex(c, d),
             "c > d + 1; attained for c <= 2d",
             "Rankin 1955",
         ),
-        Bound("polygon", cosine.plane(c, d), "d = 2; attained", "-"),
+        Bound("polygon", points.plane(c, d), "d = 2; attained", "-"),
         Bound(
             "Fejes Tóth",
-            cosine.fejes_toth(c, d),
+            points.fejes_toth(c, d),
             "d = 3; attained by 3, 4, 6 and 12 points",
             "L. Fejes Tóth 1943",
         ),
@@ -173,10 +180,76 @@ def coherence_floor(c: int, d: int, field: str = "real", signed: bool = False) -
         value = -1.0 if signed else 0.0
         return Floor(value, "trivial", "-", True, "one code has no pair")
     top = max(value for value, _ in rows)
-    value, row = next((value, row) for value, row in rows if value >= top - _TIE)
+    value, row = next((value, row) for value, row in rows if value >= top - TIED)
     value = min(value, 1.0)
     if signed:
-        attainable, reason = existence.points(c, d, row.name, value)
+        attainable, reason = _points_attain(c, d, row.name, value)
     else:
-        attainable, reason = existence.lines(c, d, field, row.name, value)
+        attainable, reason = _lines_attain(c, d, field, row.name, value)
     return Floor(value, row.name, row.source, attainable, reason)
+
+
+MOST_REAL_LINES = {2: 3, 3: 6, 4: 6, 5: 10, 6: 16, 15: 36, 16: 40, 17: 48, 18: 59, 19: 74, 20: 94}
+MOST_REAL_LINES |= {21: 126, 22: 176, 43: 344} | dict.fromkeys(range(7, 15), 28)
+MOST_REAL_LINES |= dict.fromkeys(range(23, 42), 276)
+"""Equiangular lines in R^d: the largest number, or the least upper bound (arXiv 2603.02469)."""
+
+LARGEST_SIC = 121
+"""d^2 equiangular lines of C^d, to high precision at least, for every d up to here (Scott 2017)."""
+
+
+def _lines_attain(c: int, d: int, field: str, bound: str, value: float) -> tuple[bool | None, str]:
+    """Whether c lines of R^d or C^d reach the floor `value`, which `bound` gives."""
+    found = catalogue.best(c, d, field)
+    if found is not None and abs(found.value - value) <= 1e-12:
+        return True, f"attained by the {found.name}"
+    if bound == "Welch":
+        return _welch(c, d, field)
+    if bound == "orthoplex" and c > 2 * (sizes.gerzon(d, field) - 1):
+        return False, "attained only for c <= 2 (Z(d) - 1)"
+    return None, "no codebook at this floor is known to the library"
+
+
+def _points_attain(c: int, d: int, bound: str, value: float) -> tuple[bool | None, str]:
+    """Whether c points of the sphere in R^d reach the signed floor `value`, which `bound` gives."""
+    found = catalogue.best_signed(c, d)
+    if found is not None and abs(found.value - value) <= 1e-12:
+        return True, f"attained by the {found.name}"
+    if bound == "Fejes Tóth":
+        return False, "attained by 3, 4, 6 and 12 points only"
+    return None, "no codebook at this floor is known to the library"
+
+
+def _welch(c: int, d: int, field: str) -> tuple[bool | None, str]:
+    """Whether an equiangular tight frame of c vectors exists: the necessary conditions."""
+    if c > sizes.gerzon(d, field):
+        return False, f"more than Z(d) = {sizes.gerzon(d, field)} lines cannot be equiangular"
+    if c > sizes.gerzon(c - d, field):
+        return False, f"its Naimark complement would be {c} equiangular lines in {c - d} dimensions"
+    if field == "complex":
+        return _complex_welch(c, d)
+    for dimension in (d, c - d):
+        most = MOST_REAL_LINES.get(dimension)
+        if most is not None and c > most:
+            return False, f"R^{dimension} has at most {most} equiangular lines"
+    if not _real_conditions(c, d):
+        return False, "the integrality conditions of Sustik, Tropp, Dhillon, Heath (2007) fail"
+    return None, "an equiangular tight frame is not excluded, and none is known to the library"
+
+
+def _complex_welch(c: int, d: int) -> tuple[bool | None, str]:
+    if c == 8 and d in (3, 5):
+        return False, "no equiangular tight frame of 8 vectors in C^3 or C^5 (Szöllősi 2014)"
+    if c == d * d and d <= LARGEST_SIC:
+        return True, f"d^2 equiangular lines are known for every d <= {LARGEST_SIC} (Scott 2017)"
+    return None, "an equiangular tight frame is not excluded, and none is known to the library"
+
+
+def _real_conditions(c: int, d: int) -> bool:
+    """Sustik, Tropp, Dhillon, Heath, Linear Algebra Appl. 426 (2007), theorem A, 1 < d < c - 1."""
+    if c == 2 * d:
+        return d % 2 == 1 and not no_sum_of_two_squares(c - 1)
+    for top, bottom in ((d * (c - 1), c - d), ((c - d) * (c - 1), d)):
+        if top % bottom or not is_square(top // bottom) or (top // bottom) % 2 == 0:
+            return False
+    return True

@@ -32,13 +32,7 @@ def name_problem(path: str | os.PathLike[str], c: int, d: int) -> str | None:
 
 
 def as_text(codes: Inexact[np.ndarray, "c d"]) -> str:
-    """Codes as the text of a submission, every number in full.
-
-    Args:
-        codes: `[c, d]` unit rows, real or complex.
-
-    Returns:
-        2 c d lines; `from_text` gives the very same doubles back.
+    """Codes `[c, d]` as the text of a submission: 2 c d lines, every number in full.
 
     Example:
         >>> as_text(np.array([[1.0, 0.0], [0.6, 0.8j]])).split()
@@ -50,15 +44,7 @@ def as_text(codes: Inexact[np.ndarray, "c d"]) -> str:
 
 
 def from_text(text: str, c: int, d: int) -> Complex[np.ndarray, "c d"]:
-    """The codes of a submission.
-
-    Args:
-        text: its lines.
-        c: number of codes.
-        d: dimension.
-
-    Returns:
-        `[c, d]` complex128 rows, as they are in the file.
+    """The codes of a submission, to the very doubles that `as_text` wrote.
 
     Raises:
         ValueError: there are not 2 c d numbers, one a line, all finite.

@@ -17,8 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from gramax.frames import Floor
-    from gramax.frames.best import Progress
+    from gramax.frames import Floor, Progress
 
 SECONDS = 5.0
 """Between two lines of `seldom`."""

@@ -2,8 +2,8 @@
 
 A number means little alone: 40 dimensions in use out of 64 is poor for a million rows and no more
 than chance for a hundred. Closed forms are used where there are (`laws`, `spectrum`); all else is
-simulated on drawn moments (`draws`), as often as a budget of work allows: two or three seconds on
-two cores, whatever n. `method` says which, and how many draws.
+simulated on drawn moments (`draws`), as often as a budget of work allows: a second or so, whatever
+n. `method` says which, and how many draws.
 """
 
 from __future__ import annotations
@@ -12,32 +12,29 @@ import math
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
 from gramax.arrays import checks
-from gramax.arrays.programs import program
+from gramax.arrays.namespace import to_numpy
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
-from gramax.moments.class_moments import ClassMoments
+from gramax.moments import ClassMoments
 from gramax.uncertainty.chance.draws import draw, drawn_as_rows
 from gramax.uncertainty.chance.laws import LAWS, Chance, Setting
-from gramax.uncertainty.chance.work import Costs
 
-DRAWS = 200
-"""Draws where they are cheap: the mean is then known to 7% of the sd, the sd to 5% of itself."""
+DRAWS, QUICK_DRAWS = 200, 40
+"""Draws where they are cheap: the mean is known to 7% of the sd, the sd to 5% of itself; and those
+for a verdict, which asks whether a number lies within three sd: 16% and 11%."""
 
 FEWEST = 5
 """With fewer draws than this a spread means nothing: the number is left without a baseline."""
 
-CHEAP = 50
-"""Metrics that the budget allows to draw this often are drawn apart from the dear ones."""
+MANY = 40
+"""Draws from which on a heavy tail shows."""
 
 HEAVY = 1.5
 """Times the central spread from which on a standard deviation tells of a heavy tail."""
@@ -53,8 +50,15 @@ ANSWERED = (
 )
 """The numbers that the five answers hold against chance."""
 
-BUDGET, DEAR_BUDGET = 1e10, 2e11
-"""Multiply-adds of all draws of the cheap and of the dear metrics: one second and ten or so."""
+QUICK_BUDGET, BUDGET = 4e8, 4e9
+"""Multiply-adds of all draws for a verdict, and to explain: some hundredths of a second, and half
+a second or so for each of two groups."""
+
+OVERHEAD = 4e6
+"""Multiply-adds that could be done while one metric of small arrays is computed."""
+
+DECOMPOSITIONS = 25.0
+"""Multiply-adds of all decompositions of a report, in units of the cube of its side."""
 
 
 def chance(
@@ -68,7 +72,7 @@ def chance(
 
     Args:
         moments: of the data: its class sizes, dimension and normalisation, and for raw rows its
-            total scatter, are those of the simulated data. Weights count as numbers of rows.
+            total scatter, are those of the simulated data. Weights do not matter.
         draws: how often to simulate what has no closed form, where that is cheap; fewer where it
             is dear (see `Chance.method`).
         key: seed of the simulation, an integer or a JAX random key; 0 by default.
@@ -82,21 +86,20 @@ def chance(
         ValueError: the moments hold no rows, or `draws` is less than 2.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> z = jnp.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
-        >>> found = chance(ClassMoments.of(z, jnp.array([0, 1, 0, 1]), 2), draws=20)
+        >>> import numpy as np
+        >>> z = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+        >>> found = chance(ClassMoments.of(z, np.array([0, 1, 0, 1]), 2), draws=20)
         >>> round(found["scatter_ratio"].mean, 4)  # (n-c)/(n-1)
         0.6667
     """
     if draws < 2:
         raise ValueError(f"a spread needs at least 2 draws; got {draws}")
     usable = [metric.name for metric in METRICS.of(moments.scatter)]
-    with jax.enable_x64(True):
-        setting, places = setting_of(moments, options or Options())
-        laws = {name: LAWS[name](setting) for name in usable if name in LAWS}
-        known = {name: found for name, found in laws.items() if found is not None}
-        plan = _Plan(setting, places, moments.num_classes, _seed(key), draws)
-        known |= plan.simulate([name for name in usable if name not in known])
+    setting, places = setting_of(moments, options or Options())
+    laws = {name: LAWS[name](setting) for name in usable if name in LAWS}
+    known = {name: found for name, found in laws.items() if found is not None}
+    plan = _Plan(setting, places, moments.num_classes, _seed(key), draws)
+    known |= plan.simulate([name for name in usable if name not in known])
     return {name: known[name] for name in usable}
 
 
@@ -114,13 +117,12 @@ def by_law(moments: ClassMoments, options: Options | None = None) -> dict[str, C
         ValueError: the moments hold no rows.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> found = by_law(ClassMoments.of(jnp.eye(4), jnp.array([0, 1, 0, 1]), 2))
+        >>> import numpy as np
+        >>> found = by_law(ClassMoments.of(np.eye(4), np.array([0, 1, 0, 1]), 2))
         >>> round(found["scatter_ratio"].mean, 4)  # (n-c)/(n-1)
         0.6667
     """
-    with jax.enable_x64(True):
-        return _laws(setting_of(moments, options or Options())[0])
+    return _laws(setting_of(moments, options or Options())[0])
 
 
 def for_answers(moments: ClassMoments, options: Options | None = None) -> dict[str, Chance]:
@@ -140,16 +142,15 @@ def for_answers(moments: ClassMoments, options: Options | None = None) -> dict[s
         ValueError: the moments hold no rows.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> found = for_answers(ClassMoments.of(jnp.eye(6), jnp.arange(6) % 3, 3))
+        >>> import numpy as np
+        >>> found = for_answers(ClassMoments.of(np.eye(6), np.arange(6) % 3, 3))
         >>> print(found["class_coherence"].method)
-        Monte Carlo, 200 draws, seed 0
+        Monte Carlo, 40 draws, seed 0
     """
-    with jax.enable_x64(True):
-        setting, places = setting_of(moments, options or Options())
-        labelled = len(places) > 1
-        usable = [m.name for m in METRICS.of(moments.scatter) if labelled or not m.labels]
-        return dict(_answers(setting, tuple(places), moments.num_classes, tuple(usable)))
+    setting, places = setting_of(moments, options or Options())
+    labelled = len(places) > 1
+    usable = [m.name for m in METRICS.of(moments.scatter) if labelled or not m.labels]
+    return dict(_answers(setting, tuple(places), moments.num_classes, tuple(usable)))
 
 
 @lru_cache(maxsize=8)
@@ -159,8 +160,8 @@ def _answers(
     """`for_answers` at these sizes, kept: every snapshot of a run has the same."""
     known = _laws(setting)
     names = [name for name in ANSWERED if name in usable and name not in known]
-    plan = _Plan(setting, np.array(places), num_classes, 0, DRAWS)
-    found = plan.simulate(names, dear=False)
+    plan = _Plan(setting, np.array(places), num_classes, 0, QUICK_DRAWS)
+    found = plan.simulate(names, QUICK_BUDGET)
     return known | {name: law for name, law in found.items() if law.sd >= 0}
 
 
@@ -176,32 +177,20 @@ def setting_of(moments: ClassMoments, options: Options) -> tuple[Setting, np.nda
     Raises:
         ValueError: the moments hold no rows.
     """
-    counts = np.asarray(moments.count, np.float64).sum(axis=0)
+    counts = to_numpy(moments.rows).astype(np.float64).sum(axis=0)
     places = np.flatnonzero(counts > 0)
     if not places.size:
         raise ValueError("chance needs the sizes of the data; these moments hold no rows")
     counts, d = counts[places], moments.dim
     variance = 1 / d
     if not moments.normalize:
-        total = float(_total_trace(moments))
+        with np.errstate(all="ignore"):
+            total = float(Evidence(moments).total_trace)
         n = counts.sum()
         observed = total * n / (max(n - 1, 1) * d)
         variance = observed if math.isfinite(total) and total > 0 else 1.0
     sizes = tuple(map(float, counts))
     return Setting(sizes, d, moments.normalize, variance, options), places
-
-
-@program()
-def _total_trace(moments: ClassMoments) -> Float[Array, ""]:
-    return Evidence(moments).total_trace
-
-
-def _compute(moments: ClassMoments, names: Iterable[str], options: Options) -> list[Array]:
-    evidence = Evidence(moments, options)
-    return [METRICS[name].value(evidence) for name in names]
-
-
-_values = program(static_argnums=(1, 2))(_compute)
 
 
 def _seed(key: Any) -> int:
@@ -224,55 +213,44 @@ class _Plan:
     seed: int
     draws: int
 
-    def simulate(self, names: list[str], dear: bool = True) -> dict[str, Chance]:
+    def simulate(self, names: list[str], budget: float = BUDGET) -> dict[str, Chance]:
         """Mean and spread of each metric, over as many draws as the budget allows.
+
+        Those that need no decomposition are drawn apart, as they can be drawn more often.
 
         Args:
             names: of the metrics.
-            dear: spend the budget for the dear ones as well.
+            budget: multiply-adds of the draws.
         """
-        if not names:
-            return {}
-        costs = self._costs(names)
-        cheap = costs.affordable(names, BUDGET / min(CHEAP, self.draws), self._draw_work)
-        rest = [name for name in names if dear and name not in cheap]
-        heavy = costs.affordable(rest, DEAR_BUDGET / min(FEWEST, self.draws), self._draw_work)
         found = dict.fromkeys(names, Chance(math.nan, math.nan, "too dear to simulate here"))
-        for group, budget in ((cheap, BUDGET), (heavy, DEAR_BUDGET)):
-            if group:
-                work = costs.of(group) + self._draw_work(group)
-                found |= self._run(group, min(self.draws, int(budget / work)))
+        spectral = [name for name in names if METRICS[name].spectrum]
+        for group in ([name for name in names if name not in spectral], spectral):
+            draws = min(self.draws, int(budget / self._work(group))) if group else 0
+            if draws >= FEWEST:
+                found |= self._run(group, draws)
         return found
 
-    def _costs(self, names: list[str]) -> Costs:
-        empty = partial(
-            ClassMoments.empty,
-            self.num_classes,
-            self.setting.dim,
-            normalize=self.setting.normalize,
-            scatter=self._spectral(names),
-            dtype=jnp.float64,
-        )
-        compute = partial(_compute, names=names, options=self.setting.options)
-        return Costs(jax.make_jaxpr(compute)(jax.eval_shape(empty)).jaxpr, names)
+    def _work(self, names: list[str]) -> float:
+        """Multiply-adds of one draw: a random number costs as much as a hundred of them."""
+        s, scatter = self.setting, self._spectral(names)
+        of_rows = drawn_as_rows(s, scatter)
+        rows, side = (s.rows, min(s.rows, s.dim)) if of_rows else (s.classes, s.dim)
+        pairs = s.classes**2 * min(s.dim, s.rows)
+        work = OVERHEAD * len(names) + 100 * rows * s.dim + 4 * pairs + of_rows * rows * side**2
+        return work + scatter * (100 * side**2 + DECOMPOSITIONS * side**3)
 
     @staticmethod
     def _spectral(names: Iterable[str]) -> bool:
         return any(METRICS[name].spectrum for name in names)
 
-    def _draw_work(self, names: Iterable[str]) -> float:
-        """Multiply-adds of one draw: a random number costs as much as a hundred of them."""
-        s, scatter = self.setting, self._spectral(names)
-        rows = s.rows if drawn_as_rows(s, scatter) else s.classes
-        product = min(rows, s.dim) if drawn_as_rows(s, scatter) else s.dim
-        return 100 * rows * s.dim + scatter * (100 + product) * s.dim**2
-
     def _run(self, names: list[str], draws: int) -> dict[str, Chance]:
         scatter, table = self._spectral(names), []
-        for i in range(draws):
-            rng = np.random.default_rng([self.seed, i])
-            moments = draw(self.setting, self.places, self.num_classes, rng, scatter)
-            table.append(jax.device_get(_values(moments, tuple(names), self.setting.options)))
+        with np.errstate(all="ignore"):
+            for i in range(draws):
+                rng = np.random.default_rng([self.seed, i])
+                moments = draw(self.setting, self.places, self.num_classes, rng, scatter)
+                evidence = Evidence(moments, self.setting.options)
+                table.append([float(METRICS[name].value(evidence)) for name in names])
         method = f"Monte Carlo, {draws} draws, seed {self.seed}"
         return {
             name: _summary(np.array(column), method)
@@ -293,6 +271,6 @@ def _summary(values: np.ndarray, method: str) -> Chance:
         method += f", undefined in {values.size - defined.size}"
     mean, sd = float(defined.mean()), float(defined.std(ddof=1))
     low, middle, high = (float(q) for q in np.quantile(defined, (0.1587, 0.5, 0.8413)))
-    if defined.size >= CHEAP and sd > HEAVY * (high - low) / 2:
+    if defined.size >= MANY and sd > HEAVY * (high - low) / 2:
         return Chance(middle, (high - low) / 2, f"{method}: median and central spread")
     return Chance(mean, sd, method)

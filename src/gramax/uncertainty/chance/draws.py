@@ -12,10 +12,10 @@ they are drawn themselves, and everything is exact.
 
 from __future__ import annotations
 
-import jax.numpy as jnp
 import numpy as np
 
-from gramax.moments.class_moments import ClassMoments
+from gramax.arrays.rows import spanned
+from gramax.moments import ClassMoments
 from gramax.uncertainty.chance.cosines import length_shapes
 from gramax.uncertainty.chance.laws import Setting
 
@@ -38,17 +38,21 @@ def draw(
     how = _from_rows if drawn_as_rows(s, scatter) else _from_laws
     means, spread, pooled = how(s, rng, scatter)
     # The anchor is a row like any other in size: the first axis, at the length of the rows.
-    anchor = np.zeros(s.dim)
+    anchor = np.zeros(means.shape[1])
     anchor[0] = 1.0 if s.normalize else 0.0
     counts = _spread_out(np.asarray(s.counts), places, num_classes)
+    exact = np.stack([counts, np.zeros_like(counts)])
     return ClassMoments(
-        count=jnp.stack([counts, jnp.zeros_like(counts)]),
+        count=exact,
+        rows=exact,
+        weight_squares=counts,
         anchor=_spread_out(np.broadcast_to(anchor, means.shape), places, num_classes),
         mean=_spread_out(means - anchor, places, num_classes),
         spread=_spread_out(spread, places, num_classes),
-        scatter=None if pooled is None else jnp.asarray(pooled),
-        left_out=jnp.zeros((2, 4)),
+        scatter=pooled,
+        left_out=np.zeros((2, 4)),
         normalize=s.normalize,
+        ambient=s.dim if means.shape[1] < s.dim else None,
     )
 
 
@@ -57,11 +61,11 @@ def drawn_as_rows(s: Setting, scatter: bool) -> bool:
     return s.rows * s.dim <= FEW_VALUES or (scatter and s.rows < 4 * s.dim)
 
 
-def _spread_out(values: np.ndarray, places: np.ndarray, num_classes: int) -> jnp.ndarray:
+def _spread_out(values: np.ndarray, places: np.ndarray, num_classes: int) -> np.ndarray:
     """Values of the classes present in their places among all classes; 0 elsewhere."""
     out = np.zeros((num_classes, *values.shape[1:]))
     out[places] = values
-    return jnp.asarray(out)
+    return out
 
 
 def _unit(x: np.ndarray) -> np.ndarray:
@@ -73,7 +77,7 @@ def _from_rows(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Class means, spreads and scatter of rows that are drawn (weights become whole rows)."""
     counts = np.maximum(np.rint(s.counts), 1).astype(int)
-    rows = rng.standard_normal((counts.sum(), s.dim))
+    rows = spanned(rng.standard_normal((counts.sum(), s.dim)))
     rows = _unit(rows) if s.normalize else rows * np.sqrt(s.variance)
     first = np.concatenate([[0], np.cumsum(counts)[:-1]])
     means = np.add.reduceat(rows, first) / counts[:, None]

@@ -1,6 +1,6 @@
 """Error bars by a delete-a-block jackknife over mergeable moments, with no second pass."""
 
-from gramax.moments.blocks import BlockMoments
+from gramax.moments import BlockMoments
 from gramax.uncertainty.errorbars.bars import (
     error_bars,
     standard_errors,

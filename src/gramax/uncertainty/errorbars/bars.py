@@ -23,23 +23,20 @@ of freedom closely enough for intervals.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Float
+from jaxtyping import Float
 
 import gramax.metrics  # noqa: F401  (fills the registry)
-from gramax.arrays.programs import program
+from gramax.arrays.namespace import to_numpy
+from gramax.arrays.pytree import mapped
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
-from gramax.moments.blocks import BlockMoments
-from gramax.moments.class_moments import ClassMoments
+from gramax.moments import BlockMoments, ClassMoments
 from gramax.uncertainty.errorbars.jackknife import ErrorBar, jackknife
 
 EXTREMES = frozenset(
@@ -85,9 +82,9 @@ def standard_errors(
         KeyError: no metric has such a name.
 
     Example:
-        >>> import jax
-        >>> z = jax.random.normal(jax.random.key(0), (400, 3))
-        >>> blocks = BlockMoments.empty(2, 3).update(z, jax.numpy.arange(400) % 2)
+        >>> import numpy as np
+        >>> z = np.random.default_rng(0).normal(size=(400, 3))
+        >>> blocks = BlockMoments.empty(2, 3).update(z, np.arange(400) % 2)
         >>> 0 < standard_errors(blocks, names=["scatter_ratio"])["scatter_ratio"] < 0.01
         True
     """
@@ -124,13 +121,14 @@ def error_bars(
         Tukey 1958; Efron & Stein 1981; Shao & Tu 1995, The Jackknife and Bootstrap, section 2.3.
     """
     found = without_each(blocks, options=options, names=names)
-    filled = np.asarray(blocks.counts) > 0
+    filled = _filled(blocks)
+    one = blocks.parts[0]
     lone = int(np.sum(filled.sum(axis=0) == 1))
     bars = {}
     for name, (value, left) in found.items():
         metric = METRICS[name]
-        bar = jackknife(value, left, metric.bounds(blocks.parts.normalize), level)
-        bars[name] = _warned(name, bar, blocks.parts.num_classes, lone if metric.labels else 0)
+        bar = jackknife(value, left, metric.bounds(one.normalize), level)
+        bars[name] = _warned(name, bar, one.num_classes, lone if metric.labels else 0)
     return bars
 
 
@@ -154,15 +152,20 @@ def without_each(
         KeyError: no metric has such a name.
     """
     wanted = None if names is None else {METRICS[name].name for name in names}
-    usable = METRICS.of(blocks.parts.scatter)
+    usable = METRICS.of(blocks.parts[0].scatter)
     asked = tuple(m.name for m in usable if wanted is None or m.name in wanted)
-    with jax.enable_x64(True):
-        table = jax.device_get(_leave_one_out(blocks.parts, asked, options or Options()))
-    used = (np.asarray(blocks.counts) > 0).any(axis=1)
+    used = np.flatnonzero(_filled(blocks).any(axis=1))
+    parts = [blocks.parts[k].widened() for k in used]
+    table = [_values(moments, asked, options or Options()) for moments in _without_each(parts)]
+    whole, *left = table
     return {
-        name: (float(values[-1]), values[:-1][used])
-        for name, values in zip(asked, table, strict=True)
+        name: (whole[k], np.array([values[k] for values in left])) for k, name in enumerate(asked)
     }
+
+
+def _filled(blocks: BlockMoments) -> np.ndarray:
+    """`[b, c]` whether a block has rows of a class."""
+    return np.stack([to_numpy(part.rows).sum(axis=0) > 0 for part in blocks.parts])
 
 
 def _warned(name: str, bar: ErrorBar, c: int, lone: int) -> ErrorBar:
@@ -183,40 +186,32 @@ def too_many(name: str, c: int) -> bool:
     return name in EXTREMES and c > MOST
 
 
-@program(static_argnums=(1, 2))
-def _leave_one_out(
-    parts: ClassMoments, names: tuple[str, ...], options: Options
-) -> list[Float[Array, " b+1"]]:
-    """Every metric without each block, and of all rows last: two passes of merges.
+def _without_each(parts: Sequence[ClassMoments]) -> Iterator[ClassMoments]:
+    """The moments of all parts, and then without each: by merges from both ends, 3 a part."""
+    after = [parts[-1]]
+    for part in reversed(parts[:-1]):
+        after.append(part.merge(after[-1]))
+    yield after[-1]
+    before: ClassMoments | None = None
+    for part, rest in zip(parts, [*after[-2::-1], None], strict=True):
+        ends = [end for end in (before, rest) if end is not None]
+        yield ends[0].merge(ends[1]) if len(ends) > 1 else ends[0] if ends else _nothing(part)
+        before = part if before is None else before.merge(part)
 
-    Extremes of many classes are computed for all rows only.
-    """
 
-    def compute(moments: ClassMoments, whole: Bool[Array, ""]) -> list[Array]:
+def _nothing(part: ClassMoments) -> ClassMoments:
+    """Moments of no rows, of the shape of these."""
+    return mapped(np.zeros_like, part)
+
+
+def _values(moments: ClassMoments, names: tuple[str, ...], options: Options) -> list[float]:
+    """Every metric; extremes of many classes are left out."""
+    with np.errstate(all="ignore"):
         evidence = Evidence(moments, options)
-
-        def value(name: str) -> Array:
-            if not too_many(name, parts.mean.shape[-2]):
-                return METRICS[name].value(evidence)
-            extreme = partial(lambda name, m: METRICS[name].value(Evidence(m, options)), name)
-            return jax.lax.cond(whole, extreme, lambda m: jnp.nan * m.spread[0], moments)
-
-        return [value(name) for name in names]
-
-    def gather(after: ClassMoments, part: ClassMoments) -> tuple[ClassMoments, ClassMoments]:
-        return after.merge(part.widened()), after
-
-    def leave(before: ClassMoments, at: tuple[Any, ...]) -> tuple[ClassMoments, Any]:
-        part, after, whole = at
-        return before.merge(part.widened()), compute(before.merge(after), whole)
-
-    # Without an empty block more, the last one, there are all rows: one trace serves both.
-    parts = jax.tree.map(lambda a: jnp.concatenate([a, jnp.zeros_like(a[:1])]), parts)
-    empty = jax.tree.map(lambda a: a[-1], parts).widened()
-    _, after = jax.lax.scan(gather, empty, parts, reverse=True)
-    whole = jnp.arange(len(parts.spread)) == len(parts.spread) - 1
-    _, values = jax.lax.scan(leave, empty, (parts, after, whole))
-    return values
+        return [
+            np.nan if too_many(name, moments.num_classes) else float(METRICS[name].value(evidence))
+            for name in names
+        ]
 
 
 # -- warnings -----------------------------------------------------------------------------------
@@ -229,9 +224,7 @@ HANDFUL = 5
 """A class variance with divisor m is low by 1/m: more than a fifth below five rows."""
 
 
-def warnings_for(
-    n: float, d: int, counts: ArrayLike, names: Sequence[str] | None = None
-) -> list[str]:
+def warnings_for(n: float, d: int, counts: Any, names: Sequence[str] | None = None) -> list[str]:
     """What to be wary of at these sizes, in words.
 
     Args:
