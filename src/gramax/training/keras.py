@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from array_api_compat import is_array_api_obj
-from jaxtyping import ArrayLike
+from numpy.typing import ArrayLike
 
 from gramax.audits.headline import LogConfig
 from gramax.optional import need

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 import numpy as np
-from jaxtyping import ArrayLike
+from numpy.typing import ArrayLike
 
 from gramax.optional import need
 
