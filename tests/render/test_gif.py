@@ -10,8 +10,8 @@ from PIL import Image
 
 from gramax.errors import MissingExtraError
 from gramax.render import style
-from gramax.render.gif import durations, write_gif
-from gramax.render.palette import Palette, designed
+from gramax.render.gif import frame_durations as durations, write_gif
+from gramax.render.gif import Palette, designed_palette as designed
 
 DESIGNED = (style.PAPER, style.INK, *style.GREYS, *style.CLASSES, *style.COSINES)
 

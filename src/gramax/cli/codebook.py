@@ -82,7 +82,7 @@ def codebook(
     given = _start(start, c, d, field) if start else None
 
     from gramax.frames import coherence_floor, pack
-    from gramax.render.searching import display
+    from gramax.render.search_progress import search_display as display
 
     if seconds is None and rounds is None:
         seconds = 10.0
