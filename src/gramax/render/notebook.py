@@ -39,11 +39,12 @@ def moments_html(moments: ClassMoments) -> str:
         # Traced, shapes without numbers, or a stack of moments: there is nothing to sum.
         shapes = ", ".join(f"{name}: {a.dtype}{list(a.shape)}" for name, a in arrays.items())
         return f"<b>ClassMoments</b> <code>{escape(shapes)}</code>"
-    counts, spread = np.asarray(numbers["counts"]), np.asarray(numbers["spread"])
+    counts, spread, left_out = (
+        np.asarray(_on_host(array)) for array in (moments.counts, moments.spread, moments.left_out)
+    )
     there = np.flatnonzero(counts > 0)
     within = spread[there] / counts[there]
     loosest = np.argsort(-within, kind="stable")[:MAX_CLASSES_LISTED]
-    left_out = np.asarray(numbers["left_out"]).sum(axis=0)
     megabytes = sum(array.nbytes for array in numbers.values() if array is not None) / 1e6
     return template("moments.html").render(
         rows=f"{counts.sum():,.10g}",
@@ -56,7 +57,9 @@ def moments_html(moments: ClassMoments) -> str:
             (int(there[k]), f"{counts[there[k]]:,.10g}", number(float(within[k]))) for k in loosest
         ],
         left_out=[
-            f"{n:,.10g} {why}" for n, why in zip(left_out, LEFT_OUT_REASONS, strict=True) if n
+            f"{n:,.10g} {why}"
+            for n, why in zip(left_out.sum(axis=0), LEFT_OUT_REASONS, strict=True)
+            if n
         ],
     )
 

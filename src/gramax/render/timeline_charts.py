@@ -63,8 +63,9 @@ def tracks_of(runs: Mapping[str, Sequence[Entry]]) -> list[Track]:
     """
     if not 0 < len(runs) <= MAX_TRACKS:
         raise InputError(
-            f"{len(runs)} runs (counting every kind of rows) in one picture; up to {MAX_TRACKS} can be "
-            "told apart: name fewer files, or one kind of rows with --rows"
+            f"{len(runs)} runs (counting every kind of rows) in one picture; "
+            f"up to {MAX_TRACKS} can be told apart: name fewer files, or one kind of rows with "
+            "--rows"
         )
     one = len(runs) == 1
     return [
@@ -121,7 +122,7 @@ def _chart(tracks: Sequence[Track], metric: str, title: str, log: bool) -> Chart
     top = round_up(max(*known, 1e-12) if known else 1.0)
     if metric == "class_coherence":
         top = 1.0
-    below = 0.3 if floor and floor[0] < 0.25 * top else 0.0  # room for the words of a low floor
+    below = 0.42 if floor and floor[0] < 0.25 * top else 0.0  # room for the text
     return Chart(metric, title, False, (-below * top, 1.08 * top), (0.0, top), floor)
 
 

@@ -99,9 +99,8 @@ def scree_chart(scree: Scree, codes: int) -> Markup:
         frame.path("limit", [codes - 1] * 2, [bottom, top])
         right = _share(codes - 1, (1, max(last, 2)), log) > 0.6
         side, anchor = (-5, "end") if right else (5, "start")
-        frame.words(
-            "said l", frame.x(codes - 1) + side, TOP + 12, f"{codes - 1} = classes − 1", anchor
-        )
+        text = f"{codes - 1} = classes − 1"  # low, where no other text stands
+        frame.words("said l", frame.x(codes - 1) + side, HEIGHT - BOTTOM - 24, text, anchor)
     by_luck, seen = scree.chance >= bottom, scree.share >= bottom
     frame.path("byluck", scree.index[by_luck], scree.chance[by_luck])
     frame.path("seen", scree.index[seen], scree.share[seen])
