@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -230,10 +231,11 @@ def training_story(
     c = len(class_names)
     _check_story(records, grams, c)
     floors = {SIMPLEX: 0.0, RANK: float(c - 1)}
-    entries = [
-        Entry(r["epoch"], {m: r[m] for m in (SIMPLEX, COLLAPSE, RANK)}, floors=floors, c=c, d=c)
-        for r in records
-    ]
+    entries = []
+    for record in records:
+        epoch: Any = record["epoch"]  # may be a fraction
+        numbers = {metric: record[metric] for metric in (SIMPLEX, COLLAPSE, RANK)}
+        entries.append(Entry(epoch, numbers, floors=floors, c=c, d=c))
     tracks = tracks_of({"": entries})
     free = [record["epoch"] for record in records if record["train_error"] == 0]
     with style.look():
