@@ -49,6 +49,7 @@ def write(path, audits=5, name="", cosines=True, rate=0.5, verdict="Classes diff
                     floors=floors(C, D),
                     verdict=verdict,
                     answers={"collapse": "good"},
+                    extra={"loss": 0.5},
                     cosines=heat,
                     classes=tuple("abcd") if cosines else (),
                 )

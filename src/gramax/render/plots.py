@@ -64,11 +64,8 @@ def plot_gram(report: Report, ax: Axes | None = None, *, centred: bool = False) 
 
     Args:
         report: an audit with labels and a portrait.
-        ax: the matplotlib axes to draw on; new ones by default.
+        ax: the axes to draw on, which are returned; new ones by default.
         centred: after centring by the mean of the class means.
-
-    Returns:
-        The axes.
 
     Raises:
         ValueError: the report has no portrait, or fewer than two codes.
@@ -100,10 +97,7 @@ def plot_cosines(report: Report, ax: Axes | None = None) -> Axes:
 
     Args:
         report: an audit with a portrait.
-        ax: the matplotlib axes to draw on; new ones by default.
-
-    Returns:
-        The axes.
+        ax: the axes to draw on, which are returned; new ones by default.
 
     Raises:
         ValueError: the report has no portrait, or fewer than two rows.
@@ -135,10 +129,7 @@ def plot_spectrum(report: Report, ax: Axes | None = None) -> Axes:
 
     Args:
         report: an audit with a portrait.
-        ax: the matplotlib axes to draw on; new ones by default.
-
-    Returns:
-        The axes.
+        ax: the axes to draw on, which are returned; new ones by default.
 
     Raises:
         ValueError: the report has no portrait, or all its rows coincide.
@@ -165,10 +156,7 @@ def plot_rows(report: Report, ax: Axes | None = None) -> Axes:
 
     Args:
         report: an audit with a portrait.
-        ax: the matplotlib axes to draw on; new ones by default.
-
-    Returns:
-        The axes.
+        ax: the axes to draw on, which are returned; new ones by default.
 
     Raises:
         ValueError: the report has no portrait, or fewer than three rows that differ.

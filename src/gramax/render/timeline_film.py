@@ -25,6 +25,7 @@ from gramax.render.panels import (
 from gramax.render.scenes.common import FRAMES
 from gramax.render.single_pictures import png_bytes
 from gramax.render.timeline_charts import (
+    CHARTS,
     Chart,
     Track,
     charts_of,
@@ -37,7 +38,12 @@ SIMPLEX, COLLAPSE, RANK = "class_simplex_error_centred", "collapse_ratio", "effe
 """The metrics that the film of a single training run shows, by their names in a report."""
 
 _RIGHT = CANVAS_SIZE[0] - MARGIN
-_GRAM_BOX: Box = (66, 152, 384, 384)
+_COLUMN_BOXES: dict[int, tuple[Box, ...]] = {
+    3: tuple((558, top, _RIGHT - 558, 104) for top in (152, 306, 460)),
+    4: tuple((558, top, _RIGHT - 558, 78) for top in (146, 272, 398, 524)),
+}
+"""Charts beside a heat map, by their number."""
+
 _HALF_WIDTH = (CANVAS_SIZE[0] - 2 * MARGIN - 40) / 2
 _GRID_BOXES: tuple[Box, ...] = tuple(
     (left, top, _HALF_WIDTH, 200)
@@ -65,40 +71,50 @@ def draw_png(tracks: Sequence[Track], path: str | Path, title: str) -> None:
 def draw_gif(tracks: Sequence[Track], path: str | Path, title: str) -> None:
     """Write the story as a film of at most 50 frames."""
     with style.look():
-        picture = _Timeline(tracks, title)
-        _write(path, len(picture.steps), picture.frame)
-
-
-def _write(path: str | Path, audits: int, frame: Callable[[int], np.ndarray]) -> Path:
-    """Evenly spaced audits as frames, the first and the last among them."""
-    chosen = np.unique(np.linspace(0, audits - 1, min(FRAMES, audits)).astype(int))
-    frames = (frame(int(k)) for k in chosen)
-    return write_gif(path, frames, frame_durations(len(chosen), each=110))
+        _Timeline(tracks, title).write(path)
 
 
 class _Timeline:
     """The canvas of a timeline; `frame(k)` shows it up to the k-th of all steps."""
 
-    def __init__(self, tracks: Sequence[Track], title: str) -> None:
-        """Lay out the panels; the cosines stand beside the charts where one run has them."""
+    def __init__(
+        self,
+        tracks: Sequence[Track],
+        title: str,
+        caption: str = "",
+        keys: Sequence[KeyNumber] = (),
+        extras: Sequence[str] = (),
+        **options: Any,
+    ) -> None:
+        """Lay out the panels; the cosines stand beside the charts where one run has them.
+
+        Args:
+            tracks: the runs.
+            title: above the picture.
+            caption: below the title; what was audited by default.
+            keys: the key numbers of a single run: the step, `extras`, and the metrics of its
+                charts; step and metrics by default.
+            extras: numbers that the run logged itself, by their names.
+            options: of the charts, see `_chart_panels`.
+        """
         self.steps = np.unique(np.concatenate([track.steps for track in tracks]))
-        self._canvas = Canvas(title, _caption(tracks))
-        self._tracks = tracks
-        self._charts = charts_of(tracks)
+        self.canvas = Canvas(title, caption or _caption(tracks))
+        self._tracks, self._extras = tracks, extras
         self._cosines = _cosines(tracks)
+        charts = charts_of(tracks, options.pop("metrics", tuple(CHARTS)))
+        self._metrics = [chart.metric for chart in charts]
+        boxes = _COLUMN_BOXES[len(charts)]
         if self._cosines is None:
-            _legend(self._canvas, tracks)
+            _legend(self.canvas, tracks)
             boxes = _GRID_BOXES
         else:
-            names = tracks[0].entries[-1].classes
+            names, c = tracks[0].entries[-1].classes, len(self._cosines[0])
             heading = "Cosines of the class means, centred"
-            self._heat = GramPanel(
-                self._canvas, _GRAM_BOX, len(self._cosines[0]), heading, names=names
-            )
-            box = (MARGIN, 648, CANVAS_SIZE[0] - 2 * MARGIN, 92)
-            self._numbers = NumbersPanel(self._canvas, box, _keys(self._charts), across=True)
-            boxes = tuple((558, top, _RIGHT - 558, 78) for top in (146, 272, 398, 524))
-        self._curves = chart_panels(self._canvas, self._charts, tracks, self.steps, boxes)
+            self._heat = GramPanel(self.canvas, (66, 152, 384, 384), c, heading, names=names)
+            box = (MARGIN, 646, CANVAS_SIZE[0] - 2 * MARGIN, 92)
+            keys = keys or _keys(charts)
+            self._numbers = NumbersPanel(self.canvas, box, keys, across=True)
+        self._curves = _chart_panels(self.canvas, charts, tracks, self.steps, boxes, **options)
 
     def frame(self, k: int) -> np.ndarray:
         """Pixels of the story up to step `self.steps[k]`."""
@@ -107,12 +123,21 @@ class _Timeline:
         if self._cosines is not None:
             entry = self._tracks[0].entries[k]
             self._heat.update(self._cosines[k])
-            shown = [entry.numbers.get(chart.metric, np.nan) for chart in self._charts]
-            self._numbers.update([entry.step, *shown])
-        return self._canvas.frame()
+            shown = [entry.numbers.get(metric, np.nan) for metric in self._metrics]
+            self._numbers.update(
+                [entry.step, *(entry.extra[name] for name in self._extras), *shown]
+            )
+        return self.canvas.frame()
+
+    def write(self, path: str | Path) -> Path:
+        """Write evenly spaced audits as a film, the first and the last among them."""
+        n = len(self.steps)
+        chosen = np.unique(np.linspace(0, n - 1, min(FRAMES, n)).astype(int))
+        frames = (self.frame(int(k)) for k in chosen)
+        return write_gif(path, frames, frame_durations(len(chosen), each=110))
 
 
-def chart_panels(
+def _chart_panels(
     canvas: Canvas,
     charts: Sequence[Chart],
     tracks: Sequence[Track],
@@ -230,40 +255,39 @@ def training_story(
     """
     c = len(class_names)
     _check_story(records, grams, c)
-    floors = {SIMPLEX: 0.0, RANK: float(c - 1)}
     entries = []
-    for record in records:
+    for record, cosines in zip(records, grams, strict=True):
         epoch: Any = record["epoch"]  # may be a fraction
-        numbers = {metric: record[metric] for metric in (SIMPLEX, COLLAPSE, RANK)}
-        entries.append(Entry(epoch, numbers, floors=floors, c=c, d=c))
-    tracks = tracks_of({"": entries})
-    free = [record["epoch"] for record in records if record["train_error"] == 0]
+        top_cosine = np.asarray(cosines)[~np.eye(c, dtype=bool)].max()
+        entries.append(
+            Entry(
+                epoch,
+                {metric: record[metric] for metric in (SIMPLEX, COLLAPSE, RANK)},
+                floors={SIMPLEX: 0.0, RANK: float(c - 1)},
+                extra={"train_error": record["train_error"], "top_cosine": top_cosine},
+                cosines=np.asarray(cosines),
+                classes=tuple(class_names),
+                c=c,
+                d=c,
+            )
+        )
+    fitted = next((float(r["epoch"]) for r in records if r["train_error"] == 0), None)
     with style.look():
-        canvas = Canvas(title, caption)
-        heat = GramPanel(canvas, _GRAM_BOX, c, "Cosines of the class means", names=class_names)
-        boxes = tuple((558, top, _RIGHT - 558, 104) for top in (152, 306, 460))
-        charts = charts_of(tracks, (SIMPLEX, COLLAPSE, RANK))
-        mark = float(free[0]) if free else None
-        curves = chart_panels(canvas, charts, tracks, tracks[0].steps, boxes, "epochs", mark)
-        if free:
-            text = "dotted: train error 0"
-            top = boxes[0][1] - 14
-            canvas.text(_RIGHT, top, text, style.SMALL, colour=style.QUIET, ha="right")
-        box = (MARGIN, 640, CANVAS_SIZE[0] - 2 * MARGIN, 92)
-        numbers = NumbersPanel(canvas, box, _story_keys(records, c, mark), across=True)
-        off = ~np.eye(c, dtype=bool)
-
-        def frame(k: int) -> np.ndarray:
-            now = records[k]
-            heat.update(np.asarray(grams[k]))
-            for curve in curves:
-                curve.update(k)
-            top_cosine = np.asarray(grams[k])[off].max()
-            shown = (now[key] for key in (SIMPLEX, COLLAPSE, RANK))
-            numbers.update([now["epoch"], now["train_error"], top_cosine, *shown])
-            return canvas.frame()
-
-        return _write(path, len(records), frame)
+        picture = _Timeline(
+            tracks_of({"": entries}),
+            title,
+            caption,
+            _story_keys(records, c, fitted),
+            ("train_error", "top_cosine"),
+            metrics=(SIMPLEX, COLLAPSE, RANK),
+            unit="epochs",
+            mark=fitted,
+        )
+        if fitted is not None:
+            where = {"colour": style.QUIET, "ha": "right"}
+            top = _COLUMN_BOXES[3][0][1] - 14
+            picture.canvas.text(_RIGHT, top, "dotted: train error 0", style.SMALL, **where)
+        return picture.write(path)
 
 
 def _check_story(
