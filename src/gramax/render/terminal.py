@@ -132,7 +132,7 @@ def _number_against(answer: Answer) -> Text:
 def _pairs(pairs: Sequence[Pair]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(justify="right", no_wrap=True)
-    table.add_column()
+    table.add_column(overflow="fold")
     for pair in pairs:
         table.add_row(signed(pair.cosine), Text(f"{named(pair.a)}  ·  {named(pair.b)}"))
     return table
@@ -141,7 +141,7 @@ def _pairs(pairs: Sequence[Pair]) -> Table:
 def _table(first: str, *numeric: str, wrap: bool = False) -> Table:
     """A table whose first column is text, and the others numbers."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column(first, no_wrap=not wrap)
+    table.add_column(first, no_wrap=not wrap, overflow="fold" if wrap else "ellipsis")
     for name in numeric:
         table.add_column(name, justify="right", no_wrap=True)
     return table
@@ -173,7 +173,7 @@ def _numbers_legend(report: Report) -> str:
 
 def _classes(report: Report) -> Table:
     table = _table("class", "rows", "within variance", "of scatter within", wrap=True)
-    table.add_column("nearest class")
+    table.add_column("nearest class", overflow="fold")
     for view in sorted(report.classes, key=lambda view: -view.within)[:MAX_LISTED]:
         near = f"{named(view.nearest)} ({view.cosine:+.3f})" if view.nearest is not None else "–"
         size, share = f"{view.count:,}", f"{view.share:.1%}"
