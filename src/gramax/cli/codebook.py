@@ -82,12 +82,12 @@ def codebook(
     given = _start(start, c, d, field) if start else None
 
     from gramax.frames import coherence_floor, pack
-    from gramax.render.searching import display
+    from gramax.render.search_progress import search_display
 
     if seconds is None and rounds is None:
         seconds = 10.0
     floor = coherence_floor(c, d, field, signed)
-    with _asked_to_stop() as asked, display(floor, seconds, rounds) as show:
+    with _asked_to_stop() as asked, search_display(floor, seconds, rounds) as show:
 
         def tell(line: Any) -> bool:
             show(line)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from gramax.streaming import Progress
 
 
-
 SECONDS = 2.0
 """Between two lines: nothing is silent for longer, and what takes less leaves no line."""
 

@@ -1,4 +1,4 @@
-"""The panels of a board that hold points: clouds in the plane, codes on the sphere."""
+"""Panels of a picture that hold points: clouds in the plane, and codes on a sphere."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gramax.render import camera, style
-from gramax.render.board import Board, Box
+from gramax.render import style
+from gramax.render.canvas import Box, Canvas
 from gramax.render.panels import badge, disc
 
 
@@ -15,13 +15,13 @@ class PlanePanel:
     """Clouds of points in the plane, one colour and marker a class, with an arm to each code."""
 
     def __init__(
-        self, board: Board, box: Box, title: str, labels: np.ndarray, extent: float, arms: int = 0
+        self, canvas: Canvas, box: Box, title: str, labels: np.ndarray, extent: float, arms: int = 0
     ):
         """`labels` give the class of each point; `arms` is the number of codes shown."""
-        board.heading(box, title)
+        canvas.heading(box, title)
         tall = extent * box[3] / box[2]
         self._box, self._scale = box, box[2] / (2 * extent)
-        self._axes = axes = board.bare(box, (-extent, extent), (-tall, tall))
+        self._axes = axes = canvas.bare_axes(box, (-extent, extent), (-tall, tall))
         turn = np.linspace(0, 2 * np.pi, 181)
         self._groups = [np.flatnonzero(labels == k) for k in range(int(labels.max()) + 1)]
         self.circle = axes.plot(np.cos(turn), np.sin(turn), color=style.css(style.RULE), lw=1.5)[0]
@@ -31,8 +31,10 @@ class PlanePanel:
         ]
         self._clouds = [self._cloud(k) for k in range(len(self._groups))]
         self._discs = [disc(axes, k, 27.0) for k in range(arms)]
-        board.moving(*self._arms, *self._clouds, *self._discs)
-        self._names = [board.stamp(0, 0, 18, colour=style.PAPER, bold=True) for _ in range(arms)]
+        canvas.moving(*self._arms, *self._clouds, *self._discs)
+        self._names = [
+            canvas.frame_text(0, 0, 18, colour=style.PAPER, bold=True) for _ in range(arms)
+        ]
 
     def _cloud(self, k: int):
         size = {"^": 10.5, "s": 8.5}.get(style.marker(k), 9.5)
@@ -58,7 +60,7 @@ class PlanePanel:
             name, (left, top, width, height) = self._names[k], self._box
             name.x = left + width / 2 + 1.42 * x * self._scale
             name.y = top + height / 2 - 1.42 * y * self._scale
-            name.words = str(k + 1)
+            name.text = str(k + 1)
 
     def axis(self, angle: float, extent: float) -> None:
         """Draw a still dashed axis through the centre, in degrees."""
@@ -77,7 +79,7 @@ class SpherePanel:
 
     def __init__(
         self,
-        board: Board,
+        canvas: Canvas,
         box: Box,
         title: str,
         centres: Sequence[tuple[float, float]],
@@ -95,11 +97,11 @@ class SpherePanel:
         """
         from matplotlib.collections import LineCollection
 
-        board.heading(box, title)
+        canvas.heading(box, title)
         self._box, self._radius, self._colours = box, radius, [list(row) for row in colours]
         self._lines, self._edged, self._dot = lines, edges, dot
         self._centres = np.asarray(centres, float) * [1, -1] + [0, box[3]]
-        self._axes = axes = board.bare(box, (0, box[2]), (0, box[3]))
+        self._axes = axes = canvas.bare_axes(box, (0, box[2]), (0, box[3]))
         self._spheres()
         for i, (x, y) in enumerate(self._centres if len(self._centres) > 1 else ()):
             badge(axes, x - 0.9 * radius, y + 1.12 * radius, i, 22.0)
@@ -110,16 +112,17 @@ class SpherePanel:
             part.set_clip_on(False)
         axes.add_collection(self._edges, autolim=False)
         axes.add_collection(self._arms, autolim=False)
-        board.moving(self._edges, self._arms, self._dots)
+        canvas.moving(self._edges, self._arms, self._dots)
         numbered = len(colours[0]) if badges else 0
         self._names = [
-            board.stamp(0, 0, 0.66 * dot, colour=style.PAPER, bold=True) for _ in range(numbered)
+            canvas.frame_text(0, 0, 0.66 * dot, colour=style.PAPER, bold=True)
+            for _ in range(numbered)
         ]
 
     def _spheres(self) -> None:
         from matplotlib.patches import Circle
 
-        front, back = camera.equator()
+        front, back = equator()
         for centre in self._centres:
             ball = Circle(
                 tuple(centre), self._radius, fc=style.css(style.SHADE), ec=style.css(style.GREYS[6])
@@ -131,7 +134,7 @@ class SpherePanel:
     def update(self, codes: np.ndarray, azimuth: float) -> None:
         """Show unit `codes` `[spheres, c, 3]` (or `[c, 3]` for one) from this azimuth."""
         codes = np.asarray(codes).reshape(len(self._colours), -1, 3)
-        seen, depth = camera.project(codes, camera.view(azimuth))
+        seen, depth = project(codes, camera_view(azimuth))
         tips = self._centres[:, None] + self._radius * seen
         self._show_arms(tips, seen, depth)
         self._show_tips(tips, depth)
@@ -166,7 +169,7 @@ class SpherePanel:
         left, top, _, height = self._box
         for k, name in enumerate(self._names):
             name.x, name.y = left + tips[0][k][0], top + height - tips[0][k][1]
-            name.words = str(k + 1)
+            name.text = str(k + 1)
 
 
 def _shaded(colour: np.ndarray, depth: float) -> str:
@@ -174,3 +177,31 @@ def _shaded(colour: np.ndarray, depth: float) -> str:
     red, green, blue = (int(v) for v in colour)
     share = 1.0 if depth > 0 else 1.0 + 0.5 * depth
     return style.css(style.tint((red, green, blue), share))
+
+
+def camera_view(azimuth: float, elevation: float = 20.0) -> np.ndarray:
+    """A camera that circles the sphere, at these angles in degrees.
+
+    The rows of the matrix point right, up and towards the viewer.
+    """
+    a, e = np.radians(azimuth), np.radians(elevation)
+    right = [-np.sin(a), np.cos(a), 0.0]
+    up = [-np.sin(e) * np.cos(a), -np.sin(e) * np.sin(a), np.cos(e)]
+    towards = [np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)]
+    return np.array([right, up, towards])
+
+
+def project(points: np.ndarray, camera: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Orthographic projection of `[..., 3]` points: their `[..., 2]` places, and their depth.
+
+    Depth is positive in front of the centre.
+    """
+    seen = np.asarray(points) @ camera.T
+    return seen[..., :2], seen[..., 2]
+
+
+def equator(elevation: float = 20.0) -> tuple[np.ndarray, np.ndarray]:
+    """The front and the back half of the equator, each `[n, 2]`; the same from every azimuth."""
+    turn = np.radians(np.linspace(-90, 90, 61))
+    front = np.stack([np.sin(turn), -np.sin(np.radians(elevation)) * np.cos(turn)], axis=1)
+    return front, front * [1, -1]

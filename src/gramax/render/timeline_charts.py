@@ -1,4 +1,4 @@
-"""What a timeline shows: the tracks of the runs, and a chart a question with its floor."""
+"""What a timeline shows: the tracks of the runs, and one chart for each question."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 from gramax.audits.run_log import Entry
 from gramax.errors import InputError
 from gramax.render import style
-from gramax.render.scales import decades, round_up
+from gramax.render.axis_scales import decades, round_up
 
-MOST = 10
-"""Tracks of one picture at most: as many as there are colours."""
+MAX_TRACKS = 10
+"""Tracks of one picture: as many as there are colours that can be told apart."""
 
-ABOUT = {
+CHARTS = {
     "collapse_ratio": ("Collapse ratio", True),
     "effective_rank": ("Effective rank", False),
     "class_simplex_error_centred": ("Simplex error", False),
@@ -45,7 +45,7 @@ class Track:
 
 @dataclass(frozen=True)
 class Chart:
-    """One metric over training: its value axis, and its floor with words for it."""
+    """One metric over training: its value axis, and its floor with a text for it."""
 
     metric: str
     title: str
@@ -59,12 +59,13 @@ def tracks_of(runs: Mapping[str, Sequence[Entry]]) -> list[Track]:
     """Tracks by label, in colours that colour-blind eyes tell apart.
 
     Raises:
-        InputError: there are more than `MOST`, or none.
+        InputError: there are more than `MAX_TRACKS`, or none.
     """
-    if not 0 < len(runs) <= MOST:
+    if not 0 < len(runs) <= MAX_TRACKS:
         raise InputError(
-            f"{len(runs)} runs (counting every kind of rows) in one picture; up to {MOST} can be "
-            "told apart: name fewer files, or one kind of rows with --rows"
+            f"{len(runs)} runs (counting every kind of rows) in one picture; "
+            f"up to {MAX_TRACKS} can be told apart: name fewer files, or one kind of rows with "
+            "--rows"
         )
     one = len(runs) == 1
     return [
@@ -73,13 +74,13 @@ def tracks_of(runs: Mapping[str, Sequence[Entry]]) -> list[Track]:
     ]
 
 
-def charts_of(tracks: Sequence[Track]) -> list[Chart]:
-    """The four charts, each with limits that hold every track and the floor."""
-    return [_chart(tracks, metric, *about) for metric, about in ABOUT.items()]
+def charts_of(tracks: Sequence[Track], metrics: Sequence[str] = tuple(CHARTS)) -> list[Chart]:
+    """The charts of these metrics, each with limits that hold every track and the floor."""
+    return [_chart(tracks, metric, *CHARTS[metric]) for metric in metrics]
 
 
-def words_above(chart: Chart, tracks: Sequence[Track]) -> bool:
-    """Whether the words of the floor stand above it: there, or below, the curves do not end."""
+def floor_text_above(chart: Chart, tracks: Sequence[Track]) -> bool:
+    """Whether the text of the floor stands above its line: the side where no curve ends."""
     if chart.floor is None or chart.limits[0] < 0:
         return False
     values = [track.values(chart.metric) for track in tracks]
@@ -93,11 +94,11 @@ def stretched(steps: np.ndarray) -> bool:
     return bool(gaps.size and gaps.min() > 0 and gaps.max() > 4 * gaps.min() and steps[0] < 2)
 
 
-def telling(values: np.ndarray, most: int) -> np.ndarray:
+def telling_places(values: np.ndarray, most: int) -> np.ndarray:
     """Places of at most `most` (5 or more) values that show their course and all its extremes.
 
-    Evenly spaced ones would miss what lasts for one audit. Of each of equal parts these are the
-    first, the least, the largest and the first undefined value; and the last of all.
+    Evenly spaced places would miss what lasts for one audit. These are the first, the least, the
+    largest and the first undefined value of each of equal parts, and the last value of all.
     """
     if len(values) <= most:
         return np.arange(len(values))
@@ -121,7 +122,7 @@ def _chart(tracks: Sequence[Track], metric: str, title: str, log: bool) -> Chart
     top = round_up(max(*known, 1e-12) if known else 1.0)
     if metric == "class_coherence":
         top = 1.0
-    below = 0.3 if floor and floor[0] < 0.25 * top else 0.0  # room for the words of a low floor
+    below = 0.42 if floor and floor[0] < 0.25 * top else 0.0  # room for the text
     return Chart(metric, title, False, (-below * top, 1.08 * top), (0.0, top), floor)
 
 
@@ -132,9 +133,9 @@ def _floor(tracks: Sequence[Track], metric: str) -> tuple[float, str] | None:
         return None
     last = tracks[0].entries[-1]
     fits = last.c <= last.d + 1
-    words = {
+    texts = {
         "effective_rank": f"{last.c} classes need {value:g}",
         "class_simplex_error_centred": "floor 0: a simplex" if fits else f"floor {value:.3g}",
         "class_coherence": f"{'simplex' if fits else 'floor'} {value:.3g}",
     }
-    return value, words.get(metric, f"floor {value:.3g}")
+    return value, texts.get(metric, f"floor {value:.3g}")

@@ -1,4 +1,4 @@
-"""The story of runs as one self-contained page: charts as inline SVG, no script, no request."""
+"""Training runs as one self-contained page: charts as inline SVG, no script, no request."""
 
 from __future__ import annotations
 
@@ -11,30 +11,37 @@ from markupsafe import Markup
 
 from gramax.files import write_text
 from gramax.render import style
-from gramax.render.page import shell
-from gramax.render.scales import even_ticks, log_ticks
-from gramax.render.storyline import Chart, Track, charts_of, stretched, telling, words_above
-from gramax.render.words import plain
+from gramax.render.axis_scales import even_ticks, log_ticks
+from gramax.render.number_text import number, tick_text
+from gramax.render.page import html_file
+from gramax.render.timeline_charts import (
+    Chart,
+    Track,
+    charts_of,
+    floor_text_above,
+    stretched,
+    telling_places,
+)
 
 WIDTH, HEIGHT = 460, 220
-"""Of a chart, in the units of its SVG; the page scales it."""
+"""Size of a chart in the units of its SVG; the page scales it."""
 
 Place = Callable[[float], float]
 """From a step or a value to its place in the chart."""
 
-POINTS = 200
-"""Audits of a track drawn at most."""
+MAX_POINTS = 200
+"""Audits of a track that are drawn."""
 
 
-def write_page(tracks: Sequence[Track], path: str | Path, title: str) -> None:
+def write_timeline_page(tracks: Sequence[Track], path: str | Path, title: str) -> None:
     """Write the page, whole or not at all; names and verdicts are escaped."""
     steps = np.unique(np.concatenate([track.steps for track in tracks]))
     charts = charts_of(tracks)
-    css = (shell.TEMPLATES / "story.css").read_text(encoding="utf-8").strip()
-    text = shell.template("story.html").render(
+    css = (html_file.TEMPLATES / "timeline.css").read_text(encoding="utf-8").strip()
+    text = html_file.template("timeline.html").render(
         title=title,
         css=Markup(css),
-        digest=shell.digest(css),
+        digest=html_file.digest(css),
         width=WIDTH,
         height=HEIGHT,
         first=f"{steps[0]:g}",
@@ -69,13 +76,13 @@ def _drawn(chart: Chart, tracks: Sequence[Track], x: Place) -> dict[str, object]
     ticks = log_ticks(first, last) if chart.log else even_ticks(first, last)
     floor = None
     if chart.floor:
-        at, above = y(chart.floor[0]), words_above(chart, tracks)
+        at, above = y(chart.floor[0]), floor_text_above(chart, tracks)
         floor = {"y": at, "label": at - 6 if above else at + 16, "words": chart.floor[1]}
     return {
         "title": chart.title,
         "log": chart.log,
         "words": f"{chart.title} over training; the last values are in the table below",
-        "ticks": [{"y": y(tick), "words": plain(tick)} for tick in ticks],
+        "ticks": [{"y": y(tick), "words": tick_text(tick)} for tick in ticks],
         "floor": floor,
         "lines": [_line(chart, track, x, y) for track in tracks],
     }
@@ -91,7 +98,7 @@ def _line(chart: Chart, track: Track, x: Place, y: Place) -> dict[str, object]:
     steps, values = track.steps, track.values(chart.metric)
     if chart.log:
         values = np.where(values > 0, values, np.nan)
-    chosen = telling(values, POINTS)
+    chosen = telling_places(values, MAX_POINTS)
     for step, value in zip(steps[chosen], values[chosen], strict=True):
         if not math.isfinite(value):
             pen = "M"
@@ -110,6 +117,6 @@ def _row(track: Track, charts: Sequence[Chart]) -> dict[str, object]:
         "label": track.label,
         "colour": style.css(track.colour),
         "step": f"{last.step:,}",
-        "numbers": [f"{value:.4g}" if math.isfinite(value) else "–" for value in values],
+        "numbers": [number(value) for value in values],
         "verdict": last.verdict,
     }

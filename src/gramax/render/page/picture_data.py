@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gramax.audits.portrait import Cloud, Heat
-from gramax.audits.portrait.heat import WHOLE
-from gramax.render.page.naming import Names, short_names
+from gramax.data.text import named
 
-NO_PAIR, DECIMALS = -32768, 10_000
-"""In a cell: that there is no pair, and one."""
+if TYPE_CHECKING:
+    from gramax.audits.portrait import Cloud, Heat
 
-NAMES, LABEL = 36_000, 18
-"""Bytes of all names that the pictures show, and of a name that is drawn into one."""
+NO_PAIR = -32768
+"""The number of a cell of the heat map where there is no pair."""
 
-
-def page_names(names: Sequence[str]) -> Names:
-    """The names of all classes, short where there are many."""
-    return short_names(names, max(16, NAMES // max(len(names), 1)))
+CELL_UNITS = 10_000
+"""The number of a cell whose cosine is 1."""
 
 
 def pictures_data(
@@ -40,19 +36,8 @@ def pictures_data(
     points = cloud_data(cloud) if cloud is not None else None
     used: set[int] = {code for block in heat["blocks"] for code in block} if heat else set()
     used |= set(points["names"]) if points else set()
-    shown = page_names(names).shown
-    few = len(names) <= WHOLE  # of more, names are short as it is
-    labels = short_names(names, LABEL).shown if few else shown
-    return {
-        "names": {code: shown[names[code]] for code in sorted(used)},
-        "labels": {
-            code: labels[names[code]]
-            for code in sorted(used)
-            if labels[names[code]] != shown[names[code]]
-        },
-        "heat": heat,
-        "cloud": points,
-    }
+    shown = {code: named(names[code]) for code in sorted(used)}
+    return {"names": shown, "heat": heat, "cloud": points}
 
 
 def heat_data(views: Sequence[tuple[Heat, float]]) -> dict[str, Any]:
@@ -104,7 +89,7 @@ def _cells(
 
 def _quantised(values: np.ndarray, limit: float) -> np.ndarray:
     """Four decimals, as other numbers on the page have: a readout shows the same."""
-    scaled = np.round(np.clip(np.nan_to_num(values), -limit, limit) * DECIMALS)
+    scaled = np.round(np.clip(np.nan_to_num(values), -limit, limit) * CELL_UNITS)
     return np.where(np.isnan(values), NO_PAIR, scaled).astype("<i2")
 
 
@@ -134,7 +119,7 @@ def cloud_data(cloud: Cloud) -> dict[str, Any]:
     }
 
 
-def points_told(cloud: Cloud) -> str:
+def point_classes_text(cloud: Cloud) -> str:
     """How many classes are points in the picture: their rows within 1 % of its reach."""
     members = np.bincount(cloud.labels)
     sums = [np.bincount(cloud.labels, axis) for axis in cloud.points.T]

@@ -68,7 +68,7 @@ def _parts() -> tuple[Markup, Markup, str]:
 
 
 def digest(text: str) -> str:
-    """What a content policy knows a style or a script by."""
+    """The hash by which a content policy allows a style or a script."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 

@@ -1,4 +1,4 @@
-"""A run log as a person watches it in a terminal: a sparkline a metric, its floor, the verdict."""
+"""A run log as it is watched in a terminal: each metric with its course, its floor, the verdict."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import median
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
@@ -16,46 +15,18 @@ from rich.text import Text
 from gramax.audits.headline import HEADLINE
 from gramax.audits.run_log import Entry
 from gramax.metrics.registry import Question
-from gramax.render.terminal import MARKS, STYLES
-from gramax.render.words import number, spoken
-
-BARS = "▁▂▃▄▅▆▇█"
-WIDTH = 32
-"""Characters of a sparkline."""
-
-
-def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
-    """The course of these values in at most `width` bars; a gap where undefined.
-
-    Every bar is, of the defined values that fall to it, the one farthest from their median, so that
-    a single bad audit shows; its height is between the least and the largest bar.
-
-    Example:
-        >>> sparkline([0.0, 1.0, 2.0, 3.0])
-        '▁▃▆█'
-        >>> sparkline([1.0, float("nan"), 1.0])
-        '▁ ▁'
-    """
-    n = len(values)
-    cells = min(n, width)
-    bars = []
-    for k in range(cells):
-        part = values[k * n // cells : (k + 1) * n // cells]
-        defined = [value for value in part if math.isfinite(value)]
-        bars.append(_outlier(defined) if defined else math.nan)
-    finite = [bar for bar in bars if math.isfinite(bar)]
-    low, span = min(finite, default=0.0), max(finite, default=0.0) - min(finite, default=0.0)
-    scale = (len(BARS) - 1) / span if span > 0 else 0.0
-    return "".join(BARS[round((bar - low) * scale)] if math.isfinite(bar) else " " for bar in bars)
+from gramax.render.number_text import (
+    SPARKLINE_WIDTH,
+    STATUS_MARKS,
+    number,
+    sparkline,
+    spoken,
+)
+from gramax.render.terminal import STATUS_STYLES
 
 
-def _outlier(values: Sequence[float]) -> float:
-    middle = median(values)
-    return max(values, key=lambda value: abs(value - middle))
-
-
-def board(path: str, runs: Mapping[str, Sequence[Entry]]) -> RenderableType:
-    """All that is known of a run: for each kind of rows its metrics, and the last verdict."""
+def run_overview(path: str, runs: Mapping[str, Sequence[Entry]]) -> RenderableType:
+    """What is known of a run: for each kind of rows its metrics, and the last verdict."""
     if not any(runs.values()):
         return Text(f"{path}: waiting for the first audit …", style="dim")
     parts: list[RenderableType] = []
@@ -74,7 +45,7 @@ def _heading(path: str, name: str, last: Entry, audits: int) -> Text:
 
 
 def _when(moment: float) -> str:
-    """The time of day; nothing where the log holds no moment that a calendar has."""
+    """The time of day; empty where the moment in the log is none that a calendar has."""
     try:
         return f" at {datetime.fromtimestamp(moment):%H:%M:%S}" if moment else ""
     except (OverflowError, ValueError, OSError):
@@ -95,28 +66,30 @@ def _metrics(entries: Sequence[Entry]) -> Table:
 
 @dataclass(frozen=True)
 class _Spark:
-    """A sparkline in what width is left: numbers are not cut for it."""
+    """A sparkline that takes the width that is left, so that no number is cut for it."""
 
     values: Sequence[float]
     style: str
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        return Measurement(min(8, options.max_width), min(WIDTH, options.max_width))
+        return Measurement(min(8, options.max_width), min(SPARKLINE_WIDTH, options.max_width))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield Text(sparkline(self.values, min(WIDTH, options.max_width)), style=self.style)
+        yield Text(
+            sparkline(self.values, min(SPARKLINE_WIDTH, options.max_width)), style=self.style
+        )
 
 
 def _row(entries: Sequence[Entry], question: Question, metric: str) -> tuple[RenderableType, ...]:
     last = entries[-1]
     status = last.answers.get(question, "open")
-    colour = STYLES.get(status, "dim")
+    colour = STATUS_STYLES.get(status, "dim")
     values = [entry.numbers.get(metric, math.nan) for entry in entries]
     now = Text(number(values[-1]), style="bold")
     if not math.isfinite(values[-1]) and metric in last.reasons:
         now = Text(last.reasons[metric], style="yellow")
     return (
-        Text(MARKS.get(status, "–"), style=colour),
+        Text(STATUS_MARKS.get(status, "–"), style=colour),
         spoken(metric),
         _Spark(values, colour),
         now,

@@ -1,7 +1,8 @@
-"""A search for codes as it is watched: the best so far, its floor, and the gap as it falls."""
+"""A search for codes as it is watched: the best so far, its floor, and how the gap falls."""
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,43 +10,35 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
-import numpy as np
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
+
+from gramax.render.number_text import sparkline
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from gramax.frames import Floor, Progress
 
-SECONDS = 5.0
-"""Between two lines of `seldom`."""
+SECONDS_BETWEEN_LINES = 5.0
+"""How often `occasional_lines` writes."""
 
-BLOCKS = "▁▂▃▄▅▆▇█"
-WIDTH = 48
-"""Characters of the curve, and of the bar."""
+BAR_WIDTH = 48
+"""Characters of the curve of gaps, and of the bar of the budget."""
 
-LEAST = 1e-13
+LEAST_GAP = 1e-13
 """Gaps below this are rounding."""
 
 
-def curve(gaps: Sequence[float]) -> str:
-    """Gaps as blocks on a logarithmic scale, as many as fit, the last one at the right.
+def gap_curve(gaps: Sequence[float]) -> str:
+    """Gaps as bars on a logarithmic scale, the last one at the right.
 
     Example:
-        >>> curve([1e-1, 1e-4, 1e-8])
+        >>> gap_curve([1e-1, 1e-4, 1e-8])
         '█▅▁'
     """
-    if len(gaps) > WIDTH:
-        gaps = [gaps[k] for k in np.linspace(0, len(gaps) - 1, WIDTH).astype(int)]
-    logs = np.log10(np.maximum(np.asarray(gaps, dtype=float), LEAST))
-    span = np.ptp(logs) or 1.0
-    heights = np.rint((logs - logs.min()) / span * (len(BLOCKS) - 1)).astype(int)
-    return "".join(BLOCKS[k] for k in heights)
+    return sparkline([math.log10(max(gap, LEAST_GAP)) for gap in gaps], BAR_WIDTH)
 
 
-class Board:
+class SearchOverview:
     """What is drawn while the search runs: rich draws it anew several times a second."""
 
     def __init__(self, floor: Floor, seconds: float | None, rounds: int | None) -> None:
@@ -77,7 +70,12 @@ class Board:
         return ", ".join(parts)
 
     def __rich__(self) -> RenderableType:
-        """The board."""
+        """A table of the best so far, and a bar of what is spent of the budget."""
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
         table = Table.grid(padding=(0, 2))
         last = self.trace[-1] if self.trace else None
         if last is None:
@@ -86,40 +84,43 @@ class Board:
             table.add_row("best", Text(f"{last.coherence:.12f}", style="bold"))
         table.add_row("floor", f"{self.floor.value:.12f}  {self.floor.bound}")
         if last is not None:
-            falls = curve([line.gap for line in self.trace])
+            falls = gap_curve([line.gap for line in self.trace])
             table.add_row("gap", Text.assemble((f"{last.gap:.3e}  ", "bold"), (falls, "cyan")))
             table.add_row("round", f"{last.round} · {last.how}")
-        bar = ProgressBar(total=1.0, completed=self.spent(), width=WIDTH)
+        bar = ProgressBar(total=1.0, completed=self.spent(), width=BAR_WIDTH)
         foot = Table.grid(padding=(0, 2))
         foot.add_row(bar, Text(self.left(), style="dim"))
         return Group(table, foot)
 
 
-def seldom(what: str) -> Callable[[Progress], None]:
+def occasional_lines(what: str) -> Callable[[Progress], None]:
     """A function to call after every round: a line on standard error every few seconds."""
-    due = time.monotonic() + SECONDS
+    due = time.monotonic() + SECONDS_BETWEEN_LINES
 
     def tell(line: Progress) -> None:
         nonlocal due
         if time.monotonic() >= due:
-            due = time.monotonic() + SECONDS
+            due = time.monotonic() + SECONDS_BETWEEN_LINES
             click.echo(f"gramax: {what}, round {line.round}: {line.coherence:.4f}", err=True)
 
     return tell
 
 
 @contextmanager
-def display(
+def search_display(
     floor: Floor, seconds: float | None, rounds: int | None
 ) -> Iterator[Callable[[Progress], None]]:
-    """A function to call after every round: a live board on a terminal, plain lines elsewhere.
+    """A function to call after every round: a live table on a terminal, plain lines elsewhere.
 
     Both go to standard error; plain lines are written only for rounds that brought something.
     """
     if sys.stderr.isatty():
-        board = Board(floor, seconds, rounds)
-        with Live(board, console=Console(stderr=True), refresh_per_second=5, transient=True):
-            yield board.add
+        from rich.console import Console
+        from rich.live import Live
+
+        overview = SearchOverview(floor, seconds, rounds)
+        with Live(overview, console=Console(stderr=True), refresh_per_second=5, transient=True):
+            yield overview.add
         return
     told = float("inf")
 

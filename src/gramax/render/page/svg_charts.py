@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
 
-from gramax.audits.portrait import Histogram, Scree
-from gramax.render.scales import even_ticks, log_ticks, root_ticks
-from gramax.render.words import plain
+from gramax.render.axis_scales import even_ticks, log_ticks, root_ticks
+from gramax.render.number_text import tick_text
+
+if TYPE_CHECKING:
+    from gramax.audits.portrait import Histogram, Scree
 
 WIDTH, HEIGHT = 440, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 20, 34
@@ -60,11 +62,11 @@ class _Frame:
         self.parts.append(f'<path class="axis" d="M{LEFT} {base}H{WIDTH - RIGHT}"/>')
         for value in xs:
             self.parts.append(f'<path class="axis" d="M{self.x(value):.1f} {base}v4"/>')
-            self.words("tick", self.x(value), base + 16, plain(value), "middle")
+            self.words("tick", self.x(value), base + 16, tick_text(value), "middle")
         for value in ys:
             y = self.y(value**y_power)
             self.parts.append(f'<path class="axis" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
-            self.words("tick", LEFT - 6, y + 4, plain(value), "end")
+            self.words("tick", LEFT - 6, y + 4, tick_text(value), "end")
         self.words("tick", WIDTH - RIGHT, base + 31, x_name, "end")
         self.words("tick", 0, 11, y_name)
 
@@ -97,9 +99,8 @@ def scree_chart(scree: Scree, codes: int) -> Markup:
         frame.path("limit", [codes - 1] * 2, [bottom, top])
         right = _share(codes - 1, (1, max(last, 2)), log) > 0.6
         side, anchor = (-5, "end") if right else (5, "start")
-        frame.words(
-            "said l", frame.x(codes - 1) + side, TOP + 12, f"{codes - 1} = classes − 1", anchor
-        )
+        text = f"{codes - 1} = classes − 1"  # low, where no other text stands
+        frame.words("said l", frame.x(codes - 1) + side, HEIGHT - BOTTOM - 24, text, anchor)
     by_luck, seen = scree.chance >= bottom, scree.share >= bottom
     frame.path("byluck", scree.index[by_luck], scree.chance[by_luck])
     frame.path("seen", scree.index[seen], scree.share[seen])
@@ -111,7 +112,7 @@ def scree_chart(scree: Scree, codes: int) -> Markup:
                 f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3">{said}</circle>'
             )
     if beyond := last - int(scree.index[seen][-1]):
-        text = f"{beyond:,} more below {plain(bottom)}"
+        text = f"{beyond:,} more below {tick_text(bottom)}"
         frame.words("said a", WIDTH - RIGHT - 4, HEIGHT - BOTTOM - 7, text, "end")
     above = scree.share[0] > scree.chance[0]
     frame.words("said c", LEFT + 8, frame.y(scree.chance[0]) + (16 if above else -8), "chance")

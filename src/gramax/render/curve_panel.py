@@ -1,4 +1,4 @@
-"""The panel of a board that shows metrics over time, against their dashed floors."""
+"""The panel of a picture that shows metrics over time, against their dashed floors."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gramax.render import style
-from gramax.render.board import Board, Box
+from gramax.render.canvas import Box, Canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-GUTTER = 56
+VALUE_AXIS_WIDTH = 56
 """Room at the left of a curve for the labels of its value axis."""
 
 
@@ -52,7 +52,7 @@ class CurvePanel:
 
     def __init__(
         self,
-        board: Board,
+        canvas: Canvas,
         box: Box,
         title: str,
         lines: Sequence[Line],
@@ -73,8 +73,10 @@ class CurvePanel:
         logarithm.
         """
         self._steps, self._lines = np.asarray(steps), lines
-        self._heading(board, box, title, lines)
-        self._axes = axes = board.axes((box[0] + GUTTER, box[1], box[2] - GUTTER, box[3]))
+        self._heading(canvas, box, title, lines)
+        self._axes = axes = canvas.axes(
+            (box[0] + VALUE_AXIS_WIDTH, box[1], box[2] - VALUE_AXIS_WIDTH, box[3])
+        )
         axes.set(xlim=(steps[0], steps[-1]), ylim=limits, yscale="log" if log else "linear")
         if stretch:
             axes.set_xscale("symlog", linthresh=max(1.0, steps[1] - steps[0]), linscale=0.35)
@@ -92,7 +94,7 @@ class CurvePanel:
         ]
         for head in self._heads:
             head.set_clip_on(False)
-        board.moving(*self._curves, *self._heads)
+        canvas.moving(*self._curves, *self._heads)
 
     def update(self, upto: int) -> None:
         """Draw every curve up to and with entry `upto` of the steps."""
@@ -102,15 +104,13 @@ class CurvePanel:
             curve.set_data(steps[:end], line.values[:end])
             head.set_data(steps[max(end - 1, 0) : end], line.values[max(end - 1, 0) : end])
 
-    def _heading(self, board: Board, box: Box, title: str, lines: Sequence[Line]) -> None:
-        heading = board.heading(box, title)
-        renderer = board.canvas.get_renderer()
-        x = box[0] + heading.get_window_extent(renderer).width
+    def _heading(self, canvas: Canvas, box: Box, title: str, lines: Sequence[Line]) -> None:
+        x = box[0] + canvas.width_of(canvas.heading(box, title))
         for line in lines:
             if line.name:
                 x += 26
-                name = board.text(x, box[1] - 14, line.name, colour=line.colour, weight="bold")
-                x += name.get_window_extent(renderer).width
+                name = canvas.text(x, box[1] - 14, line.name, colour=line.colour, weight="bold")
+                x += canvas.width_of(name)
 
     def _scale(self, axes: Axes, ticks: Sequence[float], log: bool, ends: tuple[str, str]) -> None:
         axes.grid(axis="y", color=style.css(style.RULE), lw=1)
