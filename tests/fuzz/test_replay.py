@@ -11,10 +11,11 @@ import pytest
 
 from gramax.cli import main
 from tests.fuzz.__main__ import CORPUS
+from tests.fuzz.contained import said_of
 from tests.fuzz.handmade import HANDMADE
 from tests.fuzz.mutators import mutated
 from tests.fuzz.seeds import SEEDS
-from tests.fuzz.targets import TARGETS, judged, place
+from tests.fuzz.targets import TARGETS, place
 
 READ = {
     "npz": {"bomb", "bomb of columns", "a path", "control"},
@@ -38,20 +39,20 @@ INPUTS = 120
 def test_seeds_are_read(tmp_path, name):
     """The fuzz would prove nothing if these were refused to begin with."""
     for data in SEEDS[name]:
-        assert judged(name, place(name, data, tmp_path)) is None
+        assert said_of(name, place(name, data, tmp_path)) is None
 
 
 @pytest.mark.parametrize("name", HANDMADE)
 def test_files_made_by_hand(tmp_path, name):
     for what, data in HANDMADE[name].items():
-        said = judged(name, place(name, data, tmp_path))
+        said = said_of(name, place(name, data, tmp_path))
         assert (said is None) == (what in READ.get(name, ())), f"{what}: {said}"
 
 
 @pytest.mark.parametrize("file", FOUND, ids=lambda file: f"{file.parent.name}-{file.name}")
 def test_findings_are_refused(tmp_path, file):
     name = file.parent.name
-    assert judged(name, place(name, file.read_bytes(), tmp_path)) is not None
+    assert said_of(name, place(name, file.read_bytes(), tmp_path)) is not None
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -60,7 +61,7 @@ def test_changed_files(tmp_path, name):
     starts = [*SEEDS[name], *HANDMADE[name].values()] if name == "txt" else SEEDS[name]
     said = set()
     for _ in range(INPUTS):
-        said.add(judged(name, place(name, mutated(name, rng.choice(starts), rng), tmp_path)))
+        said.add(said_of(name, place(name, mutated(name, rng.choice(starts), rng), tmp_path)))
     assert len(said) > (2 if name == "report" else 5)
 
 
