@@ -1,10 +1,12 @@
-"""Reading in a process that a hostile file may crash, stop, or fill: what C libraries are read in."""
+"""Reading in a process that a hostile file may crash, stop, or fill, as C libraries are read."""
 
 from __future__ import annotations
 
 import multiprocessing
 import resource
+import sys
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from gramax.data.formats import reads_in_process
 from tests.fuzz.targets import TARGETS, judged, read_embeddings
@@ -36,7 +38,7 @@ def said_of(name: str, file: str) -> str | None:
                 raise said
             return said
         ended = "no progress"
-    except EOFError:
+    except (EOFError, ConnectionError):
         process.join()
         ended = f"exit {process.exitcode}"
     process.kill()
@@ -45,6 +47,9 @@ def said_of(name: str, file: str) -> str | None:
 
 
 def _start() -> tuple[multiprocessing.process.BaseProcess, Connection]:
+    root = str(Path(__file__).parents[2])
+    if root not in sys.path:  # which the new process takes over
+        sys.path.append(root)
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_serve, args=(there,), daemon=True)

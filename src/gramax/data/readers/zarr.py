@@ -168,7 +168,7 @@ def _codecs(about: dict[str, Any]) -> Iterator[str]:
 def _as_bits(about: dict[str, Any]) -> dict[str, Any]:
     """The metadata of an array of bfloat16 as those of its bits, which are unsigned integers."""
     fill = about.get("fill_value") or 0
-    fill = int(fill, 16) if str(fill).startswith("0x") else _bits(float(fill))
+    fill = int(str(fill), 16) if str(fill).startswith("0x") else _bits(float(fill))
     if about["zarr_format"] == 2:
         return about | {"dtype": "<u2", "fill_value": fill}
     return about | {"data_type": "uint16", "fill_value": fill}
