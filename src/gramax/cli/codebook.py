@@ -192,10 +192,10 @@ def _start(path: str, c: int, d: int, field: str) -> np.ndarray:
     """The codes in a file; only as many bytes are read as such codes have."""
     import numpy as np
 
-    from gramax.data import npy
+    from gramax.data.readers.numpy import npy_entries
 
     text = path.endswith(".txt")
-    held = _text_codes(path, c, d, field) if text else npy.entries(path)[0]
+    held = _text_codes(path, c, d, field) if text else npy_entries(path)[0]
     if held.shape != (c, d) or held.dtype.kind not in "fc":
         words = f"is {held.dtype} of shape {list(held.shape)}"
         raise InputError(f"{path}: {words}; --start takes floats of shape [{c}, {d}]")

@@ -41,13 +41,12 @@ def check_output(path: str, *inputs: str | None) -> None:
 
 def _files(given: str | None) -> list[str]:
     """The files that an input means (`folder`, `data/*.npy`, `file::name`)."""
-    from gramax.data.chains import ends_at, parse
     from gramax.data.formats import LABEL_READERS
-    from gramax.data.places import files_of
+    from gramax.data.paths import files_of, outermost, parse
 
     place = given or ""
     if "://" in place and parse(place).after:
-        return [ends_at(place)]  # all of it is in one archive
+        return [outermost(place)]  # all of it is in one archive
     if "::" in place and not os.path.exists(place):
         place = place.rpartition("::")[0]
     try:
@@ -58,7 +57,7 @@ def _files(given: str | None) -> list[str]:
 
 def _is_among(path: str, given: str) -> bool:
     """Whether `path` is the file `given`, through links too, or one of those of a zarr store."""
-    from gramax.data.places import is_store
+    from gramax.data.paths import is_store
 
     if not os.path.exists(given):
         return False

@@ -9,22 +9,27 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gramax.data.blocks import MAX_BAND, BlockArray
-from gramax.data.faults import decoding, fail
-from gramax.data.files import byte_size, open_binary
-from gramax.data.hdf5chunks import COMPRESSORS, MAX_ABSENT, READ, absent, check_chunks, filters_of
-from gramax.data.remote import is_address
+from gramax.data.checks import decoding, fail
+from gramax.data.paths import byte_size, is_address, open_binary
+from gramax.data.readers.stored import MAX_BAND_BYTES, BlockArray
 from gramax.data.source import UNREADABLE, Entry
 from gramax.optional import need
 
 MAX_OBJECTS = 10_000
 """Groups and datasets that are looked at."""
 
+FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 32_000: "lzf"}
+"""What is undone, by HDF5's numbers; other filters may be plugins."""
 
+COMPRESSORS = (1, 32_000)
+
+
+@dataclass(frozen=True)
 class HdfDataset(BlockArray):
     """An `Entry`: a dataset, by its path from the root."""
 
@@ -36,12 +41,10 @@ class HdfDataset(BlockArray):
             if _described(self.file, self.name, dataset) != self:
                 raise fail(self.where, "changed while it was read")
             for start, stop in runs:
-                if self.block:
-                    check_chunks(dataset, start, stop, self.where)
-                band = dataset[start:stop]
-                if byte_size(self.file) < size:  # of what is beyond the end HDF5 makes zeros
+                rows = dataset[start:stop]
+                if byte_size(self.file) < size:  # HDF5 makes zeros of what is beyond the end
                     raise fail(self.where, "was cut short while it was read")
-                yield band
+                yield rows
 
 
 def entries(file: str) -> tuple[Entry, ...]:
@@ -51,9 +54,13 @@ def entries(file: str) -> tuple[Entry, ...]:
         return tuple(_walk(file, root))
 
 
+def _h5py() -> Any:
+    return need("h5py", "reading HDF5 files", extra="io")
+
+
 @contextmanager
 def _opened(file: str) -> Iterator[Any]:
-    h5py = need("h5py", "reading HDF5 files", extra="io")
+    h5py = _h5py()
     source = open_binary(file) if is_address(file) else file
     with decoding(file, "HDF5 file"):
         root = h5py.File(source, "r", locking=False)
@@ -65,19 +72,19 @@ def _opened(file: str) -> Iterator[Any]:
 
 def _walk(file: str, root: Any) -> Iterator[HdfDataset]:
     """Every dataset that hard links lead to; a group that links lead to twice is walked once."""
-    h5py = need("h5py", "reading HDF5 files", extra="io")
+    h5py = _h5py()
     waiting, seen, count = [("", root)], set(), 0
     while waiting:
         prefix, group = waiting.pop()
         address = h5py.h5o.get_info(group.id).addr
         names = [] if address in seen else sorted(group)
         seen.add(address)
+        count += len(names)
+        if count > MAX_OBJECTS:
+            raise fail(file, f"holds more than {MAX_OBJECTS} groups and datasets")
         for name in names:
-            count += 1
-            if count > MAX_OBJECTS:
-                raise fail(file, f"holds more than {MAX_OBJECTS} groups and datasets")
-            path, link = f"{prefix}{name}", group.get(name, getlink=True)
-            if not isinstance(link, h5py.HardLink):
+            path = f"{prefix}{name}"
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 yield _refused(file, path, "a link, which is not followed")
                 continue
             found = group[name]
@@ -101,7 +108,8 @@ def _described(file: str, path: str, dataset: Any) -> HdfDataset:
     text, why = f"{dtype.name} {list(dataset.shape)}", _why_not(dataset, dtype)
     if why:
         return _refused(file, path, f"{text}, {why}")
-    return HdfDataset(file, path, dataset.shape, np.dtype(dtype.str), text, dataset.chunks or ())
+    dtype = np.dtype(dtype.str).newbyteorder("=")
+    return HdfDataset(file, path, dataset.shape, dtype, text, dataset.chunks or ())
 
 
 def _why_not(dataset: Any, dtype: np.dtype) -> str:
@@ -112,12 +120,12 @@ def _why_not(dataset: Any, dtype: np.dtype) -> str:
         return "whose values are in other files"
     if not dataset.chunks:
         return ""
-    filters = filters_of(dataset)
-    if unread := set(filters) - READ:
+    plan = dataset.id.get_create_plist()
+    filters = [plan.get_filter(k)[0] for k in range(plan.get_nfilters())]
+    if unread := set(filters) - set(FILTERS):
         return f"which needs the filter {min(unread)} (use gzip or lzf)"
     if sum(one in COMPRESSORS for one in filters) > 1:
         return "compressed more than once"
-    if math.prod(dataset.chunks) * dtype.itemsize > MAX_BAND:
-        return f"in chunks of more than {MAX_BAND} bytes"
-    missing = absent(dataset)
-    return f"of which {missing} chunks were never written" if missing > MAX_ABSENT else ""
+    if math.prod(dataset.chunks) * dtype.itemsize > MAX_BAND_BYTES:
+        return f"in chunks of more than {MAX_BAND_BYTES} bytes"
+    return ""

@@ -1,4 +1,4 @@
-"""Where a matrix may be cut into pieces of rows, and pieces joined into chunks of one size."""
+"""Where a matrix may be cut into pieces of rows, and how pieces become chunks of one size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def even_cuts(total: int, rows: int, grain: int = 1) -> list[int]:
-    """Row numbers 0 ... `total` about `rows` apart, each a multiple of `grain` but the last.
+    """Row numbers from 0 to `total`, about `rows` apart; all but the last are multiples of `grain`.
 
     Example:
         >>> print(even_cuts(10, 4), even_cuts(10, 7, grain=3), even_cuts(10, 1, grain=8))
@@ -52,7 +52,7 @@ def groups_within(bounds: Sequence[int], start: int, stop: int) -> range:
 
 
 def trimmed(arrays: Iterable[Any], first: int, start: int, stop: int) -> Iterator[Any]:
-    """What `arrays`, whose rows begin at number `first`, hold of the rows `start` to `stop`."""
+    """The rows `start` to `stop` out of `arrays`, whose first row has the number `first`."""
     for array in arrays:
         if first >= stop:
             return
@@ -85,9 +85,9 @@ def rechunk(arrays: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
 
 
 def bands(start: int, stop: int, size: int, grain: int) -> Iterator[tuple[int, int]]:
-    """Runs of rows from `start` to `stop` of about `size` rows, cut at multiples of `grain`.
+    """Runs of about `size` rows from `start` to `stop`, cut at multiples of `grain`.
 
-    What is stored in blocks of `grain` rows is so decoded once, a block at least at a time.
+    An array that is stored in blocks of `grain` rows is thus decoded once, by whole blocks.
 
     Example:
         >>> print(list(bands(2, 20, 7, 3)), list(bands(2, 8, 2, 4)))

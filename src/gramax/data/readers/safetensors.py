@@ -1,4 +1,4 @@
-"""Reading .safetensors by hand: 8 bytes of length, a JSON header, a buffer. No package needed.
+"""Reading .safetensors: 8 bytes of length, a JSON header, then the tensors. No package needed.
 
 Format: https://huggingface.co/docs/safetensors
 """
@@ -11,13 +11,13 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from gramax.data.faults import check_lengths, decoding, fail
-from gramax.data.files import byte_size, open_binary
-from gramax.data.raw import BFLOAT16, RawArray
-from gramax.data.source import Entry
+from gramax.data.checks import check_shape, decoding, fail
+from gramax.data.paths import byte_size, open_binary
+from gramax.data.readers.stored import RawArray, decoded_dtype, described
+from gramax.data.source import UNREADABLE, Entry
 
-MAX_HEADER = 100_000_000
-"""Bytes; the limit that the format itself sets."""
+MAX_HEADER_BYTES = 100_000_000
+"""The limit that the format itself sets."""
 
 DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "BOOL": "?",
@@ -32,7 +32,7 @@ def entries(file: str) -> tuple[Entry, ...]:
     size = byte_size(file)
     with open_binary(file) as stream:
         length = int.from_bytes(stream.read(8), "little") if size >= 8 else size
-        if length > min(size - 8, MAX_HEADER):
+        if length > min(size - 8, MAX_HEADER_BYTES):
             raise fail(file, f"is not a .safetensors file (header of {length} bytes in {size})")
         with decoding(file, ".safetensors header"):
             header = json.loads(stream.read(length), object_pairs_hook=_no_duplicates)
@@ -55,12 +55,14 @@ def _entry(file: str, buffer: int, size: int, name: str, about: Any) -> RawArray
     if not begin <= end <= size - buffer:
         raise fail(where, f"lies at bytes {begin} to {end} of a buffer of {size - buffer}")
     if code not in DTYPES:
-        return RawArray(file, name, buffer + begin, shape, np.dtype("V1"), code=code)
-    stored = np.dtype(DTYPES[code])
+        text = f"{code} {list(shape)}"
+        return RawArray(file, name, shape, UNREADABLE, text, buffer + begin, UNREADABLE)
+    stored, bfloat16 = np.dtype(DTYPES[code]), code == "BF16"
     if end - begin != math.prod(shape) * stored.itemsize:
         raise fail(where, f"has {end - begin} bytes, which is not {code} of shape {shape}")
-    kind = BFLOAT16 if code == "BF16" else ""
-    return RawArray(file, name, buffer + begin, shape, stored, code=kind)
+    dtype, text = decoded_dtype(stored, bfloat16), described(shape, stored, bfloat16)
+    offset = buffer + begin
+    return RawArray(file, name, shape, dtype, text, offset, stored, bfloat16=bfloat16)
 
 
 def _fields(about: Any, where: str) -> tuple[tuple[int, ...], list[int], str]:
@@ -71,8 +73,8 @@ def _fields(about: Any, where: str) -> tuple[tuple[int, ...], list[int], str]:
         raise fail(where, "needs a dtype, a shape and data_offsets in the .safetensors header")
     if len(offsets) != 2:
         raise fail(where, f"has {len(offsets)} data_offsets where there are two, begin and end")
-    check_lengths(shape, where)
-    check_lengths(offsets, where)
+    check_shape(shape, where)
+    check_shape(offsets, where)
     return tuple(shape), offsets, code
 
 
