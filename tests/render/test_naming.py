@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 from tests.render.test_page import island, report, thousand  # noqa: F401  (fixtures)
 
+from gramax._text import named
 from gramax.audits.report import Pair
 from gramax.comparison import Moved
-from gramax.data.text import named
 from gramax.render import terminal
 from gramax.render.page import audit_page
 

@@ -162,7 +162,7 @@ def _writer(
     out: str | None, form: str | None, c: int, d: int, signed: bool
 ) -> Callable[[Packing], None]:
     """What writes the codes; bad names and formats are refused before the search."""
-    from gramax.files import write_array, write_text
+    from gramax._files import write_array, write_text
     from gramax.frames import sloanes
 
     if form == "sloanes":
@@ -215,7 +215,7 @@ def _text_codes(path: str, c: int, d: int, field: str) -> np.ndarray:
     """The codes in a text of Sloane's format, real where they can be."""
     import numpy as np
 
-    from gramax.data.text import cut, visible
+    from gramax._text import cut, visible
     from gramax.frames import sloanes
 
     try:

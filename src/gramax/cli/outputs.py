@@ -30,7 +30,7 @@ def _is_same(a: str, b: str) -> bool:
 
 def check_output(path: str, *inputs: str | None) -> None:
     """Raise `InputError` where `path` plainly cannot be written, or is one of the inputs."""
-    from gramax.files import check_writable
+    from gramax._files import check_writable
 
     check_writable(path)
     if not os.path.exists(path):
@@ -75,7 +75,7 @@ def write_found(
     Raises:
         InputError: a file cannot be written; the message tells of each.
     """
-    from gramax.files import write_text
+    from gramax._files import write_text
 
     failed = []
     for out, text in ((json_out, lambda: _json(data)), (html_out, page)):

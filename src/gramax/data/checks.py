@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gramax.data.text import cut, visible
+from gramax._text import cut, visible
 from gramax.errors import InputError, MissingExtraError
 
 MAX_COLUMNS = 1 << 20

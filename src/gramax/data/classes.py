@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from gramax._text import distinct_names
 from gramax.data.checks import fail
-from gramax.data.text import distinct_names
 
 IGNORED = -1
 """The label and the code of a row that belongs to no class."""

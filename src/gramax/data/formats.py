@@ -5,9 +5,9 @@ To add a format, write its reader in `readers/`, and name its extension in `READ
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 
+from gramax._text import cut
 from gramax.data.checks import fail, hint, readable_numbers
 from gramax.data.paths import (
     Places,
@@ -21,7 +21,6 @@ from gramax.data.paths import (
 )  # fmt: skip
 from gramax.data.readers import arrow, hdf5, numpy, safetensors, text, zarr
 from gramax.data.source import UNREADABLE, Entry, FileSource, Part
-from gramax.data.text import cut
 
 Readers = Mapping[str, Callable[[str], tuple[Entry, ...]]]
 """By extension: from a file to the arrays in it. Each reads no more than the header."""
@@ -187,9 +186,3 @@ def _advice(entry: Entry) -> str:
     if not readable_numbers(entry.dtype):
         return "embeddings must be integers, float16/32/64, or bfloat16 where the file says so"
     return "embeddings must be a matrix [rows, columns]"
-
-
-def reads_in_process(place: str | os.PathLike[str]) -> bool:
-    """Whether the file is read by this process: no library in C has to be trusted with it."""
-    name = os.fspath(place)
-    return "://" not in name and extension(name) in (".npy", ".npz", ".safetensors")

@@ -25,9 +25,9 @@ from threading import get_ident
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
+from gramax._optional import need
 from gramax.data.checks import cause, decoding, fail
 from gramax.errors import InputError, MissingExtraError
-from gramax.optional import need
 
 Places = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 """A path, pattern or address, or several of them."""

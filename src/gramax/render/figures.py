@@ -7,8 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from gramax._files import check_folder, make_folder
 from gramax.errors import InputError
-from gramax.files import check_folder, make_folder
 from gramax.render import style
 from gramax.render.gif import frame_durations, write_gif
 from gramax.render.scenes.common import FRAMES, Check, FiguresError

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gramax.files import replacing
+from gramax._files import replacing
 from gramax.render import style
 
 if TYPE_CHECKING:

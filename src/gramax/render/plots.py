@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gramax.data.text import named
+from gramax._text import named
 from gramax.render import style
 
 if TYPE_CHECKING:

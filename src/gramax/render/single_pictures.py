@@ -8,7 +8,7 @@ from io import BytesIO
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from gramax.optional import need
+from gramax._optional import need
 from gramax.render import style
 from gramax.render.canvas import MARGIN, Canvas
 from gramax.render.panels import GramPanel

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 import gramax.metrics  # noqa: F401  (fills the registry)
-from gramax.data.text import named
+from gramax._text import named
 from gramax.metrics.registry import METRICS, QUESTIONS, Metric
 from gramax.render.number_text import (
     CHANGE_MARKS,

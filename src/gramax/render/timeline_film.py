@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from gramax._files import replacing
 from gramax.audits.run_log import Entry
 from gramax.errors import InputError
-from gramax.files import replacing
 from gramax.render import style
 from gramax.render.canvas import CANVAS_SIZE, MARGIN, Box, Canvas
 from gramax.render.curve_panel import CurvePanel, Floor, Line

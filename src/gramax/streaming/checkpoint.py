@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 
+from gramax._files import check_writable, lock, replacing
+from gramax._text import visible
 from gramax.data import Source
 from gramax.data.checks import decoding, fail
 from gramax.data.readers.numpy import npz_entries
 from gramax.data.source import Entry
-from gramax.data.text import visible
 from gramax.errors import InputError
-from gramax.files import check_writable, lock, replacing
 from gramax.moments.class_moments import ClassMoments
 from gramax.streaming.identity import difference, identity
 from gramax.streaming.inputs import Classes

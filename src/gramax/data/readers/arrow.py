@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from gramax._optional import need
 from gramax.data.checks import decoding, fail
 from gramax.data.chunks import group_cuts, groups_within, trimmed
 from gramax.data.paths import byte_size, is_address, open_binary
 from gramax.data.source import TEXT, UNREADABLE, Entry
-from gramax.optional import need
 
 FILE_MAGIC, STREAM_END = b"ARROW1\0\0", b"\xff\xff\xff\xff\0\0\0\0"
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from gramax._optional import need
 from gramax.data.checks import decoding, fail
 from gramax.data.paths import byte_size, is_address, open_binary
 from gramax.data.readers.stored import MAX_BAND_BYTES, BlockArray
 from gramax.data.source import UNREADABLE, Entry
-from gramax.optional import need
 
 MAX_OBJECTS = 10_000
 """Groups and datasets that are looked at."""

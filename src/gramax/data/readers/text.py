@@ -11,12 +11,12 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
+from gramax._text import no_constant
 from gramax.data.checks import decoding, fail
 from gramax.data.chunks import even_cuts
 from gramax.data.classes import MAX_LABEL
 from gramax.data.paths import byte_size, open_binary
 from gramax.data.source import TEXT, UNREADABLE, Entry
-from gramax.data.text import no_constant
 
 MAX_LINE_BYTES = 1 << 25
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from gramax._optional import need
 from gramax.data.checks import cause, check_shape, decoding, fail
 from gramax.data.paths import (
     byte_size,
@@ -29,7 +30,6 @@ from gramax.data.paths import (
 from gramax.data.readers.stored import MAX_BAND_BYTES, BlockArray, decoded_dtype, described
 from gramax.data.source import UNREADABLE, Entry
 from gramax.errors import MissingExtraError
-from gramax.optional import need
 
 MAX_OBJECTS = 10_000
 """Groups and arrays that are looked at."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gramax.data.text import named
+from gramax._text import named
 from gramax.metrics.registry import METRICS, QUESTIONS
 from gramax.render.number_text import (
     STATUS_MARKS,

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gramax._text import named
 from gramax.audits.facts import SURE
 from gramax.audits.portrait import Heat
 from gramax.audits.portrait.order import similar_order
-from gramax.data.text import named
 from gramax.metrics.registry import METRICS
 from gramax.render.number_text import (
     CHANGE_MARKS,

@@ -16,8 +16,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from gramax._text import named
 from gramax._version import __version__
-from gramax.data.text import named
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("tables.js", "heat.js", "cloud.js", "ready.js")

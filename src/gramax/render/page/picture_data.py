@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gramax.data.text import named
+from gramax._text import named
 
 if TYPE_CHECKING:
     from gramax.audits.portrait import Cloud, Heat

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
-from gramax.files import write_text
+from gramax._files import write_text
 from gramax.render import style
 from gramax.render.axis_scales import even_ticks, log_ticks
 from gramax.render.number_text import number, tick_text
