@@ -97,7 +97,7 @@ def files(tmp_path, monkeypatch):
     Bucket().pipe_file("/bucket/run-7/a.parquet", Path("data/a.parquet").read_bytes())
     for folder in ("demo", "labels"):
         Path(folder).mkdir()
-    for name in ("demo/train_embeddings", "epoch1", "epoch9", "shard-0"):
+    for name in ("demo/train_embeddings", "epoch1", "epoch9", "shard-0", "decoder"):
         np.save(f"{name}.npy", z)
     for name in ("demo/train_labels", "labels", "labels/0"):
         np.save(f"{name}.npy", y)
