@@ -51,7 +51,7 @@ FULL_NAMES = {
     "rankme": "RankMe, an effective rank of the singular values",
     "scatter_ratio": "scatter ratio, the weak form of the first property of neural collapse",
     "two_nn": "intrinsic dimension by the two nearest neighbours",
-    "vci": "variability collapse index",
+    "vci": "variability collapse index (VCI)",
     "within_class_variance": "within-class variance",
 }
 """What the letters of a name stand for; a metric without an entry is called by its name."""
