@@ -23,7 +23,7 @@ SOURCES = {
 ADAPTERS = [
     f"{module}.{name}"
     for module, text in SOURCES.items()
-    if module.startswith("gramax.training.") and "= need(" in text
+    if re.fullmatch(r"gramax\.training\.\w+", module) and "= need(" in text
     for name in re.findall(r"^(?:class|def) ([A-Za-z]\w*)", text, re.MULTILINE)
 ]
 

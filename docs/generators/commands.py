@@ -12,8 +12,8 @@ from gramax.cli import cli
 
 INTRO = """# Commands
 
-Made from the commands themselves by `make docs`; `gramax COMMAND --help` prints the same. The first
-example of each is in the [quick start](quickstart.md).
+This page is made from the commands themselves by `make docs`. Every command prints the same with
+`--help`. The [quick start](quickstart.md) shows the most important ones at work.
 
 """
 WRITTEN_DEFAULT = re.compile(r"\s*\[default: ([^\]]*)\]")

@@ -12,9 +12,9 @@ from gramax.metrics.registry import METRICS, QUESTIONS, Metric
 
 INTRO = """# Metrics
 
-Made from the registry by `make docs`. Every metric is undefined (NaN, with the reason) on the input
-named under *degenerate*, and never scores well there. What the words and abbreviations mean stands
-in the [glossary](glossary.md).
+This page is made from the registry of metrics by `make docs`. On the input named under
+*degenerate*, a metric is undefined (NaN, with the reason) and never scores well. What the words and
+abbreviations mean stands in the [glossary](glossary.md).
 """
 
 FULL_NAMES = {
