@@ -1,6 +1,7 @@
-"""Every command that the README and the docs show is run, or at least known by that name.
+"""What the README and the pages show works: their commands, options, targets and code.
 
-So is every block of Python, here or where `EXECUTED` says.
+Commands in shell blocks are run, and others are looked up by name. Every block of Python is
+executed here, by the test that `EXECUTED` names, or by Sphinx as the pages are built.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ EXECUTED = {
     "docs/training.md": "tests/training/test_documented_blocks.py",
     "docs/pytorch.md": "tests/training/test_documented_blocks.py",
 }
-"""Pages whose blocks another file executes, and which it finds by itself."""
+"""Pages with blocks that need a large framework, and the nightly tests that execute them."""
 
 
 def blocks() -> dict[str, str]:
@@ -166,7 +167,7 @@ CHECKS = {
     "README.md, block 2": (streams, {}),
     "CONTRIBUTING.md, block 0": (declares, {"METRICS": Registry(), "Metric": Metric, "jnp": jnp}),
 }
-"""What a block must have done, and the names that it needs besides."""
+"""For every block of Python: the check of what it has done, and the further names that it needs."""
 
 
 def test_every_block_is_checked():
