@@ -102,7 +102,7 @@ def companions(
     parts = [part.widened() for part in blocks.parts]
     if parts[0].scatter is None:
         return {}
-    e = evidence or Evidence(_joined(parts), options)
+    e = evidence or Evidence(BlockMoments(tuple(parts), 0).whole, options)
     law = "Marchenko-Pastur law" + (", continued below the rows" if e.n <= e.dim else "")
     less = "noise of the class means taken out"
     table: list[tuple[str, str, Callable[[], float]]] = [
@@ -132,13 +132,6 @@ def _tried(method: str, estimate: Callable[[], float]) -> Companion:
     if not math.isfinite(value):
         return Companion(math.nan, method, "undefined, as the metric is")
     return Companion(value, method)
-
-
-def _joined(parts: list[ClassMoments]) -> ClassMoments:
-    total = parts[0]
-    for part in parts[1:]:
-        total = total.merge(part)
-    return total
 
 
 class _Once:
@@ -448,9 +441,10 @@ def _sure(value: float, noise: float) -> None:
         raise _TooFewError("the class means are no further apart than their noise")
 
 
-def _basis(k: int) -> Float[np.ndarray, "k k-1"]:
-    """Orthonormal columns across (1, …, 1), which hold the differences of k vectors."""
-    return np.linalg.qr(np.column_stack([np.ones(k), np.eye(k)[:, 1:]]))[0][:, 1:]
+def _across(normal: Float[np.ndarray, " k"]) -> Float[np.ndarray, "k l"]:
+    """Orthonormal columns, one less than coordinates, across a vector without zeros."""
+    columns = np.column_stack([normal, np.eye(len(normal))[:, 1:]])
+    return np.linalg.qr(columns)[0][:, 1:]
 
 
 def _pinv(k: _Classes) -> float:
@@ -463,7 +457,7 @@ def _pinv(k: _Classes) -> float:
     count, r = k.means.shape
     if count - 1 > r:
         raise _TooFewError("has no inverse of so many class means")
-    axes = _basis(count)  # means whose weighted sum is 0 are given by their differences
+    axes = _across(k.share)  # the weighted sum of the means is 0
     values, turn = np.linalg.eigh(axes.T @ k.gram @ axes)
     turn = axes @ turn
     within, twice = (
@@ -499,8 +493,8 @@ def _vci(k: _Classes, e: Evidence) -> float:
         raise _TooFewError("not estimated for more classes than dimensions")
     if f < d / MAX_CONTINUED:
         raise _TooFewError(f"{e.n:g} rows are too few for {d} dimensions")
-    axes = _basis(count)
     root = np.sqrt(k.share)[:, None]
+    axes = _across(root[:, 0])
     noise = root * k.of_means(k.noise) * root.T
 
     def q(ridge: float) -> tuple[Float[np.ndarray, "k k"], float, float, float]:
@@ -512,7 +506,7 @@ def _vci(k: _Classes, e: Evidence) -> float:
     few = f < 3 * d
     side = min(f, d)
     matrix, kappa, df, squares = q(k.within.ridge_of(RIDGES[0] * side) if few else k.within.least)
-    values = np.linalg.eigvalsh(matrix)[1:]
+    values = np.linalg.eigvalsh(axes.T @ matrix @ axes)
     if few:
         other, further, _, _ = q(k.within.ridge_of(RIDGES[1] * side))
         growth = _continued((float(np.trace(matrix)), kappa), (float(np.trace(other)), further))
@@ -532,7 +526,7 @@ def _continued(near: tuple[float, float], far: tuple[float, float]) -> float:
 
 
 def _mean_share(
-    values: Float[np.ndarray, " k-1"], growth: float, noise: tuple[float, float, float, float]
+    values: Float[np.ndarray, " l"], growth: float, noise: tuple[float, float, float, float]
 ) -> float:
     """The mean of 1/(1+s²), s² = growth·values, less what the noise of the values adds to it.
 

@@ -90,7 +90,9 @@ def bars_of_rows(
         if bar.error is not None:
             said = [NEIGHBOURS] * (name not in LAWS)  # laws are of means over pairs
             if n > MAX_SIMULATED_ROWS:
-                said.append(f"error of {MAX_SIMULATED_ROWS:,} rows, times √({MAX_SIMULATED_ROWS}/n)")
+                said.append(
+                    f"error of {MAX_SIMULATED_ROWS:,} rows, times √({MAX_SIMULATED_ROWS}/n)"
+                )
             bar = replace(bar, reason="; ".join(said))
         bars[name] = bar
     return bars

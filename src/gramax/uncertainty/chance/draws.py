@@ -24,9 +24,7 @@ from gramax.uncertainty.chance.laws import Setting
 FEW_VALUES = 2**15
 """n·d up to which rows themselves are drawn."""
 
-Drawn = tuple[
-    Float[np.ndarray, "c r"], Float[np.ndarray, " c"], Float[np.ndarray, "r r"] | None
-]
+Drawn = tuple[Float[np.ndarray, "c r"], Float[np.ndarray, " c"], Float[np.ndarray, "r r"] | None]
 """Class means, spreads, and the pooled scatter where that is asked for."""
 
 
@@ -74,7 +72,7 @@ def unit(x: Float[np.ndarray, "... d"]) -> Float[np.ndarray, "... d"]:
 
 
 def gaussian_rows(n: int, d: int, rng: np.random.Generator) -> Float[np.ndarray, "n r"]:
-    """n standard normal rows; where n < d, turned into the n dimensions that they span.
+    """Standard normal rows, n of them; where n < d, turned into the n dimensions that they span.
 
     Row i is then normal in its first i coordinates, and chi with d-i degrees of freedom in the
     next one: what the orthogonalisation of Gram and Schmidt leaves of it.
