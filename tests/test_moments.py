@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from gramax.arrays.kernels import add_exact, product_upper
 from hypothesis import given
 from hypothesis import strategies as st
 
 import gramax
-from gramax.arrays.kernels import add_exact, product_upper
 from gramax.metrics.options import Options
 from gramax.moments.class_moments import ClassMoments
 from tests import transcription as seed

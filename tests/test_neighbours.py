@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests import field
 
-from gramax.arrays import nearest_host, pairs
+from gramax.arrays import cloud, nearest_host, pairs
 from gramax.arrays.nearest import _search, nearest, nearest_on_host
 from gramax.metrics import hubness, mle_id, two_nn
 from gramax.metrics.neighbours import RowEvidence
+from tests import field
 
 N = 90
 
@@ -23,6 +23,7 @@ def small_tiles(monkeypatch):
     monkeypatch.setattr(nearest_host, "TILE_SIDE", 16)
     monkeypatch.setattr(nearest_host, "MANY_CANDIDATES", 8)
     monkeypatch.setattr(nearest_host, "CHUNK_NUMBERS", 256)
+    monkeypatch.setattr(cloud, "CHUNK_NUMBERS", 256)
 
 
 def exact_neighbours(x, k):

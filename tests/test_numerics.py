@@ -10,12 +10,12 @@ import pytest
 from benchmarks import numerics, numerics_page
 from benchmarks.numerics_inputs import TROUBLES, Point, rows
 from benchmarks.numerics_limits import KINDS, LIMITS, RAW, ROWS, SPHERE, allowed, within, words
-
-from gramax.arrays import linalg
 from gramax.metrics.decisions import nc4_agreement
-from gramax.metrics.evidence import Evidence
 from gramax.metrics.nearest import nearest
 from gramax.metrics.powerlaw import alpha_req
+
+from gramax.arrays import linalg
+from gramax.metrics.evidence import Evidence
 from gramax.metrics.registry import METRICS
 from gramax.moments.class_moments import ClassMoments
 from tests import field

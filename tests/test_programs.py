@@ -3,9 +3,9 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from gramax.arrays.programs import EFFORT, EMITTERS, FEW, program
 
 from gramax.arrays import programs
-from gramax.arrays.programs import EFFORT, EMITTERS, FEW, program
 
 
 def scaled(x, by, power=1):

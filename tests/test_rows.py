@@ -6,8 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests import field
-from tests.numbers import clouds
 
 from gramax.arrays import pairs
 from gramax.metrics import (
@@ -26,6 +24,8 @@ from gramax.metrics import (
     two_nn,
     uniformity,
 )
+from tests import field
+from tests.numbers import clouds
 
 N, D = 75, 3
 same = np.testing.assert_allclose
@@ -68,7 +68,7 @@ def library(request):
         found = wrap(f)(*made)
         for one in found if isinstance(found, tuple) else (found,):
             assert one.shape == ()
-            assert isinstance(one, type(made[0])) or isinstance(one, np.floating)
+            assert isinstance(one, type(made[0]) | np.floating)
         return np.asarray(found, np.float64)
 
     return call, rtol

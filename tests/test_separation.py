@@ -3,13 +3,13 @@
 import jax
 import numpy as np
 import pytest
+from gramax.metrics.separation import cdnv, vci
 
 from gramax.arrays import pairs
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
 from gramax.metrics.report import report
-from gramax.metrics.separation import cdnv, vci
 from gramax.moments.class_moments import ClassMoments
 from tests import field
 

@@ -6,16 +6,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from gramax.metrics.entropy import rankme
+from gramax.metrics.spectra import isoscore, participation_ratio
+from gramax.metrics.uniform import alignment, uniformity
 
 import gramax
 from gramax.metrics.collapse import collapse_ratio, scatter_ratio
 from gramax.metrics.crosstalk import smooth_coherence_loss
-from gramax.metrics.entropy import rankme
 from gramax.metrics.reach import frame_potential
 from gramax.metrics.registry import METRICS
 from gramax.metrics.simplex import simplex_error
-from gramax.metrics.spectra import isoscore, participation_ratio
-from gramax.metrics.uniform import alignment, uniformity
 from tests.numbers import C, D, N, clouds, numbers, reason
 
 Y = np.arange(N, dtype=np.int32) % C

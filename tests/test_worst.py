@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from gramax.arrays.worst import largest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gramax import metrics
 from gramax.arrays import pairs, screening
 from gramax.arrays.rows import unit_rows
-from gramax.arrays.worst import largest
 
 
 def all_at_once(x, k):

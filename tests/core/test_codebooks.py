@@ -4,12 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from gramax.metrics.babel import _top_sums, average_coherence, babel
+from gramax.metrics.histogram import add, crosstalk_histogram
 from tests import field
 from tests import transcription as seed
 from tests.core.codebook import THERE, C, cosines
 
 from gramax.metrics import simplex
-from gramax.metrics.babel import _top_sums, average_coherence, babel
 from gramax.metrics.crosstalk import (
     coherence,
     smooth_coherence_loss,
@@ -17,7 +18,6 @@ from gramax.metrics.crosstalk import (
     welch_gap,
     worst_pairs,
 )
-from gramax.metrics.histogram import add, crosstalk_histogram
 from gramax.metrics.reach import descent, frame_potential, run_many
 
 

@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from gramax.arrays.guarded import ratio, safe_sqrt
 
 

@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from gramax.arrays.resolution import settled
 from tests import field
 
 from gramax.arrays import kernels, linalg, pairs
 from gramax.arrays import rows as sphere
-from gramax.arrays.resolution import settled
 
 
 def same(found, right, **how):

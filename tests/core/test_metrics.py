@@ -3,6 +3,9 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from gramax.metrics.dispersion import gnc2_log
+from gramax.metrics.powerlaw import alpha_req
+from gramax.metrics.uniform import mean_cosine
 from tests import field
 from tests import transcription as seed
 from tests.core.labelled import NAMES, RANK, SIMPLEX, C, D, moments, right, value
@@ -10,12 +13,9 @@ from tests.core.labelled import NAMES, RANK, SIMPLEX, C, D, moments, right, valu
 from gramax import metrics
 from gramax.arrays import pairs
 from gramax.metrics.collapse import collapse_ratio, scatter_ratio, within_class_variance
-from gramax.metrics.dispersion import gnc2_log
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
-from gramax.metrics.powerlaw import alpha_req
 from gramax.metrics.rank import covariance_eigs, effective_rank
-from gramax.metrics.uniform import mean_cosine
 from gramax.moments.class_moments import ClassMoments
 
 pytestmark = pytest.mark.slow  # minutes of compilation; `make mutants` runs it without jit

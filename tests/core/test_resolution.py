@@ -3,7 +3,6 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from gramax.arrays.resolution import STEP, resolution, settled
 from gramax.metrics.spectrum import known as spectrum
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from gramax.metrics.uniform import mean_cosine
 from tests import field
 from tests.core.labelled import COLLAPSE, RANK, SIMPLEX, C, D, moments, value
 
@@ -12,7 +13,6 @@ from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
 from gramax.metrics.rank import covariance_eigs, effective_rank
 from gramax.metrics.registry import METRICS
-from gramax.metrics.uniform import mean_cosine
 from gramax.moments.class_moments import ClassMoments
 
 pytestmark = pytest.mark.slow  # minutes of compilation; `make mutants` runs it without jit

@@ -3,10 +3,10 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from gramax.arrays.ties import Found, settled
 from tests import field
 
 from gramax.arrays import pairs, screening, worst
-from gramax.arrays.ties import Found, settled
 from gramax.metrics.crosstalk import worst_pairs
 
 pytestmark = pytest.mark.slow  # minutes of compilation; `make mutants` runs it without jit

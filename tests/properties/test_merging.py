@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from gramax.metrics.histogram import add
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.numbers import SAME
@@ -17,7 +18,6 @@ from tests.properties.spaces import C, D, N, clouds
 
 import gramax
 from gramax.arrays import ties, worst
-from gramax.metrics.histogram import add
 from gramax.moments.class_moments import ClassMoments
 from gramax.uncertainty.errorbars import BlockMoments
 

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import struct
+import time
 from pathlib import Path
 
 import numpy as np
@@ -91,12 +92,18 @@ def read_wandb(folder):
 
 
 def wandb_records(path):
+    """What the run has written; wandb's service may still write after the run was finished."""
     from wandb.proto import wandb_internal_pb2
 
-    for data in _records(path.read_bytes()):
-        record = wandb_internal_pb2.Record()
-        record.ParseFromString(data)
-        yield record
+    late = time.monotonic() + 30
+    while True:
+        records = []
+        for data in _records(path.read_bytes()):
+            records.append(wandb_internal_pb2.Record())
+            records[-1].ParseFromString(data)
+        if any(record.HasField("exit") for record in records) or time.monotonic() > late:
+            return records
+        time.sleep(0.2)
 
 
 def _records(data):

@@ -137,7 +137,7 @@ class TestCollector:
         collector.reset()
         assert collector.moments is None
 
-    def test_short_batches_are_filled_up(self, batches, monkeypatch):
+    def test_short_batches_of_jax_are_filled_up(self, batches, monkeypatch):
         shapes, update = [], ClassMoments.update
 
         def spy(self, z, y, weight):
@@ -145,7 +145,7 @@ class TestCollector:
             return update(self, z, y, weight)
 
         monkeypatch.setattr(ClassMoments, "update", spy)
-        z, y = np.asarray(batches[0]).reshape(N, D), np.asarray(batches[1]).reshape(N)
+        z, y = batches[0].reshape(N, D), batches[1].reshape(N)
         collector = RowCollector(C)
         for part in (slice(0, 20), slice(20, 40), slice(40, 48)):
             collector.add(z[part], y[part])

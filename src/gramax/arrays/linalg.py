@@ -45,7 +45,9 @@ def eigvalsh(a: Float[Array, "d d"]) -> Float[Array, " d"]:
     """
     if is_jax_array(a):
         return _jax_eigvalsh()(a)
-    return _attempt(lambda: namespace(a).linalg.eigvalsh(a), a, (a.shape[-1],))[0]
+    xp = namespace(a)
+    values = _attempt(lambda: xp.linalg.eigvalsh(a), a, (a.shape[-1],))[0]
+    return values if bool(xp.all(xp.isfinite(values))) else eigh(a)[0]
 
 
 @cache
@@ -67,10 +69,17 @@ def _jax_eigvalsh() -> Callable[[Array], Array]:
 
 
 def eigh(a: Float[Array, "d d"]) -> tuple[Float[Array, " d"], Float[Array, "d d"]]:
-    """Eigenvalues of a symmetric matrix, ascending, and eigenvectors as columns."""
-    d = a.shape[-1]
-    values, vectors = _attempt(lambda: namespace(a).linalg.eigh(a), a, (d,), (d, d))
-    return values, vectors
+    """Eigenvalues of a symmetric matrix, ascending, and eigenvectors as columns; NaN as above.
+
+    What fails outside of JAX is tried by singular values too, which are the eigenvalues of a
+    covariance: it has no negative ones.
+    """
+    xp, d = namespace(a), a.shape[-1]
+    values, vectors = _attempt(lambda: xp.linalg.eigh(a), a, (d,), (d, d))
+    if is_jax_array(a) or bool(xp.all(xp.isfinite(values))):
+        return values, vectors
+    _, values, axes = _attempt(lambda: xp.linalg.svd(a), a, (d, d), (d,), (d, d))
+    return xp.flip(values), xp.flip(axes, axis=0).T
 
 
 def principal_axes(x: Float[Array, "c d"]) -> tuple[Float[Array, " r"], Float[Array, "r d"]]:

@@ -15,6 +15,7 @@ from array_api_compat import is_jax_array, is_numpy_array, is_torch_array
 from jaxtyping import Bool, Float, Int
 
 from gramax.arrays import pairs
+from gramax.arrays.cloud import SAME_POINT_UNITS, Cloud, representatives
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import (
     Array,
@@ -29,16 +30,7 @@ from gramax.arrays.namespace import (
     to_numpy,
     top_k,
 )
-from gramax.arrays.nearest_host import (
-    POTENTIAL_SHARPNESS,
-    SAME_POINT_UNITS,
-    Cloud,
-    Progress,
-    prepare,
-    representatives,
-    search,
-    sweep,
-)
+from gramax.arrays.nearest_host import POTENTIAL_SHARPNESS, Progress, prepare, search, sweep
 from gramax.arrays.rows import power_of_two
 
 BLOCK_ROWS = 128
@@ -177,9 +169,10 @@ def _search(x: Float[Array, "n d"], k: int) -> Neighbours:
         found, where = rows.candidates(own, wide)
         gaps = x[own][:, None] / rows.size - x[where] / rows.size
         squares = xp.where(xp.isinf(found), xp.inf, xp.sum(gaps * gaps, axis=2))
-        for key in (lambda: where, lambda: squares):  # by distance, and then by row
-            order = xp.argsort(key(), axis=1, stable=True)
-            squares, where = (xp.take_along_axis(v, order, axis=1) for v in (squares, where))
+        order = xp.argsort(where, axis=1, stable=True)
+        squares, where = (xp.take_along_axis(v, order, axis=1) for v in (squares, where))
+        order = xp.argsort(squares, axis=1, stable=True)  # ties are by row already
+        squares, where = (xp.take_along_axis(v, order, axis=1) for v in (squares, where))
         return rows.size * safe_sqrt(squares[:, :k]), where[:, :k]
 
     distances, where = _by_blocks(of_block, x)

@@ -1,6 +1,6 @@
 """The nearest neighbours of all rows on the host: exact, in bounded memory, about as fast as BLAS.
 
-1. Rows closer to each other than their rounding are one point (`representatives`).
+1. Rows closer to each other than their rounding are one point (`cloud.representatives`).
 2. One pass over the tiles of all pairs of points, in float32 and half of them only since distances
    are symmetric, keeps a few more candidates for every point than are asked for (`sweep`). A tile
    is compared with the worst distances kept so far, and only the few entries below are touched.
@@ -18,12 +18,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from threading import local
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+
+from gramax.arrays.cloud import CHUNK_NUMBERS, Cloud, chunks
 
 Progress = Callable[[float], None]
 """Called with the share of the work that is done, from 0 to 1."""
@@ -34,13 +35,6 @@ TILE_SIDE = 1024
 SPARE_CANDIDATES = 4
 """Candidates kept beyond those asked for, so that rounding can be told to leave out nothing."""
 
-SAME_POINT_UNITS = 4
-"""Rows within so many rounding units of the longer one are one point.
-
-A change of the last bit moves a row by one unit at most, and a scaled copy by one; two rows that
-were changed are two apart, and norms in float32 add a fraction.
-"""
-
 MANY_CANDIDATES = 96
 """A point with more candidates than these in a tight crowd is looked at among the crowd alone."""
 
@@ -48,126 +42,11 @@ TIGHT_SHARE = 1 / 72
 """The square of a crowd's radius, over the largest of half the squares of all points, up to which
 the crowd is tight: a search of those within three radii sees them at least twice as large."""
 
-CHUNK_NUMBERS = 1 << 19
-"""Numbers of a chunk of rows in float64: 4 MiB."""
-
 POTENTIAL_SHARPNESS = 2.0
 """The t of the potential exp(-t|a-b|²) that a pass can sum beside."""
 
 NO_KEY = np.int64(np.float32(np.inf).view(np.int32)) << 32
 """The key of no candidate: at an infinite distance."""
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """Rows as they were given, and what makes them of length 1 where they are on the sphere.
-
-    Attributes:
-        x: `[n, d]` finite rows in float32 or float64.
-        scale: `[n, 1]` what each row is multiplied with, in float64; None where that is 1.
-    """
-
-    x: Float[np.ndarray, "n d"]
-    scale: Float[np.ndarray, "n 1"] | None = None
-
-    @classmethod
-    def of(cls, x: Float[np.ndarray, "n d"], normalize: bool) -> Cloud:
-        """Rows as they are, or on the sphere: in float64, so that no rounding is added to theirs."""
-        if not normalize:
-            return cls(x)
-        largest = np.maximum(x.max(axis=1, keepdims=True), -x.min(axis=1, keepdims=True))
-        largest = largest.astype(np.float64)
-        largest = 2.0 ** np.round(np.log2(np.where(largest > 0, largest, 1)))  # an exact factor
-        lengths = np.empty((len(x), 1))
-        for part in _chunks(len(x), x.shape[1]):
-            rows = x[part] / largest[part]
-            lengths[part, 0] = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-        return cls(x, 1 / largest / np.where(lengths > 0, lengths, 1))
-
-    def rows(self, at: Int[np.ndarray, " m"] | slice) -> Float[np.ndarray, "m d"]:
-        """Some of the rows in float64."""
-        rows = self.x[at]
-        if self.scale is None:
-            return rows.astype(np.float64)
-        return np.multiply(rows, self.scale[at], dtype=np.float64)
-
-    def squared_distances(
-        self, rows: Int[np.ndarray, " m"], others: Int[np.ndarray, "m c"]
-    ) -> Float[np.ndarray, "m c"]:
-        """Squared distances from differences in float64; the same for (a, b) and (b, a)."""
-        m, c = others.shape
-        found = np.empty((m, c))
-
-        def fill(part: slice) -> None:
-            there = self.rows(others[part].ravel()).reshape(-1, c, self.x.shape[1])
-            there -= self.rows(rows[part])[:, None]
-            np.einsum("ijk,ijk->ij", there, there, out=found[part])
-
-        chunks = list(_chunks(m, c * self.x.shape[1]))
-        if len(chunks) == 1:
-            fill(chunks[0])
-            return found
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(fill, chunks))
-        return found
-
-
-def _chunks(count: int, numbers: int) -> Iterator[slice]:
-    """Slices of 0..count-1, each of about `CHUNK_NUMBERS` numbers where one holds `numbers`."""
-    step = max(1, CHUNK_NUMBERS // max(numbers, 1))
-    return (slice(start, min(start + step, count)) for start in range(0, count, step))
-
-
-# -- copies ---------------------------------------------------------------------------------------
-
-
-def representatives(cloud: Cloud) -> Int[np.ndarray, " n"]:
-    """For every row, the lowest row of its group of copies: rows closer than their rounding.
-
-    Rows are sorted along one direction. Copies lie next to each other there, so that rows are
-    compared with the next one, the one after, and so on, as long as any lie within the rounding.
-    """
-    n = len(cloud.x)
-    parent = np.arange(n)
-    along, radius = _projections(cloud)
-    order = np.argsort(along[:, 0], kind="stable")
-    shift = 1
-    while shift < len(order):
-        a, b = order[:-shift], order[shift:]
-        near = np.flatnonzero(along[b, 0] - along[a, 0] <= radius[a])
-        if not len(near):
-            break
-        a, b = a[near], b[near]
-        near = np.flatnonzero(np.all(np.abs(along[b] - along[a]) <= radius[a, None], axis=1))
-        a, b = a[near], b[near]
-        gap = np.sqrt(cloud.squared_distances(a, b[:, None])[:, 0])
-        same = gap <= SAME_POINT_UNITS * np.finfo(cloud.x.dtype).eps * _lengths(cloud, a, b)
-        parent[b[same]] = a[same]
-        order = order[~np.isin(order, b[same])] if np.any(same) else order
-        shift = 1 if np.any(same) else shift + 1
-    while np.any(parent != parent[parent]):
-        parent = parent[parent]
-    lowest = np.full(n, n)
-    np.minimum.at(lowest, parent, np.arange(n))
-    return lowest[parent]
-
-
-def _lengths(cloud: Cloud, *rows: Int[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
-    """The larger of the lengths of some rows."""
-    return np.max([np.linalg.norm(cloud.rows(at), axis=1) for at in rows], axis=0)
-
-
-def _projections(cloud: Cloud) -> tuple[Float[np.ndarray, "n p"], Float[np.ndarray, " n"]]:
-    """Rows along a few directions at right angles, and how far copies can lie apart there."""
-    n, d = cloud.x.shape
-    directions = np.linalg.qr(np.random.default_rng(0).normal(size=(d, min(d, 8))))[0]
-    along, lengths = np.empty((n, directions.shape[1])), np.empty(n)
-    for part in _chunks(n, d):
-        rows = cloud.rows(part)
-        along[part], lengths[part] = rows @ directions, np.linalg.norm(rows, axis=1)
-    units = (SAME_POINT_UNITS + 1) * float(np.finfo(cloud.x.dtype).eps)
-    rounding = 2 * np.sqrt(d) * float(np.finfo(np.float64).eps)  # that of the products themselves
-    return along, (units + rounding) * lengths
 
 
 # -- one pass over all pairs ----------------------------------------------------------------------
@@ -194,7 +73,7 @@ def prepare(cloud: Cloud, points: Int[np.ndarray, " p"], unit: float | None = No
     p, d = len(points), cloud.x.shape[1]
     total, low, high = np.zeros(d), np.full(d, np.inf), np.full(d, -np.inf)
     start = cloud.rows(points[:1])[0]
-    for part in _chunks(p, d):
+    for part in chunks(p, d):
         rows = cloud.rows(points[part]) - start
         total += rows.sum(axis=0)
         low, high = np.minimum(low, rows.min(axis=0)), np.maximum(high, rows.max(axis=0))
@@ -203,7 +82,7 @@ def prepare(cloud: Cloud, points: Int[np.ndarray, " p"], unit: float | None = No
     if unit is None:
         unit = 2.0 ** -np.round(np.log2(size)) if size > 0 else 1.0
     g, half = np.empty((p, d), np.float32), np.empty(p)
-    for part in _chunks(p, d):
+    for part in chunks(p, d):
         rows = ((cloud.rows(points[part]) - start - middle) * unit).astype(np.float32)
         g[part], half[part] = rows, np.einsum("ij,ij->i", rows, rows, dtype=np.float64) / 2
     reach = (np.max(np.abs(start)) + size) * np.sqrt(d)
@@ -349,7 +228,7 @@ def _candidates(
     if a == b:
         keep = best.keys.shape[1]
         least = np.partition(near, wide - keep, axis=1)[:, wide - keep] if wide > keep else -np.inf
-        at = np.flatnonzero((near.T >= least).T & np.isfinite(near))
+        at = np.flatnonzero((least <= near.T).T & np.isfinite(near))
         yield a, at // wide, _keys(near, at, a + at % wide)
         return
     at = np.flatnonzero(near > -best.limit[a : a + TILE_SIDE, None])
@@ -415,7 +294,7 @@ def search(
 
 
 def _nearest_of(squares: np.ndarray, others: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k nearest of some candidates, by distance and then by row; infinity where none is left."""
+    """The k nearest of some candidates, ties to the lower row; infinity where none is left."""
     order = np.lexsort((others, squares), axis=1)[:, :k]
     lacking = ((0, 0), (0, k - order.shape[1]))
     squares, others = (np.take_along_axis(v, order, axis=1) for v in (squares, others))

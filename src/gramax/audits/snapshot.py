@@ -6,10 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import jax
 import numpy as np
-from jaxtyping import Array
 
+from gramax.arrays.namespace import Array, compiled, to_numpy
 from gramax.arrays.rows import gram
 from gramax.audits.audit import audit_moments
 from gramax.audits.headline import floors
@@ -18,7 +17,7 @@ from gramax.audits.report import Report
 from gramax.audits.run_log import Entry
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.registry import METRICS
-from gramax.moments.class_moments import ClassMoments
+from gramax.moments import ClassMoments
 
 __all__ = ["Snapshot", "snapshot"]
 
@@ -69,9 +68,8 @@ def snapshot(
         ValueError: the names are not one a class.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> z = jnp.array([[1.0, 0.1], [1.0, -0.1], [-1.0, 0.1], [-1.0, -0.1]])
-        >>> taken = snapshot(10, ClassMoments.of(z, jnp.array([0, 0, 1, 1]), 2), name="val")
+        >>> z = np.array([[1.0, 0.1], [1.0, -0.1], [-1.0, 0.1], [-1.0, -0.1]])
+        >>> taken = snapshot(10, ClassMoments.of(z, np.array([0, 0, 1, 1]), 2), name="val")
         >>> taken.entry.step, taken.entry.c, taken.entry.floors["effective_rank"]
         (10, 2, 1.0)
     """
@@ -82,7 +80,7 @@ def snapshot(
     if not float(found.total) > 0:
         return Snapshot(_nothing(step, name, found, own), classes=names)
     entry = _entry(step, name, audit_moments(found, names), own)
-    cosines, spectrum = (None if x is None else np.asarray(x) for x in _pictures(found))
+    cosines, spectrum = (None if x is None else to_numpy(x) for x in _pictures(found))
     return _pictured(entry, cosines, spectrum, names)
 
 
@@ -111,13 +109,13 @@ def _pictured(
     return Snapshot(entry, cosines, spectrum, names)
 
 
-@jax.jit
+@compiled()
 def _pictures(moments: ClassMoments) -> tuple[Array | None, Array | None]:
     evidence = Evidence(moments)
     small = moments.num_classes <= DRAWN_CLASSES
     return (
         gram(evidence.centred_codes) if small else None,
-        None if moments.scatter is None else evidence.eigenvalues[::-1],
+        None if moments.scatter is None else evidence.xp.flip(evidence.eigenvalues),
     )
 
 
@@ -139,7 +137,7 @@ def _entry(step: int, name: str, report: Report, extra: Mapping[str, float]) -> 
 
 
 def _nothing(step: int, name: str, moments: ClassMoments, extra: Mapping[str, float]) -> Entry:
-    out = int(np.asarray(moments.left_out).sum())
+    out = int(to_numpy(moments.left_out).sum())
     why = f"no row to audit ({out:,} were left out)" if out else "no row to audit"
     names = [metric.name for metric in METRICS.of(moments.scatter)]
     return Entry(

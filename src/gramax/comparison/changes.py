@@ -15,7 +15,7 @@ from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
 from gramax.uncertainty.errorbars import BlockMoments, jackknife, without_each
 from gramax.uncertainty.errorbars.bars import EXTREMES, TOO_MANY, too_many
-from gramax.uncertainty.sampled import rows_without_each
+from gramax.uncertainty.rows import rows_without_each
 
 Without = tuple[float, np.ndarray]
 """A number of all rows, and without each block."""

@@ -341,5 +341,5 @@ class Evidence:
         xp = self.xp
         used = xp.any(self.means != 0, axis=0) | (xp.linalg.diagonal(self.within) > 0)
         possible = xp.minimum(rank, self.count(used))
-        hidden = possible - self.count(values > 0)
+        hidden = possible - self.count(~(values <= 0))  # NaN hides nothing
         return xp.where(hidden > 0, hidden, 0.0)

@@ -16,9 +16,8 @@ from gramax.arrays import checks, linalg
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import Array, compiled, dot
 from gramax.metrics.evidence import Evidence
-from gramax.metrics.functions import of_classes, of_rows
+from gramax.metrics.functions import moments_of, of_classes, of_rows
 from gramax.metrics.registry import CONDITIONS, METRICS, MOVED, SCALED, SQUARED, Condition, Metric
-from gramax.moments import ClassMoments
 
 DOUBT = 0.01
 """The largest share of a number that may hang on eigenvalues that float32 sums hide."""
@@ -335,7 +334,7 @@ def _decay_hangs(e: Evidence) -> Bool[Array, ""]:
 
 
 CONDITIONS["one_eigenvalue"] = Condition(
-    lambda e: e.count(e.spread_values > 0) < 2,
+    lambda e: e.count(~(e.spread_values <= 0)) < 2,  # NaN is not one eigenvalue
     lambda e: "the spectrum has a single eigenvalue: no slope can be fitted",
 )
 CONDITIONS["hidden_decay"] = Condition(
@@ -399,9 +398,11 @@ def covariance_eigs(z: Any) -> Float[Array, " d"]:
 
 @compiled()
 def _covariance_eigs(z: Array) -> Float[Array, " d"]:
-    e = Evidence(ClassMoments.of(z, None, 1, normalize=False))
-    undefined = (e.not_finite > 0) | (e.n < 2)
-    return e.xp.where(undefined, e.xp.nan, e.eigenvalues)
+    e = Evidence(moments_of(z))
+    xp, values = e.xp, e.eigenvalues
+    if values.shape[0] < e.dim:  # the others are 0
+        values = xp.concat([0 * e.zero + xp.zeros(e.dim - values.shape[0]), values])
+    return xp.where((e.not_finite > 0) | (e.n < 2), xp.nan, values)
 
 
 def effective_rank(z: Any, eps: float = 1e-12) -> Float[Array, ""]:
@@ -432,7 +433,7 @@ def effective_rank(z: Any, eps: float = 1e-12) -> Float[Array, ""]:
 
 @compiled("eps")
 def _effective_rank(z: Array, eps: float) -> Float[Array, ""]:
-    e = Evidence(ClassMoments.of(z, None, 1, normalize=False))
+    e = Evidence(moments_of(z))
     value = EFFECTIVE_RANK.value(e)
     return e.xp.where(e.xp.isfinite(value), _entropy_rank(e.eigenvalues, e.xp, eps), value)
 
@@ -474,7 +475,7 @@ def alpha_req(
 
 @compiled("first", "last", "normalize")
 def _alpha_req(z: Array, first: int, last: int | None, normalize: bool) -> Float[Array, ""]:
-    e = Evidence(ClassMoments.of(z, None, 1, normalize=normalize))
+    e = Evidence(moments_of(z, normalize=normalize))
     if first == 1 and last is None:
         return ALPHA_REQ.value(e)
     undefined = e.zero > 0

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from gramax.metrics.evidence import Evidence
     from gramax.metrics.neighbours import RowEvidence
 
+FAILED = "linear algebra failed: the library gave no finite answer for these rows"
+"""Why a metric is NaN though no condition holds."""
+
 Question = Literal["collapse", "rank", "simplex", "crosstalk", "reach"]
 Invariance = Literal["rotation", "permutation", "scale", "translation", "duplication", "linear"]
 Option = Literal["normalize", "weighting", "deviation", "center"]
@@ -135,7 +138,8 @@ class Metric:
         for name in ("not_finite", *self.undefined):
             if bool(evidence.once(CONDITIONS[name].holds)):
                 return CONDITIONS[name].text(evidence)
-        return None
+        value = float(self.compute(evidence))
+        return FAILED if value != value else None
 
     def bounds(self, normalize: bool) -> tuple[float, float]:
         """The values that it can take, of rows on the sphere or of raw rows."""

@@ -6,10 +6,10 @@ from typing import Any
 
 from jaxtyping import Array, ArrayLike, Float
 
+from gramax._optional import need
 from gramax.audits.headline import LogConfig
-from gramax.moments.class_moments import ClassMoments
-from gramax.optional import need
-from gramax.training.collecting import measure
+from gramax.moments import ClassMoments
+from gramax.training.collector import measure
 
 _clu: Any = need("clu.metrics", "the clu metric", extra="train")
 _struct: Any = need("flax.struct", "the clu metric", "flax", extra="train")

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import ArrayLike
+from array_api_compat import is_array_api_obj
+from numpy.typing import ArrayLike
 
+from gramax._optional import need
 from gramax.audits.headline import LogConfig
-from gramax.optional import need
-from gramax.training.collecting import RowCollector, logged
-from gramax.training.sinks import Sink, log_report
-from gramax.training.tapping import to_jax
+from gramax.training.callbacks import Pick, Recorder
+from gramax.training.collector import RowCollector
+from gramax.training.sinks import Sink
 
 _keras: Any = need("keras", "the Keras callback")
 
@@ -32,7 +33,7 @@ class GeometryCallback(_keras.callbacks.Callback):
         data: tuple[ArrayLike, ArrayLike],
         num_classes: int,
         *,
-        pick: Callable[[Any], Any] | None = None,
+        pick: Pick | None = None,
         config: LogConfig | None = None,
         sink: Sink | None = None,
         classes: Sequence[str] | None = None,
@@ -60,7 +61,7 @@ class GeometryCallback(_keras.callbacks.Callback):
         """
         super().__init__()
         self._layer, self._data, self._pick, self._batch = layer, data, pick, batch_size
-        self._config, self._sink, self._names = config or LogConfig(), sink, classes
+        self._recorder = Recorder(config or LogConfig(), sink, classes)
         self._collector = RowCollector(num_classes, normalize=normalize)
         self._features: Callable[[Any], Any] | None = None
 
@@ -75,23 +76,13 @@ class GeometryCallback(_keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Audit, and add the numbers to the epoch's logs."""
-        config = self._config
-        if (epoch + 1) % config.every:
+        if (epoch + 1) % self._recorder.config.every:
             return
         moments = self._gather()
         if logs is not None:
-            logs.update(logged(moments, config.metrics, f"{config.prefix}val/"))
-        if self._sink:
-            step, extra = int(self.model.optimizer.iterations), {"epoch": epoch + 1}
-            log_report(
-                self._sink,
-                step,
-                moments,
-                name="val",
-                classes=self._names,
-                extra=extra,
-                config=config,
-            )
+            logs.update(self._recorder.scalars(moments, "val"))
+        step = int(self.model.optimizer.iterations)
+        self._recorder.write(moments, "val", step, epoch + 1)
 
     def _gather(self) -> Any:
         assert self._features is not None
@@ -102,15 +93,10 @@ class GeometryCallback(_keras.callbacks.Callback):
             at = slice(start, start + self._batch)
             found = self._features(x[at])  # type: ignore[index]
             rows = found if self._pick is None else self._pick(found)
-            self._collector.add(_as_jax(rows), labels[at])
+            if not is_array_api_obj(rows):  # TensorFlow's tensors, for one
+                rows = _keras.ops.convert_to_numpy(rows)
+            self._collector.add(rows, labels[at])
         moments, _ = self._collector.moments, self._collector.reset()
         if moments is None:
             raise ValueError("the data of the geometry callback hold no row")
         return moments
-
-
-def _as_jax(rows: Any) -> Any:
-    """The rows of any backend as an array that JAX takes."""
-    if hasattr(rows, "detach"):
-        return to_jax(rows)
-    return rows if _keras.backend.backend() == "jax" else _keras.ops.convert_to_numpy(rows)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from gramax._optional import need
 from gramax.audits.headline import LogConfig
-from gramax.optional import need
-from gramax.training.collecting import RowCollector, labels_in, logged
-from gramax.training.sinks import Sink, log_report
-from gramax.training.tapping import Pick, Tap
+from gramax.training.callbacks import Pick, Recorder, Tap, labels_in
+from gramax.training.collector import RowCollector
+from gramax.training.sinks import Sink
 
 _lightning: Any = need("lightning.pytorch", "the Lightning callback", "lightning")
 
@@ -54,7 +54,7 @@ class GeometryCallback(_lightning.Callback):
         """
         super().__init__()
         self._module, self._classes, self._pick, self._labels = module, num_classes, pick, labels
-        self._config, self._sink, self._names = config or LogConfig(), sink, classes
+        self._recorder = Recorder(config or LogConfig(), sink, classes)
         self._normalize, self._train = normalize, train
         self._taps: dict[str, Tap] = {}
         self._passes = {"val": 0, "train": 0}
@@ -107,7 +107,7 @@ class GeometryCallback(_lightning.Callback):
 
     def _start(self, stage: str, model: Any) -> None:
         self._passes[stage] += 1
-        if self._passes[stage] % self._config.every == 0:
+        if self._passes[stage] % self._recorder.config.every == 0:
             collector = RowCollector(self._classes, normalize=self._normalize)
             self._taps[stage] = Tap(model, self._module, collector, self._pick)
 
@@ -120,15 +120,9 @@ class GeometryCallback(_lightning.Callback):
         if tap is None:
             return
         tap.detach()
-        moments, config = tap.moments(), self._config
-        values = logged(moments, config.metrics, f"{config.prefix}{stage}/")
-        model.log_dict(values, sync_dist=True)
-        if self._sink:
-            step, epoch = trainer.global_step, {"epoch": trainer.current_epoch}
-            names = self._names
-            log_report(
-                self._sink, step, moments, name=stage, classes=names, extra=epoch, config=config
-            )
+        moments = tap.moments()
+        model.log_dict(self._recorder.scalars(moments, stage), sync_dist=True)
+        self._recorder.write(moments, stage, trainer.global_step, trainer.current_epoch)
 
     def _detach(self) -> None:
         for tap in self._taps.values():

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from gramax._optional import need
 from gramax.audits.headline import LogConfig
-from gramax.optional import need
-from gramax.training.collecting import RowCollector, labels_in, logged
-from gramax.training.sinks import Sink, log_report
-from gramax.training.tapping import Pick, Tap
+from gramax.training.callbacks import Pick, Recorder, Tap, labels_in
+from gramax.training.collector import RowCollector
+from gramax.training.sinks import Sink
 
 _transformers: Any = need("transformers", "the Trainer callback")
 
@@ -54,9 +54,8 @@ class GeometryCallback(_transformers.TrainerCallback):
             ValueError: as training starts, the model has no such module; or as a batch comes, what
                 it gives is not `[n, d]`, or its labels are not found, not `[n]` or not below c.
         """
-        self._trainer, self._module, self._classes = trainer, module, num_classes
-        self._pick, self._labels, self._config = pick, labels, config or LogConfig()
-        self._sink, self._names, self._normalize = sink, classes, normalize
+        self._trainer, self._module, self._pick, self._labels = trainer, module, pick, labels
+        self._recorder = Recorder(config or LogConfig(), sink, classes)
         self._collector = RowCollector(num_classes, normalize=normalize)
         self._tap: Tap | None = None
         self._before: Any = None
@@ -88,25 +87,11 @@ class GeometryCallback(_transformers.TrainerCallback):
         if self._tap is None:
             return
         self._evaluations += 1
-        config = self._config
-        if self._evaluations % config.every == 0:
+        if self._evaluations % self._recorder.config.every == 0:
             moments = self._tap.moments()
-            self._trainer.log(logged(moments, config.metrics, f"{config.prefix}eval/"))
-            if self._sink:
-                self._write(moments, state)
+            self._trainer.log(self._recorder.scalars(moments, "eval"))
+            self._recorder.write(moments, "eval", state.global_step, state.epoch)
         self._collector.reset()
-
-    def _write(self, moments: Any, state: Any) -> None:
-        extra = {} if state.epoch is None else {"epoch": state.epoch}
-        log_report(
-            self._sink,  # type: ignore[arg-type]
-            state.global_step,
-            moments,
-            name="eval",
-            classes=self._names,
-            extra=extra,
-            config=self._config,
-        )
 
     def _attach(self) -> None:
         self._detach()

@@ -165,7 +165,7 @@ def _participation(parts: list[ClassMoments], e: Evidence) -> float:
     means = [Evidence(part).origin_means - centre for part in parts]
     weights = np.array([np.sum(part.counts) for part in parts])
     sums = np.stack([part.counts @ mean for part, mean in zip(parts, means, strict=True)])
-    total, squares, traces = np.zeros(parts[0].scatter.shape), 0.0, []
+    total, squares, traces = np.zeros((sums.shape[1],) * 2), 0.0, []
     forms = np.zeros((len(parts),) * 2)  # s_bᵀ M_a s_b
     crossed = 0.0
     for a, (part, mean) in enumerate(zip(parts, means, strict=True)):

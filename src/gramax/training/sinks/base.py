@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Any, Protocol
 
 import numpy as np
-from jaxtyping import ArrayLike
+from numpy.typing import ArrayLike
 
-from gramax.optional import need
+from gramax._optional import need
 
 
 class Sink(Protocol):
@@ -55,9 +55,8 @@ def first_process() -> bool:
     distributed = sys.modules.get("torch.distributed")
     if distributed and distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank() == 0
-    import jax
-
-    return jax.process_index() == 0
+    jax = sys.modules.get("jax")
+    return jax is None or jax.process_index() == 0
 
 
 class BaseSink(ABC):
