@@ -5,12 +5,11 @@ import json
 import jax
 import numpy as np
 import pytest
-from gramax.arrays.programs import program
 
 import gramax
-from gramax.audits import build as concluding
+from gramax.audits import build
 from gramax.errors import InputError
-from gramax.streaming import Classes, tasks
+from gramax.streaming import tasks
 from tests import transcription as seed
 from tests.numbers import SAME
 from tests.test_seed import clouds
@@ -49,7 +48,7 @@ def test_raw_skips_the_normalisation():
 
 def test_chunks_do_not_change_the_numbers(monkeypatch):
     whole = values(gramax.audit(Z, Y))
-    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(77, 100, 150))
+    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(77, 150))
     cut = gramax.audit(Z, Y)
     for name, value in whole.items():
         np.testing.assert_allclose(cut[name], value, rtol=1e-6, atol=1e-9, err_msg=name)
@@ -147,9 +146,7 @@ def test_many_classes_go_through_tiles(monkeypatch):
 
     book = np.random.default_rng(1).normal(size=(40, 16))
     whole = gramax.audit(book, codes=True)
-    monkeypatch.setattr(pairs, "TILE", 16)
-    anew = program(static_argnums=(1, 2))(concluding._find.__wrapped__)
-    monkeypatch.setattr(concluding, "_find", anew)
+    monkeypatch.setattr(pairs, "TILE_SIDE", 16)
     tiled = gramax.audit(book, codes=True)
     assert tiled.worst_pairs == whole.worst_pairs
     assert values(tiled) == pytest.approx(values(whole), rel=1e-9, nan_ok=True)
@@ -205,7 +202,7 @@ def test_raw_carries_every_metric_that_rows_and_labels_allow():
 
 
 def test_rows_of_chance_look_like_chance():
-    from gramax.uncertainty.sampled import chance_of_rows, measure_rows
+    from gramax.uncertainty.rows import chance_of_rows, measure_rows
 
     rows = np.random.default_rng(5).normal(size=(400, 10))
     random = chance_of_rows(400, 10, True)
@@ -233,8 +230,25 @@ def test_rows_left_out_are_told_by_reason():
     z = np.concatenate([Z[:4], np.full((1, 12), np.nan, np.float32), 0 * Z[:1]])
     moments = gathered(z, np.array([0, 9, -7, -1, 1, 2]))
     expected = {"ignored_label": 1, "label_out_of_range": 2, "not_finite_row": 1, "zero_row": 1}
-    assert concluding._left_out(moments) == expected
+    assert build._left_out(moments) == expected
     none = gathered(z[1:3], np.array([9, 8]))
-    classes = Classes(("a", "b", "c", "d"))
     with pytest.raises(InputError, match=r"no row is left to audit \(2 label out of range\)"):
-        concluding.conclude("z", none, classes, 1, gramax.Options())
+        build.build_report("z", none, tuple("abcd"))
+
+
+def test_rows_fewer_than_dimensions_give_what_their_products_say():
+    """48 rows in 2,048 dimensions are turned into the space that they span: no number changes."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(48, 2048)).astype(np.float32)
+    found = gramax.audit(z, np.arange(48) % 4, raw=True, explain=True)
+    sigma = np.linalg.svd(z.astype(np.float64), compute_uv=False)
+    p = sigma / sigma.sum() + 1e-7
+    assert found["rankme"] == pytest.approx(np.exp(-(p * np.log(p)).sum()), rel=1e-6)
+    assert found["stable_rank"] == pytest.approx((sigma**2).sum() / sigma[0] ** 2, rel=1e-6)
+    centred = np.linalg.svd(z - z.mean(axis=0, dtype=np.float64), compute_uv=False) ** 2
+    assert found["nesum"] == pytest.approx(centred.sum() / centred[0], rel=1e-6)
+    assert found["isoscore"] == pytest.approx(
+        (centred.sum() ** 2 / (centred**2).sum() - 1) / 2047, rel=1e-6
+    )
+    assert found.d == 2048
+    assert found.numbers["effective_rank"].error is not None

@@ -1,76 +1,194 @@
-"""Numbers that need the rows: alignment, uniformity, neighbours, hubs, babel, classifiers."""
+"""Numbers that need the rows: alignment, uniformity, dimension, hubs, babel, classifiers."""
+
+from importlib.util import find_spec
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from gramax.metrics.babel import _babel, average_coherence, babel
-from gramax.metrics.decisions import nc4_agreement
-from gramax.metrics.hubs import _hubness, hubness
-from gramax.metrics.nearest import distinct, nearest
-from gramax.metrics.uniform import _uniformity, alignment, mean_cosine, uniformity
 
 from gramax.arrays import pairs
-from gramax.metrics.classifier import nc3_self_duality, nc3_uniform_duality, nc5_orthogonality
-from gramax.metrics.crosstalk import coherence
-from gramax.metrics.neighbours import mle_id, two_nn
+from gramax.metrics import (
+    alignment,
+    average_coherence,
+    babel,
+    classifier,
+    coherence,
+    hubness,
+    mean_cosine,
+    mle_id,
+    nc3_self_duality,
+    nc3_uniform_duality,
+    nc4_agreement,
+    nc5_orthogonality,
+    two_nn,
+    uniformity,
+)
 from tests import field
 from tests.numbers import clouds
+
+N, D = 75, 3
+same = np.testing.assert_allclose
 
 
 def narrow(x):
     return np.asarray(x, np.float32)
 
 
-X = narrow(np.random.default_rng(5).normal(size=(75, 3)))
+X = narrow(np.random.default_rng(5).normal(size=(N, D)))
 
 
-def test_alignment(rng):
+# -- the same numbers in every library ------------------------------------------------------------
+
+
+def torch_tensor(x):
+    return pytest.importorskip("torch").asarray(x)
+
+
+LIBRARIES = {
+    "NumPy float64": (lambda x: np.asarray(x, np.float64), lambda f: f, 1e-9),
+    "NumPy float32": (narrow, lambda f: f, 1e-5),
+    "JAX": (lambda x: jnp.asarray(narrow(x)), lambda f: f, 1e-5),
+    "JAX under jit": (lambda x: jnp.asarray(narrow(x)), jax.jit, 1e-5),
+    "PyTorch float64": (lambda x: torch_tensor(np.asarray(x, np.float64)), lambda f: f, 1e-9),
+    "PyTorch float32": (lambda x: torch_tensor(narrow(x)), lambda f: f, 1e-5),
+}
+"""How arrays are made, what wraps the function, and the relative error that is allowed."""
+
+TORCH = find_spec("torch") is not None
+
+
+@pytest.fixture(params=[name for name in LIBRARIES if TORCH or "PyTorch" not in name])
+def library(request):
+    """Calls a function on arrays of a library and gives NumPy's numbers, and its tolerance."""
+    make, wrap, rtol = LIBRARIES[request.param]
+
+    def call(f, *arrays):
+        made = [make(a) for a in arrays]
+        found = wrap(f)(*made)
+        for one in found if isinstance(found, tuple) else (found,):
+            assert one.shape == ()
+            assert isinstance(one, type(made[0]) | np.floating)
+        return np.asarray(found, np.float64)
+
+    return call, rtol
+
+
+NEIGHBOUR_METRICS = {
+    "two_nn": (two_nn, field.two_nn),
+    "two_nn of half": (lambda x: two_nn(x, 0.5), lambda x: field.two_nn(x, 0.5)),
+    "mle_id": (mle_id, field.mle_id),
+    "mle_id of few": (lambda x: mle_id(x, 5), lambda x: field.mle_id(x, 5)),
+    "mle_id harmonic": (
+        lambda x: mle_id(x, 5, "harmonic"),
+        lambda x: field.mle_id(x, 5, "harmonic"),
+    ),
+    "hubness": (hubness, field.hubness),
+    "hubness of few": (lambda x: hubness(x, 4), lambda x: field.hubness(x, 4)),
+}
+
+
+@pytest.mark.parametrize("name", NEIGHBOUR_METRICS)
+@pytest.mark.parametrize("offset", [0.0, 1e4])
+def test_metrics_of_neighbours(library, name, offset):
+    f, reference = NEIGHBOUR_METRICS[name]
+    call, rtol = library
+    x = X + np.float32(offset)
+    same(call(f, x), reference(x), rtol=10 * rtol)
+    copied = np.concatenate([x, x[:30], x[:30]])
+    same(call(f, copied), reference(x), rtol=10 * rtol)
+
+
+def test_metrics_of_pairs(library, rng):
+    call, rtol = library
     x, y = narrow(rng.normal(size=(2, 40, 6)))
-    for alpha in (1.0, 2.0, 3.0):
-        np.testing.assert_allclose(alignment(x, y, alpha), field.alignment(x, y, alpha), rtol=1e-5)
-    assert alignment(x, 3 * x) < 1e-12
-    np.testing.assert_allclose(alignment(x, -x), 4, rtol=1e-6)
-    x[0] = 0  # a pair without a direction is left out
-    np.testing.assert_allclose(alignment(x, y), field.alignment(x[1:], y[1:]), rtol=1e-5)
-    assert np.isnan(alignment(0 * x, y))
-    assert np.isnan(alignment(x * np.nan, y))
+    same(call(uniformity, x), field.uniformity(x), rtol=rtol)
+    same(call(lambda x: uniformity(x, 0.5), x), field.uniformity(x, 0.5), rtol=rtol)
+    same(call(lambda x: uniformity(x, 100.0), x), field.uniformity(x, 100), rtol=rtol)
+    same(call(mean_cosine, x), field.mean_cosine(x), rtol=rtol, atol=rtol / 100)
+    same(call(alignment, x, y), field.alignment(x, y), rtol=rtol)
+    same(call(lambda x, y: alignment(x, y, 3.0), x, y), field.alignment(x, y, 3), rtol=rtol)
+
+
+@pytest.mark.parametrize("name", NEIGHBOUR_METRICS)
+def test_no_number_without_neighbours(library, name):
+    """Too few points, one point many times, or a row that is not finite."""
+    f, _ = NEIGHBOUR_METRICS[name]
+    call, _ = library
+    hurt = np.where(np.arange(N)[:, None] == 4, np.nan, X)
+    for undefined in (X[:2], np.ones((N, 3)), X[np.arange(N) % 2], hurt):
+        assert np.isnan(call(f, undefined)).all()
+
+
+def test_no_number_where_all_are_equally_far_apart(library):
+    call, _ = library
+    corners = np.eye(6)
+    assert np.isnan(call(two_nn, corners))
+    assert np.isnan(call(lambda x: mle_id(x, 4), corners))
+    assert np.isnan(call(lambda x: mle_id(x, 4, "harmonic"), corners))
+
+
+def test_no_number_without_pairs(library):
+    call, _ = library
+    for undefined in (np.zeros((9, 3)), X[:1], np.full((9, 3), np.nan)):
+        assert np.isnan(call(uniformity, undefined))
+    assert np.isnan(call(alignment, np.zeros((9, 3)), X[:9]))
+    assert np.isnan(call(alignment, np.full((9, 3), np.nan), X[:9]))
+    assert np.isnan(call(mean_cosine, X[:1]))
+
+
+@pytest.mark.parametrize("x", [X, np.ones((9, 3), np.float32), X[[0, 0, 1, 2]]])
+def test_gradients_are_finite(x):
+    """Also where rows coincide, and where a positive pair is one point."""
+    for f in (uniformity, lambda v: alignment(v, x), lambda v: alignment(v, x, 1.0)):
+        assert np.isfinite(jax.jit(jax.grad(f))(jnp.asarray(x))).all()
+
+
+def test_the_gradient_of_uniformity(rng):
+    """Against central differences of the reference in float64."""
+    x, way = narrow(rng.normal(size=(2, 12, 3)))
+    slope = np.sum(np.asarray(jax.grad(uniformity)(jnp.asarray(x))) * way)
+    step = 1e-5 * way.astype(float)
+    expected = (field.uniformity(x + step) - field.uniformity(x - step)) / 2e-5
+    same(slope, expected, rtol=1e-4)
+
+
+# -- pairs ----------------------------------------------------------------------------------------
+
+
+def test_a_pair_without_a_direction_is_left_out(rng):
+    x, y = rng.normal(size=(2, 14, 3))
+    x[0], y[1] = 0, 0
+    same(alignment(x, y), field.alignment(x[2:], y[2:]), rtol=1e-9)
+    same(uniformity(np.pad(x, ((6, 0), (0, 0)))), field.uniformity(x[1:]), rtol=1e-9)
+
+
+def test_alignment_at_its_ends():
+    assert alignment(X, X) == 0
+    assert alignment(X, 3 * X) < 1e-12
+    same(alignment(X, -X), 4, rtol=1e-6)
     with pytest.raises(ValueError, match="two rows of each pair"):
-        alignment(x, y[1:])
-
-
-@pytest.mark.parametrize("t", [0.5, 2.0, 100.0])
-def test_uniformity(t):
-    np.testing.assert_allclose(uniformity(X, t), field.uniformity(X, t), rtol=1e-5)
-    with jax.enable_x64(True):
-        wide = float(uniformity(X.astype(float), t))
-    np.testing.assert_allclose(wide, field.uniformity(X, t), rtol=1e-10)
+        alignment(X, X[1:])
+    with pytest.raises(ValueError, match="above 0; got 0"):
+        alignment(X, X, 0.0)
 
 
 def test_uniformity_at_its_ends():
     far = narrow([[1e4, 0], [0, 1e4]])  # without normalising: log(0)
-    np.testing.assert_allclose(uniformity(far), -4, rtol=1e-6)
-    np.testing.assert_allclose(uniformity(narrow([[1, 0], [-1, 0]]), 500.0), -2000, rtol=1e-6)
-    np.testing.assert_allclose(uniformity(np.ones((9, 3), np.float32)), 0, atol=1e-6)
-    assert np.isnan(uniformity(np.zeros((9, 3), np.float32)))
-    assert np.isnan(uniformity(np.full((9, 3), np.nan, np.float32)))
+    same(uniformity(far), -4, rtol=1e-6)
+    same(uniformity(narrow([[1, 0], [-1, 0]]), 500.0), -2000, rtol=1e-6)
+    assert -1e-6 < uniformity(np.ones((9, 3), np.float32)) <= 0
+    with pytest.raises(ValueError, match="above 0; got 0"):
+        uniformity(X, 0)
 
 
-def test_mean_cosine_of_rows(rng):
-    for offset in (0, 1, 100):
-        x = narrow(rng.normal(size=(300, 5)) + offset)
-        np.testing.assert_allclose(mean_cosine(x), field.mean_cosine(x), rtol=1e-5, atol=1e-8)
+@pytest.mark.parametrize("offset", [0, 1, 100])
+def test_mean_cosine_of_rows(rng, offset):
+    x = narrow(rng.normal(size=(300, 5)) + offset)
+    same(mean_cosine(x), field.mean_cosine(x), rtol=1e-5, atol=1e-8)
 
 
-def test_neighbours_inside_tight_clusters(rng):
-    """Clusters 1e-5 wide: |a|² + |b|² - 2ab in float32 is all rounding within a cluster."""
-    centres = rng.normal(size=(5, 8))
-    x = narrow(np.repeat(centres, 30, axis=0)) + narrow(1e-5 * rng.normal(size=(150, 8)))
-    exists = jnp.ones(150, bool)
-    distances, where = nearest(jnp.asarray(x - x.mean(axis=0)), 3, exists)
-    near, order = field.neighbours(x - x.mean(axis=0), 3)
-    assert np.mean(np.asarray(where) == order) > 0.99
-    np.testing.assert_allclose(distances, near, rtol=1e-3)
+# -- neighbours -----------------------------------------------------------------------------------
 
 
 def test_the_dimension_of_a_plane_in_ten_dimensions(rng):
@@ -79,8 +197,26 @@ def test_the_dimension_of_a_plane_in_ten_dimensions(rng):
     plane = narrow(np.concatenate([plane, plane[:100]]))
     assert 1.8 < two_nn(plane) < 2.2
     harmonic = mle_id(plane, average="harmonic")
-    np.testing.assert_allclose(harmonic, field.mle_id(plane[:800], 20, "harmonic"), rtol=1e-4)
+    same(harmonic, field.mle_id(plane[:800], 20, "harmonic"), rtol=1e-9)
     assert 1.8 < harmonic < 2.2
+
+
+def test_the_fit_through_the_origin_by_hand(rng):
+    x = rng.normal(size=(14, D))
+    logs = np.sort(np.log(np.divide(*field.neighbours(x, 2)[0].T[::-1])))[:-1]
+    right = -np.sum(logs * np.log(1 - np.arange(1, 14) / 14)) / np.sum(logs**2)
+    same(two_nn(x, 0.0), right, rtol=1e-9)  # the last, log(0), is always left out
+    same(mle_id(x, 13), field.mle_id(x, 13), rtol=1e-9)
+
+
+def test_a_row_with_equally_far_neighbours_says_nothing_of_the_dimension():
+    """A square beside other rows: its corners have two neighbours at one distance."""
+    square = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], float)
+    x = np.concatenate([square, np.random.default_rng(0).normal(size=(30, 2)) + 50])
+    near = field.neighbours(x, 2)[0]
+    logs = np.log(near[:, 1] / near[:, 0])
+    same(mle_id(x, 2), np.mean(1 / logs[4:]), rtol=1e-9)
+    same(mle_id(x, 2, "harmonic"), 1 / np.mean(logs), rtol=1e-9)
 
 
 def test_a_hub(rng):
@@ -88,7 +224,7 @@ def test_a_hub(rng):
     shell = field.unit(rng.normal(size=(74, 50)))
     skewness, share = hubness(narrow(np.concatenate([np.zeros((1, 50)), shell])), 1)
     assert skewness > 8
-    np.testing.assert_allclose(share, 73 / 75, atol=0.02)
+    same(share, 73 / 75, atol=0.02)
 
 
 def test_a_ring_has_no_hubs():
@@ -97,53 +233,115 @@ def test_a_ring_has_no_hubs():
     assert tuple(hubness(ring, 2)) == (0, 0)
 
 
-def test_babel_and_average_coherence():
-    np.testing.assert_allclose(average_coherence(X), field.average_coherence(X), rtol=1e-5)
-    np.testing.assert_allclose(babel(X, 1), coherence(X), rtol=1e-6)
-    np.testing.assert_allclose(babel(np.ones((7, 3))), 6, rtol=1e-6)
+def test_as_many_points_as_neighbours_are_too_few():
+    assert np.isnan(mle_id(X[:4], 4))
+    assert np.isfinite(mle_id(X[:5], 4))
+    assert np.isnan(hubness(X[:4], 4).skewness)
+    assert np.isfinite(hubness(X[:5], 4).skewness)
+
+
+@pytest.mark.parametrize(
+    ("f", "bad", "text"),
+    [
+        (hubness, 0, "k must be"),
+        (mle_id, 1, "k must be"),
+        (two_nn, 1.0, "discard must"),
+        (two_nn, -0.1, "discard must"),
+        (lambda x, average: mle_id(x, 4, average), "geometric", "average must"),
+    ],
+)
+def test_refused_arguments(f, bad, text):
+    with pytest.raises(ValueError, match=text):
+        f(X, bad)
+
+
+# -- codes ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tile", [1024, 16])
+def test_babel_and_average_coherence(monkeypatch, tile):
+    monkeypatch.setattr(pairs, "TILE_SIDE", tile)
+    same(average_coherence(X), field.average_coherence(X), rtol=1e-5)
+    for m in (1, 3, None):
+        same(babel(X, m), field.babel(X, m), rtol=1e-5)
+    same(babel(X, 1), coherence(X), rtol=1e-6)
+    same(babel(np.ones((7, 3))), 6, rtol=1e-6)
     absent = np.concatenate([X, np.zeros((5, 3), np.float32)])
-    np.testing.assert_allclose(babel(absent, 4), field.babel(X, 4), rtol=1e-5)
-    np.testing.assert_allclose(average_coherence(absent), field.average_coherence(X), rtol=1e-5)
+    same(babel(absent, 4), field.babel(X, 4), rtol=1e-5)
+    same(average_coherence(absent), field.average_coherence(X), rtol=1e-5)
+    same(uniformity(X), field.uniformity(X), rtol=1e-9)
     assert np.isnan(babel(X[:1]))
     assert np.isnan(average_coherence(X * np.nan))
     with pytest.raises(ValueError, match="at least 1"):
         babel(X, 0)
 
 
+# -- classifiers --------------------------------------------------------------------------------
+
+
 def test_duality(rng):
-    W, means = rng.normal(size=(2, 7, 9))
+    W, means = rng.normal(size=(2, 5, 4))
+    padded, more = np.pad(means, ((0, 2), (0, 0))), np.concatenate([W, np.ones((2, 4))])
+    centre = rng.normal(size=4)
+    shifted = means - centre
     for f in (nc3_self_duality, nc3_uniform_duality):
-        expected = getattr(field, f.__name__)(W, means)
-        np.testing.assert_allclose(f(narrow(W), narrow(means)), expected, rtol=1e-5)
-        with jax.enable_x64(True):
-            np.testing.assert_allclose(float(f(W, means + 5)), expected, rtol=1e-10)
-        assert f(narrow(4 * (means - means.mean(axis=0))), narrow(means)) < 1e-6
-        assert np.isnan(f(narrow(0 * W), narrow(means)))
-        assert np.isnan(f(narrow(W), np.ones((7, 9), np.float32)))
-        absent = narrow(np.concatenate([means, np.zeros((2, 9))]))
-        more = narrow(np.concatenate([W, np.ones((2, 9))]))
-        np.testing.assert_allclose(f(more, absent), expected, rtol=1e-5)
-    opposite = field.nc3_self_duality(-means, means)
-    np.testing.assert_allclose(nc3_self_duality(narrow(-means), narrow(means)), opposite, rtol=1e-5)
+        right = getattr(field, f.__name__)(W, means)
+        same(f(W, means), right, rtol=1e-9)
+        same(f(W, means + 7), right, rtol=1e-9)
+        same(f(more, padded), right, rtol=1e-9)
+        for undefined in ((0 * W, means), (W, np.ones((5, 4))), (W[:1], means[:1])):
+            assert np.isnan(f(*undefined))
+        with pytest.raises(ValueError, match="alike"):
+            f(W[:4], means)
+    m, w = shifted / np.linalg.norm(shifted), W / np.linalg.norm(W)
+    same(nc3_self_duality(W, means, centre), np.linalg.norm(w - m), rtol=1e-9)
+    for scale in (1e-3, 1e3):
+        right = field.nc3_self_duality(W, means)
+        same(nc3_self_duality(scale * W, scale * means), right, rtol=1e-9)
+    cos = np.sum(field.unit(W) * field.unit(shifted), axis=1)
+    same(nc3_uniform_duality(W, means, centre), np.var(cos), rtol=1e-9)
+    assert np.isnan(nc3_uniform_duality(W[:1], means[:1], centre))
+    one = W.copy()
+    one[2] = 0
+    assert np.isnan(nc3_uniform_duality(one, means))
+    assert np.isnan(nc3_uniform_duality(W, means, means[1]))
+    assert np.isfinite(nc3_self_duality(one, means))
+    same(nc3_uniform_duality(W[:2], means[:2]), field.nc3_uniform_duality(W[:2], means[:2]))
+    assert nc3_self_duality(3 * (means - means.mean(axis=0)), means) < 1e-12
 
 
 def test_orthogonality(rng):
-    means, outlier = narrow(rng.normal(size=(7, 9))), narrow(rng.normal(size=9))
-    expected = field.nc5_orthogonality(means, outlier)
-    np.testing.assert_allclose(nc5_orthogonality(means, outlier), expected, rtol=1e-5)
+    means, outlier = rng.normal(size=(5, 4)), rng.normal(size=4)
+    right = field.nc5_orthogonality(means, outlier)
+    same(nc5_orthogonality(means, outlier), right, rtol=1e-9)
+    same(nc5_orthogonality(np.pad(means, ((0, 2), (0, 0))), outlier), right, rtol=1e-9)
+    same(nc5_orthogonality(means[:1], outlier), field.nc5_orthogonality(means[:1], outlier))
     assert np.isnan(nc5_orthogonality(means, 0 * outlier))
+    assert np.isnan(nc5_orthogonality(0 * means, outlier))
+    with pytest.raises(ValueError, match=r"shape \(4,\)"):
+        nc5_orthogonality(means, outlier[:3])
 
 
-@pytest.mark.parametrize("offset", [0.0, 1e4])
-def test_agreement(rng, offset):
-    z, y = clouds(rng, spread=1.5)
-    W, b = rng.normal(size=(5, 8)) + field.stats(z, y)[0], rng.normal(size=5)
-    far = narrow(z + offset)
-    shifted = narrow(b - W @ np.full(8, offset))
-    expected = field.nc4_agreement(far, narrow(W), shifted, y)
-    assert 0.3 < expected < 1
-    found = nc4_agreement(far, narrow(W), shifted, y, 5)
-    np.testing.assert_allclose(found, expected, atol=1.5 / len(z) if offset else 1e-6)
+@pytest.mark.parametrize("rows", [256, 5])
+def test_agreement(rng, monkeypatch, rows):
+    monkeypatch.setattr(classifier, "BLOCK_ROWS", rows)
+    y = np.array([0, 1, 2, 3, 4] * 5)
+    z = 1.5 * rng.normal(size=(5, 4))[y] + rng.normal(size=(25, 4))
+    W, b = rng.normal(size=(5, 4)) + field.stats(z, y)[0], rng.normal(size=5)
+    expected = field.nc4_agreement(z, W, b, y)
+    assert 0.2 < expected < 0.9
+    same(nc4_agreement(z, W, b, y, 5), expected, rtol=1e-12)
+    same(nc4_agreement(z + 1e4, W, b - W @ np.full(4, 1e4), y, 5), expected, rtol=1e-12)
+    same(nc4_agreement(z, W, None, y, 5), field.nc4_agreement(z, W, 0 * b, y), rtol=1e-12)
+    some = np.where(np.arange(25) < 18, y, -1)
+    right = field.nc4_agreement(z[:18], W, b, y[:18])
+    same(nc4_agreement(z, W, b, some, 5), right, rtol=1e-12)
+    more, far = np.concatenate([W, W[:1]]), np.append(b, -1e9)
+    same(nc4_agreement(z, more, far, y, 6), expected, rtol=1e-12)
+    same(nc4_agreement(z, more, np.append(b, 1e9), y, 6), 0)
+    two = y < 2
+    right = field.nc4_agreement(z[two], W[:2], b[:2], y[two])
+    same(nc4_agreement(z[two], W[:2], b[:2], y[two], 2), right, rtol=1e-12)
 
 
 def test_the_nearest_mean_rule_agrees_with_itself_only_with_its_bias(rng):
@@ -161,57 +359,28 @@ def test_the_nearest_mean_rule_agrees_with_itself_only_with_its_bias(rng):
     assert nc4_agreement(z, means, None, y, 5) < 1
 
 
-def test_agreement_leaves_out_ignored_rows_and_absent_classes(rng):
-    z, y = clouds(rng, spread=1.0)
-    z, W = narrow(z), narrow(rng.normal(size=(5, 8)))
-    some = np.where(np.arange(len(y)) < 100, y, -1).astype(np.int32)
-    expected = field.nc4_agreement(z[:100], W, np.zeros(5), y[:100])
-    np.testing.assert_allclose(nc4_agreement(z, W, None, some, 5), expected, atol=1e-6)
-    more = np.concatenate([W, -100 * np.ones((2, 8), np.float32) * 0 - 1])
-    bias = np.array([0] * 5 + [-1e6] * 2, np.float32)
-    np.testing.assert_allclose(nc4_agreement(z, more, bias, some, 7), expected, atol=1e-6)
-    assert np.isnan(nc4_agreement(z, W, None, 0 * y, 5))
+def test_agreement_among_many_classes(rng):
+    """Far more than the four classes whose distances are taken exactly."""
+    y = np.repeat(np.arange(40), 2)
+    z = rng.normal(size=(40, 2))[y] + 0.2 * rng.normal(size=(80, 2))
+    means = field.stats(z, y)[0]
+    W, b = 2 * means, -np.sum(means**2, axis=1)  # the rule of the nearest mean itself
+    assert nc4_agreement(z, W, b, y, 40) == 1
+
+
+def test_no_agreement(rng):
+    z, W, y = rng.normal(size=(6, 3)), rng.normal(size=(2, 3)), np.array([0, 1] * 3)
+    hurt = np.where(z == z[0, 0], np.nan, z)
+    for undefined in (
+        (z, W, None, 0 * y),
+        (np.ones((6, 3)), W, None, y),
+        (z, W * np.nan, None, y),
+        (z, W, np.array([0, np.inf]), y),
+        (hurt, W, None, y),
+        (z[:0], W, None, y[:0]),
+    ):
+        assert np.isnan(nc4_agreement(*undefined, 2))
     with pytest.raises(ValueError, match="a row a class"):
-        nc4_agreement(z, W[:4], None, y, 5)
-
-
-def test_tiles_change_nothing(monkeypatch):
-    monkeypatch.setattr(pairs, "TILE", 16)  # read while tracing: nothing compiled before is used
-
-    @jax.jit
-    def tiled(x):
-        three, every = (_babel(x, m) for m in (3, None))
-        return _hubness.__wrapped__(x, 5), (three, every), _uniformity.__wrapped__(x, 2.0)
-
-    hubs, babels, spread = tiled(X)
-    np.testing.assert_allclose(hubs, field.hubness(X, 5), rtol=1e-4)
-    np.testing.assert_allclose(babels, (field.babel(X, 3), field.babel(X)), rtol=1e-5)
-    np.testing.assert_allclose(spread, field.uniformity(X), rtol=1e-5)
-
-
-@pytest.mark.parametrize("offset", [0.0, 1e4])
-def test_neighbours_near_and_far_from_the_origin(offset):
-    x = X + np.float32(offset)
-    np.testing.assert_allclose(two_nn(x), field.two_nn(x), rtol=1e-4)
-    np.testing.assert_allclose(mle_id(x, 5), field.mle_id(x, 5), rtol=1e-4)
-    np.testing.assert_allclose(hubness(x, 5), field.hubness(x, 5), rtol=1e-4)
-
-
-def test_copies_are_one_point(rng):
-    one, doubled = X[:45], np.concatenate([X[:45], X[:30]])[rng.permutation(75)]
-    assert int(distinct(jnp.asarray(doubled)).sum()) == 45
-    np.testing.assert_allclose(two_nn(doubled), field.two_nn(one), rtol=1e-4)
-    np.testing.assert_allclose(mle_id(doubled, 5), field.mle_id(one, 5), rtol=1e-4)
-    np.testing.assert_allclose(hubness(doubled, 5), field.hubness(one, 5), rtol=1e-4)
-    signed = jnp.array([[0.0, 1.0], [-0.0, 1.0], [0.0, 2.0]])
-    assert distinct(signed).sum() == 2
-
-
-def test_undefined_neighbours():
-    equal = np.pad(np.eye(3, dtype=np.float32), ((0, 72), (0, 0)))[:75]  # three corners and 0
-    for f in (two_nn, lambda x: mle_id(x, 5), lambda x: hubness(x, 5).skewness):
-        assert np.isnan(f(np.ones((75, 3), np.float32)))
-        assert np.isnan(f(X[:2]))
-        assert np.isnan(f(np.where(np.arange(75)[:, None] == 4, np.nan, X)))
-    assert np.isnan(mle_id(equal, 5))  # four distinct rows
-    assert np.isnan(two_nn(np.where(equal.any(axis=1, keepdims=True), equal, equal[:1])))
+        nc4_agreement(z, W[:1], None, y, 2)
+    with pytest.raises(ValueError, match=r"b must have shape \(2,\)"):
+        nc4_agreement(z, W, np.zeros(3), y, 2)
