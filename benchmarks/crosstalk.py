@@ -24,9 +24,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from gramax.arrays.worst import largest
 
 from benchmarks import embeddings
-from gramax.arrays.worst import largest
 
 THREADS = len(os.sched_getaffinity(0))
 TILES = (256, 512, 1024)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.numerics_inputs import TROUBLES
 from benchmarks.numerics_limits import BOUND, KINDS, words
-from gramax.files import write_text
+from gramax._files import write_text
 from gramax.metrics.registry import METRICS
 
 PAGE = Path(__file__).parent.parent / "docs" / "numerics.md"

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from benchmarks import packing_store as store
 from gramax import frames
-from gramax.files import replacing
+from gramax._files import replacing
 from gramax.frames import known
 from gramax.frames.codebooks import coherence
 from gramax.frames.constructions import catalogue

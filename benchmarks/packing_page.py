@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks import packing_store as store
 from benchmarks.packing_store import Outcome, Row
-from gramax.files import write_text
+from gramax._files import write_text
 from gramax.frames import coherence_floor
 
 PAGE = store.HERE.parent / "docs" / "packings.md"

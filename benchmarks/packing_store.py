@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gramax.files import replacing
+from gramax._files import replacing
 from gramax.frames.codebooks import coherence
 
 HERE = Path(__file__).parent

@@ -19,7 +19,7 @@ import numpy as np
 import psutil
 
 from gramax.data import Fragment
-from gramax.data.classes import LabelPart
+from gramax.data.labels import LabelPart
 from gramax.streaming import accumulate, classes_of, open_source
 
 MIB = 1 << 20

@@ -12,7 +12,7 @@ from rich.console import Console
 from gramax.cli import main
 from gramax.frames import Progress, coherence_floor, sloanes
 from gramax.frames.codebooks import coherence
-from gramax.render import searching
+from gramax.render import search_progress
 
 BEST = 5**-0.5
 """Of five lines in three dimensions; the floor is lower, so the search goes on."""
@@ -118,7 +118,7 @@ def ctrl_c():
 
 
 def test_ctrl_c_keeps_the_best_so_far(tmp_path, monkeypatch, capsys, ctrl_c):
-    monkeypatch.setattr(searching, "display", interrupting(1))
+    monkeypatch.setattr(search_progress, "search_display", interrupting(1))
     out = tmp_path / "codes.npy"
     assert codebook("--seconds", 600, "--out", out) == 130
     assert coherence(np.load(out)) == pytest.approx(BEST, abs=1e-9)
@@ -129,7 +129,7 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path, monkeypatch, capsys, ctrl_c):
 
 
 def test_a_second_ctrl_c_leaves_at_once(tmp_path, monkeypatch, ctrl_c):
-    monkeypatch.setattr(searching, "display", interrupting(2))
+    monkeypatch.setattr(search_progress, "search_display", interrupting(2))
     assert codebook("--seconds", 600, "--out", tmp_path / "codes.npy") == 130
     assert list(tmp_path.iterdir()) == []
 
@@ -143,7 +143,7 @@ def drawn(board):
 
 def test_the_board_shows_the_best_and_the_gap():
     floor = coherence_floor(7, 3)
-    board = searching.Board(floor, 60.0, 4)
+    board = search_progress.SearchOverview(floor, 60.0, 4)
     assert "preparing" in drawn(board)
     assert board.spent() < 0.1
     for k in (1, 2, 3):
@@ -158,24 +158,24 @@ def test_the_board_shows_the_best_and_the_gap():
 
 
 def test_long_searches_fit_in_the_line():
-    curve = searching.curve(list(np.geomspace(1, 1e-9, 1000)))
-    assert len(curve) == searching.WIDTH
+    curve = search_progress.gap_curve(list(np.geomspace(1, 1e-9, 1000)))
+    assert len(curve) == search_progress.BAR_WIDTH
     assert curve[0] == "█"
     assert curve[-1] == "▁"
-    assert searching.curve([0.0, 0.0]) == "▁▁"
+    assert search_progress.gap_curve([0.0, 0.0]) == "▁▁"
 
 
 def test_elsewhere_only_what_is_better_is_said(capsys):
-    with searching.display(coherence_floor(7, 3), 1.0, None) as tell:
+    with search_progress.search_display(coherence_floor(7, 3), 1.0, None) as tell:
         for k, value in enumerate((0.9, 0.9, 0.8)):
             tell(Progress(k, 1.0, value, value - 0.5, "random"))
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 
 def test_long_searches_are_told_of_seldom(monkeypatch, capsys):
-    tell = searching.seldom("headroom")
+    tell = search_progress.occasional_lines("headroom")
     tell(Progress(1, 1.0, 0.25, 0.1, "random"))
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr(searching, "SECONDS", 0.0)
-    searching.seldom("headroom")(Progress(2, 1.0, 0.25, 0.1, "random"))
+    monkeypatch.setattr(search_progress, "SECONDS_BETWEEN_LINES", 0.0)
+    search_progress.occasional_lines("headroom")(Progress(2, 1.0, 0.25, 0.1, "random"))
     assert capsys.readouterr().err == "gramax: headroom, round 2: 0.2500\n"

@@ -14,7 +14,7 @@ from gramax.comparison.changes import TOO_FEW, changes_of
 from gramax.comparison.moved import largest_moves
 from gramax.comparison.results import Moved, Side
 from gramax.errors import InputError
-from gramax.render.words import headline
+from gramax.render.number_text import comparison_headline
 from gramax.uncertainty.errorbars.bars import TOO_MANY
 from tests.test_seed import clouds
 
@@ -101,7 +101,7 @@ def test_why_changes_cannot_be_told_is_noted():
 
 
 def test_the_headline_tells_the_five_numbers(found):
-    said = headline(found)
+    said = comparison_headline(found)
     assert said.startswith("From A to B: collapse ratio better, effective rank ")
     assert ", coherence within noise, " in said
     assert said.endswith(" within noise.")

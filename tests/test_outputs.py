@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import zarr
 
-from gramax import files
+from gramax import _files as files
 from gramax.cli import main
 from gramax.cli.outputs import check_outputs
 from gramax.errors import InputError

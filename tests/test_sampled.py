@@ -1,7 +1,6 @@
 """Error bars of the numbers that need the rows themselves."""
 
 import numpy as np
-
 from gramax.uncertainty.sampled import bars_of_rows
 
 

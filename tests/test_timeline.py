@@ -15,9 +15,10 @@ from rich.console import Console
 from gramax.audits.headline import HEADLINE, floors
 from gramax.audits.run_log import Entry, RunLog
 from gramax.cli import main
-from gramax.render.live import board, sparkline
-from gramax.render.stills import in_blocks
-from gramax.render.storyline import ABOUT, charts_of, telling, tracks_of
+from gramax.render.number_text import sparkline
+from gramax.render.run_watch import run_overview
+from gramax.render.single_pictures import strongest_of_blocks
+from gramax.render.timeline_charts import CHARTS, charts_of, telling_places, tracks_of
 
 C, D = 4, 8
 
@@ -48,6 +49,7 @@ def write(path, audits=5, name="", cosines=True, rate=0.5, verdict="Classes diff
                     floors=floors(C, D),
                     verdict=verdict,
                     answers={"collapse": "good"},
+                    extra={"loss": 0.5},
                     cosines=heat,
                     classes=tuple("abcd") if cosines else (),
                 )
@@ -133,7 +135,7 @@ def test_charts_hold_every_value_and_the_floor(folder):
     for chart in charts:
         values = track.values(chart.metric)
         values = values[np.isfinite(values)]
-        assert chart.metric in ABOUT
+        assert chart.metric in CHARTS
         assert chart.limits[0] <= values.min() <= values.max() <= chart.limits[1]
         if chart.floor:
             assert chart.floor[0] == floors(C, D)[chart.metric]
@@ -200,7 +202,7 @@ def test_a_narrow_terminal_shortens_the_course_and_no_number():
     ]
     for width in (44, 60, 80, 120):
         console = Console(width=width, file=io.StringIO())
-        console.print(board("run.jsonl", {"": entries}))
+        console.print(run_overview("run.jsonl", {"": entries}))
         said = console.file.getvalue()
         assert said.count("49.12") == len(HEADLINE)
         assert "…" not in said
@@ -232,20 +234,20 @@ def test_one_bad_audit_among_many_shows(folder):
 
 def test_values_kept_are_few_and_hold_the_extremes():
     values = np.random.default_rng(0).normal(size=100_000)
-    kept = telling(values, 200)
+    kept = telling_places(values, 200)
     assert len(kept) <= 200
     assert (np.diff(kept) > 0).all()
     assert {0, 99_999, int(values.argmin()), int(values.argmax())} <= set(kept.tolist())
-    assert telling(values[:200], 200).tolist() == list(range(200))
-    assert telling(np.full(500, np.nan), 200).size <= 200
+    assert telling_places(values[:200], 200).tolist() == list(range(200))
+    assert telling_places(np.full(500, np.nan), 200).size <= 200
 
 
 def test_blocks_of_a_large_matrix_keep_the_worst_cosines():
     rng = np.random.default_rng(0)
     cosines = rng.uniform(-0.2, 0.2, (50, 50))
     cosines[3, 47], cosines[20, 9] = 0.9, -0.8
-    small = in_blocks(cosines, 10)
+    small = strongest_of_blocks(cosines, 10)
     assert small.shape == (10, 10)
     assert small[0, 9] == 0.9
     assert small[4, 1] == -0.8
-    assert in_blocks(cosines, 50) is cosines
+    assert strongest_of_blocks(cosines, 50) is cosines

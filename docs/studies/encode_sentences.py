@@ -19,7 +19,7 @@ from scipy.special import erf
 from tokenizers import Tokenizer
 
 from gramax.data import open_embeddings
-from gramax.data.safetensors import entries
+from gramax.data.readers.safetensors import entries
 
 MODULES = (
     *("numpy.linalg", "numpy.fft", "numpy.random", "scipy.stats", "scipy.signal"),

@@ -3,10 +3,6 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
-from gramax.metrics import hubness, mean_cosine, mle_id, two_nn, uniformity
-from gramax.metrics.registry import METRICS
-from gramax.uncertainty import sampled
 from gramax.uncertainty.sampled import (
     bars_of_rows,
     chance_of_rows,
@@ -14,6 +10,10 @@ from gramax.uncertainty.sampled import (
     measure_rows,
     rows_without_each,
 )
+
+from gramax.metrics import hubness, mean_cosine, mle_id, two_nn, uniformity
+from gramax.metrics.registry import METRICS
+from gramax.uncertainty import sampled
 
 D = 4
 NAMES = {"uniformity", "two_nn", "mle_id", "hubness", "anti_hub_share"}

@@ -15,8 +15,8 @@ import pytest
 import zarr
 from safetensors.numpy import save_file
 
+from gramax._text import visible
 from gramax.data import open_embeddings
-from gramax.data.text import visible
 from gramax.errors import InputError
 
 

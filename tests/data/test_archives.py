@@ -134,46 +134,20 @@ def test_archives_that_lead_nowhere(packed):
         open_embeddings(packed.at("npy/part-9.npy"))
 
 
-def test_an_archive_in_an_archive(packed, tmp_path):
-    for compression, fine in ((zipfile.ZIP_STORED, True), (zipfile.ZIP_DEFLATED, False)):
-        with zipfile.ZipFile(tmp_path / "outer.zip", "w", compression) as out:
-            out.write(packed.file, "inner")
-        place = f"{packed.kind}://npy/*.npy::zip://inner::{tmp_path}/outer.zip"
-        if fine:
-            assert order_of(open_embeddings(place)) == [9, 9, 10, 10]
-        else:
-            with pytest.raises(InputError, match="compressed inside another; unpack it first"):
-                open_embeddings(place)
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_an_archive_in_an_archive(packed, tmp_path, compression):
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w", compression) as out:
+        out.write(packed.file, "inner")
+    place = f"{packed.kind}://npy/*.npy::zip://inner::{tmp_path}/outer.zip"
+    assert order_of(open_embeddings(place)) == [9, 9, 10, 10]
 
 
-def test_members_that_are_not_read(tmp_path):
+def test_members_of_other_kinds(tmp_path):
     np.save(tmp_path / "z.npy", part(1))
     with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_LZMA) as out:
         out.write(tmp_path / "z.npy", "z.npy")
-    with tarfile.open(tmp_path / "x.tar", "w") as out:
-        out.add(tmp_path / "z.npy", "z.npy")
-        link = tarfile.TarInfo("a.npy")
-        link.type, link.linkname = tarfile.SYMTYPE, "z.npy"
-        out.addfile(link)
     with tarfile.open(tmp_path / "x.tgz", "w:gz") as out:
         out.add(tmp_path / "z.npy", "z.npy")
-    for place, why in [
-        (f"zip://z.npy::{tmp_path}/x.zip", "another method than deflate"),
-        (f"simplecache::zip://z.npy::{tmp_path}/x.zip", "another method than deflate"),
-        (f"tar://a.npy::{tmp_path}/x.tar", r"is a link to z\.npy, which is not followed"),
-        (f"tar://z.npy::{tmp_path}/x.tgz", r"x\.tgz: is a compressed tar, .*; decompress it"),
-    ]:
-        with pytest.raises(InputError, match=why):
-            open_embeddings(place)
-
-
-def test_a_member_that_claims_more_than_its_archive_can_hold(tmp_path):
-    with tarfile.open(tmp_path / "x.tar", "w", format=tarfile.PAX_FORMAT) as out:
-        sparse = tarfile.TarInfo("z.npy")
-        sparse.pax_headers = {
-            "GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.name": "z.npy",
-            "GNU.sparse.size": str(1 << 50), "GNU.sparse.map": "0,0",
-        }  # fmt: skip
-        out.addfile(sparse)
-    with pytest.raises(InputError, match=r"claims 1125899906842624 bytes in an archive of"):
-        open_embeddings(f"tar://z.npy::{tmp_path}/x.tar")
+    assert order_of(open_embeddings(f"zip://z.npy::{tmp_path}/x.zip")) == [1, 1]
+    with pytest.raises(InputError, match=r"x\.tgz: is a compressed tar; decompress it"):
+        open_embeddings(f"tar://z.npy::{tmp_path}/x.tgz")

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import zarr
 from safetensors.numpy import save_file
 
-from gramax.data import npz, open_embeddings, read_labels
+from gramax.data import open_embeddings, read_labels
+from gramax.data.readers import numpy as npz
 
 
 def peak_of(read) -> int:
@@ -35,7 +36,7 @@ def test_a_zip_bomb_is_streamed(tmp_path):
 
 
 def test_a_column_order_bomb_is_refused(refused, tmp_path, monkeypatch):
-    monkeypatch.setattr(npz, "MAX_WHOLE", 1000)
+    monkeypatch.setattr(npz, "MAX_FORTRAN_BYTES", 1000)
     np.savez(tmp_path / "emb.npz", np.asfortranarray(np.zeros((100, 3))))
     refused(tmp_path / "emb.npz", "save it in C order .*, or as .npy")
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gramax.data
+from gramax._text import LONGEST_NAME, distinct_names, visible
 from gramax.data import ArraySource, check_finite
-from gramax.data.text import LONGEST_NAME, distinct_names, visible
 from gramax.errors import InputError
 
 

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from gramax.audits.run_log import Entry
-from gramax.render.live import board
+from gramax.render.run_watch import run_overview
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,8 @@ from gramax.render.live import board
 def test_a_moment_that_no_calendar_has_is_left_out(moment, shown):
     console = Console(width=100)
     with console.capture() as said:
-        console.print(board("run.jsonl", {"": [Entry(1, {"effective_rank": 2.0}, time=moment)]}))
+        runs = {"": [Entry(1, {"effective_rank": 2.0}, time=moment)]}
+        console.print(run_overview("run.jsonl", runs))
     heading = said.get().splitlines()[0]
     assert (" at " in heading) == shown
     assert "step 1" in heading

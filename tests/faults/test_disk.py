@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gramax import files
+from gramax import _files as files
 from gramax.audits.run_log import Entry, RunLog
 from gramax.audits.run_reader import read_log
 from gramax.cli import main

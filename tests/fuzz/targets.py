@@ -18,8 +18,9 @@ from gramax.cli import thresholds
 from gramax.cli.codebook import _start
 from gramax.comparison import compare_saved
 from gramax.data import check_finite, open_embeddings, read_labels
+from gramax.data.formats import reads_in_process
 from gramax.errors import InputError
-from gramax.render import comparison, live
+from gramax.render import run_watch, terminal
 from gramax.render.page import comparison_page
 
 BYTES = 1 << 22
@@ -84,14 +85,14 @@ def printed(shown: object) -> None:
 
 def read_runlog(file: str) -> None:
     """A run log as `timeline` reads it, and as `watch` does and shows it."""
-    printed(live.board("run.jsonl", read_runs(file)))
-    printed(live.board("run.jsonl", {"": Follower(file).poll()}))
+    printed(run_watch.run_overview("run.jsonl", read_runs(file)))
+    printed(run_watch.run_overview("run.jsonl", {"": Follower(file).poll()}))
 
 
 def read_report(file: str) -> None:
     """A saved report compared with itself, in the terminal and as a page."""
     found = compare_saved(file, file)
-    printed(comparison.render(found))
+    printed(terminal.comparison_view(found))
     json.dumps(found.to_dict(), allow_nan=False)
     assert "<b>\x1b" not in comparison_page(found)
 
@@ -158,7 +159,8 @@ def judged(name: str, file: str) -> str | None:
         said = str(error)
         assert said.isprintable(), f"unsafe to print: {said!a}"
         assert len(said) < 6000, f"{len(said)} characters"
-        assert "more memory than there is" not in said, said
+        if reads_in_process(file):
+            assert "more memory than there is" not in said, said
         return said
     return None
 

@@ -11,22 +11,29 @@ import pytest
 
 from gramax.cli import main
 from tests.fuzz.__main__ import CORPUS
+from tests.fuzz.contained import said_of
 from tests.fuzz.handmade import HANDMADE
 from tests.fuzz.mutators import mutated
 from tests.fuzz.seeds import SEEDS
-from tests.fuzz.targets import TARGETS, judged, place
+from tests.fuzz.targets import TARGETS, place
 
 READ = {
     "npz": {"bomb", "bomb of columns", "a path", "control"},
     "safetensors": {"overlap"},
     "parquet": {"control"},
     "jsonl": {"surrogate", "control", "names"},
-    "hdf5": {"control"},
+    "hdf5": {"control", "bomb"},
     "txt": {"control", "digits"},
     "runlog": {"control", "surrogate"},
     "report": {"control", "a metric called so", "surrogate", "huge", "infinite", "long"},
 }
 """The files made by hand that are odd, and are read: names are names, however they look."""
+
+EITHER = {"hdf5": {"short", "short lzf"}, "parquet": {"field-of-another-type-1"}}
+"""Files that are read or refused, by the library's version or by chance.
+
+HDF5 fills up a chunk that inflates to too few bytes with what lay in its memory.
+"""
 
 FOUND = sorted(file for file in CORPUS.rglob("*") if file.is_file())
 
@@ -38,20 +45,22 @@ INPUTS = 120
 def test_seeds_are_read(tmp_path, name):
     """The fuzz would prove nothing if these were refused to begin with."""
     for data in SEEDS[name]:
-        assert judged(name, place(name, data, tmp_path)) is None
+        assert said_of(name, place(name, data, tmp_path)) is None
 
 
 @pytest.mark.parametrize("name", HANDMADE)
 def test_files_made_by_hand(tmp_path, name):
     for what, data in HANDMADE[name].items():
-        said = judged(name, place(name, data, tmp_path))
-        assert (said is None) == (what in READ.get(name, ())), f"{what}: {said}"
+        said = said_of(name, place(name, data, tmp_path))
+        if what not in EITHER.get(name, ()):
+            assert (said is None) == (what in READ.get(name, ())), f"{what}: {said}"
 
 
 @pytest.mark.parametrize("file", FOUND, ids=lambda file: f"{file.parent.name}-{file.name}")
 def test_findings_are_refused(tmp_path, file):
     name = file.parent.name
-    assert judged(name, place(name, file.read_bytes(), tmp_path)) is not None
+    said = said_of(name, place(name, file.read_bytes(), tmp_path))
+    assert said is not None or file.name in EITHER.get(name, ())
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -60,17 +69,12 @@ def test_changed_files(tmp_path, name):
     starts = [*SEEDS[name], *HANDMADE[name].values()] if name == "txt" else SEEDS[name]
     said = set()
     for _ in range(INPUTS):
-        said.add(judged(name, place(name, mutated(name, rng.choice(starts), rng), tmp_path)))
+        said.add(said_of(name, place(name, mutated(name, rng.choice(starts), rng), tmp_path)))
     assert len(said) > (2 if name == "report" else 5)
 
 
-BOMBS = {
-    "npz": ["bomb", "bomb of columns", "4 GiB"],
-    "npy": ["huge", "wide text"],
-    "parquet": ["page of 100 MB", "one long row", "long labels"],
-    "hdf5": ["bomb", "never written", "no storage"],
-    "zarr": ["never written", "one by one"],
-}
+BOMBS = {"npz": ["bomb", "bomb of columns", "4 GiB"], "npy": ["huge", "wide text"]}
+"""Of the formats that are read in the user's own process."""
 
 WEIGH = """
 import resource, sys
@@ -106,7 +110,7 @@ ON_THE_COMMAND_LINE = [
     ("npy", "pickle"), ("npy", "objects"), ("npy", "huge"), ("npz", "pickle"), ("npz", "4 GiB"),
     ("npz", "overlap"), ("safetensors", "deep"), ("safetensors", "surrogate"),
     ("parquet", "one long row"), ("parquet", "page below 0"), ("jsonl", "digits"),
-    ("hdf5", "bomb"), ("hdf5", "link"), ("zarr", "one by one"),
+    ("hdf5", "never written"), ("hdf5", "link"), ("zarr", "one by one"),
 ]  # fmt: skip
 
 

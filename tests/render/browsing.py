@@ -11,8 +11,8 @@ from gramax.audits.run_log import Entry
 from gramax.comparison import Alignment, Comparison, Moved
 from gramax.comparison.changes import change
 from gramax.comparison.results import side_of
-from gramax.render.storyline import tracks_of
-from gramax.render.storypage import write_page
+from gramax.render.page.timeline import write_timeline_page
+from gramax.render.timeline_charts import tracks_of
 from gramax.uncertainty.chance import Chance
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -88,7 +88,7 @@ def story(browser, tmp_path):
     verdict = "Classes have collapsed to a cone, badly: two of them cannot be told apart."
     entries = [Entry(10 * k, numbers, n=100, d=8, c=4, verdict=verdict) for k in range(3)]
     tracks = tracks_of({f"resnet_{k}/seed_of_the_run {k}": entries for k in range(2)})
-    write_page(tracks, tmp_path / "story.html", "A run")
+    write_timeline_page(tracks, tmp_path / "story.html", "A run")
 
     def open_page(**options):
         page = browser.new_page(**options)

@@ -4,9 +4,9 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from gramax.render.figures import SCENES
+from gramax.render.figures import SCENES, load_scene
 
 
 @pytest.fixture(scope="session")
 def runs():
-    return {name: scene.run() for name, scene in SCENES.items()}
+    return {name: load_scene(name).run() for name in SCENES}

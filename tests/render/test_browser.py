@@ -13,8 +13,8 @@ from tests.render.browsing import browser, column, found, story, visit  # noqa: 
 from tests.render.test_page import report, thousand  # noqa: F401  (fixtures)
 
 from gramax.comparison.changes import change
-from gramax.render.comparison import show
 from gramax.render.page import audit_page, comparison_page
+from gramax.render.terminal import show_comparison
 from gramax.uncertainty.errorbars.bars import ErrorBar
 
 
@@ -157,9 +157,10 @@ def test_printed_tables_repeat_their_headings(visit, thousand, tmp_path):
 
 
 def test_names_that_all_begin_alike_fit_a_phone(visit, report):
-    names = tuple(f"{'a_long_beginning_without_a_space/' * 800}{k}" for k in range(4))
+    names = tuple(f"{'a_long_beginning_without_a_space/' * 3}"[:79] + str(k) for k in range(4))
+    views = tuple(replace(v, name=n, nearest=n) for v, n in zip(report.classes, names, strict=True))
     portrait = replace(report.portrait, names=names)
-    page = visit(audit_page(replace(report, portrait=portrait)), width=390)
+    page = visit(audit_page(replace(report, portrait=portrait, classes=views)), width=390)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
@@ -211,6 +212,6 @@ def test_pairs_that_moved_say_what_is_real(visit, found):
     assert told.all_text_contents() == ["◆ changed", "= within noise", "? cannot be told"]
     assert "real beyond 3 of them" in page.text_content(".pairs p")
     out = Console(file=io.StringIO(), width=110)
-    show(replace(found, moved=moved), out)
+    show_comparison(replace(found, moved=moved), out)
     lines = [line for line in out.file.getvalue().splitlines() if f"{first.a}  ·" in line]
     assert [line.split()[-1] for line in lines] == ["changed", "same", "unknown"]

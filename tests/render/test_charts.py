@@ -8,10 +8,10 @@ import pytest
 from gramax.audits.portrait import Scree
 from gramax.audits.portrait.heat import histogram_of
 from gramax.audits.run_log import Entry
-from gramax.render.page.charts import cosine_chart, scree_chart
-from gramax.render.scales import even_ticks, log_ticks, root_ticks
-from gramax.render.storyline import charts_of, tracks_of
-from gramax.render.storypage import write_page
+from gramax.render.axis_scales import even_ticks, log_ticks, root_ticks
+from gramax.render.page.svg_charts import cosine_chart, scree_chart
+from gramax.render.page.timeline import write_timeline_page
+from gramax.render.timeline_charts import charts_of, tracks_of
 
 
 def scree(shares):
@@ -79,7 +79,7 @@ def test_a_timeline_tells_its_scales(tmp_path):
         for k in range(5)
     ]
     entries = [Entry(10 * k, found, n=9, d=8, c=4) for k, found in enumerate(numbers)]
-    write_page(tracks_of({"run": entries}), tmp_path / "story.html", "A run")
+    write_timeline_page(tracks_of({"run": entries}), tmp_path / "story.html", "A run")
     page = (tmp_path / "story.html").read_text()
     assert page.count("Collapse ratio, log scale</h2>") == 1
     assert page.count("Effective rank</h2>") == 1

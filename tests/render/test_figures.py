@@ -8,10 +8,9 @@ from PIL import Image
 
 from gramax.errors import InputError
 from gramax.render import style
-from gramax.render.board import HEADER, Board
-from gramax.render.checks import Check, FiguresError
-from gramax.render.figures import SCENES, figures
-from gramax.render.scenes import simplex_descent, welch_descent
+from gramax.render.canvas import HEADER_HEIGHT, Canvas
+from gramax.render.figures import SCENES, Check, FiguresError, figures, load_scene
+from gramax.render.scenes import common, simplex_descent, welch_descent
 from gramax.render.scenes.common import FRAMES
 
 NAMES = (
@@ -29,7 +28,7 @@ def test_the_pictures_have_the_names_of_the_seed():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_check_holds(name, runs):
-    checks = SCENES[name].checks(runs[name])
+    checks = load_scene(name).checks(runs[name])
     assert len(checks) >= 3
     assert all(check.ok and check.scene == name for check in checks), "\n".join(map(str, checks))
 
@@ -38,7 +37,7 @@ def test_every_check_holds(name, runs):
 def test_every_check_of_a_run_can_fail(name, runs):
     """Noise on the numbers of a run is caught: no check is vacuous but those of pure theory."""
     spoiled = type(runs[name])(*(entry * 1.3 + 0.3 for entry in runs[name]))
-    checks = SCENES[name].checks(spoiled)
+    checks = load_scene(name).checks(spoiled)
     assert all(not check.ok for check in checks if "floor of" not in check.name)
 
 
@@ -68,10 +67,10 @@ def test_an_unknown_name_lists_the_pictures(tmp_path):
 
 
 def test_one_picture_is_written_whole(tmp_path, runs, monkeypatch):
-    monkeypatch.setattr(SCENES["rank-collapse"], "run", lambda: runs["rank-collapse"])
+    monkeypatch.setattr(load_scene("rank-collapse"), "run", lambda: runs["rank-collapse"])
     lines = []
     results = figures(tmp_path / "deep" / "out", only=["rank-collapse.gif"], progress=lines.append)
-    assert results == SCENES["rank-collapse"].checks(runs["rank-collapse"])
+    assert results == load_scene("rank-collapse").checks(runs["rank-collapse"])
     assert len(lines) == 2
     (path,) = (tmp_path / "deep" / "out").iterdir()
     assert path.name == "rank-collapse.gif"
@@ -89,11 +88,11 @@ def test_one_picture_is_written_whole(tmp_path, runs, monkeypatch):
     assert {style.CLASSES[0], style.METRIC, style.COSINES[0], style.COSINES[-1]} <= colours
 
 
-def _texts(board):
-    """Extents of the still words of a board, by what they say."""
-    renderer = board.canvas.get_renderer()
-    texts = list(board.figure.texts)
-    for axes in board.figure.axes:
+def _texts(canvas):
+    """Extents of the still words of a canvas, by what they say."""
+    renderer = canvas.agg.get_renderer()
+    texts = list(canvas.figure.texts)
+    for axes in canvas.figure.axes:
         texts += axes.texts
         if axes.axison:
             texts += axes.get_xticklabels() + axes.get_yticklabels()
@@ -101,25 +100,25 @@ def _texts(board):
     return [(text.get_text(), text.get_window_extent(renderer)) for text in shown]
 
 
-def _first_board(name, runs, monkeypatch):
-    boards = []
+def _first_canvas(name, runs, monkeypatch):
+    canvass = []
 
-    class Recorded(Board):
+    class Recorded(Canvas):
         def __init__(self, *args, **options):
             super().__init__(*args, **options)
-            boards.append(self)
+            canvass.append(self)
 
-    monkeypatch.setattr(SCENES[name], "Board", Recorded)
-    frame = next(SCENES[name].draw(runs[name]))
-    return boards[0], frame
+    monkeypatch.setattr(common, "Canvas", Recorded)
+    frame = next(load_scene(name).draw(runs[name]))
+    return canvass[0], frame
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_words_overlap_or_are_cut(name, runs, monkeypatch):
     with style.look():
-        board, _ = _first_board(name, runs, monkeypatch)
-        words = _texts(board)
-    width, height = board.size
+        canvas, _ = _first_canvas(name, runs, monkeypatch)
+        words = _texts(canvas)
+    width, height = canvas.size
     assert len(words) > 10
     for text, box in words:
         assert box.x0 >= 0, text
@@ -127,18 +126,19 @@ def test_no_words_overlap_or_are_cut(name, runs, monkeypatch):
         assert box.y0 >= 4, text
     for (one, a), (two, b) in itertools.combinations(words, 2):
         assert not a.overlaps(b), f"{one!r} overlaps {two!r}"
-    title = board.header[0].get_text()
+    title = canvas.header[0].get_text()
     assert title.endswith("?")
-    inside = [text for text, box in words if box.y1 > height - HEADER]
-    assert inside == [artist.get_text() for artist in board.header]
+    inside = [text for text, box in words if box.y1 > height - HEADER_HEIGHT]
+    assert inside == [artist.get_text() for artist in canvas.header]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_drawn_over_the_title(name, runs):
     """Between the first and the last frame the header does not change by one pixel."""
     with style.look():
-        frames = list(SCENES[name].draw(runs[name]))
+        frames = list(load_scene(name).draw(runs[name]))
     assert len(frames) == FRAMES
-    assert all(np.array_equal(frames[0][:HEADER], frame[:HEADER]) for frame in frames[1::7])
+    headers = [frame[:HEADER_HEIGHT] for frame in frames[::7]]
+    assert all(np.array_equal(headers[0], header) for header in headers)
     border = np.concatenate([frames[-1][:, :4].reshape(-1, 4), frames[-1][:, -4:].reshape(-1, 4)])
     assert (border[:, :3] == 255).all()

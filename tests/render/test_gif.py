@@ -10,8 +10,7 @@ from PIL import Image
 
 from gramax.errors import MissingExtraError
 from gramax.render import style
-from gramax.render.gif import durations, write_gif
-from gramax.render.palette import Palette, designed
+from gramax.render.gif import Palette, designed_palette, frame_durations, write_gif
 
 DESIGNED = (style.PAPER, style.INK, *style.GREYS, *style.CLASSES, *style.COSINES)
 
@@ -40,7 +39,7 @@ def _decoded(path):
 @pytest.mark.parametrize("channels", [3, 4])
 def test_designed_colours_come_back_exactly(tmp_path, channels):
     frames = _film(np.random.default_rng(0), channels=channels)
-    path = write_gif(tmp_path / "a.gif", frames, durations(len(frames)))
+    path = write_gif(tmp_path / "a.gif", frames, frame_durations(len(frames)))
     back = _decoded(path)
     assert len(back) == len(frames)
     for sent, got in zip(frames, back, strict=True):
@@ -51,7 +50,7 @@ def test_other_colours_move_to_the_nearest_entry():
     rng = np.random.default_rng(1)
     rgb = rng.integers(256, size=(200, 3))
     packed = rgb[:, 0] + 256 * rgb[:, 1] + 65536 * rgb[:, 2]
-    palette = designed()
+    palette = designed_palette()
     entries = palette.colours.astype(int)
     chosen = ((entries[palette.index(packed)] - rgb) ** 2).sum(axis=1)
     best = ((entries[None] - rgb[:, None]) ** 2).sum(axis=2).min(axis=1)
@@ -59,25 +58,31 @@ def test_other_colours_move_to_the_nearest_entry():
 
 
 def test_the_palette_fits_a_gif():
-    assert len(designed().colours) == len(np.unique(designed().colours, axis=0)) <= 254
+    assert (
+        len(designed_palette().colours) == len(np.unique(designed_palette().colours, axis=0)) <= 254
+    )
     with pytest.raises(ValueError, match="at most 254"):
         Palette([style.PAPER] * 255)
 
 
-def test_an_unchanged_frame_is_kept(tmp_path):
-    frame = np.full((8, 9, 3), 255, np.uint8)
-    path = write_gif(tmp_path / "still.gif", [frame] * 3, [100, 100, 100])
-    assert len(_decoded(path)) == 3
+def test_an_unchanged_frame_lengthens_the_one_before(tmp_path):
+    frame, other = np.full((8, 9, 3), 255, np.uint8), np.zeros((8, 9, 3), np.uint8)
+    path = write_gif(tmp_path / "still.gif", [frame, frame, other], [100, 200, 300])
+    assert len(_decoded(path)) == 2
+    with Image.open(path) as film:
+        assert film.info["duration"] == 300
+        film.seek(1)
+        assert film.info["duration"] == 300
 
 
 def test_bytes_depend_on_the_frames_alone(tmp_path):
     frames = _film(np.random.default_rng(2))
-    one = write_gif(tmp_path / "one.gif", frames, durations(5)).read_bytes()
-    assert write_gif(tmp_path / "two.gif", iter(frames), durations(5)).read_bytes() == one
+    one = write_gif(tmp_path / "one.gif", frames, frame_durations(5)).read_bytes()
+    assert write_gif(tmp_path / "two.gif", iter(frames), frame_durations(5)).read_bytes() == one
 
 
 def test_first_and_last_stay_longer():
-    times = durations(10)
+    times = frame_durations(10)
     assert len(times) == 10
     assert times[0] > times[1] == times[8] < times[9]
 
@@ -91,7 +96,7 @@ def test_a_film_that_breaks_leaves_the_old_file(tmp_path):
         raise RuntimeError("lost")
 
     with pytest.raises(RuntimeError, match="lost"):
-        write_gif(path, broken(), durations(3))
+        write_gif(path, broken(), frame_durations(3))
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -1,81 +1,35 @@
-"""Short names on a page: bounded, and told apart wherever the whole ones are."""
+"""Names of classes as they are shown: whole, escaped, and in words where they are blank."""
 # ruff: noqa: F811  (fixtures are imported, and arguments have their names)
 
 import io
 import json
-import re
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from rich.console import Console
-from tests.render.test_page import LIMIT, island, report, size, thousand  # noqa: F401
+from tests.render.test_page import island, report, thousand  # noqa: F401  (fixtures)
 
+from gramax._text import named
 from gramax.audits.report import Pair
 from gramax.comparison import Moved
-from gramax.data.text import named
-from gramax.render import comparison, terminal
+from gramax.render import terminal
 from gramax.render.page import audit_page
-from gramax.render.page.naming import short_names
 
 PATH = "imagenet/ILSVRC2012/train/animals/vertebrates/class_"
 
-KINDS = {
-    "paths": [f"{PATH}{k:04d}" for k in range(1000)],
-    "ends": [f"{'a' * 60}{k}" for k in range(1000)],
-    "middles": [f"{'a' * 30}{k:04d}{'b' * 30}" for k in range(1000)],
-    "middles of words": [f"{'é' * 9} {k % 7} {'a' * 30}{k:04d}{'b' * 30}" for k in range(1000)],
-    "three bytes a letter": [f"{'漢' * 30}{k}{'字' * 30}" for k in range(1000)],
-    "lengths": ["x" * k for k in range(1000)],
-    "one is the beginning of all": [PATH, *(f"{PATH}{k}" for k in range(100))],
-}
 
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("most", [16, 40])
-def test_short_names_are_bounded_and_distinct(kind, most):
-    found = short_names(KINDS[kind], most)
-    assert list(found.shown) == KINDS[kind]
-    assert max(len(name.encode()) for name in found.shown.values()) <= most
-    assert len(set(found.shown.values())) == len(KINDS[kind])
-    assert all(name.startswith(found.prefix) for name in KINDS[kind])
-
-
-def test_what_tells_names_apart_is_kept():
-    found = short_names(KINDS["paths"], 40)
-    assert found.prefix == "imagenet/ILSVRC2012/train/animals/vertebrates/"
-    assert found.shown[f"{PATH}0123"] == "…class_0123"
-    for name, short in short_names(KINDS["middles"], 40).shown.items():
-        assert name[30:34] in short
-
-
-def test_names_that_fit_stay_whole():
-    names = ["a/b/cat", "a/b/dog", "~", "…"]
-    assert short_names(names, 16).shown == {name: name for name in names}
-    assert short_names(names, 16).prefix == ""
-    assert short_names([], 16).shown == {}
-
-
-def test_a_page_of_paths_names_every_class(thousand):
-    names = KINDS["paths"]
+def test_a_page_shows_every_name_whole(thousand):
+    names = [f"{PATH}{k:04d}{'x' * 20}" for k in range(1000)]
     views = tuple(
         replace(view, name=name, nearest=names[0])
         for view, name in zip(thousand.classes, names, strict=True)
     )
     portrait = replace(thousand.portrait, names=tuple(names))
     page = audit_page(replace(thousand, classes=views, portrait=portrait))
-    assert size(page) < LIMIT
-    shown = list(island(page)["names"].values())
-    assert len(set(shown)) == len(shown) > 900
-    assert len(re.findall(r"<tr><td>…class_\d{4}<td>", page)) == 1000
-    assert page.count(f"<code>{PATH.removesuffix('class_')}</code>") == 1
-
-
-def test_labels_in_a_picture_are_short_and_distinct(report):
-    names = tuple(f"{'the same beginning of a name, ' * 2}{k}" for k in "abcd")
-    found = island(audit_page(replace(report, portrait=replace(report.portrait, names=names))))
-    assert set(found["names"].values()) == set(names)
-    assert sorted(found["labels"].values()) == ["…a", "…b", "…c", "…d"]
+    assert len(page.encode()) < 600_000
+    assert set(island(page)["names"].values()) <= set(names)
+    for name in names:
+        assert f"<tr><td>{name}<td>" in page
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +58,7 @@ def test_empty_and_blank_names_are_shown_in_words(blank):
     assert "(empty)  ·  (3 spaces)" in out.getvalue()
     moved = Moved("", "   ", 0.1, 0.6, 0.02)
     out = Console(file=io.StringIO(), width=110)
-    out.print(comparison._moved(type("Found", (), {"moved": (moved,)})))
+    out.print(terminal._moved(type("Found", (), {"moved": (moved,)})))
     assert "(empty)  ·  (3 spaces)" in out.file.getvalue()
 
 
@@ -113,4 +67,3 @@ def test_json_keeps_empty_and_blank_names(blank):
     assert {"", "   "} < {row["name"] for row in data["classes"]}
     assert named("a b") == "a b"
     assert named(" ") == "(1 space)"
-    assert np.all([named(name) == name for name in KINDS["paths"]])

@@ -19,7 +19,7 @@ from gramax.audits.portrait.order import LINKED, similar_order
 from gramax.audits.report import ClassView, Pair
 from gramax.cli import main
 from gramax.render.page import audit_page
-from gramax.render.page.pictures import points_told
+from gramax.render.page.picture_data import point_classes_text
 
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</script><b>", "a & b")
 LIMIT = 300_000
@@ -100,26 +100,11 @@ def test_size_of_few_and_of_a_thousand_classes(report, thousand):
     assert page.count("<td>4<td>") == 1000
 
 
-@pytest.mark.parametrize("letters", ["x" * 40, "漢" * 20, "y" * 400])
-def test_long_names_are_cut_where_a_thousand_would_not_fit(thousand, letters):
-    names = [f"{k} {letters}" for k in range(1000)]
-    views = tuple(
-        replace(v, name=n, nearest=n) for v, n in zip(thousand.classes, names, strict=True)
-    )
-    portrait = replace(thousand.portrait, names=tuple(names))
-    page = audit_page(replace(thousand, classes=views, portrait=portrait))
-    assert size(page) < LIMIT
-    assert "loosest of 1,000 classes" in page
-    shown = island(page)["names"].values()
-    assert len(shown) > 900
-    assert all(name.startswith(f"{int(name.split()[0])} {letters[0]}") for name in shown)
-
-
 def test_page_without_labels_or_portrait(report):
     bare = replace(report, portrait=None, worst_pairs=(), classes=(), c=0)
     page = audit_page(bare)
     assert "<canvas" not in page
-    assert island(page) == {"names": {}, "labels": {}, "heat": None, "cloud": None}
+    assert island(page) == {"names": {}, "heat": None, "cloud": None}
     rows = np.random.default_rng(1).normal(size=(50, 3))
     nothing = np.zeros((0, 3))
     portrait = portrait_of([], nothing, nothing, np.ones(3), 50, rows, np.zeros(50, int), 0.0)
@@ -283,7 +268,9 @@ def test_the_caption_tells_which_classes_are_points():
     rng, labels = np.random.default_rng(0), np.repeat(np.arange(3), 10)
     spread = np.array([1e-6, 1e-6, 1.0])[labels, None] * rng.normal(size=(30, 2))
     points = np.array([[5.0, 0], [-5.0, 0], [0, 0]])[labels] + spread
-    assert points_told(Cloud(points, labels, (0.5, 0.5))).startswith(" 2 of 3 classes are points")
-    assert points_told(Cloud(points[:20], labels[:20], (0.5, 0.5))).startswith(" Each class")
-    assert points_told(Cloud(points[20:], labels[20:], (0.5, 0.5))) == ""
-    assert points_told(Cloud(np.zeros((3, 2)), np.arange(3), (0.5, 0.5))) == ""
+    assert point_classes_text(Cloud(points, labels, (0.5, 0.5))).startswith(
+        " 2 of 3 classes are points"
+    )
+    assert point_classes_text(Cloud(points[:20], labels[:20], (0.5, 0.5))).startswith(" Each class")
+    assert point_classes_text(Cloud(points[20:], labels[20:], (0.5, 0.5))) == ""
+    assert point_classes_text(Cloud(np.zeros((3, 2)), np.arange(3), (0.5, 0.5))) == ""

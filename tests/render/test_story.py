@@ -7,7 +7,7 @@ pytest.importorskip("matplotlib")
 from PIL import Image
 
 from gramax.errors import InputError
-from gramax.render.story import COLLAPSE, RANK, SIMPLEX, training_story
+from gramax.render.timeline_film import COLLAPSE, RANK, SIMPLEX, training_story
 
 
 def _run(c=4, audits=6):

@@ -14,7 +14,7 @@ from gramax.audits.audit import audit_moments
 from gramax.audits.portrait import portrait_of
 from gramax.audits.run_reader import read_runs
 from gramax.audits.snapshot import snapshot
-from gramax.render.stills import gram_picture
+from gramax.render.single_pictures import gram_picture
 from gramax.training.sinks import log_report
 
 C, D, N = 10, 32, 120  # the shape of the examples: everything compiles once
@@ -74,7 +74,7 @@ def test_many_classes_of_a_report_are_pictured_in_blocks(rows, rng):
     assert taken.cosines.shape == (125, 125)
     assert taken.entry.cosines is None
     sink = Mock()
-    with patch("gramax.render.stills.gram_picture", wraps=gram_picture) as drawn:
+    with patch("gramax.render.single_pictures.gram_picture", wraps=gram_picture) as drawn:
         log_report(sink, 12, taken)
     assert drawn.call_args.args[2] == 250
     written = {call.args[1]: call.args[2].shape for call in sink.image.call_args_list}

@@ -151,6 +151,8 @@ def _plain(found: Any) -> Any:
     """NumPy's arrays without axes as its numbers, which print as numbers."""
     if isinstance(found, dict):
         return {name: _plain(value) for name, value in found.items()}
+    if isinstance(found, tuple) and hasattr(found, "_fields"):
+        return type(found)(*map(_plain, found))
     return found[()] if isinstance(found, np.ndarray) and found.ndim == 0 else found
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gramax._text import named
 from gramax.audits.facts import SURE, Facts
 from gramax.audits.report import Diagnosis
 from gramax.audits.verdict import number, percent
-from gramax.data.text import named
 
 SAME = 1e-6
 """1 - cosine below which float32 rows are one direction: a few times float32's precision."""

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gramax._optional import drawing
 from gramax.metrics.registry import METRICS, QUESTIONS, Metric, Question
-from gramax.optional import drawing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

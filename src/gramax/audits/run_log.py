@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from gramax._files import lock
 from gramax.errors import InputError
-from gramax.files import lock
 
 __all__ = ["Entry", "RunLog"]
 

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from gramax._text import no_constant, visible
 from gramax.audits.run_log import MARK, MAX_LINE, VERSION, Entry, add_in_order
-from gramax.data.text import no_constant, visible
 from gramax.errors import InputError
 
 __all__ = ["Follower", "read_log", "read_runs"]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 
+from gramax._text import named
 from gramax.audits.facts import SURE, Facts
 from gramax.audits.headroom import Headroom
 from gramax.audits.report import Answer
-from gramax.data.text import named
 from gramax.frames import coherence_floor
 from gramax.metrics.registry import Question
 from gramax.uncertainty.chance.laws import Chance

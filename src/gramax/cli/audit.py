@@ -92,7 +92,7 @@ def audit(
 
     from gramax.audits.audit import audit as run
     from gramax.metrics.options import Options
-    from gramax.render import searching, terminal
+    from gramax.render import search_progress, terminal
     from gramax.streaming import Execution
 
     with showing() as progress:
@@ -105,7 +105,7 @@ def audit(
             worst=max(worst, 1),
             explain=explain,
             headroom=headroom,
-            searching=searching.seldom("headroom"),
+            searching=search_progress.occasional_lines("headroom"),
             portrait=bool(html_out),
             options=Options(**options),
             progress=progress,

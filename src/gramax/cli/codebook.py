@@ -82,12 +82,12 @@ def codebook(
     given = _start(start, c, d, field) if start else None
 
     from gramax.frames import coherence_floor, pack
-    from gramax.render.searching import display
+    from gramax.render.search_progress import search_display
 
     if seconds is None and rounds is None:
         seconds = 10.0
     floor = coherence_floor(c, d, field, signed)
-    with _asked_to_stop() as asked, display(floor, seconds, rounds) as show:
+    with _asked_to_stop() as asked, search_display(floor, seconds, rounds) as show:
 
         def tell(line: Any) -> bool:
             show(line)
@@ -162,7 +162,7 @@ def _writer(
     out: str | None, form: str | None, c: int, d: int, signed: bool
 ) -> Callable[[Packing], None]:
     """What writes the codes; bad names and formats are refused before the search."""
-    from gramax.files import write_array, write_text
+    from gramax._files import write_array, write_text
     from gramax.frames import sloanes
 
     if form == "sloanes":
@@ -192,10 +192,10 @@ def _start(path: str, c: int, d: int, field: str) -> np.ndarray:
     """The codes in a file; only as many bytes are read as such codes have."""
     import numpy as np
 
-    from gramax.data import npy
+    from gramax.data.readers.numpy import npy_entries
 
     text = path.endswith(".txt")
-    held = _text_codes(path, c, d, field) if text else npy.entries(path)[0]
+    held = _text_codes(path, c, d, field) if text else npy_entries(path)[0]
     if held.shape != (c, d) or held.dtype.kind not in "fc":
         words = f"is {held.dtype} of shape {list(held.shape)}"
         raise InputError(f"{path}: {words}; --start takes floats of shape [{c}, {d}]")
@@ -215,7 +215,7 @@ def _text_codes(path: str, c: int, d: int, field: str) -> np.ndarray:
     """The codes in a text of Sloane's format, real where they can be."""
     import numpy as np
 
-    from gramax.data.text import cut, visible
+    from gramax._text import cut, visible
     from gramax.frames import sloanes
 
     try:

@@ -131,13 +131,13 @@ def _leave(
 ) -> int:
     """Print, write, and tell what became worse."""
     from gramax.cli.thresholds import full_name
-    from gramax.render import comparison
+    from gramax.render import terminal
 
     asked = [full_name(name, found, f"--fail-on-worse {name}") for name in fail_on]
     if json_out == "-":
         click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
     else:
-        comparison.show(found)
+        terminal.show_comparison(found)
 
     def page() -> str:
         from gramax.render.page import comparison_page

@@ -25,7 +25,7 @@ from gramax.cli.completing import folders, picture_names
 )
 def figures(out: str, only: tuple[str, ...]) -> int:
     """Draw the five pictures, each descent validated against theory first."""
-    from gramax.render.checks import FiguresError
+    from gramax.render.figures import FiguresError
     from gramax.render.figures import figures as draw
 
     try:

@@ -30,7 +30,7 @@ def _is_same(a: str, b: str) -> bool:
 
 def check_output(path: str, *inputs: str | None) -> None:
     """Raise `InputError` where `path` plainly cannot be written, or is one of the inputs."""
-    from gramax.files import check_writable
+    from gramax._files import check_writable
 
     check_writable(path)
     if not os.path.exists(path):
@@ -41,13 +41,12 @@ def check_output(path: str, *inputs: str | None) -> None:
 
 def _files(given: str | None) -> list[str]:
     """The files that an input means (`folder`, `data/*.npy`, `file::name`)."""
-    from gramax.data.chains import ends_at, parse
     from gramax.data.formats import LABEL_READERS
-    from gramax.data.places import files_of
+    from gramax.data.paths import files_of, outermost, parse
 
     place = given or ""
     if "://" in place and parse(place).after:
-        return [ends_at(place)]  # all of it is in one archive
+        return [outermost(place)]  # all of it is in one archive
     if "::" in place and not os.path.exists(place):
         place = place.rpartition("::")[0]
     try:
@@ -58,7 +57,7 @@ def _files(given: str | None) -> list[str]:
 
 def _is_among(path: str, given: str) -> bool:
     """Whether `path` is the file `given`, through links too, or one of those of a zarr store."""
-    from gramax.data.places import is_store
+    from gramax.data.paths import is_store
 
     if not os.path.exists(given):
         return False
@@ -76,7 +75,7 @@ def write_found(
     Raises:
         InputError: a file cannot be written; the message tells of each.
     """
-    from gramax.files import write_text
+    from gramax._files import write_text
 
     failed = []
     for out, text in ((json_out, lambda: _json(data)), (html_out, page)):

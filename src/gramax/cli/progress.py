@@ -8,10 +8,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import click
 
-from gramax.streaming.execution import Progress
+if TYPE_CHECKING:
+    from gramax.streaming import Progress
+
 
 SECONDS = 2.0
 """Between two lines: nothing is silent for longer, and what takes less leaves no line."""
@@ -106,6 +109,6 @@ class Lines:
         self.told = phase, done, total, size
 
     def _watch(self) -> None:
-        while not self.over.wait(SECONDS):
+        while not self.over.wait(min(SECONDS, threading.TIMEOUT_MAX)):
             words = self.phases.words(*self.told)
             click.echo(f"gramax: {self.told[0]}{': ' * bool(words)}{words}", err=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from gramax.data.text import visible
+from gramax._text import visible
 from gramax.errors import InputError
 
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {

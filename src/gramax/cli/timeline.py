@@ -33,15 +33,15 @@ def timeline(runs: tuple[str, ...], out: str, rows: str | None, title: str) -> i
         raise InputError(f"--out {out}: ends in none of .png, .gif, .html")
     check_output(out, *runs)
 
-    from gramax.render.storyline import tracks_of
+    from gramax.render.timeline_charts import tracks_of
 
     tracks = tracks_of(_labelled(runs, rows))
     if kind == ".html":
-        from gramax.render.storypage import write_page
+        from gramax.render.page.timeline import write_timeline_page
 
-        write_page(tracks, out, title)
+        write_timeline_page(tracks, out, title)
     else:
-        from gramax.render.timeline import draw_gif, draw_png
+        from gramax.render.timeline_film import draw_gif, draw_png
 
         (draw_png if kind == ".png" else draw_gif)(tracks, out, title)
     audits = sum(len(track.entries) for track in tracks)

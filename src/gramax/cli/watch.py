@@ -35,20 +35,20 @@ def watch(run: str, once: bool, every: float) -> int:
     from rich.live import Live
 
     from gramax.audits.run_reader import Follower
-    from gramax.render.live import board
+    from gramax.render.run_watch import run_overview
 
     follower, runs = Follower(run), dict[str, list["Entry"]]()
     if once and not follower.exists():
         raise InputError(f"{run}: there is no such file")
     _take(follower, runs)
     if once:
-        Console().print(board(run, runs))
+        Console().print(run_overview(run, runs))
         return OK
-    with Live(board(run, runs), auto_refresh=False, vertical_overflow="visible") as live:
+    with Live(run_overview(run, runs), auto_refresh=False, vertical_overflow="visible") as live:
         while True:
             time.sleep(every)
             if _take(follower, runs):
-                live.update(board(run, runs), refresh=True)
+                live.update(run_overview(run, runs), refresh=True)
 
 
 def _take(follower: Follower, runs: dict[str, list[Entry]]) -> bool:

@@ -7,9 +7,9 @@ import math
 import os
 from typing import Any
 
+from gramax._text import LONGEST_NAME, cut, visible
 from gramax.comparison.changes import change
 from gramax.comparison.results import Change, Comparison, Side
-from gramax.data.text import LONGEST_NAME, cut, visible
 from gramax.errors import InputError
 
 MOST_BYTES = 1 << 28

@@ -1,15 +1,13 @@
 """Readers at the edge: files become checked chunks of embeddings, and labels become codes.
 
-NumPy alone is imported here; pyarrow, h5py, numcodecs and fsspec with the first file that needs
-them, JAX never.
+NumPy alone is imported here; pyarrow, h5py, zarr and fsspec are imported with the first file that
+needs them, JAX never.
 """
 
-from gramax.data.arrays import ArraySource
 from gramax.data.checks import check_finite
-from gramax.data.classes import Labels
 from gramax.data.formats import open_embeddings
-from gramax.data.labels import labels_from_array, read_labels
-from gramax.data.source import Fragment, Source
+from gramax.data.labels import Labels, labels_from_array, read_labels
+from gramax.data.source import ArraySource, Fragment, Source
 
 __all__ = [
     "ArraySource",

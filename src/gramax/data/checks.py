@@ -1,22 +1,72 @@
-"""What makes a matrix of embeddings: real numbers, two axes, no NaN and no infinity."""
+"""Checks of what was read, and the one-line errors that say what is wrong with a file."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from gramax.data.faults import fail
+from gramax._text import cut, visible
+from gramax.errors import InputError, MissingExtraError
 
-MAX_DIM = 1 << 20
-"""Columns beyond which nothing can be audited, and one row of an archive can fill the memory."""
+MAX_COLUMNS = 1 << 20
+"""More columns cannot be audited, and one row of an archive could then fill the memory."""
+
+MAX_AXES = 64
+"""NumPy's own limit."""
 
 
-def most_of(stored: int) -> int:
-    """Bytes that a file of so many bytes may become, unpacked: no real embeddings shrink further.
+def fail(where: str, why: str) -> InputError:
+    """The error `where: why` on one line, whatever characters the file brought along."""
+    # A name in a header may be megabytes long; a path is no longer than 4096 bytes.
+    return InputError(visible(f"{cut(where, 4096)}: {cut(why, 1000)}"))
+
+
+@contextmanager
+def decoding(where: str, what: str) -> Iterator[None]:
+    """Turn whatever a library raises on bytes that it cannot read into an `InputError`.
+
+    Libraries raise far more than they document (zlib.error, RecursionError, MemoryError...), so
+    this catches everything, and belongs around calls of the library only.
+    """
+    try:
+        yield
+    except (InputError, MissingExtraError):
+        raise
+    except OSError as error:
+        raise fail(where, f"cannot be read as {what} ({cause(error)})") from error
+    except Exception as error:
+        raise fail(where, f"not a readable {what} ({cause(error)})") from error
+
+
+def cause(error: Exception) -> str:
+    """Why, in one line of at most 160 characters."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, MemoryError):
+        return "it asks for more memory than there is"
+    lines = str(error).strip().splitlines()
+    return cut(lines[0], 160) if lines else type(error).__name__
+
+
+def check_shape(shape: Sequence[int], where: str) -> None:
+    """Raise `InputError` unless the lengths that a header declares are plausible numbers.
+
+    A header may hold thousands of numbers of thousands of digits, whose product takes for ever.
+    """
+    if len(shape) > MAX_AXES:
+        raise fail(where, f"declares {len(shape)} axes; at most {MAX_AXES} are read")
+    if not all(0 <= length < 2**63 for length in shape):
+        raise fail(where, "declares a shape with a length below 0 or beyond 64 bits")
+
+
+def largest_unpacked(stored: int) -> int:
+    """The most bytes that a file of `stored` bytes can hold: real embeddings shrink no further.
 
     Example:
-        >>> print(most_of(100), most_of(10**6))
+        >>> print(largest_unpacked(100), largest_unpacked(10**6))
         67108864 10000000000
     """
     return max(1 << 26, 10_000 * stored)
@@ -33,14 +83,14 @@ def as_array(values: Any, name: str) -> np.ndarray:
 
 
 def check_size(size: int) -> int:
-    """`size` as a number of rows a chunk, at least 1."""
+    """`size` as the number of rows of a chunk, at least 1."""
     if size < 1:
         raise ValueError(f"a chunk must have at least 1 row; got size={size}")
     return size
 
 
 def readable_numbers(dtype: np.dtype) -> bool:
-    """Whether `dtype` is an integer or a float of at most 8 bytes (not bool, complex, text)."""
+    """Whether `dtype` is an integer or a float of at most 8 bytes (not bool, complex or text)."""
     return dtype.kind in "fiu" and dtype.itemsize <= 8
 
 
@@ -65,8 +115,8 @@ def check_matrix(where: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
     if 0 in shape:
         axis = "rows" if shape[0] == 0 else "columns"
         raise fail(where, f"has no {axis}; got shape {shape}")
-    if shape[1] > MAX_DIM:
-        raise fail(where, f"has {shape[1]} columns; embeddings have at most {MAX_DIM}")
+    if shape[1] > MAX_COLUMNS:
+        raise fail(where, f"has {shape[1]} columns; embeddings have at most {MAX_COLUMNS}")
 
 
 def check_finite(chunk: np.ndarray, start: int, name: str) -> None:

@@ -1,41 +1,71 @@
-"""Which reader a file belongs to, and which of the arrays in it is meant."""
+"""Which reader a file belongs to, and which of the arrays in it is meant.
+
+To add a format, write its reader in `readers/`, and name its extension in `READERS`.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 
-from gramax.data import feather, hdf5, jsonl, lines, npy, npz, parquet, safetensors, trees, zarr
-from gramax.data.checks import hint, readable_numbers
-from gramax.data.faults import fail
-from gramax.data.many import FileSource, Part
-from gramax.data.places import Places, addresses, extension, files_of, is_store, title
-from gramax.data.source import UNREADABLE, Entry
-from gramax.data.text import cut
+from gramax._text import cut
+from gramax.data.checks import fail, hint, readable_numbers
+from gramax.data.paths import (
+    Places,
+    addresses,
+    exists,
+    extension,
+    files_of,
+    is_address,
+    is_store,
+    title,
+)  # fmt: skip
+from gramax.data.readers import arrow, hdf5, numpy, safetensors, text, zarr
+from gramax.data.source import UNREADABLE, Entry, FileSource, Part
 
 Readers = Mapping[str, Callable[[str], tuple[Entry, ...]]]
 """By extension: from a file to the arrays in it. Each reads no more than the header."""
 
-READERS: Readers = {
-    ".npy": npy.entries,
-    ".npz": npz.entries,
+PLAIN_READERS: Readers = {
+    ".npy": numpy.npy_entries,
+    ".npz": numpy.npz_entries,
     ".safetensors": safetensors.entries,
-    ".parquet": parquet.entries,
-    ".arrow": feather.entries,
-    ".feather": feather.entries,
+}
+"""Formats whose bytes are read by Python and NumPy alone: see `reads_in_process`."""
+
+READERS: Readers = {
+    **PLAIN_READERS,
+    ".parquet": arrow.parquet_entries,
+    ".arrow": arrow.ipc_entries,
+    ".feather": arrow.ipc_entries,
     ".h5": hdf5.entries,
     ".hdf5": hdf5.entries,
     ".zarr": zarr.entries,
-    ".jsonl": jsonl.entries,
+    ".jsonl": text.json_entries,
 }
 
-LABEL_READERS: Readers = {**READERS, ".txt": lines.entries}
+LABEL_READERS: Readers = {**READERS, ".txt": text.txt_entries}
 """What labels are read from besides."""
 
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
 
 USUAL_NAMES = ("embeddings", "embedding", "z", "features", "x")
 """Names that settle which of several matrices is meant, the first one first."""
+
+
+def reads_in_process(path: str) -> bool:
+    """Whether `path` is safe to open and read in this process, whatever bytes it holds.
+
+    True for a .npy, .npz or .safetensors file on this machine: its sizes are checked before
+    anything is allocated. Other files go to a library that may crash, hang, or ask for any amount
+    of memory on hostile bytes, so they are to be read in a process that can be ended.
+
+    Example:
+        >>> print(reads_in_process("z.npy"), reads_in_process("z.h5"))
+        True False
+        >>> print(reads_in_process("s3://bucket/z.npy"))
+        False
+    """
+    return not is_address(path) and extension(path) in PLAIN_READERS
 
 
 def list_entries(file: str, readers: Readers = READERS) -> tuple[Entry, ...]:
@@ -50,7 +80,7 @@ def list_entries(file: str, readers: Readers = READERS) -> tuple[Entry, ...]:
             "save the array with numpy.save (.npy) or safetensors",
         )
     if kind not in readers:
-        there = "is" if trees.exists(file) else "no such file, and"
+        there = "is" if exists(file) else "no such file, and"
         raise fail(file, f"{there} of a type that is not read; what is: {', '.join(readers)}")
     return readers[kind](file)
 
@@ -104,11 +134,10 @@ def part_of(file: str, column: str | None, first: str = "") -> Part:
     if column is None and first and any(entry.name for entry in found):
         column = first
     entry = _pick_matrix(found, file) if column is None else _named(found, column, file)
-    part = Part(file, entry, found)
     if not _is_matrix(entry):
         lost = "" if entry.dtype == UNREADABLE and "void" not in entry.text else hint(entry.dtype)
-        raise fail(part.where, f"{_advice(entry)}; got {entry.text}{lost}")
-    return part
+        raise fail(entry.where, f"{_advice(entry)}; got {entry.text}{lost}")
+    return Part(file, entry.measured(), found)
 
 
 def find(entries: Sequence[Entry], name: str) -> Entry | None:
@@ -157,9 +186,3 @@ def _advice(entry: Entry) -> str:
     if not readable_numbers(entry.dtype):
         return "embeddings must be integers, float16/32/64, or bfloat16 where the file says so"
     return "embeddings must be a matrix [rows, columns]"
-
-
-def reads_in_process(place: str | os.PathLike[str]) -> bool:
-    """Whether the file is read by this process: no library in C has to be trusted with it."""
-    name = os.fspath(place)
-    return "://" not in name and extension(name) in (".npy", ".npz", ".safetensors")

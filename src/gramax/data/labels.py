@@ -1,28 +1,144 @@
-"""Where labels come from: arrays beside the embeddings, files of their own, or memory."""
+"""Labels: where they come from, and the class codes of the rows that they label.
+
+Labels are arrays beside the embeddings, files of their own, or in memory. Those in files stay
+there: they are read again, by whoever reads the rows.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
-from gramax.data import chains
-from gramax.data.checks import as_array
-from gramax.data.classes import MAX_CLASSES, Labels, collect, held
-from gramax.data.faults import fail
+from gramax.data.checks import as_array, check_size, fail
+from gramax.data.chunks import rechunk
+from gramax.data.classes import IGNORED, MAX_CLASSES, MAX_LABEL, Classes, Located, collect
 from gramax.data.formats import LABEL_READERS, PICKLES, READERS, find, list_entries, listing
-from gramax.data.labelfiles import FileLabels, LabelFile, chunks_of
-from gramax.data.lines import TextLines
-from gramax.data.many import FileSource
-from gramax.data.matching import check_pairs, kept, one_to_one, untold
-from gramax.data.named import MAX_LABEL
-from gramax.data.numbered import IGNORED
-from gramax.data.places import PATTERN, Places, addresses, files_of, title
-from gramax.data.source import Entry
-from gramax.data.trees import exists
+from gramax.data.paths import PATTERN, Places, addresses, files_of, split_name, title
+from gramax.data.readers.text import TextLines
+from gramax.data.source import Entry, FileSource
 from gramax.errors import InputError
+
+LABELS_AT_ONCE, BYTES_AT_ONCE = 1 << 16, 1 << 24
+"""How many labels are read at once, or fewer where each is a wide text."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class HeldLabels:
+    """A `LabelPart` in memory, `[n]` of any integer dtype."""
+
+    array: np.ndarray
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(self.array)
+
+    def part(self, start: int, stop: int) -> HeldLabels:
+        """The rows `start` to `stop`."""
+        return HeldLabels(self.array[start:stop])
+
+    def chunks(self, size: int) -> Iterator[np.ndarray]:
+        """The codes in pieces of `size` rows, int32."""
+        for start in range(0, self.rows, check_size(size)):
+            yield self.array[start : start + size].astype(np.int32)
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """The rows `start` to `stop` of the labels in one file; `where` is what messages call it."""
+
+    where: str
+    entry: Entry
+    start: int
+    stop: int
+
+    @property
+    def rows(self) -> int:
+        """The number of labels."""
+        return self.stop - self.start
+
+    def chunks(self) -> Located:
+        """The labels, a bounded number of bytes at a time."""
+        size = max(1, min(LABELS_AT_ONCE, BYTES_AT_ONCE // self.entry.dtype.itemsize))
+        for row, labels in self.entry.chunks(size, self.start, self.stop):
+            yield self.where, row, labels
+
+
+def chunks_of(files: Iterable[LabelFile]) -> Located:
+    """The labels in all `files`, one after the other."""
+    return (chunk for file in files for chunk in file.chunks())
+
+
+@dataclass(frozen=True)
+class FileLabels:
+    """A `LabelPart` in `files`, whose labels name these `classes`."""
+
+    files: tuple[LabelFile, ...]
+    classes: Classes
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return sum(file.rows for file in self.files)
+
+    def part(self, start: int, stop: int) -> FileLabels:
+        """The rows `start` to `stop`, with the files that hold them alone."""
+        first, kept = 0, []
+        for file in self.files:
+            begin, end = max(start - first, 0), min(stop - first, file.rows)
+            if begin < end:
+                kept.append(replace(file, start=file.start + begin, stop=file.start + end))
+            first += file.rows
+        return FileLabels(tuple(kept), self.classes)
+
+    def chunks(self, size: int) -> Iterator[np.ndarray]:
+        """The codes in pieces of `size` rows, int32."""
+        codes = (self.classes.encode(*chunk) for chunk in chunks_of(self.files))
+        return rechunk(codes, check_size(size))
+
+
+LabelPart = HeldLabels | FileLabels
+"""The class codes of consecutive rows; picklable, without an open file."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """The class of every row of a source.
+
+    Attributes:
+        names: the c names, distinct, of at most 80 printable characters: the decimal text of
+            integer labels in ascending order, or the texts in alphabetical order.
+        whole: the codes, 0..c-1, or -1 for a row to leave out; every class occurs.
+    """
+
+    names: tuple[str, ...]
+    whole: LabelPart
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return self.whole.rows
+
+    def part(self, start: int, stop: int) -> LabelPart:
+        """The codes of the rows `start` to `stop`: those of a `Fragment`, say.
+
+        Example:
+            >>> labels = Labels(("cat", "dog"), HeldLabels(np.array([0, 1, 1, -1, 0], np.int8)))
+            >>> print([codes.tolist() for codes in labels.part(1, 5).chunks(3)])
+            [[1, 1, -1], [0]]
+        """
+        return self.whole.part(start, stop)
+
+    @property
+    def codes(self) -> np.ndarray:
+        """All codes as one array, `[n]` int32: for as many rows as fit in memory."""
+        return np.concatenate(list(self.whole.chunks(max(1, self.rows))))
 
 
 def read_labels(
@@ -160,7 +276,7 @@ def _of_their_own(written: Sequence[str], source: Places | FileSource | None) ->
     """The files of labels that are meant."""
     named = []
     for spec in written:
-        place, name = _split(spec)
+        place, name = split_name(spec)
         if not name and not _looks_like_a_path(place):
             raise _unknown(spec, source)
         named += [(file, name) for file in files_of([place], LABEL_READERS)]
@@ -191,17 +307,6 @@ def _unknown(spec: str, source: Places | FileSource | None) -> InputError:
     named = listing([entry for entry in entries if entry.name])
     has = f"; {file} has {named}" if named else ""
     return fail(spec, f"no such file, nor such an array or column{has}")
-
-
-def _split(spec: str) -> tuple[str, str]:
-    """`file::name` as (file, name); the name is empty where `spec` is a file."""
-    # fsspec chains addresses by the same two colons.
-    if "://" in spec and chains.parse(spec).in_archive:
-        return chains.split_name(spec)
-    file, _, name = spec.rpartition("::")
-    if not file or "://" in name or exists(spec):
-        return spec, ""
-    return file, name
 
 
 def _looks_like_a_path(spec: str) -> bool:
@@ -245,3 +350,47 @@ def _check_one_axis(shape: tuple[int, ...], where: str) -> None:
 def _check_count(count: int, rows: int, where: str, source: str) -> None:
     if count != rows:
         raise fail(where, f"{count} labels for the {rows} rows of {source}")
+
+
+def held(classes: Classes, chunks: Located) -> Labels:
+    """The codes of all `chunks` in the smallest dtype that holds them."""
+    dtype = np.min_scalar_type(-len(classes.names))
+    codes = [classes.encode(*chunk).astype(dtype) for chunk in chunks]
+    return Labels(classes.names, HeldLabels(np.concatenate(codes)))
+
+
+def one_to_one(files: Sequence[object], source: object) -> bool:
+    """Whether some files of `source` were left out, and each had one of these `files` of labels."""
+    return isinstance(source, FileSource) and 0 < len(source.unopened) < len(files) == len(
+        source.listed
+    )
+
+
+def kept(files: list[T], source: object) -> list[T]:
+    """The files of labels without those of files that were left out."""
+    if not (isinstance(source, FileSource) and one_to_one(files, source)):
+        return files
+    left_out = set(source.unopened)
+    return [one for one, of in zip(files, source.listed, strict=True) if of not in left_out]
+
+
+def check_pairs(files: Sequence[LabelFile], source: FileSource) -> None:
+    """Raise `InputError` unless each of `files` labels the rows of one opened file of `source`."""
+    rows = {part.file: part.entry.shape[0] for part in source.parts}
+    left_out = set(source.unopened)
+    opened = [file for file in source.listed if file not in left_out]
+    for labels, file in zip(files, opened, strict=True):
+        count = rows.get(file, 0)  # files without rows are no parts
+        if labels.rows != count:
+            raise untold(source, f"{labels.where} has {labels.rows} for the {count} rows of {file}")
+
+
+def untold(source: FileSource, why: str) -> InputError:
+    """That the labels of a file that was left out cannot be told."""
+    first, *others = source.unopened
+    more = f" and {len(others)} more" if others else ""
+    return fail(
+        f"{first}{more}",
+        f"cannot be opened, and which labels are its cannot be told: {why}; it can be left out "
+        "with its labels where every file of embeddings has one of labels, or a column of them",
+    )

@@ -1,7 +1,7 @@
 """The metrics, a file for each question; importing this package fills the registry.
 
-The five questions are `collapse`, `rank`, `simplex`, `crosstalk` and `reach`; `classifier` and
-`neighbours` answer them from a classifier's weights and from the rows themselves.
+The five questions are `collapse`, `rank`, `simplex`, `crosstalk` and `reach`; `classifier`,
+`neighbours` and `pairs` answer them from a classifier's weights and from the rows themselves.
 """
 
 from gramax.metrics.classifier import (
@@ -30,14 +30,8 @@ from gramax.metrics.crosstalk import (
     welch_gap,
     worst_pairs,
 )
-from gramax.metrics.neighbours import (
-    alignment,
-    hubness,
-    mean_cosine,
-    mle_id,
-    two_nn,
-    uniformity,
-)
+from gramax.metrics.neighbours import hubness, mle_id, two_nn
+from gramax.metrics.pairs import alignment, mean_cosine, uniformity
 from gramax.metrics.rank import (
     alpha_req,
     covariance_eigs,

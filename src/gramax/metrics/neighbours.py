@@ -1,27 +1,27 @@
-"""Metrics of the rows themselves: their pairs, their nearest neighbours, and positive pairs.
+"""Metrics of the neighbours of every row: the intrinsic dimension, and hubs.
 
-Intrinsic dimension (`two_nn`, `mle_id`) and hubs (`hubness`, `anti_hub_share`) come from the
-neighbours of every row; uniformity and the mean cosine from all pairs. Points closer than rounding
-are one point: copies of a row, exact or changed in the last digits, count once.
+Points closer than rounding are one point: copies of a row, exact or changed in the last digits,
+count once. What the metrics of rows share, their neighbours and the sum over all pairs that
+uniformity needs, `RowEvidence` computes in one pass.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from array_api_compat import is_numpy_array
+from jaxtyping import Float
 
-from gramax.arrays import checks, pairs
+from gramax.arrays import checks
 from gramax.arrays.linalg import ratio
-from gramax.arrays.namespace import Array, compiled, like, namespace, stop_gradient
-from gramax.arrays.rows import present, unit_rows
-from gramax.metrics.evidence import Evidence
-from gramax.metrics.functions import measure
-from gramax.metrics.registry import CONDITIONS, METRICS, MOVED, SCALED, Condition, Metric
-
-T = TypeVar("T")
+from gramax.arrays.namespace import Array, compiled, namespace, segment_sum
+from gramax.arrays.nearest import Neighbours, mean_potential, nearest, nearest_on_host
+from gramax.arrays.nearest_host import POTENTIAL_SHARPNESS, Progress
+from gramax.arrays.rows import unit_rows
+from gramax.metrics.pairs import uniformity_of
+from gramax.metrics.registry import METRICS, MOVED, Metric
 
 HUB_NEIGHBOURS, MLE_NEIGHBOURS = 10, 20
 """Neighbours that hubness and the maximum likelihood dimension look at, as published."""
@@ -31,59 +31,57 @@ class RowEvidence:
     """What the metrics of rows share, each computed at most once.
 
     Attributes:
-        x: `[n, d]` the rows, on the sphere where the audit takes them so.
+        x: `[n, d]` the rows, as they were given.
+        normalize: whether they are taken on the unit sphere.
+        progress: told the share of the work on all pairs that is done, from 0 to 1.
     """
 
-    def __init__(self, x: Float[Array, "n d"]) -> None:
-        """Of rows that are finite, and not zero where they are on the sphere."""
-        self.x = x
+    def __init__(
+        self,
+        x: Float[Array, "n d"],
+        normalize: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        """Of rows that are finite, and not zero where they are on the sphere.
+
+        Give the rows as they were read, and `normalize`: copies are told by the rounding of the
+        rows as they are, which rows that are normalised in a wider dtype no longer show.
+        """
+        self.x, self.normalize, self.progress = x, normalize, progress
         self.xp: Any = namespace(x)
 
-    @cached_property
+    @property
     def neighbours(self) -> Neighbours:
         """Of every row, as many as any metric asks for."""
-        return nearest(self.x, MLE_NEIGHBOURS)
+        return self._pairs[0]
 
+    @property
+    def copies(self) -> int:
+        """How many rows are copies of another, and no points of their own."""
+        return int(self.neighbours.copies)
 
-class Neighbours(NamedTuple):
-    """The nearest neighbours of every point.
+    @cached_property
+    def uniformity(self) -> Float[Array, ""]:
+        """Of the directions of all rows; on the host a sum of float32, right to about 1e-6."""
+        if not is_numpy_array(self.x):
+            return uniformity_of(self.x, POTENTIAL_SHARPNESS)
+        mean = self._pairs[1] if self.normalize else mean_potential(self.x, self._part(1))
+        return np.minimum(np.log(mean), 0.0) if mean > 0 else np.float64(np.nan)
 
-    Attributes:
-        distances: `[n, k]`, nearest first; infinity where there are fewer points.
-        where: `[n, k]` the rows that they are.
-        exists: `[n]` one row of each set of copies; the others are no points.
-    """
+    @cached_property
+    def _pairs(self) -> tuple[Neighbours, float]:
+        """The neighbours, and the mean potential where one pass gives both."""
+        x = self.x
+        if not is_numpy_array(x):
+            return nearest(unit_rows(x) if self.normalize else x, MLE_NEIGHBOURS), np.nan
+        return nearest_on_host(x, MLE_NEIGHBOURS, self.normalize, self.normalize, self._part(0))
 
-    distances: Float[Array, "n k"]
-    where: Int[Array, "n k"]
-    exists: Bool[Array, " n"]
-
-
-def nearest(x: Float[Array, "n d"], k: int) -> Neighbours:
-    """The k nearest other points of every row."""
-    x = np.asarray(x, np.float64)
-    n = len(x)
-    _, first = np.unique(
-        np.round(x * 2**40 / max(np.abs(x).max(), 1e-300)), axis=0, return_index=True
-    )
-    exists = np.zeros(n, bool)
-    exists[first] = True
-    k_ = min(k, max(len(first) - 1, 1))
-    centred = x - x.mean(0)
-    squares = (centred**2).sum(1)
-    distances, where = np.full((n, k), np.inf), np.zeros((n, k), int)
-    for start in range(0, n, 512):
-        rows = slice(start, min(n, start + 512))
-        d2 = squares[rows, None] + squares - 2 * centred[rows] @ centred.T
-        d2[:, ~exists] = np.inf
-        d2[np.arange(rows.stop - start), np.arange(start, rows.stop)] = np.inf
-        some = np.argpartition(d2, k_ - 1, axis=1)[:, :k_]
-        exact = ((x[rows, None] - x[some]) ** 2).sum(2)
-        exact[np.isinf(np.take_along_axis(d2, some, 1))] = np.inf
-        order = np.lexsort((some, exact), axis=1)
-        distances[rows, :k_] = np.sqrt(np.take_along_axis(exact, order, 1))
-        where[rows, :k_] = np.take_along_axis(some, order, 1)
-    return Neighbours(distances, where, exists)
+    def _part(self, which: int) -> Progress | None:
+        """The progress of one pass: raw rows need two, since their directions are others."""
+        tell = self.progress
+        if tell is None or self.normalize:
+            return tell
+        return lambda done: tell((which + done) / 2)
 
 
 # -- intrinsic dimension ------------------------------------------------------------------------
@@ -165,19 +163,26 @@ def two_nn(x: Any, discard: float = 0.1) -> Float[Array, ""]:
     x = checks.rows(x, "x")
     if not 0 <= discard < 1:
         raise ValueError(f"discard must be in [0, 1); got {discard}")
-    return _two_nn(nearest(x, 2), discard) if len(x) > 2 else np.nan
+    return _two_nn(nearest(x, 2), discard)
 
 
-def _two_nn(found: Neighbours, discard: float) -> Float[Array, ""]:
+@compiled()
+def _two_nn(found: Neighbours, discard: Array | float) -> Float[Array, ""]:
+    xp = namespace(found.distances)
     first, second = found.distances[:, 0], found.distances[:, 1]
-    usable = found.exists & (first > 0) & np.isfinite(second)
-    logs = np.log(np.sort(second[usable] / first[usable]))
-    count = len(logs)
-    i = np.arange(1, count + 1)
-    kept = (i <= np.floor(count * (1 - discard))) & (i < count)
-    logs, survival = logs[kept], 1 - i[kept] / max(count, 1)
-    squares = np.sum(logs * logs)
-    return -np.sum(logs * np.log(survival)) / squares if squares > 0 else np.float64(np.nan)
+    dtype = first.dtype
+    usable = found.exists & (first > 0) & xp.isfinite(second)
+    logs = xp.log(xp.where(usable, second, 1) / xp.where(usable, first, 1))
+    logs = xp.sort(xp.where(usable, logs, xp.inf))
+    count = xp.sum(xp.astype(usable, dtype))
+    i = xp.astype(xp.arange(1, first.shape[0] + 1), dtype) + 0 * count
+    kept = (i <= xp.floor(count * (1 - discard))) & (i < count)
+    logs = xp.where(kept, logs, 0)
+    survival = xp.where(kept, 1 - ratio(i, count), 1)
+    squares = xp.sum(logs * logs)
+    defined = (squares > 0) & ~xp.any(xp.isnan(found.distances))
+    slope = -xp.sum(logs * xp.log(survival)) / xp.where(defined, squares, 1)
+    return xp.where(defined, slope, xp.nan)
 
 
 def mle_id(
@@ -212,19 +217,23 @@ def mle_id(
         raise ValueError(f"k must be at least 2; got {k}")
     if average not in ("arithmetic", "harmonic"):
         raise ValueError(f"average must be 'arithmetic' or 'harmonic'; got {average!r}")
-    return _mle_id(nearest(x, k), k, average == "harmonic") if len(x) > k else np.nan
+    return _mle_id(nearest(x, k), k, average == "harmonic")
 
 
+@compiled("k", "harmonic")
 def _mle_id(found: Neighbours, k: int, harmonic: bool) -> Float[Array, ""]:
+    xp = namespace(found.distances)
     near = found.distances[:, :k]
-    usable = found.exists & (near[:, 0] > 0) & np.isfinite(near[:, -1])
-    near = near[usable]
-    inverse = np.sum(np.log(near[:, -1:] / near[:, :-1]), axis=1) / (k - 1)
-    if harmonic:
-        mean = np.mean(inverse) if len(inverse) else 0.0
-        return 1 / mean if mean > 0 else np.float64(np.nan)
-    inverse = inverse[inverse > 0]
-    return np.mean(1 / inverse) if len(inverse) else np.float64(np.nan)
+    usable = found.exists & (near[:, 0] > 0) & xp.isfinite(near[:, -1])
+    near = xp.where(usable[:, None], near, 1)
+    inverse = xp.sum(xp.log(near[:, -1:] / near[:, :-1]), axis=1) / (k - 1)
+    if not harmonic:
+        usable = usable & (inverse > 0)
+        inverse = xp.where(usable, 1 / xp.where(usable, inverse, 1), 0)
+    mean = ratio(xp.sum(inverse), xp.sum(xp.astype(usable, near.dtype)))
+    defined = (mean > 0) & ~xp.any(xp.isnan(found.distances))
+    mean = xp.where(defined, mean, 1)
+    return xp.where(defined, 1 / mean if harmonic else mean, xp.nan)
 
 
 # -- hubs ---------------------------------------------------------------------------------------
@@ -312,219 +321,20 @@ def hubness(x: Any, k: int = 10) -> Hubness:
     return _hubness(nearest(x, k), k)
 
 
+@compiled("k")
 def _hubness(found: Neighbours, k: int) -> Hubness:
-    exists, n = found.exists, int(found.exists.sum())
-    if n <= k:
-        return Hubness(np.float64(np.nan), np.float64(np.nan))
-    counts = np.bincount(found.where[exists, :k].ravel(), minlength=len(exists))[exists]
-    gap = counts - k  # the mean count is k exactly
-    variance, third = np.mean(gap**2.0), np.mean(gap**3.0)
-    skewness = third / variance**1.5 if variance > 0 else np.float64(0.0)
-    return Hubness(skewness, np.mean(counts == 0))
-
-
-# -- all pairs, and positive pairs --------------------------------------------------------------
-
-
-def _mean_cosine(e: Evidence) -> Float[Array, ""]:
-    """With μ the mean of n unit rows, (n|μ|²-1)/(n-1), and |μ|² = 1 - tr Σ_T.
-
-    Each form of |μ|² keeps its digits where it is small or, as 1 - tr Σ_T, close to 1. Of weighted
-    rows a pair weighs as the product of its weights, and n is (Σw)²/Σw².
-    """
-    xp = e.xp
-    mean = xp.sum(e.row_share[:, None] * e.origin_means, axis=0)
-    square = xp.sum(mean * mean)
-    total = xp.sum(e.row_share * (e.variances + xp.sum((e.origin_means - mean) ** 2, axis=1)))
-    n = ratio(e.weight**2, xp.sum(e.moments.weight_squares))
-    others = xp.where(n > 1, n - 1, 1)
-    return xp.where(square < 0.5, (n * square - 1) / others, 1 - n * total / others)
-
-
-CONDITIONS["not_unit"] = Condition(
-    lambda e: e.zero + (0 if e.moments.normalize else 1) > 0,
-    lambda e: "needs rows on the sphere: raw moments do not hold their directions",
-)
-
-MEAN_COSINE = METRICS.add(
-    Metric(
-        name="mean_cosine",
-        question="rank",
-        meaning="average cosine of two different rows: how far they share a cone",
-        formula="(|Σx|² - n)/(n(n-1)), x the unit rows",
-        source="Ethayarajh 2019 (anisotropy)",
-        interval=(-1.0, 1.0),
-        best="0 and just below (no common direction); 1 where all rows share one",
-        direction="neither",
-        compute=_mean_cosine,
-        undefined=("few_rows", "not_unit"),
-        of_rows=lambda e: mean_cosine(e.x),
-        labels=False,
-        invariant=frozenset({"rotation", "permutation", "scale"}),
-        degenerate="NaN for one row; 1 where all rows share a direction; no less than -1/(n-1)",
-        raw="NaN: raw moments do not hold the directions of the rows",
-        variants="over pairs of different rows; with the n pairs of a row with itself it is |μ|²",
-        function="mean_cosine",
-    )
-)
-
-ALIGNMENT = METRICS.add(
-    Metric(
-        name="alignment",
-        question="collapse",
-        meaning="mean distance of positive pairs, to a power",
-        formula="mean_i |x_i - y_i|^α over positive pairs of unit rows, α = 2",
-        source="Wang & Isola 2020",
-        interval=(0.0, 4.0),
-        best="0 (both rows of a pair at one point)",
-        direction="lower",
-        compute=None,
-        undefined=(),
-        labels=False,
-        invariant=SCALED,
-        degenerate="0 for total collapse, so read it with uniformity; NaN without pairs; a pair "
-        "with a zero row is left out",
-        needs=frozenset({"pairs"}),
-        function="alignment",
-    )
-)
-
-UNIFORMITY = METRICS.add(
-    Metric(
-        name="uniformity",
-        question="rank",
-        meaning="how evenly the rows cover the sphere: log of the mean Gaussian potential",
-        formula="log mean over i<j of exp(-t|x_i-x_j|²), x the unit rows, t = 2",
-        source="Wang & Isola 2020",
-        interval=(-8.0, 0.0),
-        best="that of a uniform sphere, about -2t = -4 for large d",
-        direction="lower",
-        compute=None,
-        undefined=(),
-        of_rows=lambda e: _uniformity(e.x, 2.0),
-        labels=False,
-        invariant=frozenset({"rotation", "permutation", "scale"}),
-        degenerate="0 for total collapse; NaN for fewer than two rows; zero rows are left out",
-        variants="on rows not normalised it underflows to -infinity: they are normalised here",
-        needs=frozenset({"rows"}),
-        function="uniformity",
-    )
-)
-
-
-def mean_cosine(z: Any) -> Float[Array, ""]:
-    """Average cosine of two different rows, in O(n d).
-
-    Args:
-        z: `[n, d]` embeddings, normalised here; zero rows are left out.
-
-    Returns:
-        A scalar in [-1/(n-1), 1]; 0 and just below is best. NaN for fewer than two rows.
-
-    Raises:
-        ValueError: `z` is not a matrix of real numbers.
-
-    Source:
-        Ethayarajh 2019, How contextual are contextualized word representations?
-
-    Example:
-        >>> import numpy as np
-        >>> print(mean_cosine(np.array([[1.0, 0.0], [3.0, 3.0], [0.0, 1.0]])).round(4))
-        0.4714
-    """
-    return measure("mean_cosine", z, normalize=True)
-
-
-def alignment(x: Any, y: Any, alpha: float = 2.0) -> Float[Array, ""]:
-    """Mean distance to the power `alpha` of positive pairs, row i of `x` with row i of `y`.
-
-    Args:
-        x: `[n, d]` embeddings, normalised here.
-        y: `[n, d]` the positives of `x`, normalised here.
-        alpha: the power, above 0.
-
-    Returns:
-        A scalar in [0, 2^alpha]; best 0, with a finite gradient there. A pair with a zero row is
-        left out; NaN without pairs, or where a row holds NaN.
-
-    Raises:
-        ValueError: `x` and `y` are not matrices of one shape, or `alpha` is not above 0.
-
-    Source:
-        Wang & Isola 2020, Understanding contrastive representation learning.
-
-    Example:
-        >>> import numpy as np
-        >>> print(alignment(np.array([[2.0, 0.0]]), np.array([[0.0, 1.0]])))
-        2.0
-    """
-    x = checks.rows(x, "x")
-    y = like(checks.rows(y, "y"), x)
-    if x.shape != y.shape:
-        raise ValueError(f"x and y must hold the two rows of each pair; got {x.shape}, {y.shape}")
-    if alpha <= 0:
-        raise ValueError(f"alpha must be above 0; got {alpha}")
-    return _alignment(checks.wide(x), checks.wide(y), alpha)
-
-
-@compiled()
-def _alignment(
-    x: Float[Array, "n d"], y: Float[Array, "n d"], alpha: Array | float
-) -> Float[Array, ""]:
-    xp = namespace(x)
-    pair = present(x) & present(y)
-    squares = xp.sum((unit_rows(x) - unit_rows(y)) ** 2, axis=1)
-    apart = squares > 0
-    powers = xp.where(apart, xp.where(apart, squares, 1) ** (alpha / 2), squares)
-    total = xp.sum(xp.where(pair, powers, 0.0))
-    count = xp.sum(xp.astype(pair, x.dtype))
-    return xp.where(count > 0, ratio(total, count), xp.nan)
-
-
-def uniformity(x: Any, t: float = 2.0) -> Float[Array, ""]:
-    """Log of the mean Gaussian potential of all pairs of rows, tile by tile.
-
-    Args:
-        x: `[n, d]` embeddings, normalised here; zero rows are left out.
-        t: sharpness of the potential, above 0.
-
-    Returns:
-        A scalar in [-4t, 0]; lower is better, and 0 is total collapse. Its gradient is finite
-        everywhere. NaN for fewer than two rows, or where a row holds NaN.
-
-    Raises:
-        ValueError: `x` is not a matrix of real numbers, or `t` is not above 0.
-
-    Source:
-        Wang & Isola 2020, Understanding contrastive representation learning.
-
-    Example:
-        >>> import numpy as np
-        >>> print(uniformity(np.array([[1.0, 0.0], [0.0, 3.0]])))  # one pair, at distance² 2
-        -4.0
-    """
-    x = checks.rows(x, "x")
-    if isinstance(t, int | float) and t <= 0:
-        raise ValueError(f"t must be above 0; got {t}")
-    return _uniformity(checks.wide(x), t)
-
-
-@compiled()
-def _uniformity(x: Float[Array, "n d"], t: Array | float) -> Float[Array, ""]:
-    xp = namespace(x)
-
-    def step(state: tuple[Array, Array], cosines: Array, pair: Array, *_: object) -> object:
-        top, total = state
-        exponents = 2 * t * (cosines - 1)
-        exponents = xp.minimum(exponents, 0.0)
-        exponents = xp.where(pair, exponents, -xp.inf)
-        largest = xp.max(exponents)
-        new = stop_gradient(xp.where(largest > top, largest, top))
-        return new, total * xp.exp(top - new) + xp.sum(xp.exp(exponents - new))
-
-    zero = xp.sum(x) * 0
-    top, total = pairs.reduce_pairs(x, step, (stop_gradient(zero - 4 * t), zero))
-    count = pairs.pair_count(present(x), x)
-    some = count > 0
-    value = top + xp.log(xp.where(some, total, 1 + zero)) - xp.log(xp.where(some, count, 1 + zero))
-    return xp.where(some, value, xp.nan)
+    xp = namespace(found.distances)
+    dtype, rows = found.distances.dtype, found.exists.shape[0]
+    exists = xp.astype(found.exists, dtype)
+    n = xp.sum(exists)
+    met = xp.broadcast_to(exists[:, None], (rows, k))
+    where = xp.reshape(found.where[:, :k], (-1,))
+    counts = segment_sum(xp.reshape(met, (-1,)), where, rows)
+    gap = xp.where(found.exists, counts - k, 0)  # the mean count is k exactly
+    variance, third = ratio(xp.sum(gap**2), n), ratio(xp.sum(gap**3), n)
+    varied = variance > 0
+    skewness = xp.where(varied, third / xp.where(varied, variance, 1) ** 1.5, 0)
+    share = ratio(xp.sum(xp.where(found.exists & (counts == 0), 1.0, 0.0)), n)
+    defined = (n > k) & ~xp.any(xp.isnan(found.distances))
+    skewness, share = (xp.where(defined, v, xp.nan) for v in (skewness, share))
+    return Hubness(skewness, xp.astype(share, dtype))

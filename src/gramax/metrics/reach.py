@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from jaxtyping import Float
 
+from gramax._optional import need
 from gramax.arrays import checks, pairs
 from gramax.arrays.namespace import Array, compiled, namespace
 from gramax.arrays.rows import unit_rows
 from gramax.metrics.registry import METRICS, SCALED, Metric
-from gramax.optional import need
 
 if TYPE_CHECKING:
     import optax

@@ -29,12 +29,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from gramax._optional import drawing
 from gramax.arrays import checks
 from gramax.arrays.namespace import Array, compiled, dot, is_numpy_array, like, namespace, to_numpy
 from gramax.arrays.pytree import mapped, pytree, static
 from gramax.arrays.rows import norms
 from gramax.moments.update import AxisName, add_exact, add_rows, displacement
-from gramax.optional import drawing
 
 IGNORED, OUT_OF_RANGE, NOT_FINITE, NO_DIRECTION = range(4)
 REASONS = ("ignored_label", "label_out_of_range", "not_finite_row", "zero_row")

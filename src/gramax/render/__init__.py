@@ -1,5 +1,5 @@
-"""Pixels: the five pictures and the story of a training run, drawn from the library's numbers.
+"""Everything that is shown: terminal tables, notebook views, HTML pages, pictures and films.
 
-No mathematics lives here beyond the projection of points for drawing. Matplotlib and Pillow are
-imported when something is drawn, not before.
+Numbers arrive here finished. The only mathematics is the projection of points for drawing.
+Matplotlib, Pillow and Jinja are imported when something is drawn with them, not before.
 """

@@ -1,30 +1,33 @@
-"""The five pictures: every descent validated against theory first, then drawn."""
+"""The five pictures: every descent is validated against theory first, then drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from gramax._files import check_folder, make_folder
 from gramax.errors import InputError
-from gramax.files import check_folder, make_folder
 from gramax.render import style
-from gramax.render.checks import Check, FiguresError
-from gramax.render.gif import durations, write_gif
-from gramax.render.scenes import (
-    benign_landscape,
-    class_collapse,
-    rank_collapse,
-    simplex_descent,
-    welch_descent,
-)
-from gramax.render.scenes.common import FRAMES
+from gramax.render.gif import frame_durations, write_gif
+from gramax.render.scenes.common import FRAMES, Check, FiguresError
 
-SCENES: dict[str, ModuleType] = {
-    scene.NAME: scene
-    for scene in (class_collapse, rank_collapse, simplex_descent, welch_descent, benign_landscape)
+__all__ = ["SCENES", "Check", "FiguresError", "figures", "load_scene"]
+
+SCENES = {
+    "class-collapse": "class_collapse",
+    "rank-collapse": "rank_collapse",
+    "simplex-descent": "simplex_descent",
+    "welch-descent": "welch_descent",
+    "benign-landscape": "benign_landscape",
 }
-"""The pictures by name, in the order of the audit questions."""
+"""The pictures and their modules, in the order of the audit questions."""
+
+
+def load_scene(name: str) -> ModuleType:
+    """The module that draws a picture; scenes import JAX, so they are loaded one by one."""
+    return import_module(f"gramax.render.scenes.{SCENES[name]}")
 
 
 def figures(
@@ -51,26 +54,25 @@ def figures(
     style.require()
     check_folder(out_dir)
     say = progress or (lambda line: None)
+    scenes = {name: load_scene(name) for name in chosen}
     runs, results = {}, []
-    for scene in chosen:
-        runs[scene.NAME] = scene.run()
-        results += scene.checks(runs[scene.NAME])
-        say(f"{scene.NAME}: validated")
+    for name, scene in scenes.items():
+        runs[name] = scene.run()
+        results += scene.checks(runs[name])
+        say(f"{name}: validated")
     if misses := [check for check in results if not check.ok]:
         raise FiguresError(misses)
     out = make_folder(out_dir)
-    for scene in chosen:
-        path = out / f"{scene.NAME}.gif"
+    for name, scene in scenes.items():
+        path = out / f"{name}.gif"
         with style.look():
-            write_gif(path, scene.draw(runs[scene.NAME]), durations(FRAMES))
+            write_gif(path, scene.draw(runs[name]), frame_durations(FRAMES))
         say(f"{path}: written")
     return results
 
 
-def _chosen(only: Sequence[str] | None) -> list[ModuleType]:
-    if only is None:
-        return list(SCENES.values())
-    names = {name.removesuffix(".gif") for name in only}
+def _chosen(only: Sequence[str] | None) -> list[str]:
+    names = set(SCENES) if only is None else {name.removesuffix(".gif") for name in only}
     if unknown := sorted(names - set(SCENES)):
         raise InputError(f"no picture named {', '.join(unknown)}; there are {', '.join(SCENES)}")
-    return [scene for name, scene in SCENES.items() if name in names]
+    return [name for name in SCENES if name in names]

@@ -2,55 +2,74 @@
 
 from __future__ import annotations
 
-import jax
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from markupsafe import escape
 
-from gramax.arrays.checks import is_concrete
-from gramax.audits.report import Report
-from gramax.moments.class_moments import ClassMoments
-from gramax.render.page.audit import answers_of
-from gramax.render.page.shell import template
-from gramax.render.words import facts, number
+from gramax.render.number_text import number, report_facts
+from gramax.render.page.html_file import template
 
-SHOWN = 10
-"""Classes of moments that are listed."""
+if TYPE_CHECKING:
+    from gramax.audits.report import Report
+    from gramax.moments.class_moments import ClassMoments
 
-REASONS = ("labelled -1", "with a label out of range", "not finite", "zero")
+MAX_CLASSES_LISTED = 10
+
+LEFT_OUT_REASONS = ("labelled -1", "with a label out of range", "not finite", "zero")
 """Why rows were left out, in the order of `ClassMoments.left_out`."""
 
 
 def report_html(report: Report) -> str:
     """The verdict of a report as an HTML fragment."""
+    from gramax.render.page.audit import answer_values
+
     return template("notebook.html").render(
-        report=report, facts=facts(report), answers=answers_of(report)
+        report=report, facts=report_facts(report), answers=answer_values(report)
     )
 
 
 def moments_html(moments: ClassMoments) -> str:
-    """The sizes of moments, and their loosest classes, as an HTML fragment."""
-    leaves = jax.tree.leaves(moments)
-    seen = (isinstance(one, np.ndarray | jax.Array) and is_concrete(one) for one in leaves)
-    if not all(seen) or moments.spread.ndim != 1:  # traced, shapes alone, or a stack of moments
-        return f"<b>ClassMoments</b> <code>{escape(jax.tree.map(_shape, moments))}</code>"
-    counts, spread = np.asarray(moments.counts), np.asarray(moments.spread)
+    """The sizes of moments on any array library, and their loosest classes, as HTML."""
+    arrays = {f.name: getattr(moments, f.name) for f in fields(moments)}
+    arrays = {name: a for name, a in arrays.items() if hasattr(a, "shape") and hasattr(a, "dtype")}
+    numbers = {name: _on_host(array) for name, array in arrays.items()}
+    if any(array is None for array in numbers.values()) or len(moments.spread.shape) != 1:
+        # Traced, shapes without numbers, or a stack of moments: there is nothing to sum.
+        shapes = ", ".join(f"{name}: {a.dtype}{list(a.shape)}" for name, a in arrays.items())
+        return f"<b>ClassMoments</b> <code>{escape(shapes)}</code>"
+    counts, spread, left_out = (
+        np.asarray(_on_host(array)) for array in (moments.counts, moments.spread, moments.left_out)
+    )
     there = np.flatnonzero(counts > 0)
     within = spread[there] / counts[there]
-    loosest = np.argsort(-within, kind="stable")[:SHOWN]
-    left_out = np.asarray(moments.left_out).sum(axis=0)
+    loosest = np.argsort(-within, kind="stable")[:MAX_CLASSES_LISTED]
+    megabytes = sum(array.nbytes for array in numbers.values() if array is not None) / 1e6
     return template("moments.html").render(
         rows=f"{counts.sum():,.10g}",
         how="on the unit sphere" if moments.normalize else "as they are",
         present=len(there),
         moments=moments,
-        megabytes=f"{sum(one.nbytes for one in leaves) / 1e6:,.3g}",
+        megabytes=f"{megabytes:,.3g}",
         precision=moments.precision,
         classes=[
             (int(there[k]), f"{counts[there[k]]:,.10g}", number(float(within[k]))) for k in loosest
         ],
-        left_out=[f"{n:,.10g} {why}" for n, why in zip(left_out, REASONS, strict=True) if n],
+        left_out=[
+            f"{n:,.10g} {why}"
+            for n, why in zip(left_out.sum(axis=0), LEFT_OUT_REASONS, strict=True)
+            if n
+        ],
     )
 
 
-def _shape(leaf: jax.Array) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
+def _on_host(array: Any) -> np.ndarray | None:
+    """The numbers of an array as NumPy has them; None where it holds none (traced, or a shape)."""
+    if hasattr(array, "detach"):  # a torch tensor, which may need a gradient or be on a device
+        array = array.detach().cpu()
+    try:
+        found = np.asarray(array)
+    except Exception:  # each library has its own error for an array without numbers
+        return None
+    return found if found.dtype != object else None

@@ -1,7 +1,4 @@
-"""The pictures of an audit with matplotlib, each on the axes given, or new ones, which it returns.
-
-`plot_report` draws all four.
-"""
+"""The pictures of an audit with matplotlib; `plot_report` draws all four of them."""
 
 from __future__ import annotations
 
@@ -9,22 +6,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gramax.audits.portrait import Portrait
-from gramax.audits.report import Report
-from gramax.data.text import named
+from gramax._text import named
 from gramax.render import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from gramax.audits.portrait import Portrait
+    from gramax.audits.report import Report
+
 __all__ = ["plot_cosines", "plot_gram", "plot_report", "plot_rows", "plot_spectrum"]
 
-NAMED = 40
-"""Classes up to which rows of the heat map carry names."""
+MAX_NAMED_CLASSES = 40
+"""Up to this number of classes, the rows of the heat map carry names."""
 
-SEEN, CHANCE = style.css(style.METRIC), style.css(style.SECOND)
-LIMIT = style.css(style.CLASSES[1])
+ROWS_COLOUR, CHANCE_COLOUR = style.css(style.METRIC), style.css(style.SECOND)
+LIMIT_COLOUR = style.css(style.CLASSES[1])
 
 
 def plot_report(report: Report) -> Figure:
@@ -66,11 +64,8 @@ def plot_gram(report: Report, ax: Axes | None = None, *, centred: bool = False) 
 
     Args:
         report: an audit with labels and a portrait.
-        ax: the matplotlib axes to draw on; new ones by default.
+        ax: the axes to draw on, which are returned; new ones by default.
         centred: after centring by the mean of the class means.
-
-    Returns:
-        The axes.
 
     Raises:
         ValueError: the report has no portrait, or fewer than two codes.
@@ -84,7 +79,7 @@ def plot_gram(report: Report, ax: Axes | None = None, *, centred: bool = False) 
     side = len(heat.cosines)
     image = ax.imshow(heat.cosines, cmap=style.cosine_map(), vmin=-1, vmax=1)
     _figure(ax).colorbar(image, ax=ax, shrink=0.8)
-    if heat.size == 1 and side <= NAMED:
+    if heat.size == 1 and side <= MAX_NAMED_CLASSES:
         names = [named(portrait.names[code]) for code in heat.order]
         ax.set_xticks(range(side), names, rotation=90, fontsize=8, parse_math=False)
         ax.set_yticks(range(side), names, fontsize=8, parse_math=False)
@@ -102,10 +97,7 @@ def plot_cosines(report: Report, ax: Axes | None = None) -> Axes:
 
     Args:
         report: an audit with a portrait.
-        ax: the matplotlib axes to draw on; new ones by default.
-
-    Returns:
-        The axes.
+        ax: the axes to draw on, which are returned; new ones by default.
 
     Raises:
         ValueError: the report has no portrait, or fewer than two rows.
@@ -117,15 +109,15 @@ def plot_cosines(report: Report, ax: Axes | None = None) -> Axes:
         raise ValueError("this report has fewer than two rows: no cosines to draw")
     ax = _axes(ax)
     middles = (histogram.edges[1:] + histogram.edges[:-1]) / 2
-    ax.bar(middles, histogram.counts, width=np.diff(histogram.edges), color=SEEN, alpha=0.6)
+    ax.bar(middles, histogram.counts, width=np.diff(histogram.edges), color=ROWS_COLOUR, alpha=0.6)
     if histogram.chance is not None:
-        ax.plot(middles, histogram.chance, "--", color=CHANCE, label="random directions")
+        ax.plot(middles, histogram.chance, "--", color=CHANCE_COLOUR, label="random directions")
     if histogram.of == "classes" and 2 < report.c <= report.d + 1:
         simplex = -1 / (report.c - 1)
-        ax.axvline(simplex, ls=":", color=LIMIT, label=f"simplex {simplex:.3g}")
+        ax.axvline(simplex, ls=":", color=LIMIT_COLOUR, label=f"simplex {simplex:.3g}")
     elif portrait.floor > 0 and histogram.of == "classes":
-        ax.axvline(portrait.floor, ls=":", color=LIMIT, label=f"floor {portrait.floor:.3g}")
-        ax.axvline(-portrait.floor, ls=":", color=LIMIT)
+        ax.axvline(portrait.floor, ls=":", color=LIMIT_COLOUR, label=f"floor {portrait.floor:.3g}")
+        ax.axvline(-portrait.floor, ls=":", color=LIMIT_COLOUR)
     what = "class codes" if histogram.of == "classes" else "rows"
     ax.set(title=f"Cosines of pairs of {what}", xlabel="cosine", ylabel="pairs")
     ax.legend(frameon=False)
@@ -137,10 +129,7 @@ def plot_spectrum(report: Report, ax: Axes | None = None) -> Axes:
 
     Args:
         report: an audit with a portrait.
-        ax: the matplotlib axes to draw on; new ones by default.
-
-    Returns:
-        The axes.
+        ax: the axes to draw on, which are returned; new ones by default.
 
     Raises:
         ValueError: the report has no portrait, or all its rows coincide.
@@ -151,10 +140,12 @@ def plot_spectrum(report: Report, ax: Axes | None = None) -> Axes:
         raise ValueError("all rows of this report coincide: no spectrum to draw")
     ax = _axes(ax)
     shown = scree.share > 1e-7 * scree.share[0]
-    ax.loglog(scree.index[shown], scree.share[shown], color=SEEN, lw=2, label="these rows")
-    ax.loglog(scree.index, scree.chance, "--", color=CHANCE, label="chance (Marchenko-Pastur)")
+    ax.loglog(scree.index[shown], scree.share[shown], color=ROWS_COLOUR, lw=2, label="these rows")
+    ax.loglog(
+        scree.index, scree.chance, "--", color=CHANCE_COLOUR, label="chance (Marchenko-Pastur)"
+    )
     if report.c > 2:
-        ax.axvline(report.c - 1, ls=":", color=LIMIT, label=f"{report.c - 1} = classes − 1")
+        ax.axvline(report.c - 1, ls=":", color=LIMIT_COLOUR, label=f"{report.c - 1} = classes − 1")
     ax.set(title="Spectrum", xlabel="principal axis", ylabel="share of the variance")
     ax.legend(frameon=False)
     return ax
@@ -165,10 +156,7 @@ def plot_rows(report: Report, ax: Axes | None = None) -> Axes:
 
     Args:
         report: an audit with a portrait.
-        ax: the matplotlib axes to draw on; new ones by default.
-
-    Returns:
-        The axes.
+        ax: the axes to draw on, which are returned; new ones by default.
 
     Raises:
         ValueError: the report has no portrait, or fewer than three rows that differ.

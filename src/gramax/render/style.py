@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gramax.optional import need
+from gramax._optional import need
 
 if TYPE_CHECKING:
     from matplotlib.colors import ListedColormap

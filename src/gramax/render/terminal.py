@@ -1,4 +1,4 @@
-"""A report as a table that a person reads at a glance."""
+"""Reports, comparisons, metrics and bounds as tables in the terminal."""
 
 from __future__ import annotations
 
@@ -11,41 +11,73 @@ from rich.table import Table
 from rich.text import Text
 
 import gramax.metrics  # noqa: F401  (fills the registry)
-from gramax.audits.report import Answer, Pair, Report
-from gramax.data.text import named
+from gramax._text import named
 from gramax.metrics.registry import METRICS, QUESTIONS, Metric
-from gramax.render.words import facts, left_out, number, score, signed
+from gramax.render.number_text import (
+    CHANGE_MARKS,
+    STATUS_MARKS,
+    abbreviations_told,
+    comparison_headline,
+    error_text,
+    number,
+    report_facts,
+    report_notes,
+    signed,
+    sizes,
+    z_score,
+)
 
 if TYPE_CHECKING:
+    from gramax.audits.report import Answer, Pair, Report
+    from gramax.comparison import Comparison
     from gramax.frames import Bound, Floor
 
-MOST = 10
+MAX_LISTED = 10
 """Pairs or classes listed."""
 
-STYLES = {"good": "green", "fair": "yellow", "poor": "red", "open": "dim"}
-BETTER = {"lower": "↓", "higher": "↑", "neither": "·"}
-MARKS = {"good": "●", "fair": "◐", "poor": "○", "open": "–"}
+MAX_WIDTH = 110
+"""Characters of a table at most; longer lines are hard to read."""
+
+STATUS_STYLES = {"good": "green", "fair": "yellow", "poor": "red", "open": "dim"}
+CHANGE_STYLES = {
+    "better": "green",
+    "worse": "red",
+    "changed": "cyan",
+    "same": "",
+    "unknown": "dim",
+}
+DIRECTION_MARKS = {"lower": "↓", "higher": "↑", "neither": "·"}
 
 
 def show(report: Report, console: Console | None = None) -> None:
     """Print the report to the terminal (plain text where the output is a file)."""
+    _print(report_view(report), console)
+
+
+def show_comparison(found: Comparison, console: Console | None = None) -> None:
+    """Print a comparison to the terminal (plain text where the output is a file)."""
+    _print(comparison_view(found), console)
+
+
+def _print(view: RenderableType, console: Console | None) -> None:
     console = console or Console()
-    console.print(render(report), width=min(console.width, 110))
+    console.print(view, width=min(console.width, MAX_WIDTH))
 
 
-def render(report: Report) -> RenderableType:
+def report_view(report: Report) -> RenderableType:
     """The report as one rich renderable: what was audited, the answers, the worst pairs."""
     parts: list[RenderableType] = [_heading(report), _answers(report)]
     if report.worst_pairs:
         parts += [Text("Worst-aligned classes", style="bold"), _pairs(report.worst_pairs)]
     if report.merged:
         parts += [Text("\nClasses that these rows cannot tell apart", style="bold")]
-        parts += [_pairs(report.merged[:MOST])]
+        parts += [_pairs(report.merged[:MAX_LISTED])]
     if any(entry.error for entry in report.numbers.values()):
         parts += [Text("\nEvery number", style="bold"), _numbers(report)]
+        parts.append(Text(_numbers_legend(report), style="dim"))
         if len(report.classes) > 1:
             parts += [Text("\nLoosest classes", style="bold"), _classes(report)]
-    return Group(*parts, *_notes(report))
+    return Group(*parts, *_notes(report_notes(report)))
 
 
 DEMO_HEADING = f"{'epoch':>5}  train err  test err  collapse  eff. rank  off-diagonal cosines"
@@ -65,7 +97,7 @@ def demo_line(record: Mapping[str, Any], cosines: np.ndarray) -> str:
 def _heading(report: Report) -> Text:
     text = Text(no_wrap=False)
     text.append(report.source, style="bold")
-    text.append(f"\n{facts(report)}\n\n")
+    text.append(f"\n{report_facts(report)}\n\n")
     text.append(report.diagnosis.text, style="bold")
     if report.diagnosis.advice:
         text.append(f"\nTry: {report.diagnosis.advice}")
@@ -79,9 +111,9 @@ def _answers(report: Report) -> Table:
     table.add_column("Number, held against", ratio=7, min_width=28)  # the longest name fits
     table.add_column("Verdict", ratio=10)
     for answer in report.answers:
-        style = STYLES[answer.status]
+        style = STATUS_STYLES[answer.status]
         table.add_row(
-            Text(MARKS[answer.status], style=style),
+            Text(STATUS_MARKS[answer.status], style=style),
             QUESTIONS[answer.question],
             _number_against(answer),
             Text(answer.text, style=style if answer.status == "poor" else ""),
@@ -100,49 +132,115 @@ def _number_against(answer: Answer) -> Text:
 def _pairs(pairs: Sequence[Pair]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(justify="right", no_wrap=True)
-    table.add_column()
+    table.add_column(overflow="fold")
     for pair in pairs:
         table.add_row(signed(pair.cosine), Text(f"{named(pair.a)}  ·  {named(pair.b)}"))
     return table
 
 
-def _numbers(report: Report) -> Table:
+def _table(first: str, *numeric: str, wrap: bool = False) -> Table:
+    """A table whose first column is text, and the others numbers."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("", no_wrap=True)
-    for name in ("value", "± error", "chance", "z", "better"):
+    table.add_column(first, no_wrap=not wrap, overflow="fold" if wrap else "ellipsis")
+    for name in numeric:
         table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _numbers(report: Report) -> Table:
+    table = _table("", "value", "± error", "chance", "z", "better")
     for name, entry in report.numbers.items():
-        error = entry.error.error if entry.error else None
         random = entry.chance
         table.add_row(
             name,
             number(entry.value),
-            f"{error:.2g}" if error is not None else "–",
+            error_text(entry.error.error if entry.error else None),
             number(random.mean) if random else "–",
-            score(random.z(entry.value)) if random else "–",
-            BETTER[METRICS[name].direction],
+            z_score(random.z(entry.value)) if random else "–",
+            DIRECTION_MARKS[METRICS[name].direction],
         )
     return table
 
 
+def _numbers_legend(report: Report) -> str:
+    legend = (
+        "± error is the standard error of the value. Chance is what rows and labels without any "
+        "structure would give; z says how many of its standard deviations the value lies away. "
+        "↑ means that higher is better, ↓ that lower is better."
+    )
+    return f"{legend} {abbreviations_told(report.numbers)}".rstrip()
+
+
 def _classes(report: Report) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("class")
-    for name in ("rows", "within variance", "of scatter within"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("nearest class")
-    for view in sorted(report.classes, key=lambda view: -view.within)[:MOST]:
+    table = _table("class", "rows", "within variance", "of scatter within", wrap=True)
+    table.add_column("nearest class", overflow="fold")
+    for view in sorted(report.classes, key=lambda view: -view.within)[:MAX_LISTED]:
         near = f"{named(view.nearest)} ({view.cosine:+.3f})" if view.nearest is not None else "–"
         size, share = f"{view.count:,}", f"{view.share:.1%}"
         table.add_row(Text(named(view.name)), size, number(view.within), share, Text(near))
     return table
 
 
-def _notes(report: Report) -> list[RenderableType]:
-    notes = [f"Note: {warning}" for warning in report.warnings]
-    if out := left_out(report):
-        notes.append(out)
-    return [Text("\n" + "\n".join(notes), style="yellow")] if notes else []
+def _notes(notes: Sequence[str]) -> list[RenderableType]:
+    lines = "\n".join(
+        note if note.startswith("Rows left out") else f"Note: {note}" for note in notes
+    )
+    return [Text(f"\n{lines}", style="yellow")] if notes else []
+
+
+def comparison_view(found: Comparison) -> RenderableType:
+    """The comparison as one rich renderable: what changed, alignment, pairs, notes."""
+    heading = Text()
+    for letter, side in (("A", found.a), ("B", found.b)):
+        heading.append(f"{letter}  {side.source}", style="bold")
+        heading.append(f"  {sizes(side.n, side.d, side.c)} · {side.kind}\n")
+    heading.append(f"\n{comparison_headline(found)}\n", style="bold")
+    parts: list[RenderableType] = [heading, _changes(found)]
+    parts.append(Text(_changes_legend(found), style="dim"))
+    if found.alignment:
+        parts += [Text("\nAlignment of the two spaces", style="bold"), _alignment(found)]
+    if found.moved:
+        parts += [Text("\nPairs of classes that moved most", style="bold"), _moved(found)]
+    return Group(*parts, *_notes(found.notes))
+
+
+def _changes(found: Comparison) -> Table:
+    table = _table("", "A", "B", "± change", "z")
+    table.add_column("", no_wrap=True)
+    for name, change in found.items():
+        values = number(change.before), number(change.after)
+        error, z = error_text(change.error), z_score(change.z)
+        table.add_row(Text(name), *values, error, z, _verdict(change.kind))
+    return table
+
+
+def _changes_legend(found: Comparison) -> str:
+    legend = (
+        "± change is the standard error of the change from A to B, and z the change in units of it."
+    )
+    return f"{legend} {abbreviations_told(found)}".rstrip()
+
+
+def _verdict(kind: str) -> Text:
+    return Text(f"{CHANGE_MARKS[kind]} {kind}", style=CHANGE_STYLES[kind])
+
+
+def _alignment(found: Comparison) -> Table:
+    table = _table("", "value", "±", "chance")
+    for one in found.alignment:
+        table.add_row(one.name, number(one.value), error_text(one.error), number(one.chance.mean))
+    return table
+
+
+def _moved(found: Comparison) -> Table:
+    table = _table("", "A", "B", "change", "±", wrap=True)
+    table.add_column("", no_wrap=True)
+    for pair in found.moved:
+        change = pair.after - pair.before
+        cosines = (f"{value:+.4f}" for value in (pair.before, pair.after, change))
+        names = Text(f"{named(pair.a)}  ·  {named(pair.b)}")
+        table.add_row(names, *cosines, error_text(pair.error), _verdict(pair.kind))
+    return table
 
 
 def metric_list() -> RenderableType:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from gramax.data import check_finite
-from gramax.data.cuts import rechunk
+from gramax.data.chunks import rechunk
 from gramax.errors import InputError
 from gramax.streaming.tasks import Piece, Task
 

@@ -21,12 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from gramax.data import Source, npz
-from gramax.data.faults import decoding, fail
+from gramax._files import check_writable, lock, replacing
+from gramax._text import visible
+from gramax.data import Source
+from gramax.data.checks import decoding, fail
+from gramax.data.readers.numpy import npz_entries
 from gramax.data.source import Entry
-from gramax.data.text import visible
 from gramax.errors import InputError
-from gramax.files import check_writable, lock, replacing
 from gramax.moments.class_moments import ClassMoments
 from gramax.streaming.identity import difference, identity
 from gramax.streaming.inputs import Classes
@@ -122,7 +123,7 @@ class Checkpoint:
         if not self.path.exists():
             return Totals()
         file = str(self.path)
-        arrays = {entry.name: entry for entry in npz.entries(file)}
+        arrays = {entry.name: entry for entry in npz_entries(file)}
         about = self._about(arrays, file)
         other = difference(about.get("audit"), self.about)
         if other:

@@ -9,9 +9,8 @@ from typing import Any
 
 from gramax._version import __version__
 from gramax.data import Source
-from gramax.data.classes import HeldLabels
-from gramax.data.files import state
-from gramax.data.labelfiles import FileLabels, LabelFile
+from gramax.data.labels import FileLabels, HeldLabels, LabelFile
+from gramax.data.paths import state
 from gramax.streaming.inputs import Classes
 from gramax.streaming.tasks import Sizes
 

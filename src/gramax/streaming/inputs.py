@@ -18,9 +18,9 @@ from gramax.data import (
     read_labels,
 )
 from gramax.data.formats import READERS, part_of
-from gramax.data.many import FileSource
-from gramax.data.matching import untold
-from gramax.data.places import addresses, files_of, title
+from gramax.data.labels import untold
+from gramax.data.paths import addresses, files_of, title
+from gramax.data.source import FileSource
 from gramax.errors import InputError
 from gramax.streaming.results import LeftOut
 

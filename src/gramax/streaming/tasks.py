@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Int
 
 from gramax.data import Fragment, Source
-from gramax.data.classes import LabelPart
+from gramax.data.labels import LabelPart
 from gramax.streaming.inputs import Classes
 
 CHUNK_BYTES, TASK_BYTES = 1 << 24, 1 << 28

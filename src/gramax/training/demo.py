@@ -19,13 +19,13 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
+from gramax._files import check_folder, make_folder, write_array, write_text
+from gramax._optional import need
 from gramax.audits.audit import audit
 from gramax.audits.report import Report
 from gramax.audits.run_log import Entry, RunLog
 from gramax.audits.snapshot import snapshot
-from gramax.files import check_folder, make_folder, write_array, write_text
 from gramax.moments.class_moments import ClassMoments
-from gramax.optional import need
 
 CLASSES = 10
 WIDTHS = (64, 256, 256, 64, CLASSES)
@@ -198,7 +198,7 @@ def run(
         InputError: the folder cannot be made, or a file in it not written.
         MissingExtraError: scikit-learn, matplotlib or Pillow is not installed.
     """
-    from gramax.render.story import training_story
+    from gramax.render.timeline_film import training_story
 
     check(out)
     out = make_folder(out)

@@ -9,8 +9,8 @@ import numpy as np
 from array_api_compat import is_array_api_obj
 from numpy.typing import ArrayLike
 
+from gramax._optional import need
 from gramax.audits.headline import LogConfig
-from gramax.optional import need
 from gramax.training.callbacks import Pick, Recorder
 from gramax.training.collector import RowCollector
 from gramax.training.sinks import Sink

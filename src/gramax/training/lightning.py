@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from gramax._optional import need
 from gramax.audits.headline import LogConfig
-from gramax.optional import need
 from gramax.training.callbacks import Pick, Recorder, Tap, labels_in
 from gramax.training.collector import RowCollector
 from gramax.training.sinks import Sink

@@ -6,9 +6,9 @@ from typing import Any
 
 from jaxtyping import Array, ArrayLike, Float
 
+from gramax._optional import need
 from gramax.audits.headline import LogConfig
 from gramax.moments import ClassMoments
-from gramax.optional import need
 from gramax.training.collector import measure
 
 nnx: Any = need("flax.nnx", "the NNX metric", extra="train")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from gramax._optional import need
 from gramax.audits.headline import LogConfig
-from gramax.optional import need
 from gramax.training.callbacks import Pick, Recorder, Tap, labels_in
 from gramax.training.collector import RowCollector
 from gramax.training.sinks import Sink

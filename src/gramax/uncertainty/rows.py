@@ -12,7 +12,6 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from gramax.arrays.rows import unit_rows
 from gramax.metrics.neighbours import RowEvidence
 from gramax.metrics.registry import METRICS
 from gramax.uncertainty.chance import Chance
@@ -122,5 +121,5 @@ def _values(
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, float]:
     with np.errstate(all="ignore"):
-        evidence = RowEvidence(unit_rows(rows) if normalize else rows)
+        evidence = RowEvidence(rows, normalize, progress)
         return {m.name: float(m.of_rows(evidence)) for m in METRICS.of_rows(normalize) if m.of_rows}

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from itertools import accumulate
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from gramax.audits.portrait import Heat, Portrait
-from gramax.audits.report import ClassView, Number, Report
-from gramax.data.text import named
+from gramax._text import named
 from gramax.metrics.registry import METRICS, QUESTIONS
-from gramax.render.page.charts import cosine_chart, scree_chart
-from gramax.render.page.naming import Names
-from gramax.render.page.pictures import page_names, pictures_data, points_told
-from gramax.render.page.shell import render_page
-from gramax.render.terminal import MARKS
-from gramax.render.words import facts, left_out, number, score, signed, spoken
+from gramax.render.number_text import (
+    STATUS_MARKS,
+    abbreviations_told,
+    error_text,
+    number,
+    report_facts,
+    report_notes,
+    signed,
+    spoken,
+    z_score,
+)
+from gramax.render.page.html_file import render_page
+from gramax.render.page.picture_data import pictures_data, point_classes_text
+from gramax.render.page.svg_charts import cosine_chart, scree_chart
 
-ROWS, TABLE, ROW = 1000, 100_000, 45
-"""Classes in the table, bytes of it, and of a row beside names; of more, the loosest are shown."""
+if TYPE_CHECKING:
+    from gramax.audits.portrait import Heat, Portrait
+    from gramax.audits.report import ClassView, Number, Report
+
+MAX_TABLE_CLASSES = 1000
+"""Classes in the table; of more than these, the loosest are shown."""
 
 
 def audit_page(report: Report) -> str:
@@ -31,42 +40,35 @@ def audit_page(report: Report) -> str:
     portrait = report.portrait
     values: dict[str, Any] = dict.fromkeys(("heat", "cosines", "scree", "cloud"))
     data = pictures_data(())
-    names = page_names([view.name for view in report.classes])
     if portrait is not None:
         views = [(heat, 1.0) for heat in (portrait.codes, portrait.centred) if heat is not None]
         data = pictures_data(portrait.names or ("all",), views, portrait.cloud)
-        names = page_names(portrait.names)
         values |= _pictures(report, portrait)
-    table = _table(report.classes, names)
+    shown = _loosest(report.classes)
     return render_page(
         "audit.html",
         data,
         report=report,
-        facts=facts(report),
-        answers=answers_of(report),
-        notes=notes(report),
+        facts=report_facts(report),
+        answers=answer_values(report),
+        notes=report_notes(report),
         pictures=any(values.values()) or bool(report.worst_pairs),
-        prefix=names.prefix,
         pairs=_pairs(report, portrait),
-        classes=table,
-        classes_note=_classes_note(len(table), len(report.classes)),
+        classes=[_class(view) for view in shown],
+        classes_note=_classes_note(len(shown), len(report.classes)),
         numbers=[_number(name, entry) for name, entry in report.numbers.items()],
+        abbreviations=abbreviations_told(report.numbers),
         explained=any(entry.error for entry in report.numbers.values()),
         **values,
     )
 
 
-def notes(report: Report) -> list[str]:
-    """Warnings, and the rows left out."""
-    return [*report.warnings, *filter(None, [left_out(report)])]
-
-
-def answers_of(report: Report) -> list[dict[str, str]]:
+def answer_values(report: Report) -> list[dict[str, str]]:
     """The five questions as the templates show them."""
     return [
         {
             "status": answer.status,
-            "mark": MARKS[answer.status],
+            "mark": STATUS_MARKS[answer.status],
             "asks": QUESTIONS[answer.question],
             "text": answer.text,
             "value": number(answer.value),
@@ -77,24 +79,10 @@ def answers_of(report: Report) -> list[dict[str, str]]:
     ]
 
 
-def _table(views: Sequence[ClassView], names: Names) -> list[dict[str, str]]:
-    """The rows of the classes; names are short, and tight classes left out, where all need it."""
-    both = ((view.name, view.nearest) for view in views)
-    shown = {name: named(name) for pair in both for name in pair if name is not None}
-    kept = _loosest(views, shown)
-    if len(kept) < len(views):
-        shown |= names.shown
-        kept = _loosest(views, shown)
-    inside = {view.name for view in kept}
-    return [_class(view, shown) for view in views if view.name in inside]
-
-
-def _loosest(views: Sequence[ClassView], names: Mapping[str, str]) -> list[ClassView]:
-    """The loosest classes, as many as the table has room for."""
-    ordered = sorted(views, key=lambda view: -view.within)[:ROWS]
-    shown = [(names[v.name], names.get(v.nearest or "", "")) for v in ordered]
-    sizes = (ROW + sum(len(name.encode("utf-8", "replace")) for name in pair) for pair in shown)
-    return [view for view, end in zip(ordered, accumulate(sizes), strict=True) if end <= TABLE]
+def _loosest(views: Sequence[ClassView]) -> list[ClassView]:
+    """The loosest classes, as many as the table has room for, in their own order."""
+    order = sorted(range(len(views)), key=lambda k: -views[k].within)[:MAX_TABLE_CLASSES]
+    return [views[k] for k in sorted(order)]
 
 
 def _pictures(report: Report, portrait: Portrait) -> dict[str, Any]:
@@ -117,7 +105,7 @@ def _pictures(report: Report, portrait: Portrait) -> dict[str, Any]:
         count = len(portrait.cloud.points)
         which = f"{count:,} of {report.n:,} rows" if count < report.n else f"All {count:,} rows"
         shown["cloud"] = f"{which}; across {first} of their variance, up {second}."
-        shown["cloud"] += points_told(portrait.cloud)
+        shown["cloud"] += point_classes_text(portrait.cloud)
     return shown
 
 
@@ -158,13 +146,13 @@ def cells_of(names: Sequence[str], heat: Heat) -> dict[str, int]:
     return {names[int(code)]: k // heat.size for k, code in enumerate(heat.order)}
 
 
-def _class(view: ClassView, names: Mapping[str, str]) -> dict[str, str]:
+def _class(view: ClassView) -> dict[str, str]:
     return {
-        "name": names[view.name],
+        "name": named(view.name),
         "count": f"{view.count:,}",
         "within": number(view.within),
         "share": f"{view.share:.1%}",
-        "nearest": names[view.nearest] if view.nearest is not None else "–",
+        "nearest": named(view.nearest) if view.nearest is not None else "–",
         "cosine": signed(view.cosine)[:6] if view.cosine is not None else "–",
     }
 
@@ -176,15 +164,14 @@ def _classes_note(shown: int, every: int) -> str:
 def _number(name: str, entry: Number) -> dict[str, str]:
     metric, random, value = METRICS[name], entry.chance, entry.value
     defined = math.isfinite(value)
-    error = entry.error.error if entry.error and defined else None
     return {
         "name": name,
         "meaning": metric.meaning,
         "question": metric.question,
         "value": number(value),
         "reason": "" if defined else (entry.reason or "not finite"),
-        "error": f"{error:.2g}" if error is not None else "–",
+        "error": error_text(entry.error.error if entry.error and defined else None),
         "chance": number(random.mean) if random and defined else "–",
-        "z": score(random.z(value)) if random and defined else "–",
+        "z": z_score(random.z(value)) if random and defined else "–",
         "better": {"lower": "lower", "higher": "higher", "neither": "–"}[metric.direction],
     }

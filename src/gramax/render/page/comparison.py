@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gramax._text import named
 from gramax.audits.facts import SURE
 from gramax.audits.portrait import Heat
 from gramax.audits.portrait.order import similar_order
-from gramax.comparison import Alignment, Change, Comparison, Moved, Side
-from gramax.data.text import named
 from gramax.metrics.registry import METRICS
-from gramax.render.page.pictures import pictures_data
-from gramax.render.page.shell import render_page
-from gramax.render.words import KIND_MARKS, KIND_WORDS, headline, number, score, signed
+from gramax.render.number_text import (
+    CHANGE_MARKS,
+    CHANGE_WORDS,
+    abbreviations_told,
+    comparison_headline,
+    error_text,
+    number,
+    signed,
+    sizes,
+    z_score,
+)
+from gramax.render.page.html_file import render_page
+from gramax.render.page.picture_data import pictures_data
+
+if TYPE_CHECKING:
+    from gramax.comparison import Alignment, Change, Comparison, Moved, Side
 
 
 def comparison_page(found: Comparison) -> str:
@@ -32,12 +45,13 @@ def comparison_page(found: Comparison) -> str:
         "compare.html",
         data,
         found=found,
-        headline=headline(found),
+        headline=comparison_headline(found),
         sides=[_side("A", found.a), _side("B", found.b)],
         alignment=[_alignment(one) for one in found.alignment],
         heat=bool(heats),
         moved=[_moved(pair, places) for pair in found.moved],
         numbers=[_number(name, change) for name, change in found.items()],
+        abbreviations=abbreviations_told(found),
         sure=f"{SURE:g}",
     )
 
@@ -56,13 +70,12 @@ def _heats(found: Comparison) -> tuple[Heat, ...]:
 
 
 def _side(letter: str, side: Side) -> dict[str, str]:
-    classes = f"{side.c:,} classes" if side.c else "no labels"
     return {
         "letter": letter,
         "source": side.source,
         "kind": side.kind,
         "text": side.text,
-        "facts": f"{side.source}: {side.n:,} rows × {side.d:,} dimensions · {classes}",
+        "facts": f"{side.source}: {sizes(side.n, side.d, side.c)}",
     }
 
 
@@ -71,7 +84,7 @@ def _alignment(one: Alignment) -> dict[str, str]:
         "name": one.name,
         "meaning": one.meaning,
         "value": number(one.value),
-        "error": f"{one.error:.2g}" if one.error is not None else "–",
+        "error": error_text(one.error),
         "chance": number(one.chance.mean),
     }
 
@@ -85,7 +98,7 @@ def _moved(pair: Moved, places: dict[str, int]) -> dict[str, str]:
         "after": signed(pair.after),
         "change": f"{signed(pair.after - pair.before)}{error}",
         "kind": pair.kind,
-        "verdict": f"{KIND_MARKS[pair.kind]} {KIND_WORDS[pair.kind]}",
+        "verdict": f"{CHANGE_MARKS[pair.kind]} {CHANGE_WORDS[pair.kind]}",
         "cell": f"{places.get(pair.a, '')} {places.get(pair.b, '')}",
     }
 
@@ -98,10 +111,10 @@ def _number(name: str, change: Change) -> dict[str, str]:
         "before": number(change.before),
         "after": number(change.after),
         "change": f"{change.difference:+.3g}".replace("-", "−") if known else "–",
-        "error": f"{change.error:.2g}" if change.error is not None else "–",
-        "z": score(change.z),
+        "error": error_text(change.error),
+        "z": z_score(change.z),
         "kind": change.kind,
-        "mark": KIND_MARKS[change.kind],
-        "word": KIND_WORDS[change.kind],
+        "mark": CHANGE_MARKS[change.kind],
+        "word": CHANGE_WORDS[change.kind],
         "reason": change.reason,
     }

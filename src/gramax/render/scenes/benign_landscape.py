@@ -13,16 +13,13 @@ import jax
 import numpy as np
 import optax
 
-from gramax.arrays.programs import program
 from gramax.arrays.rows import gram
 from gramax.metrics.reach import descent, frame_potential, run_many
 from gramax.render import style
-from gramax.render.board import Board
-from gramax.render.checks import Check
-from gramax.render.curve import CurvePanel, Floor, Line
-from gramax.render.panels import GramPanel, Key, NumbersPanel
-from gramax.render.points import SpherePanel
-from gramax.render.scenes.common import CURVE, GRAM, NUMBERS, POINTS, random_rows, schedule
+from gramax.render.curve_panel import Floor, Line
+from gramax.render.panels import KeyNumber, three_decimals
+from gramax.render.point_panels import SpherePanel
+from gramax.render.scenes.common import POINTS_BOX, Check, Scene, random_rows, schedule
 
 NAME = "benign-landscape"
 CODES, DIM, STARTS, STEPS, SEED = 7, 3, 6, 150, 6
@@ -41,7 +38,7 @@ class Data(NamedTuple):
 def run() -> Data:
     """Six random starts, and every step of their descents, slow enough to be watched."""
 
-    @program()
+    @jax.jit
     def descend(starts: jax.Array) -> tuple[jax.Array, ...]:
         paths = jax.vmap(lambda x: descent(x, frame_potential, optax.sgd(0.005), STEPS))(starts)
         off_diagonal = jax.vmap(jax.vmap(frame_potential))(paths) - CODES
@@ -64,39 +61,35 @@ def checks(data: Data) -> list[Check]:
 
 def draw(data: Data) -> Iterator[np.ndarray]:
     """The frames."""
-    board = Board(
+    scene = Scene(
         "Can a plain optimiser find it?",
         "Seven codes in three dimensions, six random starts: all reach the same floor.",
     )
     colours = [[style.CLASSES[start]] * CODES for start in range(STARTS)]
     centres = [(54 + 108 * (i % 3), 92 + 160 * (i // 3)) for i in range(STARTS)]
-    balls = SpherePanel(board, POINTS, "Six starts", centres, 48, colours, badges=False, dot=12.0)
-    heat = GramPanel(board, GRAM, CODES, "Cosines of start 1")
-    keys = [
-        Key("highest start", "floor 9.333", _three),
-        Key("lowest start", "floor 9.333", _three),
-        Key("between them", "one floor: 0", _three),
-    ]
-    numbers = NumbersPanel(board, NUMBERS, keys)
-    lines = [Line(data.potential[i], style.CLASSES[i]) for i in range(STARTS)]
-    curve = CurvePanel(
-        board,
-        CURVE,
+    balls = SpherePanel(
+        scene.canvas, POINTS_BOX, "Six starts", centres, 48, colours, badges=False, dot=12.0
+    )
+    scene.heat(CODES, "Cosines of start 1")
+    scene.keys(
+        KeyNumber("highest start", "floor 9.333", three_decimals),
+        KeyNumber("lowest start", "floor 9.333", three_decimals),
+        KeyNumber("between them", "one floor: 0", three_decimals),
+    )
+    scene.curve(
         "Off-diagonal frame potential",
-        lines,
-        [Floor(FLOOR, "one floor: 49/3 − 7 = 9.333")],
+        [Line(data.potential[i], style.CLASSES[i]) for i in range(STARTS)],
+        Floor(FLOOR, "one floor: 49/3 − 7 = 9.333"),
         steps=np.arange(STEPS + 1),
         limits=(5.0, 18),
         ticks=(10, 15),
     )
-    for k, step in enumerate(schedule(STEPS, power=1.6)):
-        balls.update(data.codes[:, step], 20 + 1.5 * k)
-        heat.update(data.grams[step])
-        curve.update(step)
+
+    def values(step: int) -> list[float]:
         now = data.potential[:, step]
-        numbers.update([now.max(), now.min(), np.ptp(now)])
-        yield board.frame()
+        return [now.max(), now.min(), np.ptp(now)]
 
+    def points(k: int, step: int) -> None:
+        balls.update(data.codes[:, step], 20 + 1.5 * k)
 
-def _three(value: float) -> str:
-    return f"{value:.3f}"
+    yield from scene.frames(schedule(STEPS, 1.6), data.grams, points, values)

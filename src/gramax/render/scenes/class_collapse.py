@@ -14,16 +14,13 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from gramax.arrays.programs import program
 from gramax.arrays.rows import class_means, gram
 from gramax.metrics.collapse import collapse_ratio, within_class_variance
 from gramax.render import style
-from gramax.render.board import Board
-from gramax.render.checks import Check
-from gramax.render.curve import CurvePanel, Floor, Line
-from gramax.render.panels import GramPanel, Key, NumbersPanel, small
-from gramax.render.points import PlanePanel
-from gramax.render.scenes.common import CURVE, FRAMES, GRAM, NUMBERS, POINTS
+from gramax.render.curve_panel import Floor, Line
+from gramax.render.panels import KeyNumber, small_number
+from gramax.render.point_panels import PlanePanel
+from gramax.render.scenes.common import FRAMES, POINTS_BOX, Check, Scene
 
 NAME = "class-collapse"
 ROWS, CLASSES = 81, 3
@@ -55,7 +52,7 @@ def run() -> Data:
     points = _clouds(spread, centres)
     labels = np.repeat(np.arange(CLASSES), ROWS)
 
-    @program()
+    @jax.jit
     @jax.vmap
     def measure(z: jax.Array) -> tuple[jax.Array, ...]:
         codes = class_means(z, labels, CLASSES)
@@ -98,35 +95,33 @@ def checks(data: Data) -> list[Check]:
 
 def draw(data: Data) -> Iterator[np.ndarray]:
     """The frames."""
-    board = Board("Are classes tightening?", "Three loose clouds condense, each onto its own code.")
+    scene = Scene("Are classes tightening?", "Three loose clouds condense, each onto its own code.")
     labels = np.repeat(np.arange(CLASSES), ROWS)
-    plane = PlanePanel(board, POINTS, "Points", labels, 1.62, arms=CLASSES)
-    heat = GramPanel(board, GRAM, CLASSES, "Cosines of the class codes", badges=True)
-    keys = [
-        Key("collapse ratio", "floor 0", small),
-        Key("within variance", "floor 0", small),
-        Key("mean cosine", "simplex −1/2"),
-    ]
-    numbers = NumbersPanel(board, NUMBERS, keys)
-    lines = [
-        Line(data.ratio, style.METRIC, "collapse ratio"),
-        Line(data.within, style.SECOND, "within variance"),
-    ]
-    curve = CurvePanel(
-        board,
-        CURVE,
+    plane = PlanePanel(scene.canvas, POINTS_BOX, "Points", labels, 1.62, arms=CLASSES)
+    scene.heat(CLASSES, "Cosines of the class codes", badges=True)
+    scene.keys(
+        KeyNumber("collapse ratio", "floor 0", small_number),
+        KeyNumber("within variance", "floor 0", small_number),
+        KeyNumber("mean cosine", "simplex −1/2"),
+    )
+    scene.curve(
         "Spread of a class",
-        lines,
-        [Floor(0, "floor 0: every class a point")],
+        [
+            Line(data.ratio, style.METRIC, "collapse ratio"),
+            Line(data.within, style.SECOND, "within variance"),
+        ],
+        Floor(0, "floor 0: every class a point"),
         steps=np.arange(FRAMES),
         ends=("loose", "tight"),
         limits=(-0.3, 0.9),
         ticks=(0, 0.4, 0.8),
     )
     off = ~np.eye(CLASSES, dtype=bool)
-    for k in range(FRAMES):
+
+    def values(k: int) -> list[float]:
+        return [data.ratio[k], data.within[k], data.grams[k][off].mean()]
+
+    def points(k: int, _: int) -> None:
         plane.update(data.points[k], data.codes[k])
-        heat.update(data.grams[k])
-        curve.update(k)
-        numbers.update([data.ratio[k], data.within[k], data.grams[k][off].mean()])
-        yield board.frame()
+
+    yield from scene.frames(range(FRAMES), data.grams, points, values)

@@ -12,16 +12,13 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from gramax.arrays.programs import program
 from gramax.arrays.rows import gram
 from gramax.metrics.rank import covariance_eigs, effective_rank
 from gramax.render import style
-from gramax.render.board import Board
-from gramax.render.checks import Check
-from gramax.render.curve import CurvePanel, Floor, Line
-from gramax.render.panels import GramPanel, Key, NumbersPanel
-from gramax.render.points import PlanePanel
-from gramax.render.scenes.common import CURVE, FRAMES, GRAM, NUMBERS, POINTS
+from gramax.render.curve_panel import Floor, Line
+from gramax.render.panels import KeyNumber
+from gramax.render.point_panels import PlanePanel
+from gramax.render.scenes.common import FRAMES, POINTS_BOX, Check, Scene
 
 NAME = "rank-collapse"
 ROWS, SHOWN, AXIS = 144, 48, 28.0
@@ -48,7 +45,7 @@ def run() -> Data:
     around = np.arctan2(cloud[:, 0], -cloud[:, 1])  # starts at a right angle to the axis
     chosen = np.argsort(around)[:: ROWS // SHOWN]
 
-    @program()
+    @jax.jit
     @jax.vmap
     def measure(z: jax.Array) -> tuple[jax.Array, ...]:
         return gram(z[chosen]), effective_rank(z), covariance_eigs(z)[::-1]
@@ -77,32 +74,31 @@ def checks(data: Data) -> list[Check]:
 
 def draw(data: Data) -> Iterator[np.ndarray]:
     """The frames."""
-    board = Board(
+    scene = Scene(
         "Is the space being used?", "A round cloud is squashed onto one axis of the plane."
     )
-    plane = PlanePanel(board, POINTS, "Points", np.zeros(ROWS, int), 2.0)
+    plane = PlanePanel(scene.canvas, POINTS_BOX, "Points", np.zeros(ROWS, int), 2.0)
     plane.axis(AXIS, 2.0)
-    heat = GramPanel(board, GRAM, SHOWN, "Cosines, points by angle")
-    keys = [
-        Key("effective rank", "floor 1: a line"),
-        Key("1st eigenvalue", "of the covariance"),
-        Key("2nd eigenvalue", "of the covariance"),
-    ]
-    numbers = NumbersPanel(board, NUMBERS, keys)
-    curve = CurvePanel(
-        board,
-        CURVE,
+    scene.heat(SHOWN, "Cosines, points by angle")
+    scene.keys(
+        KeyNumber("effective rank", "floor 1: a line"),
+        KeyNumber("1st eigenvalue", "of the covariance"),
+        KeyNumber("2nd eigenvalue", "of the covariance"),
+    )
+    scene.curve(
         "Effective rank",
         [Line(data.rank, style.METRIC)],
-        [Floor(1, "floor 1: a line")],
+        Floor(1, "floor 1: a line"),
         steps=np.arange(FRAMES),
         ends=("round", "flat"),
         limits=(0.68, 2.1),
         ticks=(1, 1.5, 2),
     )
-    for k in range(FRAMES):
+
+    def values(k: int) -> list[float]:
+        return [data.rank[k], *data.eigenvalues[k]]
+
+    def points(k: int, _: int) -> None:
         plane.update(data.points[k])
-        heat.update(data.grams[k])
-        curve.update(k)
-        numbers.update([data.rank[k], *data.eigenvalues[k]])
-        yield board.frame()
+
+    yield from scene.frames(range(FRAMES), data.grams, points, values)

@@ -11,16 +11,12 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from gramax.arrays.programs import program
 from gramax.arrays.rows import gram, unit_rows
 from gramax.metrics.simplex import simplex_error, simplex_step
 from gramax.render import style
-from gramax.render.board import Board
-from gramax.render.checks import Check
-from gramax.render.curve import CurvePanel, Floor, Line
-from gramax.render.panels import GramPanel, Key, NumbersPanel
-from gramax.render.points import SpherePanel
-from gramax.render.scenes.common import CURVE, GRAM, NUMBERS, POINTS, random_rows, schedule
+from gramax.render.curve_panel import Floor, Line
+from gramax.render.panels import KeyNumber
+from gramax.render.scenes.common import Check, Scene, random_rows, schedule
 
 NAME = "simplex-descent"
 CODES, DIM, STEPS, SEED = 4, 3, 600, 2
@@ -39,7 +35,7 @@ def run() -> Data:
     """Codes that start close together, and every step of their descent."""
     start = np.array([1.0, 0.4, 0.7], np.float32) + 0.5 * random_rows(SEED, CODES, DIM)
 
-    @program()
+    @jax.jit
     def descend(start: jax.Array) -> tuple[jax.Array, ...]:
         def step(codes: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
             return simplex_step(codes), codes
@@ -62,31 +58,28 @@ def checks(data: Data) -> list[Check]:
 
 def draw(data: Data) -> Iterator[np.ndarray]:
     """The frames."""
-    board = Board("Do the class codes form a simplex?", "Four codes in three dimensions: they fit.")
-    middle = [(POINTS[2] / 2, POINTS[3] / 2)]
-    ball = SpherePanel(board, POINTS, "Codes", middle, 146, [style.CLASSES[:CODES]], edges=True)
-    heat = GramPanel(board, GRAM, CODES, "Cosines of the codes", badges=True)
-    keys = [
-        Key("simplex error", "floor 0"),
-        Key("largest cosine", "simplex −1/3"),
-        Key("smallest cosine", "simplex −1/3"),
-    ]
-    numbers = NumbersPanel(board, NUMBERS, keys)
-    steps = np.arange(STEPS + 1)
-    curve = CurvePanel(
-        board,
-        CURVE,
+    scene = Scene("Do the class codes form a simplex?", "Four codes in three dimensions: they fit.")
+    ball = scene.sphere(CODES, edges=True)
+    scene.heat(CODES, "Cosines of the codes", badges=True)
+    scene.keys(
+        KeyNumber("simplex error", "floor 0"),
+        KeyNumber("largest cosine", "simplex −1/3"),
+        KeyNumber("smallest cosine", "simplex −1/3"),
+    )
+    scene.curve(
         "Simplex error",
         [Line(data.error, style.METRIC)],
-        [Floor(0, "floor 0: a regular tetrahedron")],
-        steps=steps,
+        Floor(0, "floor 0: a regular tetrahedron"),
+        steps=np.arange(STEPS + 1),
         limits=(-0.34, 1.1),
         ticks=(0, 0.5, 1),
     )
-    for k, step in enumerate(schedule(STEPS, power=1.5)):
-        ball.update(data.codes[step], 20 + 1.5 * k)
-        heat.update(data.grams[step])
-        curve.update(step)
+
+    def values(step: int) -> list[float]:
         off = data.grams[step][OFF]
-        numbers.update([data.error[step], off.max(), off.min()])
-        yield board.frame()
+        return [data.error[step], off.max(), off.min()]
+
+    def points(k: int, step: int) -> None:
+        ball.update(data.codes[step], 20 + 1.5 * k)
+
+    yield from scene.frames(schedule(STEPS, 1.5), data.grams, points, values)

@@ -13,25 +13,13 @@ import jax
 import numpy as np
 import optax
 
-from gramax.arrays.programs import program
 from gramax.arrays.rows import gram
 from gramax.metrics.crosstalk import coherence, smooth_coherence_loss, welch_floor, welch_gap
 from gramax.metrics.reach import descent
 from gramax.render import style
-from gramax.render.board import Board
-from gramax.render.checks import Check
-from gramax.render.curve import CurvePanel, Floor, Line
-from gramax.render.panels import GramPanel, Key, NumbersPanel
-from gramax.render.points import SpherePanel
-from gramax.render.scenes.common import (
-    CURVE,
-    FRAMES,
-    GRAM,
-    NUMBERS,
-    POINTS,
-    random_rows,
-    schedule,
-)
+from gramax.render.curve_panel import Floor, Line
+from gramax.render.panels import KeyNumber
+from gramax.render.scenes.common import Check, Scene, random_rows, schedule
 
 NAME = "welch-descent"
 CODES, DIM, STEPS, SEED = 6, 3, 200, 2
@@ -51,7 +39,7 @@ class Data(NamedTuple):
 def run() -> Data:
     """A random start, and every step of its descent."""
 
-    @program()
+    @jax.jit
     def descend(start: jax.Array) -> tuple[jax.Array, ...]:
         path = descent(start, smooth_coherence_loss, optax.adam(0.02), STEPS)
         return path, jax.vmap(gram)(path), jax.vmap(coherence)(path), jax.vmap(welch_gap)(path)
@@ -70,33 +58,30 @@ def checks(data: Data) -> list[Check]:
 
 def draw(data: Data) -> Iterator[np.ndarray]:
     """The frames."""
-    board = Board(
+    scene = Scene(
         "How close is the worst crosstalk to its floor?",
         "Six codes in three dimensions do not fit: the best are six equiangular lines.",
     )
-    middle = [(POINTS[2] / 2, POINTS[3] / 2)]
-    ball = SpherePanel(board, POINTS, "Codes", middle, 146, [style.CLASSES[:CODES]], lines=True)
-    heat = GramPanel(board, GRAM, CODES, "Cosines of the codes", badges=True)
-    keys = [
-        Key("coherence", "floor 0.4472"),
-        Key("Welch gap", "floor 0"),
-        Key("least |cosine|", "equal at 0.4472"),
-    ]
-    numbers = NumbersPanel(board, NUMBERS, keys)
-    curve = CurvePanel(
-        board,
-        CURVE,
+    ball = scene.sphere(CODES, lines=True)
+    scene.heat(CODES, "Cosines of the codes", badges=True)
+    scene.keys(
+        KeyNumber("coherence", "floor 0.4472"),
+        KeyNumber("Welch gap", "floor 0"),
+        KeyNumber("least |cosine|", "equal at 0.4472"),
+    )
+    scene.curve(
         "Coherence, the worst |cosine|",
         [Line(data.coherence, style.METRIC)],
-        [Floor(FLOOR, "Welch floor 1/√5 = 0.4472")],
+        Floor(FLOOR, "Welch floor 1/√5 = 0.4472"),
         steps=np.arange(STEPS + 1),
         limits=(0.24, 1.06),
         ticks=(0.4, 0.6, 0.8, 1),
     )
-    for k, step in enumerate(schedule(STEPS, FRAMES, power=1.5)):
+
+    def values(step: int) -> list[float]:
+        return [data.coherence[step], data.gap[step], np.abs(data.grams[step][OFF]).min()]
+
+    def points(k: int, step: int) -> None:
         ball.update(data.codes[step], 35 + 1.5 * k)
-        heat.update(data.grams[step])
-        curve.update(step)
-        least = np.abs(data.grams[step][OFF]).min()
-        numbers.update([data.coherence[step], data.gap[step], least])
-        yield board.frame()
+
+    yield from scene.frames(schedule(STEPS, 1.5), data.grams, points, values)

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from gramax._optional import need
 from gramax.errors import InputError
-from gramax.optional import need
 from gramax.streaming.engines.causes import NO_MEMORY
 from gramax.streaming.engines.processes import ONE_THREAD
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gramax.optional import need
+from gramax._optional import need
 
 
 class Sink(Protocol):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from gramax._files import replacing
 from gramax.audits.run_log import Entry, RunLog
-from gramax.files import replacing
-from gramax.render.stills import png_bytes
+from gramax.render.single_pictures import png_bytes
 from gramax.training.sinks.base import BaseSink
 
 

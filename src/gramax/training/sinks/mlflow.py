@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gramax.optional import need
+from gramax._optional import need
 from gramax.training.sinks.base import BaseSink
 
 

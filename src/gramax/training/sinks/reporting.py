@@ -71,7 +71,7 @@ def _write_numbers(sink: Sink, found: Snapshot, config: LogConfig, prefix: str) 
 
 
 def _write_pictures(sink: Sink, found: Snapshot, prefix: str) -> None:
-    from gramax.render.stills import gram_picture, spectrum_picture
+    from gramax.render.single_pictures import gram_picture, spectrum_picture
 
     step = found.entry.step
     if found.cosines is not None:

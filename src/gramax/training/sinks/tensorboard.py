@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from gramax.optional import need
+from gramax._optional import need
 from gramax.training.sinks.base import BaseSink
 
 

@@ -1,10 +1,14 @@
 // The rows in the plane: one path a class, its mark and colour, and a legend that picks one out.
 (function () {
-  const { names, labels: written, cloud: data } = JSON.parse(document.getElementById("data").textContent);
+  const { names, cloud: data } = JSON.parse(document.getElementById("data").textContent);
   const svg = document.getElementById("cloud-map");
   if (!data || !svg) return;
-  const short = data.names.map((code) => written[code] ?? names[code]);
   data.names = data.names.map((code) => names[code]);
+  // Beside the points there is room for a short label alone; the legend has the name in full.
+  const short = data.names.map((name) => {
+    const letters = [...name];
+    return letters.length > 18 ? letters.slice(0, 8).join("") + "…" + letters.slice(-9).join("") : name;
+  });
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
   const points = new Int16Array(bytes(data.points)), labels = new Uint16Array(bytes(data.labels));
   const make = (name, attributes) => {

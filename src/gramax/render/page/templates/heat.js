@@ -1,6 +1,6 @@
 // The heat map: draws the cosines of pairs, zooms and moves, tells the pair under the pointer.
 (function () {
-  const { names, labels, heat: data } = JSON.parse(document.getElementById("data").textContent);
+  const { names, heat: data } = JSON.parse(document.getElementById("data").textContent);
   const canvas = document.getElementById("heat-map");
   if (!data || !canvas) return;
   const pen = canvas.getContext("2d"), side = data.blocks.length, read = document.getElementById("heat-read");
@@ -67,7 +67,7 @@
 
   // A block has the name of one of its classes, and the number of the others.
   const others = (i) => (many(i) > 1 ? ` +${many(i) - 1}` : "");
-  const label = (i) => labels[codes[i]] ?? names[codes[i]];
+  const label = (i) => names[codes[i]];
   function labelled(i, end, most) {
     const marked = data.size > 1 && i === [state.row, state.column][end];  // as the readout names it
     const name = marked ? pair(state.row, state.column)[end] : label(i);

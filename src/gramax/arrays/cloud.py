@@ -1,0 +1,132 @@
+"""Rows on the host as a cloud of points: their exact distances, and which of them are copies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+SAME_POINT_UNITS = 4
+"""Rows within so many rounding units of the longer one are one point.
+
+A change of the last bit moves a row by one unit at most, and a scaled copy by one; two rows that
+were changed are two apart, and norms in float32 add a fraction.
+"""
+
+CHUNK_NUMBERS = 1 << 19
+"""Numbers of a chunk of rows in float64: 4 MiB."""
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Rows as they were given, and what makes them of length 1 where they are on the sphere.
+
+    Attributes:
+        x: `[n, d]` finite rows in float32 or float64.
+        scale: `[n, 1]` what each row is multiplied with, in float64; None where that is 1.
+    """
+
+    x: Float[np.ndarray, "n d"]
+    scale: Float[np.ndarray, "n 1"] | None = None
+
+    @classmethod
+    def of(cls, x: Float[np.ndarray, "n d"], normalize: bool) -> Cloud:
+        """Rows as they are, or on the sphere: in float64, which adds no rounding to theirs."""
+        if not normalize:
+            return cls(x)
+        largest = np.maximum(x.max(axis=1, keepdims=True), -x.min(axis=1, keepdims=True))
+        largest = largest.astype(np.float64)
+        largest = 2.0 ** np.round(np.log2(np.where(largest > 0, largest, 1)))  # an exact factor
+        lengths = np.empty((len(x), 1))
+        for part in chunks(len(x), x.shape[1]):
+            rows = x[part] / largest[part]
+            lengths[part, 0] = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+        return cls(x, 1 / largest / np.where(lengths > 0, lengths, 1))
+
+    def rows(self, at: Int[np.ndarray, " m"] | slice) -> Float[np.ndarray, "m d"]:
+        """Some of the rows in float64."""
+        rows = self.x[at]
+        if self.scale is None:
+            return rows.astype(np.float64)
+        return np.multiply(rows, self.scale[at], dtype=np.float64)
+
+    def squared_distances(
+        self, rows: Int[np.ndarray, " m"], others: Int[np.ndarray, "m c"]
+    ) -> Float[np.ndarray, "m c"]:
+        """Squared distances from differences in float64; the same for (a, b) and (b, a)."""
+        m, c = others.shape
+        found = np.empty((m, c))
+
+        def fill(part: slice) -> None:
+            there = self.rows(others[part].ravel()).reshape(-1, c, self.x.shape[1])
+            there -= self.rows(rows[part])[:, None]
+            np.einsum("ijk,ijk->ij", there, there, out=found[part])
+
+        parts = list(chunks(m, c * self.x.shape[1]))
+        if len(parts) == 1:
+            fill(parts[0])
+            return found
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(fill, parts))
+        return found
+
+
+def chunks(count: int, numbers: int) -> Iterator[slice]:
+    """Slices of 0..count-1, each of about `CHUNK_NUMBERS` numbers where one holds `numbers`."""
+    step = max(1, CHUNK_NUMBERS // max(numbers, 1))
+    return (slice(start, min(start + step, count)) for start in range(0, count, step))
+
+
+# -- copies ---------------------------------------------------------------------------------------
+
+
+def representatives(cloud: Cloud) -> Int[np.ndarray, " n"]:
+    """For every row, the lowest row of its group of copies: rows closer than their rounding.
+
+    Rows are sorted along one direction. Copies lie next to each other there, so that rows are
+    compared with the next one, the one after, and so on, as long as any lie within the rounding.
+    """
+    n = len(cloud.x)
+    parent = np.arange(n)
+    along, radius = _projections(cloud)
+    order = np.argsort(along[:, 0], kind="stable")
+    shift = 1
+    while shift < len(order):
+        a, b = order[:-shift], order[shift:]
+        near = np.flatnonzero(along[b, 0] - along[a, 0] <= radius[a])
+        if not len(near):
+            break
+        a, b = a[near], b[near]
+        near = np.flatnonzero(np.all(np.abs(along[b] - along[a]) <= radius[a, None], axis=1))
+        a, b = a[near], b[near]
+        gap = np.sqrt(cloud.squared_distances(a, b[:, None])[:, 0])
+        same = gap <= SAME_POINT_UNITS * np.finfo(cloud.x.dtype).eps * _lengths(cloud, a, b)
+        parent[b[same]] = a[same]
+        order = order[~np.isin(order, b[same])] if np.any(same) else order
+        shift = 1 if np.any(same) else shift + 1
+    while np.any(parent != parent[parent]):
+        parent = parent[parent]
+    lowest = np.full(n, n)
+    np.minimum.at(lowest, parent, np.arange(n))
+    return lowest[parent]
+
+
+def _lengths(cloud: Cloud, *rows: Int[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
+    """The larger of the lengths of some rows."""
+    return np.max([np.linalg.norm(cloud.rows(at), axis=1) for at in rows], axis=0)
+
+
+def _projections(cloud: Cloud) -> tuple[Float[np.ndarray, "n p"], Float[np.ndarray, " n"]]:
+    """Rows along a few directions at right angles, and how far copies can lie apart there."""
+    n, d = cloud.x.shape
+    directions = np.linalg.qr(np.random.default_rng(0).normal(size=(d, min(d, 8))))[0]
+    along, lengths = np.empty((n, directions.shape[1])), np.empty(n)
+    for part in chunks(n, d):
+        rows = cloud.rows(part)
+        along[part], lengths[part] = rows @ directions, np.linalg.norm(rows, axis=1)
+    units = (SAME_POINT_UNITS + 1) * float(np.finfo(cloud.x.dtype).eps)
+    rounding = 2 * np.sqrt(d) * float(np.finfo(np.float64).eps)  # that of the products themselves
+    return along, (units + rounding) * lengths

@@ -1,0 +1,159 @@
+"""Reading text: JSON Lines (an object a line), and labels in .txt (one a line)."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+
+from gramax._text import no_constant
+from gramax.data.checks import decoding, fail
+from gramax.data.chunks import even_cuts
+from gramax.data.classes import MAX_LABEL
+from gramax.data.paths import byte_size, open_binary
+from gramax.data.source import TEXT, UNREADABLE, Entry
+
+MAX_LINE_BYTES = 1 << 25
+
+MARK_ROWS = 1024
+"""Lines between two marks: reading starts from these."""
+
+SAMPLED_ROWS = 100
+"""Lines that are looked at for the names and types of what is in them."""
+
+
+@dataclass(frozen=True)
+class JsonColumn(Entry):
+    """An `Entry`: what the objects in `file` have under `name`."""
+
+    marks: tuple[int, ...]
+    """Where every `MARK_ROWS`th line begins."""
+
+    def cuts(self, rows: int) -> list[int]:
+        """At marks."""
+        return even_cuts(self.shape[0], rows, MARK_ROWS)
+
+    def read(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
+        """Pieces of `size` rows, parsed as they are asked for."""
+        with open_binary(self.file) as stream:
+            at = start // MARK_ROWS if start < stop else 0
+            stream.seek(self.marks[at])
+            first = at * MARK_ROWS
+            values = islice(self._values(stream, first), start - first, stop - first)
+            while piece := list(islice(values, size)):
+                yield self._array(piece, start)
+                start += len(piece)
+
+    def _values(self, stream: io.BufferedIOBase, row: int) -> Iterator[Any]:
+        for record in _records(stream, self.file, row):
+            if self.name not in record and self.rank == 2:
+                raise fail(self.file, f"row {row} has no {self.name}")
+            yield record.get(self.name)
+            row += 1
+
+    def _array(self, values: list[Any], start: int) -> np.ndarray:
+        if self.rank == 2:
+            for row, numbers in enumerate(values, start):
+                self._check_numbers(numbers, row)
+            with decoding(self.file, "list of numbers"):
+                return np.array(values, np.float64)
+        if self.dtype == TEXT:
+            return np.array([*values, None], object)[:-1]
+        if set(map(type, values)) - {int, float, type(None)}:
+            raise fail(self.file, f"{self.name} is a number in some rows, and no number in others")
+        return np.array([-1 if value is None else value for value in values])
+
+    def _check_numbers(self, numbers: Any, row: int) -> None:
+        if not isinstance(numbers, list) or set(map(type, numbers)) - {int, float}:
+            raise fail(self.file, f"row {row}: {self.name} is not a list of numbers")
+        if len(numbers) != self.shape[1]:
+            has = f"row {row} has {len(numbers)} values"
+            raise fail(self.file, f"{has}, but row 0 has {self.shape[1]}")
+
+
+def json_entries(file: str) -> tuple[Entry, ...]:
+    """What the objects in `file` have in common; all lines are counted."""
+    byte_size(file)
+    with open_binary(file) as stream:
+        rows, at, marks = 0, 0, []
+        for line in _lines(stream, file, 0):
+            if rows % MARK_ROWS == 0:
+                marks.append(at)
+            at += len(line)
+            rows += 1
+        stream.seek(0)
+        first: dict[str, Any] = {}
+        for record in islice(_records(stream, file, 0), SAMPLED_ROWS):
+            first |= {k: v for k, v in record.items() if first.get(k) is None}
+    return tuple(JsonColumn(file, k, *_kind(v, rows), tuple(marks)) for k, v in first.items())
+
+
+def _kind(value: Any, rows: int) -> tuple[tuple[int, ...], np.dtype, str]:
+    """Shape, dtype, and text for messages, of what has this value in the first row."""
+    shape = (rows, len(value)) if isinstance(value, list) else (rows,)
+    if isinstance(value, str | bool):
+        return shape, TEXT, f"text {list(shape)}"
+    if not isinstance(value, int | float | list):
+        return shape, UNREADABLE, "neither numbers nor labels"
+    dtype = np.dtype(np.int64 if isinstance(value, int) else np.float64)
+    return shape, dtype, f"{dtype.name} {list(shape)}"
+
+
+def _lines(stream: io.BufferedIOBase, file: str, row: int) -> Iterator[bytes]:
+    with decoding(file, "text"):
+        while line := stream.readline(MAX_LINE_BYTES):
+            if len(line) == MAX_LINE_BYTES:
+                raise fail(file, f"row {row} is {MAX_LINE_BYTES} bytes long, or more")
+            yield line
+            row += 1
+
+
+def _records(stream: io.BufferedIOBase, file: str, row: int) -> Iterator[dict[str, Any]]:
+    for line in _lines(stream, file, row):
+        with decoding(f"{file}: row {row}", "JSON object"):
+            record = json.loads(line, parse_constant=no_constant)
+        if not isinstance(record, dict):
+            raise fail(file, f"row {row} is not a JSON object")
+        yield record
+        row += 1
+
+
+@dataclass(frozen=True)
+class TextLines(Entry):
+    """An `Entry`: the lines of a .txt `file`, without the space around them."""
+
+    def cuts(self, rows: int) -> None:
+        """Nowhere: where a line begins is not known."""
+
+    def read(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
+        """Object arrays of `size` lines."""
+        lines = islice(_labels(self.file), start, stop)
+        while piece := list(islice(lines, size)):
+            yield np.array(piece, dtype=object)
+
+
+def txt_entries(file: str) -> tuple[Entry, ...]:
+    """The lines of `file` as one entry; they are counted by reading them once."""
+    byte_size(file)
+    rows = sum(1 for _ in _labels(file))
+    return (TextLines(file, "", (rows,), TEXT, "lines of text"),)
+
+
+def _labels(file: str) -> Iterator[str]:
+    with (
+        decoding(file, "UTF-8 text"),
+        io.TextIOWrapper(cast(BinaryIO, open_binary(file)), "utf-8-sig") as stream,
+    ):
+        row = 0
+        while line := stream.readline(MAX_LABEL):  # a file may have no line ends at all
+            if len(line) == MAX_LABEL:
+                raise fail(file, f"row {row} is {MAX_LABEL} characters long, or more")
+            if not line.strip():
+                raise fail(file, f"row {row} is blank; one label a line is read")
+            yield line.strip()
+            row += 1

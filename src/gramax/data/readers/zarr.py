@@ -1,0 +1,179 @@
+"""Reading zarr stores, versions 2 and 3, with the zarr package, from a folder or an address.
+
+The package calls whatever codec the metadata name (pickle among them). So the metadata of an array
+are read here first, and only an array whose types and codecs are known is handed on.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gramax._optional import need
+from gramax.data.checks import cause, check_shape, decoding, fail
+from gramax.data.paths import (
+    byte_size,
+    exists,
+    is_address,
+    is_folder,
+    join,
+    names_in,
+    parse,
+    read_json,
+)  # fmt: skip
+from gramax.data.readers.stored import MAX_BAND_BYTES, BlockArray, decoded_dtype, described
+from gramax.data.source import UNREADABLE, Entry
+from gramax.errors import MissingExtraError
+
+MAX_OBJECTS = 10_000
+"""Groups and arrays that are looked at."""
+
+CODECS = {
+    *("bytes", "transpose", "sharding_indexed", "crc32c"),
+    *("blosc", "zstd", "gzip", "zlib", "bz2", "lz4"),
+}
+"""What is undone: none of them runs code that a file brings along."""
+
+BFLOAT16 = "bfloat16"
+"""A type that TensorStore writes, and the zarr package does not know: it is read as its bits."""
+
+
+@dataclass(frozen=True)
+class ZarrArray(BlockArray):
+    """An `Entry`: an array, by its path from the root of the store."""
+
+    metadata: str = ""
+    """The document that describes it, as it was checked."""
+
+    def bands(self, runs: Iterator[tuple[int, int]]) -> Iterator[np.ndarray]:
+        """The rows of each run."""
+        with decoding(self.where, "zarr array"):
+            array = _opened(self.file, self.name, json.loads(self.metadata))
+        # Readers of an archive share one position in it, so its chunks are read one by one.
+        at_once = 1 if is_address(self.file) and parse(self.file).in_archive else 10
+        for start, stop in runs:
+            with (
+                decoding(f"{self.where} (rows {start} to {stop - 1})", "zarr chunk"),
+                _zarr().config.set({"async.concurrency": at_once}),
+            ):
+                rows = np.asarray(array[start:stop])
+            yield rows
+
+
+def entries(folder: str) -> tuple[Entry, ...]:
+    """The arrays of the store `folder`."""
+    if not is_folder(folder):
+        byte_size(folder)
+        why = "is a file; a zarr store is a folder (if it is a zip: zip://::"
+        raise fail(folder, f"{why}{folder})")
+    found, waiting, count = [], [""], 0
+    while waiting:
+        name = waiting.pop()
+        place = join(folder, name) if name else folder
+        array = _array(folder, name, place)
+        if array is not None:
+            found.append(array)
+            continue
+        names = names_in(place)
+        count += len(names)
+        if count > MAX_OBJECTS:
+            raise fail(folder, f"holds more than {MAX_OBJECTS} groups and arrays")
+        for child in names:
+            if is_folder(join(place, child)):
+                waiting.append(f"{name}/{child}" if name else child)
+    if not found:
+        raise fail(folder, "is not a zarr store: no array in it")
+    return tuple(found)
+
+
+def _zarr() -> Any:
+    return need("zarr", "reading zarr stores", extra="io")
+
+
+def _opened(folder: str, name: str, about: dict[str, Any]) -> Any:
+    """The array that `about` describes, as the package reads it."""
+    storage = _zarr().storage
+    if is_address(folder):
+        store = storage.FsspecStore.from_url(folder, read_only=True)
+    else:
+        store = storage.LocalStore(folder, read_only=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of types whose specification is not settled
+        return _zarr().Array.from_dict(storage.StorePath(store, name), about)
+
+
+def _array(folder: str, name: str, place: str) -> ZarrArray | None:
+    """The array whose metadata are in the folder `place`; None where that is a group."""
+    for document in ("zarr.json", ".zarray"):
+        file = join(place, document)
+        if not exists(file):
+            continue
+        about: Any = read_json(file)
+        with decoding(file, "zarr metadata"):
+            if document == ".zarray" or about["node_type"] == "array":
+                return _described(folder, name, about, file)
+    return None
+
+
+def _described(folder: str, name: str, about: dict[str, Any], file: str) -> ZarrArray:
+    """An array by its metadata; one that cannot be read is listed, and refused when chosen."""
+    version, shape = about["zarr_format"], tuple(about["shape"])
+    check_shape(shape, file)
+    kind = about["dtype" if version == 2 else "data_type"]
+    bfloat16 = kind == BFLOAT16
+
+    def refused(why: str) -> ZarrArray:
+        return ZarrArray(folder, name, (), UNREADABLE, f"{str(kind)[:40]} {list(shape)}, {why}")
+
+    if unknown := set(_codecs(about)) - CODECS:
+        return refused(f"encoded by {min(unknown)} (use one of {', '.join(sorted(CODECS))})")
+    about = _as_bits(about) if bfloat16 else about
+    try:
+        array = _opened(folder, name, about)
+    except MissingExtraError:
+        raise
+    except Exception as error:
+        return refused(f"which is not read ({cause(error)})")
+    stored, block = array.dtype, array.chunks
+    if stored.kind not in "biufcSU":
+        return refused("which has no fixed size, or is no number")
+    if not all(block) or math.prod(block) * stored.itemsize > MAX_BAND_BYTES:
+        return refused(f"in chunks of more than {MAX_BAND_BYTES} bytes")
+    dtype, text = decoded_dtype(stored, bfloat16), described(shape, stored, bfloat16)
+    return ZarrArray(
+        *(folder, name, shape, dtype, text, block, bfloat16), metadata=json.dumps(about)
+    )
+
+
+def _codecs(about: dict[str, Any]) -> Iterator[str]:
+    """The names of all codecs of an array, those inside of shards included."""
+    if about["zarr_format"] == 2:
+        used = [*(about.get("filters") or ()), about.get("compressor")]
+        yield from (str(codec["id"]) for codec in used if codec is not None)
+        return
+    waiting = list(about["codecs"])
+    while waiting:
+        codec = waiting.pop()
+        yield str(codec["name"])
+        inside = codec.get("configuration") or {}
+        waiting += [*inside.get("codecs", ()), *inside.get("index_codecs", ())]
+
+
+def _as_bits(about: dict[str, Any]) -> dict[str, Any]:
+    """The metadata of an array of bfloat16 as those of its bits, which are unsigned integers."""
+    fill = about.get("fill_value") or 0
+    fill = int(str(fill), 16) if str(fill).startswith("0x") else _bits(float(fill))
+    if about["zarr_format"] == 2:
+        return about | {"dtype": "<u2", "fill_value": fill}
+    return about | {"data_type": "uint16", "fill_value": fill}
+
+
+def _bits(value: float) -> int:
+    """The bits of a bfloat16, which is the upper half of a float32."""
+    return int(np.float32(value).view(np.uint32)) >> 16

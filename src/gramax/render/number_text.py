@@ -1,0 +1,155 @@
+"""Numbers, verdicts and sizes as text, the same in the terminal and on a page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from statistics import median
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gramax.audits.report import Report
+    from gramax.comparison import Comparison
+
+STATUS_MARKS = {"good": "●", "fair": "◐", "poor": "○", "open": "–"}
+"""A mark beside the status of an answer, so that its colour alone never carries the meaning."""
+
+CHANGE_MARKS = {"better": "▲", "worse": "▼", "changed": "◆", "same": "=", "unknown": "?"}
+CHANGE_WORDS = {
+    "better": "better",
+    "worse": "worse",
+    "changed": "changed",
+    "same": "within noise",
+    "unknown": "cannot be told",
+}
+"""What became of a number between two spaces, as a mark and in words."""
+
+ABBREVIATIONS = {
+    "cdnv": "class-distance normalized variance",
+    "vci": "variability collapse index",
+    "nc1": "first property of neural collapse, rows that gather at their class means",
+    "nc2": "second property of neural collapse, class means that form a simplex",
+    "nc3": "third property of neural collapse, classifier weights aligned with the class means",
+    "nc4": "fourth property of neural collapse, a classifier that chooses the nearest class mean",
+    "nc5": "fifth property of neural collapse, class means at right angles to unknown classes",
+    "etf": "equiangular tight frame",
+}
+"""The abbreviations in names of metrics, written out beside a table that shows them."""
+
+SPARKLINE_BARS = "▁▂▃▄▅▆▇█"
+SPARKLINE_WIDTH = 32
+"""The largest number of characters in a sparkline, unless a caller asks for another."""
+
+
+def number(value: float) -> str:
+    """A number in four significant digits, large ones as integers; a dash where undefined."""
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.4g}"
+
+
+def tick_text(value: float) -> str:
+    """The number beside a tick of an axis: 0.01, 200 or 1e-5, with a real minus sign."""
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:g}"
+    if 0 < abs(value) < 1e-3:
+        text = f"{value:.0e}".replace("e-0", "e-")
+    return text.replace("-", "−")
+
+
+def error_text(error: float | None) -> str:
+    """A standard error in two significant digits; a dash where there is none."""
+    return "–" if error is None else f"{error:.2g}"
+
+
+def signed(value: float) -> str:
+    """A cosine with its sign and four decimals."""
+    return f"{value:+.4f}".replace("-", "−")
+
+
+def z_score(z: float) -> str:
+    """A number of standard deviations with its sign; a dash where it is not known."""
+    if math.isnan(z):
+        return "–"
+    if math.isinf(z):
+        return "+∞" if z > 0 else "−∞"
+    return (f"{z:+,.0f}" if abs(z) >= 100 else f"{z:+.3g}").replace("-", "−")
+
+
+def spoken(metric: str) -> str:
+    """The name of a metric as it stands in a sentence."""
+    return metric.removeprefix("class_").replace("_", " ")
+
+
+def abbreviations_told(names: Iterable[str]) -> str:
+    """The abbreviations in these names of metrics, written out; empty where there are none.
+
+    Example:
+        >>> print(abbreviations_told(["cdnv", "effective_rank"]))
+        CDNV: class-distance normalized variance.
+    """
+    parts = {part for name in names for part in name.split("_")}
+    told = [f"{short.upper()}: {long}" for short, long in ABBREVIATIONS.items() if short in parts]
+    return "; ".join(told) + "." if told else ""
+
+
+def comparison_headline(found: Comparison) -> str:
+    """What changed between two spaces, in a sentence or two."""
+    from gramax.audits.headline import HEADLINE
+
+    counts = {kind: len(found.of_kind(kind)) for kind in ("better", "worse", "changed", "same")}
+    told = sum(counts.values())
+    if not told:
+        return "Whether anything changed cannot be told: there are no errors to hold it against."
+    real = [f"{counts[kind]} {kind}" for kind in ("better", "worse", "changed") if counts[kind]]
+    if not real:
+        return f"Nothing changed beyond noise, in {told} numbers."
+    rest = f"; {counts['same']} within noise" if counts["same"] else ""
+    tally = f"Of {told} numbers that can be told, {', '.join(real)}{rest}."
+    heads = [(name, found[name].kind) for name in HEADLINE.values() if name in found]
+    turns = [f"{spoken(name)} {CHANGE_WORDS[kind]}" for name, kind in heads]
+    return f"From A to B: {', '.join(turns)}. {tally}" if turns else tally
+
+
+def sizes(n: int, d: int, c: int) -> str:
+    """The numbers of rows, dimensions and classes of a space."""
+    return f"{n:,} rows × {d:,} dimensions · {f'{c:,} classes' if c else 'no labels'}"
+
+
+def report_facts(report: Report) -> str:
+    """What was audited, in one line: the sizes, and whether rows were put on the unit sphere."""
+    where = "on the unit sphere" if report.normalized else "raw"
+    return f"{sizes(report.n, report.d, report.c)} · {where}"
+
+
+def report_notes(report: Report) -> list[str]:
+    """The warnings of a report, and how many rows were left out for which reason."""
+    out = [f"{n:,} ({why.replace('_', ' ')})" for why, n in report.left_out.items() if n]
+    left_out = [f"Rows left out: {', '.join(out)}"] if out else []
+    return [*report.warnings, *left_out]
+
+
+def sparkline(values: Sequence[float], width: int = SPARKLINE_WIDTH) -> str:
+    """The course of `values` in at most `width` bars, with a gap where they are undefined.
+
+    Each bar stands for several values where there are more than `width`: of those, it shows the
+    one farthest from their median, so that a single bad audit is not lost. The bars are scaled
+    from the least to the largest value shown.
+
+    Example:
+        >>> sparkline([0.0, 1.0, 2.0, 3.0])
+        '▁▃▆█'
+        >>> sparkline([1.0, float("nan"), 1.0])
+        '▁ ▁'
+    """
+    n, cells = len(values), min(len(values), width)
+    bars = []
+    for k in range(cells):
+        part = [v for v in values[k * n // cells : (k + 1) * n // cells] if math.isfinite(v)]
+        middle = median(part) if part else math.nan
+        bars.append(max(part, key=lambda v: abs(v - middle), default=math.nan))
+    finite = [bar for bar in bars if math.isfinite(bar)]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
+    scale = (len(SPARKLINE_BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(
+        SPARKLINE_BARS[round((bar - low) * scale)] if math.isfinite(bar) else " " for bar in bars
+    )

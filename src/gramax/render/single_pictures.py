@@ -1,0 +1,88 @@
+"""Single pictures of one audit for a logger: the cosines of the class means, and the spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from gramax._optional import need
+from gramax.render import style
+from gramax.render.canvas import MARGIN, Canvas
+from gramax.render.panels import GramPanel
+
+PICTURE_SIZE = (560, 600)
+MAX_HEAT_MAP_ROWS = 384
+"""Beyond this number of codes, a cell shows the largest |cosine| of a block of them."""
+
+
+def gram_picture(
+    cosines: Float[np.ndarray, "c c"], names: Sequence[str] = (), count: int = 0
+) -> UInt8[np.ndarray, "600 560 4"]:
+    """The cosines of c codes as a heat map, with the names beside it where they fit.
+
+    Args:
+        cosines: of the codes, or of blocks of them.
+        names: of the codes.
+        count: how many codes there are, where `cosines` is of blocks.
+    """
+    blocks = strongest_of_blocks(np.asarray(cosines, float), MAX_HEAT_MAP_ROWS)
+    names = names if len(blocks) == len(cosines) == len(names) else ()
+    with style.look():
+        caption = f"Cosines of {count or len(cosines):,}, centred"
+        canvas = Canvas("Class means", caption, PICTURE_SIZE)
+        panel = GramPanel(canvas, (70, 140, 410, 410), len(blocks), "", names=names)
+        panel.update(blocks)
+        return canvas.frame()
+
+
+def strongest_of_blocks(cosines: Float[np.ndarray, "c c"], most: int) -> Float[np.ndarray, "b b"]:
+    """The matrix itself, or for more than `most` rows the entry of largest size in each block."""
+    c = len(cosines)
+    if c <= most:
+        return cosines
+    starts = np.linspace(0, c, most, endpoint=False).astype(int)
+
+    def extreme(function: np.ufunc) -> np.ndarray:
+        return function.reduceat(function.reduceat(cosines, starts, axis=0), starts, axis=1)
+
+    high, low = extreme(np.fmax), extreme(np.fmin)
+    return np.where(-low > high, low, high)
+
+
+def spectrum_picture(
+    eigenvalues: Float[np.ndarray, " d"], c: int = 0
+) -> UInt8[np.ndarray, "600 560 4"]:
+    """The share of the variance along each direction, largest first.
+
+    A dashed line stands at the c - 1 directions that c classes need.
+    """
+    values = np.asarray(eigenvalues, float)
+    total = values.sum()
+    share = values / total if total > 0 else np.full(len(values), np.nan)
+    shown = np.where(share > 1e-12, share, np.nan)
+    found = shown[np.isfinite(shown)]
+    low = 10.0 ** np.floor(np.log10(found.min())) if found.size else 1e-3
+    with style.look():
+        canvas = Canvas("Spectrum", "Share of the variance, by direction", PICTURE_SIZE)
+        left = MARGIN + 70
+        axes = canvas.axes((left, 130, PICTURE_SIZE[0] - left - MARGIN, 400))
+        axes.plot(np.arange(1, len(shown) + 1), shown, color=style.css(style.METRIC), lw=3)
+        axes.set(yscale="log", xlim=(0.5, len(shown) + 0.5), ylim=(float(min(low, 0.1)), 1.0))
+        axes.grid(axis="y", color=style.css(style.RULE), lw=1)
+        axes.minorticks_off()
+        if 1 < c <= len(shown):
+            axes.axvline(c - 1, color=style.css(style.TEXT), lw=1.8, dashes=(5, 3.2))
+            text = f"dashed: {c - 1}, all that {c} classes need"
+            canvas.text(left, 118, text, style.SMALL)
+        return canvas.frame()
+
+
+def png_bytes(pixels: UInt8[np.ndarray, "h w k"]) -> bytes:
+    """A picture as the bytes of a PNG file; MissingExtraError where Pillow is not installed."""
+    image = need("PIL.Image", "writing a PNG", "pillow", "plot")
+    stream = BytesIO()
+    image.fromarray(pixels).save(stream, "PNG", optimize=True)
+    return stream.getvalue()
