@@ -229,8 +229,9 @@ def largest(
         mesh: of JAX; deals the tiles over its devices, each of which holds all rows.
 
     Returns:
-        Rows (a, b), a < b, of the largest |cosine| first, and the cosines with sign; |cosines| are
-        `rounded`, and those that tie come by index. (-1, -1) and NaN where there are fewer.
+        Rows (a, b), a < b, of the largest |cosine| first, and the cosines with sign, 1 or -1 where
+        they are within rounding of it. |cosines| are compared as `rounded`, and those that tie
+        come by index. (-1, -1) and NaN where there are fewer.
     """
     xp = namespace(x)
     x = unit_rows(x)
@@ -248,7 +249,8 @@ def largest(
     found = left >= 0
     at = xp.where(found, left, 0), xp.where(found, right, 0)
     cosines = xp.sum(xp.take(x, at[0], axis=0) * xp.take(x, at[1], axis=0), axis=1)
-    cosines = xp.clip(cosines, -1.0, 1.0)
+    one = xp.abs(cosines) > 1 - 16 * epsilon(cosines)  # two copies, up to rounding
+    cosines = xp.where(one, xp.sign(cosines), cosines)
     return xp.stack([left, right], axis=1), xp.where(found, cosines, xp.nan)
 
 
