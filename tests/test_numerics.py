@@ -175,7 +175,9 @@ def test_rounding_is_not_taken_for_a_spectrum_however_wide_its_sums_have_become(
         np.testing.assert_allclose(METRICS["effective_rank"].value(e), rank, rtol=1e-5)
     assert np.isnan(alpha_req(jnp.asarray(z)))
     assert np.isnan(alpha_req(jnp.asarray(z), last=4))
-    np.testing.assert_allclose(alpha_req(jnp.asarray(z), last=3), field.alpha_req(z, 1, 3), rtol=1e-5)
+    np.testing.assert_allclose(
+        alpha_req(jnp.asarray(z), last=3), field.alpha_req(z, 1, 3), rtol=1e-5
+    )
 
 
 def test_a_rank_that_hangs_on_rounding_is_told_as_a_range(rng):

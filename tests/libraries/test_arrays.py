@@ -52,7 +52,9 @@ def test_displacement_is_the_difference_of_directions(library):
     found = library.run(lambda *v: displacement(*v, False), *arrays)
     np.testing.assert_allclose(found, X - anchor, rtol=1e-6)
     for zero in (1, 3):  # what has no direction
-        some = [0 * a if i == zero else a for i, a in enumerate((X, lengths[0], anchor, lengths[1]))]
+        some = [
+            0 * a if i == zero else a for i, a in enumerate((X, lengths[0], anchor, lengths[1]))
+        ]
         assert np.isfinite(library.run(lambda *v: displacement(*v, True), *some)).all()
 
 

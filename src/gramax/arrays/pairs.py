@@ -270,12 +270,10 @@ def _top(sizes: Array, rows: Array, columns: Array, k: int, best: Array) -> tupl
             order = lexsort((right, left, -found))[:k]
             left, right, found = left[order], right[order], found[order]
     real = found >= 0
-    left, right = rows[left], columns[right]
-    return (
-        found,
-        xp.where(real, left, -1),
-        xp.where(real, right, -1),
-    )
+    left, right = xp.where(real, rows[left], -1), xp.where(real, columns[right], -1)
+    if is_jax_array(sizes):  # a loop carries one dtype, with 64-bit numbers or without
+        left, right = xp.astype(left, xp.int32), xp.astype(right, xp.int32)
+    return found, left, right
 
 
 def _best(k: int, *found: tuple) -> tuple:
