@@ -28,7 +28,7 @@ from gramax.arrays.namespace import (
 from gramax.arrays.rows import present, unit_rows
 
 TILE_SIDE, WIDE_TILE_SIDE = 1024, 4096
-"""Side of a tile on a CPU, 4 to 8 MiB of cosines, and on an accelerator, which those do not fill."""
+"""Side of a tile on a CPU, 4 to 8 MiB of cosines; on an accelerator, which those do not fill."""
 
 CLOSE_SHARE = 1 / 16
 """A squared distance below this share of |a|² + |b|² is taken from the difference itself."""

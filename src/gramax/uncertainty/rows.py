@@ -68,17 +68,12 @@ def bars_of_rows(rows: Float[np.ndarray, "m d"], normalize: bool) -> dict[str, E
         rows: `[m, d]` as for `measure_rows`.
         normalize: as there.
     """
-    few = rows
-    if len(rows) > BAR_ROWS:
-        few = rows[np.sort(np.random.default_rng(0).choice(len(rows), BAR_ROWS, replace=False))]
-    shrink = (len(few) / max(len(rows), 1)) ** 0.5
+    used = min(len(rows), BAR_ROWS)
     bars = {}
-    for name, (value, left) in rows_without_each(few, normalize).items():
-        bar = jackknife(
-            value, value + shrink * (left - value), METRICS[name].bounds(normalize), LEVEL
-        )
+    for name, (value, left) in rows_without_each(rows, normalize).items():
+        bar = jackknife(value, left, METRICS[name].bounds(normalize), LEVEL)
         said = [NEIGHBOURS] * (name not in PAIR_MEANS)
-        said += [f"found on {len(few):,} of {len(rows):,} rows"] * (len(few) < len(rows))
+        said += [f"found on {used:,} of {len(rows):,} rows"] * (used < len(rows))
         bars[name] = bar if bar.error is None else replace(bar, reason="; ".join(said))
     return bars
 
@@ -88,16 +83,26 @@ def rows_without_each(
 ) -> dict[str, tuple[float, Float[np.ndarray, " b"]]]:
     """Every such metric of the rows, and without each of some blocks of them, of one size.
 
-    By the place in the sample alone, so that two spaces of the same rows have the same blocks.
+    By the place of the rows alone, so that two spaces of the same rows have the same blocks. Of
+    more than `BAR_ROWS` rows a sample of so many is looked at, and what leaving out a block changes
+    is scaled by the root of the number of rows.
     """
+    whole_size = len(rows)
+    if whole_size > BAR_ROWS:
+        chosen = np.random.default_rng(0).choice(whole_size, BAR_ROWS, replace=False)
+        rows = rows[np.sort(chosen)]
     m = len(rows)
+    shrink = (m / max(whole_size, 1)) ** 0.5
     if m <= LEAST_ROWS:
         return {}
     blocks = min(m, BLOCKS)
     dealt = np.random.default_rng(0).permutation(m)[: m // blocks * blocks].reshape(blocks, -1)
     whole = _values(rows, normalize)
     left = [_values(np.delete(rows, block, axis=0), normalize) for block in dealt]
-    return {name: (value, np.array([one[name] for one in left])) for name, value in whole.items()}
+    return {
+        name: (value, value + shrink * (np.array([one[name] for one in left]) - value))
+        for name, value in whole.items()
+    }
 
 
 def chance_of_rows(n: int, d: int, normalize: bool) -> dict[str, Chance]:
