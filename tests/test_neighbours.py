@@ -205,6 +205,22 @@ def test_many_copies_of_one_row(rng, small_tiles):
     assert found.copies == 499
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_points_lie_further_apart_than_their_rounding(small_tiles, seed):
+    """Crowds about as wide as the rounding, where copies of copies are no copies of each other."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(5, 3))[np.arange(N) % 5] + 4e-7 * rng.normal(size=(N, 3))
+    x = x.astype(np.float32)
+    there = nearest(x, 2).exists
+    length = np.linalg.norm(x.astype(float), axis=1)
+    radius = 4 * np.finfo(np.float32).eps * np.maximum(length[:, None], length)
+    close = np.sqrt(field.squared_distances(x)) <= radius
+    np.fill_diagonal(close, False)
+    assert 5 < there.sum() < N
+    assert not close[np.ix_(there, there)].any()
+    assert close[~there].any(axis=1).all()
+
+
 def test_rows_further_apart_than_rounding_are_points():
     step = 40 * np.finfo(np.float32).eps
     x = np.array([[1, 0], [1 + step, 0], [2, 0], [0, 1]], np.float32)

@@ -86,13 +86,28 @@ def chunks(count: int, numbers: int) -> Iterator[slice]:
 def representatives(cloud: Cloud) -> Int[np.ndarray, " n"]:
     """For every row, the lowest row of its group of copies: rows closer than their rounding.
 
-    Rows are sorted along one direction. Copies lie next to each other there, so that rows are
+    Representatives lie further apart than that. Where they do not yet, their groups are joined.
+    """
+    along, radius = _projections(cloud)
+    lowest = np.arange(len(cloud.x))
+    while True:
+        some = np.flatnonzero(lowest == np.arange(len(lowest)))
+        joined = _joined(cloud, some[np.argsort(along[some, 0], kind="stable")], along, radius)
+        if np.array_equal(joined[some], some):
+            return lowest
+        lowest = joined[lowest]
+
+
+def _joined(
+    cloud: Cloud, order: np.ndarray, along: np.ndarray, radius: np.ndarray
+) -> Int[np.ndarray, " n"]:
+    """The lowest row of the group of each of the rows `order`; other rows stay alone.
+
+    Rows come sorted along one direction. Copies lie next to each other there, so that rows are
     compared with the next one, the one after, and so on, as long as any lie within the rounding.
     """
     n = len(cloud.x)
     parent = np.arange(n)
-    along, radius = _projections(cloud)
-    order = np.argsort(along[:, 0], kind="stable")
     shift = 1
     while shift < len(order):
         a, b = order[:-shift], order[shift:]

@@ -156,8 +156,8 @@ def sweep(
     """
     p = len(prepared.g)
     starts = range(0, p, TILE_SIDE)
-    tiles = [(a, a) for a in starts]  # first, so that limits are there for all others
-    tiles += [(a, b) for b in starts for a in range(0, b, TILE_SIDE)]
+    own = [(a, a) for a in starts]
+    others = [(a, b) for b in starts for a in range(0, b, TILE_SIDE)]
     weights = None if counts is None else counts.astype(np.float32)
     space = local()
     total = 0.0
@@ -172,14 +172,17 @@ def sweep(
         side = weights[a : a + TILE_SIDE].astype(np.float64)
         return float(side @ sums) / (2 if a == b else 1), found
 
-    for done, (part, found) in enumerate(_in_order(work, tiles)):
-        total += part
-        for start, rows, keys in found:
-            best.add(start, rows, keys)  # type: ignore[union-attr]
-        if progress is not None:
-            progress((done + 1) / len(tiles))
-    if best is not None:
-        best.finish()
+    done = 0
+    for tiles in (own, others):  # these need the limits that those set
+        for part, found in _in_order(work, tiles):
+            total += part
+            for start, rows, keys in found:
+                best.add(start, rows, keys)  # type: ignore[union-attr]
+            done += 1
+            if progress is not None:
+                progress(done / (len(own) + len(others)))
+        if best is not None:
+            best.finish()
     return total
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,13 @@ from gramax.audits.audit import BLOCKS
 from gramax.comparison.alignment import aligned
 from gramax.comparison.changes import changes_of, without_each_of
 from gramax.comparison.moved import moves
-from gramax.comparison.passes import in_turn
 from gramax.comparison.results import Alignment, Change, Comparison, Moved, Side, side_of
 from gramax.comparison.saved import compare_saved
-from gramax.comparison.sides import Look, look_at, mismatch, open_space
 from gramax.comparison.similarity import linear_cka, procrustes_similarity
+from gramax.comparison.spaces import Space, judged, mismatch
 from gramax.errors import InputError
 from gramax.metrics.options import Options
-from gramax.streaming import Classes, Progress, engines, in_words
+from gramax.streaming import Collected, Execution, Progress, Request, collect, in_words
 
 __all__ = [
     "Alignment",
@@ -55,11 +55,7 @@ def compare(
     moved: int = 10,
     options: Options | None = None,
     progress: Progress | None = None,
-    engine: engines.Name = "serial",
-    workers: int | None = None,
-    engine_address: str | None = None,
-    checkpoint: str | os.PathLike[str] | None = None,
-    skip_bad: bool = False,
+    execution: Execution | None = None,
 ) -> Comparison:
     """Compare two spaces: every number with the error of its change, moved pairs, alignment.
 
@@ -75,15 +71,10 @@ def compare(
         column: the embedding column of files that hold several.
         moved: how many of the pairs of classes that moved most to name.
         options: the choices in which published definitions differ.
-        progress: as for `gramax.audit`; of all passes over the rows: one over each side, and where
-            rows are paired one more over both, for the alignment.
-        engine: who reads and sums the rows, as for `gramax.audit`; the alignment is this thread's.
-        workers: of the engine; by default one a core.
-        engine_address: of a running Ray cluster.
-        checkpoint: what is done of `a` is kept in the file `checkpoint.a`, of `b` in
-            `checkpoint.b`. After a stop of any kind the same call goes on where it was.
-        skip_bad: leave out what cannot be read. Rows are not paired then: which of them match is
-            no longer known.
+        progress: as for `gramax.audit`, of one side after the other.
+        execution: who reads the rows, as for `gramax.audit`. What is done of `a` is kept in the
+            file `checkpoint.a`, of `b` in `checkpoint.b`. With `skip_bad` rows are not paired where
+            some are left out: which of them match is no longer known.
 
     Returns:
         A `Comparison`: `found["effective_rank"].kind` is "better", "worse", "same", ...
@@ -101,32 +92,22 @@ def compare(
         >>> print(found.paired, found["collapse_ratio"].kind)  # doctest: +SKIP
         True better
     """
-    options = options or Options()
-    spaces = [
-        open_space(given, names, codes, column, skip_bad)
-        for given, names in ((a, labels), (b, labels if labels_b is None else labels_b))
-    ]
-    apart = _checked(mismatch(*spaces), paired)
-    sources = [space.source for space in spaces]
-    both = [] if apart or paired is False else [sources]
-    told = in_turn(progress, [[one] for one in sources] + both)
-    with engines.opened(engine, workers=workers, address=engine_address) as runner:
-        first, second = (
-            look_at(
-                space,
-                not raw,
-                options,
-                progress=tell,
-                engine=runner,
-                checkpoint=f"{os.fspath(checkpoint)}.{side}" if checkpoint else None,
-                skip_bad=skip_bad,
-            )
-            for side, space, tell in zip("ab", spaces, told, strict=False)
-        )
-    if first.left_out or second.left_out:
-        apart = _checked(apart or "rows were left out", paired)
+    options, execution = options or Options(), execution or Execution()
+    collected = []
+    for side, given, names in (
+        ("a", a, labels),
+        ("b", b, labels if labels_b is None else labels_b),
+    ):
+        kept = execution.checkpoint
+        how = replace(execution, checkpoint=f"{os.fspath(kept)}.{side}" if kept else None)
+        request = Request(given, names, column, codes, BLOCKS, not raw, how)
+        collected.append(collect(request, progress))
+    apart = _checked(mismatch(*collected), paired)
+    first, second = (judged(one, options, progress) for one in collected)
     paired = not apart if paired is None else paired
-    return _compared(first, second, paired, apart, moved, options, told[-1])
+    if progress:
+        progress("comparing", 0, 1, 0)
+    return _compared(first, second, paired, apart, moved, options)
 
 
 def _checked(apart: str, paired: bool | None) -> str:
@@ -137,20 +118,20 @@ def _checked(apart: str, paired: bool | None) -> str:
 
 
 def _compared(
-    first: Look,
-    second: Look,
+    first: Space,
+    second: Space,
     paired: bool,
     apart: str,
     moved: int,
     options: Options,
-    progress: Progress | None,
 ) -> Comparison:
-    a, b = (side_of(one.report, one.left_out) for one in (first, second))
+    a, b = (side_of(one.report, one.collected.left_out) for one in (first, second))
     left = without_each_of(first, options), without_each_of(second, options)
-    names = _shared(first.space.classes, second.space.classes)
+    names = _shared(first.collected, second.collected)
     places = _places(first, names), _places(second, names)
     codes = first.codes[places[0]], second.codes[places[1]]
-    pairs = moves(names, codes, places, (first.blocks, second.blocks), paired, moved)
+    blocks = first.collected.totals.blocks, second.collected.totals.blocks
+    pairs = moves(names, codes, places, blocks, paired, moved)
     few = 1 < len(names) <= PICTURED
     changes = changes_of(a, b, left, paired)
     return Comparison(
@@ -159,14 +140,14 @@ def _compared(
         paired,
         changes,
         pairs if len(names) > 1 else (),
-        aligned(first, second, BLOCKS, progress) if paired else (),
+        aligned(first, second, BLOCKS) if paired else (),
         _notes(a, b, paired, apart) + _unknown(changes),
         tuple(names),
         np.stack([one @ one.T for one in codes]) if few else None,
     )
 
 
-def _shared(a: Classes, b: Classes) -> list[str]:
+def _shared(a: Collected, b: Collected) -> list[str]:
     """The names of the classes that both have; none without labels."""
     if not (a.labelled and b.labelled):
         return []
@@ -174,8 +155,8 @@ def _shared(a: Classes, b: Classes) -> list[str]:
     return [name for name in a.names if name in others]
 
 
-def _places(look: Look, names: list[str]) -> np.ndarray:
-    where = {name: k for k, name in enumerate(look.space.classes.names)}
+def _places(space: Space, names: list[str]) -> np.ndarray:
+    where = {name: k for k, name in enumerate(space.collected.names)}
     return np.array([where[name] for name in names], np.int64)
 
 

@@ -1,19 +1,20 @@
-"""CKA and Procrustes of two sides, row by row, in a second pass: memory dₓ² + d_y² + dₓ·d_y.
+"""CKA and Procrustes of two spaces, row by row, of the rows that both audits kept.
 
-Of the rows that count in both: those that the first pass left out of a side are left out here.
+Those are all rows up to some 200,000, and the same sample of more. Rows that are fewer than their
+dimensions are turned into the space that they span, which changes neither number: memory is
+dₓ² + d_y² + dₓ·d_y for a block, with n in the place of a larger d.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
-from gramax.arrays.rows import directions
+from gramax.arrays.rows import spanned, unit_rows
 from gramax.comparison.changes import LEVEL, LINE
 from gramax.comparison.results import Alignment
-from gramax.comparison.sides import Look
 from gramax.comparison.similarity import (
     CrossMoments,
     cka,
@@ -24,27 +25,26 @@ from gramax.comparison.similarity import (
     procrustes_chance,
     procrustes_near,
 )
+from gramax.comparison.spaces import Space
 from gramax.moments.blocks import dealt
-from gramax.streaming import Progress
-from gramax.uncertainty.chance.laws import Chance
+from gramax.uncertainty.chance import Chance
 from gramax.uncertainty.errorbars import jackknife
 
-CHUNK_BYTES, MEMORY = 1 << 25, 1 << 30
-"""Bytes of a chunk of rows, and of the products of all blocks."""
+MEMORY = 1 << 30
+"""Bytes of the products of all blocks."""
 
 Value = Callable[[CrossMoments], float]
 
 
-def aligned(a: Look, b: Look, blocks: int, progress: Progress | None) -> tuple[Alignment, ...]:
+def aligned(a: Space, b: Space, blocks: int) -> tuple[Alignment, ...]:
     """How alike two spaces of the same rows are, each number with its error and chance.
 
     Args:
-        a: the first side.
+        a: the first space.
         b: the second, of as many rows in the same order.
         blocks: of the jackknife; fewer where memory is short.
-        progress: told what is done of this pass.
     """
-    parts = _products(a, b, _blocks(len(a.centre), len(b.centre), blocks), progress)
+    parts = _products(a, b, blocks)
     total = sum(parts[1:], parts[0])
     whole = total.centred()
     without = [(total - part).centred() for part in parts] if len(parts) > 2 else []
@@ -90,33 +90,22 @@ def _blocks(p: int, q: int, blocks: int) -> int:
     return next((k for k in (blocks, 10, 5) if k <= blocks and k * each <= MEMORY), 1)
 
 
-def _products(a: Look, b: Look, blocks: int, progress: Progress | None) -> list[CrossMoments]:
+def _products(a: Space, b: Space, blocks: int) -> list[CrossMoments]:
     """Products of the centred rows by block, the same blocks as those of the moments."""
-    p, q = len(a.centre), len(b.centre)
-    n = a.space.source.rows
-    size = max(1, min(n, CHUNK_BYTES // (4 * max(p, q))))
-    parts = [CrossMoments.of(np.zeros((0, p)), np.zeros((0, q)))] * blocks
-    done = read = 0
-    for (x, x_counts), (y, y_counts) in zip(_rows(a, size), _rows(b, size), strict=True):
-        block = np.where(x_counts & y_counts, dealt(done, len(x), blocks, 0), -1)
-        parts = [
-            part + CrossMoments.of(x[block == k], y[block == k]) for k, part in enumerate(parts)
-        ]
-        done += len(x)
-        read += x.nbytes + y.nbytes
-        if progress:
-            progress(2 * done, 2 * n, read)
-    return parts
+    numbers = np.intersect1d(
+        a.collected.totals.sample.numbers, b.collected.totals.sample.numbers, assume_unique=True
+    )
+    x, y = _rows(a, numbers), _rows(b, numbers)
+    blocks = _blocks(x.shape[1], y.shape[1], blocks)
+    block = dealt(0, int(numbers.max(initial=-1)) + 1, blocks, 0)[numbers]
+    return [CrossMoments.of(x[block == k], y[block == k]) for k in range(blocks)]
 
 
-def _rows(look: Look, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The rows, centred, and which of them count, in chunks of `size`."""
-    source, classes = look.space.source, look.space.classes
-    labels = classes.labels and classes.labels.part(0, source.rows).chunks(size)
-    normalize = look.report.normalized
-    for _, z in source.chunks(size):
-        counts = next(labels) >= 0 if labels else np.ones(len(z), bool)
-        z = z.astype(np.float64 if z.dtype == np.float64 else np.float32, copy=False)
-        if normalize:
-            z, counts = directions(z), counts & z.any(axis=1)
-        yield z - look.centre.astype(z.dtype), counts
+def _rows(space: Space, numbers: np.ndarray) -> np.ndarray:
+    """The rows with these numbers, centred, in the space that they span."""
+    sample = space.collected.totals.sample
+    rows = sample.rows[np.searchsorted(sample.numbers, numbers)]
+    if space.report.normalized:
+        rows = unit_rows(rows)
+    rows = spanned(rows) if len(rows) < rows.shape[1] else rows
+    return rows - rows.mean(axis=0, dtype=np.float64).astype(rows.dtype)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-import jax
 import numpy as np
 
 from gramax.audits.facts import SURE
 from gramax.comparison.results import Change, Kind, Side
-from gramax.comparison.sides import Look
+from gramax.comparison.spaces import Space
 from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
 from gramax.uncertainty.errorbars import BlockMoments, jackknife, without_each
@@ -28,14 +27,13 @@ STILL = 1e-12
 TOO_FEW = "too few rows for an error bar"
 
 
-def without_each_of(look: Look, options: Options) -> Left:
-    """Every number without each of the blocks of a side."""
-    with jax.enable_x64(True):
-        found = without_each(BlockMoments.of_parts(look.blocks), options=options)
-    usable = {
-        name: v for name, v in found.items() if not too_many(name, look.blocks[0].num_classes)
-    }
-    return usable | rows_without_each(look.sample, look.report.normalized)
+def without_each_of(space: Space, options: Options) -> Left:
+    """Every number without each of the blocks of a space."""
+    totals = space.collected.totals
+    found = without_each(BlockMoments.of_parts(totals.blocks), options=options)
+    c = totals.blocks[0].num_classes
+    usable = {name: left for name, left in found.items() if not too_many(name, c)}
+    return usable | rows_without_each(totals.sample.rows, space.report.normalized)
 
 
 def changes_of(a: Side, b: Side, left: tuple[Left, Left], paired: bool) -> dict[str, Change]:

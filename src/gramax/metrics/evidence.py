@@ -334,12 +334,16 @@ class Evidence:
     def hidden(self, values: Float[Array, " d"], rank: Float[Array, ""]) -> Float[Array, ""]:
         """How many eigenvalues of a spectrum of this rank float32 sums cannot tell from 0.
 
-        Coordinates in which no row differs hold none; sums in float64 hide none that matters.
+        Coordinates in which no row differs hold none, and neither do classes that are points;
+        sums in float64 hide none that matters.
         """
         if self.exact:
             return self.zero
         xp = self.xp
-        used = xp.any(self.means != 0, axis=0) | (xp.linalg.diagonal(self.within) > 0)
-        possible = xp.minimum(rank, self.count(used))
+        inner = xp.linalg.diagonal(self.within) > 0
+        used = xp.any(self.means != 0, axis=0) | inner
+        means = rank - (self.n - self.present_count)  # what class means alone can span
+        spanned = xp.minimum(self.n - self.present_count, self.count(inner)) + means
+        possible = xp.minimum(xp.minimum(rank, self.count(used)), spanned)
         hidden = possible - self.count(~(values <= 0))  # NaN hides nothing
         return xp.where(hidden > 0, hidden, 0.0)

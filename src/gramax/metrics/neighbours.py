@@ -140,7 +140,7 @@ def two_nn(x: Any, discard: float = 0.1) -> Float[Array, ""]:
     """Intrinsic dimension from the ratio of the distances to the two nearest neighbours.
 
     Args:
-        x: `[n, d]` rows, not normalised here; copies of a row are one point.
+        x: `[n, d]` rows, not normalised here; copies of a row, up to rounding, are one point.
         discard: share of the rows, those with the largest ratios, that the fit leaves out.
 
     Returns:
@@ -191,7 +191,7 @@ def mle_id(
     """Intrinsic dimension by maximum likelihood from the distances to the k nearest neighbours.
 
     Args:
-        x: `[n, d]` rows, not normalised here; copies of a row are one point.
+        x: `[n, d]` rows, not normalised here; copies of a row, up to rounding, are one point.
         k: number of neighbours, at least 2.
         average: over rows: "arithmetic" as published, or "harmonic", which is less biased.
 
@@ -296,7 +296,7 @@ def hubness(x: Any, k: int = 10) -> Hubness:
     """Whether a few rows are among the k nearest neighbours of many others (hubs).
 
     Args:
-        x: `[n, d]` rows, not normalised here; copies of a row are one point.
+        x: `[n, d]` rows, not normalised here; copies of a row, up to rounding, are one point.
         k: number of neighbours, at least 1.
 
     Returns:

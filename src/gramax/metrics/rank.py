@@ -233,7 +233,8 @@ ISOSCORE = METRICS.add(
         interval=(0.0, 1.0),
         best="1 (all dimensions alike)",
         direction="higher",
-        compute=lambda e: (_participation(e) - 1) / max(e.dim - 1, 1),
+        # Above 1 is rounding.
+        compute=lambda e: e.xp.minimum((_participation(e) - 1) / max(e.dim - 1, 1), 1.0),
         undefined=(*SQUARED, "few_rows", "no_scatter", "one_dimension"),
         labels=False,
         spectrum=True,

@@ -156,7 +156,7 @@ class Checkpoint:
             arrays |= {f"{name}.{k}": leaf for name, leaf in _leaves(block).items()}
         if totals.samples:
             sample = totals.sample
-            arrays |= {"rows": sample.rows, "labels": sample.labels}
+            arrays |= {name: getattr(sample, name) for name in ("rows", "labels", "numbers")}
         with replacing(self.path, self.part) as temporary, temporary.open("wb") as stream:
             np.savez(stream, allow_pickle=False, **arrays)
             stream.flush()
@@ -232,6 +232,7 @@ def _sample(arrays: dict[str, Entry], d: int, c: int, file: str) -> Sample:
     sample = Sample(
         _expected(arrays, "rows", (m, d), rows.dtype, file),
         _expected(arrays, "labels", (m,), np.dtype(np.int32), file),
+        _expected(arrays, "numbers", (m,), np.dtype(np.int64), file),
     )
     known = ((sample.labels >= 0) & (sample.labels < c)).all()
     if not known or not np.isfinite(sample.rows).all():

@@ -180,7 +180,7 @@ def _collected(about: dict[str, Any], stream: IO[bytes]) -> Collected:
     )
     totals = Totals(
         tuple(blocks),
-        (Sample(arrays["rows"], arrays["labels"]),),
+        (Sample(arrays["rows"], arrays["labels"], arrays["numbers"]),),
         left_out,
         int(about["done"]),
         int(about["total_rows"]),
@@ -192,12 +192,13 @@ def _collected(about: dict[str, Any], stream: IO[bytes]) -> Collected:
         tuple(map(str, about["notes"])),
         tuple(map(str, about["names"])),
         bool(about["labelled"]),
+        str(about["label_digest"]),
         totals,
         unopened,
     )
 
 
-KINDS = ("float64", "float32", "int32")
+KINDS = ("float64", "float32", "int32", "int64")
 """What arrays may hold that come from the child."""
 
 
@@ -265,6 +266,14 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
 
 
+def _arrays_of(sample: Sample) -> dict[str, np.ndarray]:
+    return {
+        "rows": sample.rows,
+        "labels": sample.labels.astype(np.int32),
+        "numbers": sample.numbers.astype(np.int64),
+    }
+
+
 def _say(out: IO[bytes], message: dict[str, Any]) -> None:
     text = json.dumps(message).encode()
     out.write(len(text).to_bytes(4, "little") + text)
@@ -277,7 +286,7 @@ def _say_result(out: IO[bytes], found: Collected) -> None:
         own = {name: leaf for name, leaf in vars(block).items() if isinstance(leaf, np.ndarray)}
         blocks.append({"leaves": list(own), "normalize": block.normalize, "ambient": block.ambient})
         arrays |= {f"{name}.{k}": leaf for name, leaf in own.items()}
-    arrays |= {"rows": totals.sample.rows, "labels": totals.sample.labels.astype(np.int32)}
+    arrays |= _arrays_of(totals.sample)
     listed = [
         {"name": name, "dtype": str(array.dtype), "shape": list(array.shape)}
         for name, array in arrays.items()
@@ -289,6 +298,7 @@ def _say_result(out: IO[bytes], found: Collected) -> None:
         "notes": found.notes,
         "names": found.names,
         "labelled": found.labelled,
+        "label_digest": found.label_digest,
         "left_out": [asdict(one) for one in totals.left_out],
         "unopened": [asdict(one) for one in found.unopened],
         "done": totals.done,

@@ -7,16 +7,19 @@ such files are opened, read and summed in a child process with limits (see `chil
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from gramax.data.formats import reads_in_process
 from gramax.streaming import engines
 from gramax.streaming.accumulation import accumulate
 from gramax.streaming.execution import Execution, Progress
-from gramax.streaming.inputs import classes_of, is_places, open_source
+from gramax.streaming.inputs import Classes, classes_of, is_places, open_source
 from gramax.streaming.results import LeftOut, Totals
 
 
@@ -54,6 +57,7 @@ class Collected:
         notes: how the files were read; mostly nothing.
         names: of the classes.
         labelled: whether labels were given, or the rows are codes.
+        label_digest: the same for the same labels of as many rows; empty where there are none.
         totals: moments, sampled rows, and what was left out.
         unopened: files that could not even be opened.
     """
@@ -64,6 +68,7 @@ class Collected:
     notes: tuple[str, ...]
     names: tuple[str, ...]
     labelled: bool
+    label_digest: str
     totals: Totals
     unopened: tuple[LeftOut, ...] = ()
 
@@ -125,6 +130,16 @@ def collect_here(request: Request, progress: Progress | None = None) -> Collecte
         tuple(opened.notes),
         classes.names,
         classes.labelled,
+        _digest(classes, opened.rows),
         totals,
         unopened,
     )
+
+
+def _digest(classes: Classes, rows: int) -> str:
+    if classes.labels is None:
+        return ""
+    digest = hashlib.blake2b(digest_size=16)
+    for codes in classes.labels.part(0, rows).chunks(1 << 16):
+        digest.update(np.ascontiguousarray(codes, np.int64))
+    return digest.hexdigest()

@@ -44,10 +44,11 @@ def in_words(left_out: Sequence[LeftOut]) -> str:
 
 @dataclass(frozen=True)
 class Sample:
-    """Some of the rows that count, a uniform sample in all, and the class of each."""
+    """Some of the rows that count, a uniform sample in all, with their classes and numbers."""
 
     rows: Float[np.ndarray, "m d"]
     labels: Int[np.ndarray, " m"]
+    numbers: Int[np.ndarray, " m"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ def together(samples: Sequence[Sample]) -> Sample:
     return Sample(
         np.concatenate([one.rows for one in samples]),
         np.concatenate([one.labels for one in samples]),
+        np.concatenate([one.numbers for one in samples]),
     )
 
 

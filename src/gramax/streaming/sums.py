@@ -73,4 +73,4 @@ def _sampled(task: Task, batch: Batch) -> Sample:
     at = task.sample[(task.sample >= batch.start) & (task.sample < stop)] - batch.start
     z, y = batch.z[at], batch.y[at]
     kept = (y >= 0) & (z.any(axis=1) | (not task.normalize))
-    return Sample(z[kept], y[kept].astype(np.int32))
+    return Sample(z[kept], y[kept].astype(np.int32), (at + batch.start)[kept])
