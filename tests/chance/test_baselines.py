@@ -23,10 +23,12 @@ def _moments(z: np.ndarray, counts: tuple[int, ...] = UNEQUAL, **how: bool) -> C
     return ClassMoments.of(z, np.repeat(np.arange(len(counts)), counts), len(counts), **how)
 
 
+Z = 3 * np.random.default_rng(SEED).standard_normal((sum(UNEQUAL), 6))
+
+
 @pytest.fixture(scope="module")
 def small() -> ClassMoments:
-    rng = np.random.default_rng(SEED)
-    return _moments(3 * rng.standard_normal((sum(UNEQUAL), 6)), normalize=False)
+    return _moments(Z, normalize=False)
 
 
 def test_chance_of_every_metric_is_reproducible(small):
@@ -49,10 +51,9 @@ def test_chance_has_the_sizes_and_the_scale_of_the_data(small):
     assert list(places) == [0, 2, 3, 4, 5, 6]
     n, c = sum(UNEQUAL), 6
     assert (setting.classes, setting.rows, setting.dim) == (c, n, 6)
+    assert setting.variance == pytest.approx(np.mean(np.var(Z, axis=0, ddof=1)), rel=1e-12)
     law = LAWS["within_class_variance"](setting)
-    total = float(np.sum(small.spread)) / n  # all but the scatter of the means, which is small
-    assert law.mean == pytest.approx(total, rel=0.05)
-    assert setting.variance == pytest.approx(9, rel=0.1)
+    assert law.mean == pytest.approx(6 * setting.variance * (n - c) / n)
     still = ClassMoments.of(np.ones((3, 4)), None, 1, normalize=False)
     assert baselines.setting_of(still, Options())[0].variance == 1
     sphere = ClassMoments.of(np.ones((3, 4)), None, 1)
@@ -142,7 +143,7 @@ def test_summaries(rng):
 @pytest.mark.parametrize("package", ["chance", "errorbars"])
 def test_a_package_imported_alone_knows_every_metric_and_law_and_needs_no_jax(package):
     code = (
-        f"import gramax.{package}, gramax.metrics.registry as r, sys\n"
+        f"import gramax, sys\ngramax.{package}\nimport gramax.metrics.registry as r\n"
         "laws = sys.modules.get('gramax.uncertainty.chance.laws')\n"
         "known = laws is None or {'effective_rank', 'mean_cosine'} <= laws.LAWS.keys()\n"
         "print(len(r.METRICS), known, 'jax' in sys.modules)"

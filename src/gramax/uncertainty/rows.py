@@ -94,9 +94,8 @@ def bars_of_rows(
         if bar.error is not None:
             said = [NEIGHBOURS] * (name not in LAWS)  # laws are of means over pairs
             if n > MAX_SIMULATED_ROWS:
-                said.append(
-                    f"error of {MAX_SIMULATED_ROWS:,} rows, times √({MAX_SIMULATED_ROWS}/n)"
-                )
+                most = MAX_SIMULATED_ROWS
+                said.append(f"error of {most:,} rows, times √({most:,}/{n:,})")
             bar = replace(bar, reason="; ".join(said))
         bars[name] = bar
     return bars
