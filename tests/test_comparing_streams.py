@@ -21,7 +21,7 @@ CUTS = [100, 220]
 def folder(tmp_path, monkeypatch):
     """Folders a and b of three files each; a task is a file."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(64, 128, 128))
+    monkeypatch.setattr(tasks, "sizes", small_tasks(64, 128))
     for name, z in (("a", Z), ("b", 2 * Z - Z[:1])):
         (tmp_path / name).mkdir()
         for k, part in enumerate(np.split(z, CUTS)):

@@ -25,7 +25,7 @@ def processes():
 
 @pytest.fixture
 def gathered(monkeypatch, processes):
-    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(64, 128, 200))
+    monkeypatch.setattr(tasks, "sizes", small_tasks(64, 200))
     return lambda stream, **kwargs: accumulate(stream, ONE, 1, True, engine=processes, **kwargs)
 
 
@@ -46,7 +46,7 @@ def test_a_killed_worker_costs_one_try_and_no_bit(gathered, tmp_path):
 
 @pytest.mark.parametrize("odd", [{}, {"deadly": "died"}])
 def test_progress_moves_within_tasks(gathered, monkeypatch, tmp_path, odd):
-    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(64, 128, 400))
+    monkeypatch.setattr(tasks, "sizes", small_tasks(64, 400))
     monkeypatch.setattr(running, "PULSE", 0.01)
     odd = {name: str(tmp_path / once) for name, once in odd.items()}
     calls = []

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def test_ray_survives_its_workers_and_names_poison(monkeypatch, tmp_path, capfd):
-    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(64, 128, 200))
+    monkeypatch.setattr(tasks, "sizes", small_tasks(64, 200))
     once = str(tmp_path / "died")
     with engines.opened("ray", workers=2) as engine:
         assert engine.submit(max, 2, 3).result() == 3

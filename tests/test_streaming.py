@@ -30,7 +30,7 @@ Z, Y = clouds(7, 900, 12, 4)
 @pytest.fixture
 def small(monkeypatch):
     """Chunks of 64 rows, steps of 150, tasks of 200: four chunks a task, two to three a step."""
-    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(64, 150, 200))
+    monkeypatch.setattr(tasks, "sizes", small_tasks(64, 200))
 
 
 def gathered(source, labels=None, blocks=1, normalize=True, **kwargs):

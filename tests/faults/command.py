@@ -13,7 +13,7 @@ from gramax.streaming import checkpoint, tasks
 
 
 def slow(rows, seconds):
-    tasks.sizes = lambda n, c, d, blocks: tasks.Sizes(64, 128, 200)
+    tasks.sizes = small_tasks(64, 200)
     checkpoint.SECONDS, checkpoint.SHARE = 0.0, 1e9
     auditing.open_source = lambda *_: (Stream(rows, seconds=seconds), ())
 

@@ -106,7 +106,7 @@ def formats(tmp_path_factory):
 @pytest.fixture
 def faulty(monkeypatch):
     fsspec.register_implementation("faulty", Faulty, clobber=True)
-    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(500, 500, 1000))
+    monkeypatch.setattr(tasks, "sizes", small_tasks(500, 1000))
     return lambda bad: monkeypatch.setattr(Faulty, "bad", bad)
 
 
