@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.streams import small_tasks
 
 from gramax import _files as files
 from gramax.audits.run_log import Entry, RunLog
