@@ -284,7 +284,7 @@ def _array(kind: str, shape: list[int], stream: IO[bytes]) -> np.ndarray:
     if kind not in KINDS or not all(isinstance(n, int) and n >= 0 for n in shape):
         raise InputError(f"the process that reads the file sent nonsense: {kind} {shape}")
     array = np.empty(shape, kind)
-    view = memoryview(array).cast("B") if array.size else memoryview(b"")
+    view = array.data.cast("B") if array.size else memoryview(b"")
     done = 0
     while done < len(view):
         got = stream.readinto(view[done:])  # type: ignore[attr-defined]

@@ -159,5 +159,5 @@ def _digest(classes: Classes, rows: int) -> str:
         return ""
     digest = hashlib.blake2b(digest_size=16)
     for codes in classes.labels.part(0, rows).chunks(1 << 16):
-        digest.update(np.ascontiguousarray(codes, np.int64))
+        digest.update(np.ascontiguousarray(codes, np.int64).data)
     return digest.hexdigest()
