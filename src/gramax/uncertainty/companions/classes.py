@@ -180,7 +180,7 @@ def cdnv(k: ClassMeans) -> float:
 
 
 def nc1_quotient(k: ClassMeans) -> float:
-    """tr Σ_W/tr Σ_B of unbiased traces."""
+    """The ratio tr Σ_W/tr Σ_B of unbiased traces."""
     between, classes = float(np.trace(k.gram)), len(k.share)
     h = float(np.mean(k.noise))
     noise = 2 * h**2 * k.square * classes + 4 * h * max(float(np.trace(k.spread)), 0.0)
