@@ -67,10 +67,14 @@ def measure_rows(
     if len(rows) < MIN_ROWS:
         why = f"needs at least {MIN_ROWS} rows, got {len(rows)}"
         return {metric.name: (math.nan, why) for metric in metrics}
-    found = _values(RowEvidence(rows, normalize, progress))
+    return row_values(RowEvidence(rows, normalize, progress))
+
+
+def row_values(evidence: RowEvidence) -> dict[str, tuple[float, str | None]]:
+    """`measure_rows` of rows that are looked at already."""
     return {
         name: (value, None if np.isfinite(value) else METRICS[name].degenerate)
-        for name, value in found.items()
+        for name, value in _values(evidence).items()
     }
 
 
