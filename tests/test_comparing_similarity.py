@@ -2,10 +2,10 @@
 
 import itertools
 import math
-from dataclasses import astuple
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 from gramax.comparison import linear_cka, procrustes_similarity
 from gramax.comparison import similarity as sim
@@ -44,6 +44,79 @@ def test_chance_of_cka_is_that_of_all_pairings(spaces):
     assert chance.sd == pytest.approx(np.std(values), rel=1e-10)
 
 
+def test_rows_fewer_than_dimensions_are_measured_between_rows():
+    """Against the centred kernels, and the orthogonal Procrustes problem of SciPy."""
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(12, 70)) + 3
+    y = x[:, :40] + rng.normal(size=(12, 40))
+    centre = np.eye(12) - 1 / 12
+    k, m = centre @ x @ x.T @ centre, centre @ y @ y.T @ centre
+    plain = np.trace(k @ m) / math.sqrt(np.trace(k @ k) * np.trace(m @ m))
+    assert linear_cka(x, y) == pytest.approx(plain, rel=1e-12)
+    k, m = x @ x.T, y @ y.T
+    debiased = unbiased(k, m) / math.sqrt(unbiased(k, k) * unbiased(m, m))
+    assert linear_cka(x, y, debiased=True) == pytest.approx(debiased, rel=1e-9)
+    a, b = centre @ x, np.pad(centre @ y, ((0, 0), (0, 30)))
+    _, nuclear = scipy.linalg.orthogonal_procrustes(a, b)
+    expected = nuclear / np.linalg.norm(a) / np.linalg.norm(b)
+    assert procrustes_similarity(x, y) == pytest.approx(expected, rel=1e-12)
+    assert sim.moments_of(x, y).products.shape == (24, 24)
+
+
+@pytest.mark.parametrize("shape", [(50, 6), (6, 50)])
+@pytest.mark.parametrize("scale", [1e-60, 1.0, 1e60])
+def test_turns_shifts_scales_and_common_orders_change_nothing(shape, scale):
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=shape)
+    y = x[:, ::2] + rng.normal(size=x[:, ::2].shape)
+    turn = np.linalg.qr(rng.normal(size=(shape[1], shape[1])))[0]
+    order = rng.permutation(len(x))
+    other = scale * (x @ turn + 100)[order]
+    for f in (linear_cka, lambda *both: linear_cka(*both, debiased=True), procrustes_similarity):
+        assert f(other, y[order]) == pytest.approx(f(x, y), rel=1e-9)
+        assert f(other, x[order]) == pytest.approx(1, abs=1e-9)
+        assert f(y, x) == pytest.approx(f(x, y), rel=1e-9)
+        assert f(x, x) <= 1
+        assert abs(f(x, y[order]) - f(x, y)) > 0.01
+
+
+@pytest.mark.parametrize("shape", [(200, 8), (48, 60), (20, 300)])
+def test_unrelated_rows_are_alike_as_chance_says(shape):
+    """Independent Gaussian rows: the mean over 30 pairs is within four errors of its chance."""
+    rng, found = np.random.default_rng(8), []
+    for _ in range(30):
+        m = sim.moments_of(rng.normal(size=shape), rng.normal(size=(shape[0], 10)))
+        near = sim.procrustes_chance(m)
+        found.append(
+            [
+                sim.cka_chance(m).z(sim.cka(m)),
+                sim.debiased_chance(m).z(sim.cka_debiased(m)),
+                (sim.procrustes(m) - near.mean) / (near.sd * math.sqrt(1 + 1 / 20)),
+            ]
+        )
+    assert np.max(np.abs(np.mean(found, axis=0))) < 4 / math.sqrt(30)
+    assert np.all((np.std(found, axis=0) > 0.6) & (np.std(found, axis=0) < 1.6))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(7, 3), (3, 7)])
+def test_rows_within_rounding_are_one_point(dtype, shape):
+    """Their mean is rounded too, and what is left of them must not pass for a space."""
+    rng = np.random.default_rng(9)
+    point = np.broadcast_to(rng.normal(size=shape[1]).astype(dtype), shape)
+    blurred = point * (1 + np.finfo(dtype).eps * rng.integers(-1, 2, shape)).astype(dtype)
+    for z in (point, blurred):
+        assert math.isnan(linear_cka(z, rng.normal(size=shape)))
+        assert math.isnan(linear_cka(z, z))
+        assert math.isnan(linear_cka(z, z, debiased=True))
+        assert math.isnan(procrustes_similarity(z, z))
+        m = sim.moments_of(z, rng.normal(size=shape))
+        assert sim.why_undefined(m) == sim.cka_chance(m).method == sim.A_POINT
+    apart = point.copy()
+    apart[0] *= 1.001
+    assert linear_cka(apart, apart) == pytest.approx(1)
+
+
 def test_procrustes_is_that_of_the_best_rotation(spaces):
     x, y = spaces
     a, b = (v - v.mean(axis=0) for v in spaces)
@@ -78,26 +151,27 @@ def test_products_add_up_over_rows(spaces):
     x, y = (v.astype(np.float32) for v in spaces)
     whole, part = sim.CrossMoments.of(x, y), sim.CrossMoments.of(x[:2], y[:2])
     rest = sim.CrossMoments.of(x[2:], y[2:])
-    for found, expected in zip(astuple(part + rest), astuple(whole), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-6)
-        assert np.asarray(found).dtype in (np.float64, np.int64)
-    for found, expected in zip(astuple(whole - part), astuple(rest), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-5)
+    for found, expected in ((part.combined(rest), whole), (whole.combined(part, -1), rest)):
+        assert (found.n, found.p) == (expected.n, expected.p)
+        for name in ("sums", "products", "fourths"):
+            assert getattr(found, name).dtype == np.float64
+            np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-12)
     with pytest.raises(ValueError, match=r"one by one; got shapes \(6, 3\) and \(5, 2\)"):
         sim.CrossMoments.of(x, y[:5])
     with pytest.raises(ValueError, match="one by one"):
-        sim.CrossMoments.of(x[0], y[0])
+        linear_cka(x[0], y[0])
 
 
 def test_moments_about_any_centre_are_those_about_the_means(spaces):
     x, y = spaces
-    found, expected = sim.CrossMoments.of(x - 3, y + 2).centred(), sim.moments_of(x, y)
-    for name in ("n", "xx", "yy", "xy"):
-        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-12)
-    np.testing.assert_array_equal([*found.x, *found.y], 0)
-    about_means = sim.CrossMoments.of(x - x.mean(axis=0), y - y.mean(axis=0)).centred()
-    fourth = [np.sum(np.sum((v - v.mean(axis=0)) ** 2, axis=1) ** 2) for v in (x, y)]
-    assert [about_means.x4, about_means.y4] == pytest.approx(fourth)
+    a, b = (v - v.mean(axis=0) for v in spaces)
+    found = sim.CrossMoments.of(x - 3, y + 2).centred()
+    for name, expected in (("xx", a.T @ a), ("yy", b.T @ b), ("xy", a.T @ b)):
+        np.testing.assert_allclose(getattr(found, name), expected, atol=1e-12)
+    np.testing.assert_array_equal(found.sums, 0)
+    squares = np.stack([np.sum(v**2, axis=1) for v in (a, b)])
+    about_means = sim.CrossMoments.of(a, b).centred()
+    np.testing.assert_allclose(about_means.fourths, squares @ squares.T, rtol=1e-12)
 
 
 def test_procrustes_to_first_order(spaces):
@@ -126,7 +200,7 @@ def test_a_point_is_like_nothing(spaces):
     m = sim.moments_of(x, point)
     assert math.isnan(sim.cka_chance(m).sd)
     assert math.isnan(sim.debiased_chance(m).sd)
-    assert sim.procrustes_chance(m).method == "undefined: a space is one point"
+    assert sim.procrustes_chance(m).method == sim.A_POINT
 
 
 @pytest.mark.parametrize(("rows", "defined"), [(3, False), (4, True)])
@@ -149,16 +223,15 @@ def test_the_simulation_of_procrustes_keeps_to_its_work(monkeypatch):
         (3, "Monte Carlo, 3 draws, seed 0"),
         (2, "too dear to simulate here"),
     ):
-        monkeypatch.setattr(sim, "WORK", draws * each)
+        monkeypatch.setattr(sim, "MAX_CHANCE_WORK", draws * each)
         assert sim.procrustes_chance(m).method == said
 
 
-def test_two_rows_turn_into_each_other():
-    """Centred, they lie on one line each; so does every pairing."""
-    m = sim.moments_of(np.eye(2), np.eye(2)[::-1])
-    assert sim.procrustes(m) == pytest.approx(1)
-    chance = sim.procrustes_chance(m)
-    assert (chance.mean, chance.sd) == (pytest.approx(1), pytest.approx(0, abs=1e-9))
+def test_two_rows_turn_into_any_other_two_which_says_nothing(spaces):
+    m = sim.moments_of(*(v[:2] for v in spaces))
+    assert np.isnan([sim.cka(m), sim.cka_debiased(m), sim.procrustes(m)]).all()
+    chances = sim.cka_chance(m), sim.debiased_chance(m), sim.procrustes_chance(m)
+    assert {(one.method, math.isnan(one.mean)) for one in chances} == {(sim.TOO_FEW_ROWS, True)}
 
 
 def test_rows_all_equally_far_apart_have_no_debiased_cka():
