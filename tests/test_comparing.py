@@ -10,7 +10,8 @@ import pytest
 import gramax
 from gramax.cli import main
 from gramax.comparison import compare, compare_saved, linear_cka, procrustes_similarity
-from gramax.comparison.alignment import NO_MEMORY
+from gramax.comparison.alignment import NO_MEMORY, similarities
+from gramax.comparison.centred_rows import CentredRows
 from gramax.comparison.changes import TOO_FEW, changes_of
 from gramax.comparison.moved_pairs import largest_moves
 from gramax.comparison.results import Moved, Side
@@ -82,6 +83,22 @@ def test_spaces_of_fewer_rows_than_dimensions():
     plain = np.sum(k * m) / np.linalg.norm(k) / np.linalg.norm(m)
     assert found.alignment[1].value == pytest.approx(plain, rel=1e-12)
     assert all(one.error > 0 and not one.reason for one in found.alignment)
+
+
+@pytest.mark.parametrize(("n", "d", "q"), [(300, 12, 8), (48, 200, 90), (49, 5, 70)])
+def test_errors_of_similarities_are_those_over_samples(n, d, q):
+    """The deviation over 40 samples of one population; of that of near unity, within a factor."""
+    rng = np.random.default_rng(11)
+    mixing = rng.normal(size=(d, q)) / math.sqrt(d)
+    values, errors = [], []
+    for _ in range(40):
+        x = rng.normal(size=(n, d)) * np.linspace(1, 3, d)
+        y = x @ mixing + 0.5 * rng.normal(size=(n, q))
+        found = similarities(CentredRows.of(x), CentredRows.of(y), 20)
+        values.append([one.value for one in found])
+        errors.append([one.error for one in found])
+    ratio = np.sqrt(np.mean(np.square(errors), axis=0)) / np.std(values, axis=0, ddof=1)
+    assert np.all((ratio > 0.7) & (ratio < 1.6))
 
 
 def test_rows_are_paired_by_position_alone():

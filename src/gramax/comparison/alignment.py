@@ -1,8 +1,8 @@
 """CKA and Procrustes of two spaces, with their errors and what chance gives for them.
 
 They are of the rows that both audits kept: of all up to some 200,000, and of one sample of more.
-Error bars are a jackknife over the blocks that the moments have too. The products of each block are
-subtracted from those of all rows, so that no number costs a second pass over them.
+Error bars are a jackknife over blocks of rows. The products of each block are subtracted from those
+of all rows, so that no number costs a second pass over them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from gramax.comparison.similarity import (
     why_undefined,
 )
 from gramax.comparison.spaces import Space
-from gramax.moments.blocks import dealt
 from gramax.uncertainty.chance.laws import Chance
 from gramax.uncertainty.errorbars import jackknife
 
@@ -61,29 +60,38 @@ def aligned(a: Space, b: Space, blocks: int) -> tuple[Alignment, ...]:
         b: the second, of as many rows in the same order.
         blocks: of the jackknife; fewer where memory is short.
     """
-    samples = [space.collected.totals.sample for space in (a, b)]
-    numbers = np.intersect1d(*(sample.numbers for sample in samples), assume_unique=True)
+    kept = (space.collected.totals.sample.numbers for space in (a, b))
+    numbers = np.intersect1d(*kept, assume_unique=True)
     if not len(numbers):
         return ()
-    x, y = (
-        CentredRows.of(
-            sample.rows[np.searchsorted(sample.numbers, numbers)], space.report.normalized
-        )
-        for sample, space in zip(samples, (a, b), strict=True)
-    )
+    x, y = (_rows(space, numbers) for space in (a, b))
+    return similarities(x, y, blocks)
+
+
+def _rows(space: Space, numbers: Int[np.ndarray, " n"]) -> CentredRows:
+    """The rows of these numbers; without a copy where they are all that were kept."""
+    sample = space.collected.totals.sample
+    every = len(numbers) == len(sample.numbers)
+    rows = sample.rows if every else sample.rows[np.searchsorted(sample.numbers, numbers)]
+    return CentredRows.of(rows, space.report.normalized)
+
+
+def similarities(x: CentredRows, y: CentredRows, blocks: int) -> tuple[Alignment, ...]:
+    """How alike two lists of rows are that match one by one, as `aligned`."""
     blocks = _affordable(x.dim, y.dim, blocks)
-    parts = _products(x, y, numbers, blocks)
+    parts = _products(x, y, blocks)
     total = reduce(CrossMoments.combined, parts)
     whole = total.centred()
-    similarities = _similarities(whole)
+    numbers = _numbers(whole)
     left, why = [], NO_MEMORY if blocks == 1 else ""
-    if not why and whole.n - max(part.n for part in parts) < MIN_DEBIASED_ROWS:
+    size = parts[0].n
+    if not why and whole.n - size < MIN_DEBIASED_ROWS:
         why = TOO_FEW
-    for part in () if why else parts:
+    for part in () if why else (part for part in parts if part.n == size):
         rest = total.combined(part, -1).centred()
-        left.append([one.value(rest) for one in similarities])
-    table = np.array(left).reshape(-1, len(similarities))
-    return tuple(_judged(one, whole, table[:, k], why) for k, one in enumerate(similarities))
+        left.append([one.value(rest) for one in numbers])
+    table = np.array(left).reshape(-1, len(numbers))
+    return tuple(_judged(one, whole, table[:, k], why) for k, one in enumerate(numbers))
 
 
 def _affordable(p: int, q: int, blocks: int) -> int:
@@ -93,16 +101,21 @@ def _affordable(p: int, q: int, blocks: int) -> int:
     return next((count for count in choices if count * each <= MAX_BLOCK_BYTES), 1)
 
 
-def _products(
-    x: CentredRows, y: CentredRows, numbers: Int[np.ndarray, " n"], blocks: int
-) -> list[CrossMoments]:
-    """Products by block, each of the rows that the same block of the moments has."""
-    block = dealt(0, int(numbers[-1]) + 1, blocks, 0)[numbers]
-    rows = (np.flatnonzero(block == k) for k in range(blocks))
-    return [CrossMoments.of(x.at(which), y.at(which)) for which in rows if len(which)]
+def _products(x: CentredRows, y: CentredRows, blocks: int) -> list[CrossMoments]:
+    """Products of random blocks of as many rows each, and last of the few rows beyond them, if any.
+
+    Of one size, since plain CKA depends on the number of rows where those are few: blocks of
+    different sizes would make its error several times too large.
+    """
+    n = len(x.rows)
+    size = n // min(n, blocks)
+    order = np.random.default_rng(0).permutation(n)
+    cuts = range(0, n, size)
+    rows = (np.sort(order[start : start + size]) for start in cuts)
+    return [CrossMoments.of(x.at(which), y.at(which)) for which in rows]
 
 
-def _similarities(whole: CrossMoments) -> tuple[_Similarity, ...]:
+def _numbers(whole: CrossMoments) -> tuple[_Similarity, ...]:
     return (
         _Similarity(
             "linear CKA, debiased",
