@@ -14,6 +14,8 @@ import numpy as np
 from tests import field
 from tests import transcription as seed
 
+from gramax.arrays.cloud import SAME_POINT_UNITS
+
 Rows = np.ndarray
 
 
@@ -117,10 +119,17 @@ def _undefined(z: Rows, y: Rows) -> set[str]:
     return {"lidar"} if _within(z, y) == 0 else set()
 
 
+def _copies(z: np.ndarray) -> np.ndarray:
+    """Which rows lie closer to an earlier one than the rounding of float32: they are one point."""
+    reach = SAME_POINT_UNITS * np.finfo(np.float32).eps * np.linalg.norm(z.astype(float), axis=1)
+    near = field.squared_distances(z) <= reach[:, None] ** 2
+    return np.tril(near, -1).any(axis=1)
+
+
 def of_rows(z: Rows, others: dict[str, Rows]) -> dict[str, Any]:
     """The metrics that need the rows, and what comes with them (see `numerics.beside`)."""
     z, y = np.asarray(z, np.float64), others["y"]
-    distinct = z[np.sort(np.unique(z, axis=0, return_index=True)[1])]
+    distinct = z[~_copies(z)]
     near = len(distinct) > 20  # k neighbours and one more
     skewness, share = field.hubness(distinct) if near else (np.nan, np.nan)
     W, means, b, outlier, positives = (

@@ -30,4 +30,5 @@ nb_execution_mode = "cache" if os.environ.get("GRAMAX_DOCS_CACHE") else "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_merge_streams = True
+smartquotes = False  # quotation marks in docstrings are often those of code
 nitpicky = True

@@ -11,7 +11,7 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from gramax import metrics
-from gramax.arrays import pairs, screening
+from gramax.arrays import pairs
 
 AUTO, EXPLICIT = jax.sharding.AxisType.Auto, jax.sharding.AxisType.Explicit
 FUNCTIONS = {
@@ -23,7 +23,7 @@ FUNCTIONS = {
 
 def main():
     jax.config.update("jax_num_cpu_devices", 8)
-    pairs.TILE, screening.AXES = 16, 4
+    pairs.TILE_SIDE = 16
     x = np.random.default_rng(0).normal(size=(400, 16)).astype(np.float32)
     x[300] = -x[20]
     one = {name: f(jax.numpy.asarray(x), None) for name, f in FUNCTIONS.items()}

@@ -1,15 +1,12 @@
-"""All numbers of the moments at once, in few shapes: each shape is a compilation of seconds."""
-
-from functools import lru_cache
+"""All numbers of the moments at once, on NumPy in float64."""
 
 import jax
 import numpy as np
 
+import gramax
 from gramax.metrics.evidence import Evidence
-from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
-from gramax.metrics.report import report
-from gramax.moments.class_moments import ClassMoments
+from gramax.moments import ClassMoments
 
 N, D, C = 120, 8, 5
 
@@ -23,20 +20,17 @@ def clouds(rng, n=N, d=D, c=C, spread=0.5):
     return rng.normal(size=(c, d))[y] + spread * rng.normal(size=(n, d)), y.astype(np.int32)
 
 
-def numbers(z, y, c=C, *, normalize=False, x64=False):
-    """`report` of the rows, as Python floats; float32 unless `x64`."""
-    with jax.enable_x64(x64):
-        z = np.asarray(z, np.float64 if x64 else np.float32)
-        moments = ClassMoments.of(z, np.asarray(y, np.int32), c, normalize=normalize)
-        return {name: float(value) for name, value in report(moments).items()}
-
-
-@lru_cache
-def with_options(options: Options, names: tuple[str, ...]):
-    """A compiled function of moments: the metrics `names` with these options."""
-    return jax.jit(lambda m: {name: METRICS[name].value(Evidence(m, options)) for name in names})
+def numbers(z, y, c=C, *, normalize=False):
+    """`gramax.report` of the rows, as Python floats."""
+    moments = ClassMoments.of(np.asarray(z), np.asarray(y, np.int32), c, normalize=normalize)
+    return {name: float(value) for name, value in gramax.report(moments).items()}
 
 
 def reason(name, z, y, c=C, *, normalize=False):
-    moments = ClassMoments.of(np.asarray(z, np.float32), y, c, normalize=normalize)
+    moments = ClassMoments.of(np.asarray(z), np.asarray(y), c, normalize=normalize)
     return METRICS[name].reason(Evidence(moments))
+
+
+def with_options(options, names):
+    """A function of moments: the metrics `names` with these options."""
+    return lambda m: {name: METRICS[name].value(Evidence(m, options)) for name in names}

@@ -19,8 +19,8 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import gramax
 from gramax import ClassMoments, latent_geometry_report
-from gramax.arrays import kernels
-from gramax.moments import update as updating
+from gramax.arrays import mesh
+from gramax.moments.update import _add
 
 N, D, C, DEVICES = 9_999, 16, 8, 8
 ALONE, ROWS = PartitionSpec(), PartitionSpec("data")
@@ -84,11 +84,10 @@ def report(z, y, axis_name=None):
     return latent_geometry_report(z, y, C, axis_name=axis_name)
 
 
-def wide(moments, z, *rest):
+def wide(moments, z, y, weight):
     """As on accelerators: one block a device, and its products summed in parts."""
-    with mock.patch.multiple(kernels, BLOCK=N, TERMS=100):
-        groups = updating.shard_groups(z)
-        return updating.add_rows.__wrapped__(moments, z, *rest, groups, None)
+    with mock.patch.multiple(mesh, BLOCK_ROWS=N, TERMS=100):
+        return mesh.over_devices(_add, moments, (z, y, weight), None)
 
 
 def moments_by(f, batches):

@@ -1,6 +1,7 @@
-"""Every command that the README and the docs show is run, or at least known by that name.
+"""What the README and the pages show works: their commands, options, targets and code.
 
-So is every block of Python, here or where `EXECUTED` says.
+Commands in shell blocks are run, and others are looked up by name. Every block of Python is
+executed here, by the test that `EXECUTED` names, or by Sphinx as the pages are built.
 """
 
 from __future__ import annotations
@@ -35,8 +36,11 @@ FENCES = re.compile(r"^ *(```+|~~~+|:::+) *([^\n]*)\n(.*?)^ *\1$", re.DOTALL | r
 NOT_CODE = {"", "text", "{toctree}"}
 COMMANDS = {"sh", "console"}
 CELL = "{code-cell} ipython3"
-EXECUTED = {"docs/training.md": "tests/training/test_documented_blocks.py"}
-"""Pages whose blocks another file executes, and which it finds by itself."""
+EXECUTED = {
+    "docs/training.md": "tests/training/test_documented_blocks.py",
+    "docs/pytorch.md": "tests/training/test_documented_blocks.py",
+}
+"""Pages with blocks that need a large framework, and the nightly tests that execute them."""
 
 
 def blocks() -> dict[str, str]:
@@ -94,7 +98,7 @@ def files(tmp_path, monkeypatch):
     Bucket().pipe_file("/bucket/run-7/a.parquet", Path("data/a.parquet").read_bytes())
     for folder in ("demo", "labels"):
         Path(folder).mkdir()
-    for name in ("demo/train_embeddings", "epoch1", "epoch9", "shard-0"):
+    for name in ("demo/train_embeddings", "epoch1", "epoch9", "shard-0", "decoder"):
         np.save(f"{name}.npy", z)
     for name in ("demo/train_labels", "labels", "labels/0"):
         np.save(f"{name}.npy", y)
@@ -163,7 +167,7 @@ CHECKS = {
     "README.md, block 2": (streams, {}),
     "CONTRIBUTING.md, block 0": (declares, {"METRICS": Registry(), "Metric": Metric, "jnp": jnp}),
 }
-"""What a block must have done, and the names that it needs besides."""
+"""For every block of Python: the check of what it has done, and the further names that it needs."""
 
 
 def test_every_block_is_checked():
@@ -183,6 +187,8 @@ def test_a_block_runs(names, place):
 def test_no_block_is_of_a_kind_that_nobody_executes():
     for page, text in TEXT.items():
         kinds = {kind for _, kind, _ in FENCES.findall(text)}
+        if page.parent.as_posix() == "docs/reference":
+            kinds -= {"pycon"}  # the examples of the docstrings, which run as doctests of src
         assert kinds <= NOT_CODE | COMMANDS | {"python", CELL}, page
         executed = text.startswith("---\nfile_format: mystnb\n") and page.parts[0] == "docs"
         assert executed or CELL not in kinds, f"{page}: its cells are not executed"

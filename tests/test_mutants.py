@@ -23,7 +23,7 @@ def test_every_excused_line_is_there():
 
 def test_every_file_and_its_tests_are_there():
     covered = read("core.toml")["tests"]
-    assert len(covered) > 40
+    assert len(covered) > 20
     for file, tests in covered.items():
         assert (SOURCE / file).is_file()
         assert tests, file

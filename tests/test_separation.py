@@ -3,9 +3,9 @@
 import jax
 import numpy as np
 import pytest
-from gramax.metrics.separation import cdnv, vci
 
 from gramax.arrays import pairs
+from gramax.metrics import cdnv, vci
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
@@ -40,7 +40,7 @@ def test_tiles_change_nothing(rng, monkeypatch):
     y = (np.arange(300) % 23 * 2).astype(np.int32)  # every other class is absent
     z = rng.normal(size=(46, 5))[y] + rng.normal(size=(300, 5))
     moments = ClassMoments.of(z.astype(np.float32), y, 50, normalize=False, scatter=False)
-    monkeypatch.setattr(pairs, "TILE", 7)
+    monkeypatch.setattr(pairs, "TILE_SIDE", 7)
     tiled = jax.jit(lambda m: [METRICS[name].value(Evidence(m)) for name in names])(moments)
     np.testing.assert_allclose(tiled, [getattr(field, name)(z, y) for name in names], rtol=1e-5)
 
@@ -63,4 +63,4 @@ def test_no_metric_of_the_moments_makes_a_matrix_of_all_classes():
     c, d = 3000, 8
     found = list(sizes(jax.make_jaxpr(report)(ClassMoments.empty(c, d)).jaxpr))
     assert len(found) > 1000
-    assert max(found) <= 2 * pairs.TILE**2 < c * c / 4
+    assert max(found) <= 2 * pairs.TILE_SIDE**2 < c * c / 4

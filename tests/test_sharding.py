@@ -100,7 +100,8 @@ def test_weights_of_one_are_counted_past_two_to_the_24():
     weight = np.ones(n, np.float32)
     weight[-3:] = 0, 0.5, 0.25
     moments = ClassMoments.empty(1, 1, normalize=False, scatter=False)
-    moments = moments.update(np.zeros((n, 1), np.float16), np.zeros(n, np.int8), weight)
+    moments = moments.update(jnp.zeros((n, 1), jnp.float16), np.zeros(n, np.int8), weight)
+    assert moments.count.dtype == np.float32
     assert np.asarray(moments.count, np.float64).sum() == n - 3 + 0.75
 
 

@@ -6,16 +6,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from gramax.metrics.entropy import rankme
-from gramax.metrics.spectra import isoscore, participation_ratio
-from gramax.metrics.uniform import alignment, uniformity
 
 import gramax
-from gramax.metrics.collapse import collapse_ratio, scatter_ratio
-from gramax.metrics.crosstalk import smooth_coherence_loss
-from gramax.metrics.reach import frame_potential
+from gramax.metrics import (
+    alignment,
+    collapse_ratio,
+    frame_potential,
+    isoscore,
+    participation_ratio,
+    rankme,
+    scatter_ratio,
+    simplex_error,
+    smooth_coherence_loss,
+    uniformity,
+)
 from gramax.metrics.registry import METRICS
-from gramax.metrics.simplex import simplex_error
+from tests.libraries.libraries import NO_TORCH
 from tests.numbers import C, D, N, clouds, numbers, reason
 
 Y = np.arange(N, dtype=np.int32) % C
@@ -103,8 +109,7 @@ def test_a_simplex_scores_as_its_closed_form():
 def test_rankme_of_a_flat_spectrum_reads_above_d():
     """It adds 1e-7 to p and does not normalise."""
     p = 1 / 256 + 1e-7
-    with jax.enable_x64(True):
-        found = float(rankme(3 * np.eye(256)))
+    found = float(rankme(3 * np.eye(256)))
     assert math.isclose(found, math.exp(-256 * p * math.log(p)), rel_tol=1e-12)
     assert found > 256.02
 
@@ -138,7 +143,7 @@ def test_every_reason_is_in_words(rng):
     assert "class 2" in reason("nc2_equiangular", line(rng), Y)
     assert "on the sphere" in reason("mean_cosine", z, Y)
     assert "moments do not hold" in METRICS["uniformity"].reason(None)
-    assert "pairs of rows" in METRICS["uniformity"].reason(None)
+    assert "pairs of rows" in METRICS["alignment"].reason(None)
 
 
 def test_rows_on_a_line_and_rows_of_length_one():
@@ -182,11 +187,28 @@ def test_gradients_are_finite_at_degenerate_points(name):
         assert np.isfinite(slope(z)).all(), (name, point)
 
 
+@pytest.mark.skipif(NO_TORCH, reason="torch is not installed")
+@pytest.mark.parametrize("name", REGULARISERS)
+def test_gradients_of_torch_are_those_of_jax(name):
+    import torch
+
+    for point, z in POINTS.items():
+        x = torch.tensor(np.array(z), requires_grad=True)
+        labels, backwards = torch.from_numpy(np.array(LABELS)), torch.arange(5, -1, -1)
+        of_torch = REGULARISERS | {
+            "collapse_ratio": lambda z, y=labels: collapse_ratio(z, y, 3),
+            "scatter_ratio": lambda z, y=labels: scatter_ratio(z, y, 3),
+            "alignment": lambda z, at=backwards: alignment(z, z[at], alpha=1.0),
+        }
+        (slope,) = torch.autograd.grad(of_torch[name](x), x)
+        right = jax.grad(REGULARISERS[name])(z)
+        np.testing.assert_allclose(slope, right, rtol=1e-4, atol=1e-5, err_msg=point)
+
+
 def test_the_gradient_of_uniformity_is_that_of_finite_differences():
-    f, step = jax.jit(uniformity), 1e-5
+    step, z = 1e-5, np.asarray(POINTS["anywhere"], np.float64)
+    along = np.random.default_rng(0).normal(size=z.shape)
+    rise = float((uniformity(z + step * along) - uniformity(z - step * along)) / (2 * step))
     with jax.enable_x64(True):
-        z = np.asarray(POINTS["anywhere"], np.float64)
-        along = np.random.default_rng(0).normal(size=z.shape)
-        rise = float((f(z + step * along) - f(z - step * along)) / (2 * step))
-        slope = float(np.sum(np.asarray(jax.jit(jax.grad(f))(z)) * along))
+        slope = float(np.sum(np.asarray(jax.jit(jax.grad(uniformity))(z)) * along))
     assert math.isclose(slope, rise, rel_tol=1e-6, abs_tol=1e-9)

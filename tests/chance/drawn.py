@@ -1,11 +1,11 @@
-"""Settings of chance, and rows drawn as they say."""
+"""Settings of chance, laws in them, and rows drawn as they say."""
 
 import math
 
 import numpy as np
 
 from gramax.metrics.options import Options
-from gramax.uncertainty.chance.laws import Setting
+from gramax.uncertainty.chance.laws import LAWS, Setting
 
 SEED = 7
 UNEQUAL = (40, 0, 25, 1, 3, 60, 31)
@@ -13,10 +13,19 @@ UNEQUAL = (40, 0, 25, 1, 3, 60, 31)
 
 
 def setting_of(
-    counts: tuple[float, ...], d: int, normalize: bool = True, **options: str
+    counts: tuple[float, ...],
+    d: int,
+    normalize: bool = True,
+    variance: float | None = None,
+    **options: str,
 ) -> Setting:
     counts = tuple(float(c) for c in counts if c)
-    return Setting(counts, d, normalize, 1 / d, Options(**options))
+    return Setting(counts, d, normalize, variance or 1 / d, Options(**options))
+
+
+def law_of(name: str, *args: object, **how: object) -> tuple[float, float] | None:
+    found = LAWS[name](setting_of(*args, **how))
+    return None if found is None else (found.mean, found.sd)
 
 
 def rows(rng: np.random.Generator, n: int, d: int, normalize: bool) -> np.ndarray:

@@ -50,6 +50,7 @@ class Library:
     def run(self, function, *arrays):
         """`function` of the arrays in this library; what it gives as NumPy's arrays."""
         with ExitStack() as stack:
+            stack.enter_context(np.errstate(all="ignore"))  # as `compiled` does
             if self.name == "jax":
                 stack.enter_context(jax.enable_x64(self.dtype == "float64"))
                 stack.enter_context(jax.disable_jit(not self.jit))

@@ -10,14 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from gramax.metrics.histogram import add
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.numbers import SAME
 from tests.properties.spaces import C, D, N, clouds
 
 import gramax
-from gramax.arrays import ties, worst
+from gramax.metrics.crosstalk import _carried as add
 from gramax.moments.class_moments import ClassMoments
 from gramax.uncertainty.errorbars import BlockMoments
 
@@ -49,7 +48,7 @@ def _dealt(blocks, z, y, weight):
 
 
 def _blocks(blocks):
-    return [jax.tree.map(lambda leaf, k=k: leaf[k], blocks.parts) for k in range(BLOCKS)]
+    return list(blocks.parts)
 
 
 ACCUMULATORS = {
@@ -155,30 +154,3 @@ def test_counts_of_a_histogram_add_exactly(counts):
         low, high = np.asarray(total, np.uint64)
         np.testing.assert_array_equal(low + (high << np.uint64(32)), exact.sum(axis=0))
     np.testing.assert_array_equal(add(a, jnp.zeros_like(a)), a)
-
-
-@given(seed=st.integers(0, 2**32 - 1))
-def test_the_worst_pairs_of_parts_are_those_of_the_whole(seed):
-    """Many ties: the first pair by index comes first, in whatever order parts are merged."""
-    rng, k = np.random.default_rng(seed), 5
-    sizes = rng.integers(0, 4, 3 * k) / 4
-    where = rng.permutation(3 * k)[:, None] + np.array([0, 100])
-    zeros, none = jnp.zeros(2, jnp.int32), ties.none(k, jnp.dtype("float32"))
-    nothing = worst._State(none, none, zeros, zeros)
-
-    def part(i):
-        found = ties.Found(
-            jnp.asarray(sizes[i::3], jnp.float32), jnp.asarray(where[i::3], jnp.int32)
-        )
-        best = ties.largest(k, none, found)
-        return worst._State(best, ties.first(k, best.size[-1], found), zeros, zeros)
-
-    a, b, c = map(part, range(3))
-    merge, right = worst._merge, np.lexsort((where[:, 0], -sizes))[:k]
-    for same in (merge(merge(a, b), c), merge(a, merge(b, c)), merge(merge(c, b), a)):
-        np.testing.assert_array_equal(same.best.size, sizes[right])
-        pairs = ties.settled(same.best, same.tied)
-        np.testing.assert_array_equal(pairs, where[right])
-        np.testing.assert_array_equal(ties.in_order(same.best.size, pairs), np.arange(k))
-    for same in (merge(a, nothing), merge(nothing, a)):
-        jax.tree.map(np.testing.assert_array_equal, same, a)

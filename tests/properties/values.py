@@ -1,6 +1,5 @@
 """Every registered metric of a space, by the registry alone: no metric is named here."""
 
-import importlib
 import inspect
 from functools import partial
 
@@ -8,6 +7,7 @@ import jax
 import numpy as np
 from tests.properties.spaces import C
 
+import gramax.metrics
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.registry import CONDITIONS, METRICS
 from gramax.metrics.report import report
@@ -67,8 +67,7 @@ def _of_rows(given):
 
 def function_of(metric):
     """Its public function."""
-    module, name = metric.function.split(".")
-    return getattr(importlib.import_module(f"gramax.metrics.{module}"), name)
+    return getattr(gramax.metrics, metric.function)
 
 
 def arguments(metric, space):

@@ -1,4 +1,4 @@
-"""The blocks of docs/training.md that need large frameworks: executed as they stand there."""
+"""The blocks of docs/training.md and docs/pytorch.md that need large frameworks, executed."""
 
 import re
 from pathlib import Path
@@ -14,6 +14,13 @@ BLOCKS = {
     for block in re.findall(r"^```python\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
 }
 """By the heading above; what is in `{code-cell}`s is executed when the docs are built."""
+
+PYTORCH = re.findall(
+    r"^```python\n(.*?)^```",
+    (ROOT / "docs" / "pytorch.md").read_text(encoding="utf-8"),
+    re.DOTALL | re.MULTILINE,
+)
+"""Every block of that page goes on from the one before."""
 
 warnings_aside = pytest.mark.filterwarnings("ignore")  # the frameworks' own
 NUMBER = "effective_rank"
@@ -108,3 +115,18 @@ def test_keras():
     x, y = digits()
     execute("Keras 3", model=model, x=x, y=y, x_val=x, y_val=y)
     assert len(model.history.history[f"latent/val/{NUMBER}"]) == 10
+
+
+@pytest.mark.nightly
+@warnings_aside
+def test_plain_pytorch(tmp_path, monkeypatch, capsys):
+    from gramax.audits.run_reader import read_runs
+
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for number, block in enumerate(PYTORCH):
+        exec(compile(block, f"docs/pytorch.md, block {number}", "exec"), names)
+    assert [one["effective_rank"] > 1 for one in names["history"]] == [True] * 3
+    assert names["report"].n == float(names["collector"].moments.total) == 397
+    assert "effective rank" in capsys.readouterr().out
+    assert [len(entries) for entries in read_runs("run.jsonl").values()] == [2]

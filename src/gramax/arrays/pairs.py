@@ -229,8 +229,9 @@ def largest(
         mesh: of JAX; deals the tiles over its devices, each of which holds all rows.
 
     Returns:
-        Rows (a, b), a < b, of the largest |cosine| first, and the cosines with sign; |cosines| are
-        `rounded`, and those that tie come by index. (-1, -1) and NaN where there are fewer.
+        Rows (a, b), a < b, of the largest |cosine| first, and the cosines with sign, 1 or -1 where
+        they are within rounding of it. |cosines| are compared as `rounded`, and those that tie
+        come by index. (-1, -1) and NaN where there are fewer.
     """
     xp = namespace(x)
     x = unit_rows(x)
@@ -248,7 +249,8 @@ def largest(
     found = left >= 0
     at = xp.where(found, left, 0), xp.where(found, right, 0)
     cosines = xp.sum(xp.take(x, at[0], axis=0) * xp.take(x, at[1], axis=0), axis=1)
-    cosines = xp.clip(cosines, -1.0, 1.0)
+    one = xp.abs(cosines) > 1 - 16 * epsilon(cosines)  # two copies, up to rounding
+    cosines = xp.where(one, xp.sign(cosines), cosines)
     return xp.stack([left, right], axis=1), xp.where(found, cosines, xp.nan)
 
 
@@ -268,12 +270,10 @@ def _top(sizes: Array, rows: Array, columns: Array, k: int, best: Array) -> tupl
             order = lexsort((right, left, -found))[:k]
             left, right, found = left[order], right[order], found[order]
     real = found >= 0
-    left, right = rows[left], columns[right]
-    return (
-        found,
-        xp.where(real, left, -1),
-        xp.where(real, right, -1),
-    )
+    left, right = xp.where(real, rows[left], -1), xp.where(real, columns[right], -1)
+    if is_jax_array(sizes):  # a loop carries one dtype, with 64-bit numbers or without
+        left, right = xp.astype(left, xp.int32), xp.astype(right, xp.int32)
+    return found, left, right
 
 
 def _best(k: int, *found: tuple) -> tuple:

@@ -27,9 +27,10 @@ def power_of_two(x: Float[Array, "..."]) -> Float[Array, "..."]:
     xp = namespace(x)
     x = stop_gradient(x)
     usable = xp.isfinite(x) & (x > 0)
-    x = xp.where(usable, x, 1) * math.sqrt(0.5)
     # All three libraries have these two beyond the standard; a logarithm might miss by one.
-    power = xp.ldexp(xp.ones_like(x), xp.frexp(x)[1])
+    mantissa, exponent = xp.frexp(xp.where(usable, x, 1))
+    below = xp.astype(mantissa < math.sqrt(0.5), exponent.dtype)
+    power = xp.ldexp(xp.ones_like(x), exponent - below)
     return xp.clip(power, *_powers(x))
 
 

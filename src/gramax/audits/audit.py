@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float
 
 from gramax.arrays.rows import unit_rows
 from gramax.audits.build import Extras, build_report, floor_of
@@ -14,6 +15,7 @@ from gramax.audits.portrait import CHEAP, Portrait, portrait_of
 from gramax.audits.report import Number, Report
 from gramax.errors import telling_memory
 from gramax.metrics.evidence import Evidence
+from gramax.metrics.neighbours import RowEvidence
 from gramax.metrics.options import Options
 from gramax.moments import BlockMoments, ClassMoments
 from gramax.streaming import (
@@ -27,8 +29,15 @@ from gramax.streaming import (
     joined,
 )
 from gramax.uncertainty.chance import Chance, chance, for_answers
+from gramax.uncertainty.companions import companions
 from gramax.uncertainty.errorbars import error_bars
-from gramax.uncertainty.rows import bars_of_rows, chance_of_rows, measure_rows
+from gramax.uncertainty.rows import (
+    MIN_ROWS,
+    bars_of_rows,
+    chance_of_rows,
+    measure_rows,
+    row_values,
+)
 
 if TYPE_CHECKING:
     from gramax.frames import Progress as Searched
@@ -128,20 +137,24 @@ def audit_collected(
     with telling_memory(f"computing the numbers of {collected.name}, {sizes}"):
         tell("numbers", 0, 1, 0)
         moments = joined(totals.blocks)
-        tell("neighbours", 0, 1, 0)
-        of_rows = measure_rows(totals.sample.rows, moments.normalize)
+        rows = totals.sample.rows
+        of_rows, copies = _of_rows(rows, moments.normalize, tell)
         tell("chance", 0, 1, 0)
-        law = _chance(moments, options, explain, len(totals.sample.rows))
-        bars = {}
+        law = _chance(moments, options, explain, len(rows))
+        bars, beside = {}, {}
         if explain:
             tell("error bars", 0, 1, 0)
-            bars = error_bars(BlockMoments.of_parts(totals.blocks), options=options)
-            bars |= bars_of_rows(totals.sample.rows, moments.normalize)
+            blocks = BlockMoments.of_parts(totals.blocks)
+            bars = error_bars(blocks, options=options)
+            bars |= bars_of_rows(rows, moments.normalize, of_rows)
+            beside = companions(blocks, options)
+        notes = (*_sampled(totals.sample, moments, of_rows), *copies, *collected.notes)
         extras = Extras(
             of_rows={name: Number(value, reason) for name, (value, reason) in of_rows.items()},
             chance=law,
             bars=bars,
-            warnings=(*_sampled(totals.sample, moments, of_rows), *collected.notes),
+            companions=beside,
+            warnings=notes,
             left_out=collected.left_out,
         )
         if extras.left_out:
@@ -203,6 +216,24 @@ def audit_moments(
     return build_report(
         source, moments, names, worst=worst, options=options, search=False, extras=extras
     )
+
+
+def _of_rows(
+    rows: Float[np.ndarray, "m d"], normalize: bool, tell: Progress
+) -> tuple[dict[str, tuple[float, str | None]], tuple[str, ...]]:
+    """The metrics of the rows themselves, and what to say of copies among them."""
+    tell("neighbours", 0, 1, 0)
+    if len(rows) < MIN_ROWS:
+        return measure_rows(rows, normalize), ()
+    evidence = RowEvidence(
+        rows, normalize, lambda share: tell("neighbours", round(1000 * share), 1000, 0)
+    )
+    with np.errstate(all="ignore"):
+        found = row_values(evidence)
+    if not evidence.copies:
+        return found, ()
+    of = f"{evidence.copies:,} of {len(rows):,} rows"
+    return found, (f"{of} are copies of others, up to rounding: neighbours count them once",)
 
 
 def _chance(moments: ClassMoments, options: Options, explain: bool, rows: int) -> dict[str, Chance]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ from gramax.metrics.registry import METRICS
 from gramax.moments import REASONS, ClassMoments
 from gramax.streaming import LeftOut
 from gramax.uncertainty.chance import Chance
+from gramax.uncertainty.companions import Companion
 from gramax.uncertainty.errorbars import ErrorBar, warnings_for
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Extras:
         of_rows: numbers that need the rows themselves.
         chance: what chance gives for a number.
         bars: error bars.
+        companions: estimates at infinitely many rows.
         warnings: what to say beside those that sizes ask for.
         left_out: files and fragments that could not be read.
     """
@@ -45,6 +47,7 @@ class Extras:
     of_rows: Mapping[str, Number] = field(default_factory=dict)
     chance: Mapping[str, Chance] = field(default_factory=dict)
     bars: Mapping[str, ErrorBar] = field(default_factory=dict)
+    companions: Mapping[str, Companion] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
 
@@ -183,7 +186,12 @@ def _numbers(evidence: Evidence, labelled: bool, extras: Extras) -> dict[str, Nu
         found[metric.name] = Number(value, reason or ("not a number" if value != value else None))
     found |= extras.of_rows
     return {
-        name: Number(number.value, number.reason, extras.chance.get(name), extras.bars.get(name))
+        name: replace(
+            number,
+            chance=extras.chance.get(name),
+            error=extras.bars.get(name),
+            companion=extras.companions.get(name),
+        )
         if number.reason is None
         else number
         for name, number in found.items()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gramax.audits.portrait import Portrait
     from gramax.streaming import LeftOut
     from gramax.uncertainty.chance.laws import Chance
+    from gramax.uncertainty.companions import Companion
     from gramax.uncertainty.errorbars.bars import ErrorBar
 
 __all__ = ["Answer", "ClassView", "Diagnosis", "Number", "Pair", "Report"]
@@ -37,12 +38,21 @@ class Number:
         reason: why it is undefined, or None.
         chance: what it would be with isotropic rows and random labels; None where not computed.
         error: its error bar; None where not computed.
+        companion: an estimate of it at infinitely many rows; None where there is none.
     """
 
     value: float
     reason: str | None = None
     chance: Chance | None = None
     error: ErrorBar | None = None
+    companion: Companion | None = None
+
+    @property
+    def few_rows(self) -> bool:
+        """Whether rows are so few that the value is off by more than its error."""
+        if not (self.companion and self.error and self.error.error is not None):
+            return False
+        return abs(self.companion.value - self.value) > self.error.error
 
 
 @dataclass(frozen=True)
@@ -251,6 +261,12 @@ def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str
             "low": bar.low,
             "high": bar.high,
             "reason": bar.reason or None,
+        }
+    if number.companion and value is not None and finite(number.companion.value) is not None:
+        entry["companion"] = {
+            "value": number.companion.value,
+            "method": number.companion.method,
+            "off_by_more_than_error": number.few_rows,
         }
     return entry
 

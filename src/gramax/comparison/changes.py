@@ -37,7 +37,9 @@ def without_each_of(space: Space, options: Options) -> Left:
     found = without_each(BlockMoments.of_parts(totals.blocks), options=options)
     c = totals.blocks[0].num_classes
     usable = {name: left for name, left in found.items() if not too_many(name, c)}
-    return usable | rows_without_each(totals.sample.rows, space.report.normalized)
+    report = space.report
+    measured = {name: (one.value, one.reason) for name, one in report.numbers.items()}
+    return usable | rows_without_each(totals.sample.rows, report.normalized, measured)
 
 
 def changes_of(a: Side, b: Side, left: tuple[Left, Left], paired: bool) -> dict[str, Change]:

@@ -138,8 +138,9 @@ def worst_pairs(
 
     Returns:
         Rows (a, b), a < b, of the k worst pairs, worst first, and their cosines with sign. A
-        |cosine| within rounding of 1 is 1; pairs whose |cosines| are closer than four epsilons tie
-        and come by index. Where there are fewer than k pairs, the rest is (-1, -1) with NaN.
+        |cosine| within rounding of 1 is 1; pairs whose |cosines| round to the same multiple of 16
+        epsilons tie and come by index. Where there are fewer than k pairs, the rest is (-1, -1)
+        with NaN.
 
     Raises:
         ValueError: `x` is not a matrix of real numbers, or k is less than 1.

@@ -111,6 +111,14 @@ class BlockMoments:
         """Rows (or weight) of each class in each block."""
         return namespace(self.parts[0].mean).stack([part.counts for part in self.parts])
 
+    @property
+    def whole(self) -> ClassMoments:
+        """The moments of all blocks together."""
+        total = self.parts[0]
+        for part in self.parts[1:]:
+            total = total.merge(part)
+        return total
+
     def update(self, z: Array, y: Array, weight: Array | None = None) -> BlockMoments:
         """These blocks with the rows `z` dealt to them; arguments as `ClassMoments.update`.
 

@@ -148,13 +148,17 @@ def _table(first: str, *numeric: str, wrap: bool = False) -> Table:
 
 
 def _numbers(report: Report) -> Table:
-    table = _table("", "value", "± error", "chance", "z", "better")
+    few = any(entry.few_rows for entry in report.numbers.values())
+    of_many = ["of many"] * few
+    table = _table("", "value", "± error", *of_many, "chance", "z", "better")
     for name, entry in report.numbers.items():
         random = entry.chance
+        beside = number(entry.companion.value) if entry.companion and entry.few_rows else "–"
         table.add_row(
             name,
             number(entry.value),
             error_text(entry.error.error if entry.error else None),
+            *[beside] * few,
             number(random.mean) if random else "–",
             z_score(random.z(entry.value)) if random else "–",
             DIRECTION_MARKS[METRICS[name].direction],
@@ -168,6 +172,11 @@ def _numbers_legend(report: Report) -> str:
         "structure would give; z says how many of its standard deviations the value lies away. "
         "↑ means that higher is better, ↓ that lower is better."
     )
+    if any(entry.few_rows for entry in report.numbers.values()):
+        legend += (
+            " Of many: an estimate of the value at infinitely many rows, where that is further "
+            "away than its error."
+        )
     return f"{legend} {abbreviations_told(report.numbers)}".rstrip()
 
 

@@ -170,6 +170,7 @@ def _number(name: str, entry: Number) -> dict[str, str]:
         "question": metric.question,
         "value": number(value),
         "reason": "" if defined else (entry.reason or "not finite"),
+        "many_rows": number(entry.companion.value) if entry.companion and entry.few_rows else "",
         "error": error_text(entry.error.error if entry.error and defined else None),
         "chance": number(random.mean) if random and defined else "–",
         "z": z_score(random.z(value)) if random and defined else "–",

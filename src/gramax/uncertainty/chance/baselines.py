@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -23,21 +21,26 @@ from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
 from gramax.moments import ClassMoments
+from gramax.uncertainty.chance import spectrum  # noqa: F401  (registers its laws)
+from gramax.uncertainty.chance.answers import of_codes, of_spectrum
 from gramax.uncertainty.chance.draws import draw, drawn_as_rows
 from gramax.uncertainty.chance.laws import LAWS, Chance, Setting
 
-DRAWS, QUICK_DRAWS = 200, 40
-"""Draws where they are cheap: the mean is known to 7% of the sd, the sd to 5% of itself; and those
-for a verdict, which asks whether a number lies within three sd: 16% and 11%."""
+DRAWS, FEWEST_DRAWS = 50, 5
+"""Draws where they are cheap: the mean is then known to a seventh of the standard deviation, and
+that to a tenth of itself. With fewer than the fewest a spread means nothing."""
 
-FEWEST = 5
-"""With fewer draws than this a spread means nothing: the number is left without a baseline."""
+HEAVY_TAIL, TAIL_DRAWS = 1.5, 40
+"""Times the central spread from which on a standard deviation tells of a heavy tail, and the draws
+from which on it shows."""
 
-MANY = 40
-"""Draws from which on a heavy tail shows."""
+BUDGET, MAX_WORK = 3e9, 1e11
+"""Multiply-adds of all draws of a group of metrics (half a second or so), and those of the fewest
+draws, beyond which a number is left without a baseline (ten seconds)."""
 
-HEAVY = 1.5
-"""Times the central spread from which on a standard deviation tells of a heavy tail."""
+OVERHEAD, DECOMPOSITIONS, PAIRS = 1.5e7, 15.0, 8.0
+"""Multiply-adds of one report: what calls cost, what decompositions cost in units of the cube of
+their side, and passes over the pairs of classes."""
 
 ANSWERED = (
     "collapse_ratio",
@@ -49,16 +52,6 @@ ANSWERED = (
     "class_frame_potential",
 )
 """The numbers that the five answers hold against chance."""
-
-QUICK_BUDGET, BUDGET = 4e8, 4e9
-"""Multiply-adds of all draws for a verdict, and to explain: some hundredths of a second, and half
-a second or so for each of two groups."""
-
-OVERHEAD = 4e6
-"""Multiply-adds that could be done while one metric of small arrays is computed."""
-
-DECOMPOSITIONS = 25.0
-"""Multiply-adds of all decompositions of a report, in units of the cube of its side."""
 
 
 def chance(
@@ -96,10 +89,12 @@ def chance(
         raise ValueError(f"a spread needs at least 2 draws; got {draws}")
     usable = [metric.name for metric in METRICS.of(moments.scatter)]
     setting, places = setting_of(moments, options or Options())
-    laws = {name: LAWS[name](setting) for name in usable if name in LAWS}
-    known = {name: found for name, found in laws.items() if found is not None}
-    plan = _Plan(setting, places, moments.num_classes, _seed(key), draws)
-    known |= plan.simulate([name for name in usable if name not in known])
+    known = _laws(setting)
+    missing = [name for name in usable if name not in known]
+    # Those that need no decomposition are drawn apart, as they can be drawn more often.
+    for spectral in (False, True):
+        names = [name for name in missing if METRICS[name].spectrum == spectral]
+        known |= _simulate(setting, (places, moments.num_classes), names, _seed(key), draws)
     return {name: known[name] for name in usable}
 
 
@@ -129,7 +124,7 @@ def for_answers(moments: ClassMoments, options: Options | None = None) -> dict[s
     """The part of `chance` that is quick and enough for a verdict.
 
     All numbers of which a law is known, and of those that the five answers are held against the
-    rest too, by simulation, where that takes a second at most.
+    rest too, from draws that take some hundredths of a second.
 
     Args:
         moments: of the data, as for `chance`.
@@ -145,24 +140,26 @@ def for_answers(moments: ClassMoments, options: Options | None = None) -> dict[s
         >>> import numpy as np
         >>> found = for_answers(ClassMoments.of(np.eye(6), np.arange(6) % 3, 3))
         >>> print(found["class_coherence"].method)
-        Monte Carlo, 40 draws, seed 0
+        Monte Carlo, 200 draws, seed 0
     """
     setting, places = setting_of(moments, options or Options())
-    labelled = len(places) > 1
-    usable = [m.name for m in METRICS.of(moments.scatter) if labelled or not m.labels]
-    return dict(_answers(setting, tuple(places), moments.num_classes, tuple(usable)))
+    usable = {m.name for m in METRICS.of(moments.scatter) if len(places) > 1 or not m.labels}
+    return {name: law for name, law in _answers(setting).items() if name in usable}
 
 
 @lru_cache(maxsize=8)
-def _answers(
-    setting: Setting, places: tuple[int, ...], num_classes: int, usable: tuple[str, ...]
-) -> dict[str, Chance]:
+def _answers(setting: Setting) -> dict[str, Chance]:
     """`for_answers` at these sizes, kept: every snapshot of a run has the same."""
-    known = _laws(setting)
-    names = [name for name in ANSWERED if name in usable and name not in known]
-    plan = _Plan(setting, np.array(places), num_classes, 0, QUICK_DRAWS)
-    found = plan.simulate(names, QUICK_BUDGET)
-    return known | {name: law for name, law in found.items() if law.sd >= 0}
+    known, rng = _laws(setting), np.random.default_rng(0)
+    missing = [name for name in ANSWERED if name not in known]
+    drawn = of_spectrum(setting, rng) if "effective_rank" in missing else {}
+    if missing != ["effective_rank"]:
+        drawn |= of_codes(setting, rng)
+    for name in missing:
+        if name in drawn:
+            method = f"Monte Carlo, {len(drawn[name])} draws, seed 0"
+            known[name] = _summary(drawn[name], method)
+    return {name: law for name, law in known.items() if law.sd >= 0}
 
 
 def _laws(setting: Setting) -> dict[str, Chance]:
@@ -203,59 +200,43 @@ def _seed(key: Any) -> int:
         return int.from_bytes(np.array(checks.key_words(key), ">u4").tobytes(), "big")
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """The simulation of some metrics: how often each, and the doing."""
+def _simulate(
+    s: Setting, classes: tuple[np.ndarray, int], names: list[str], seed: int, draws: int
+) -> dict[str, Chance]:
+    """Mean and spread of each metric, over as many draws as the budget allows.
 
-    setting: Setting
-    places: np.ndarray
-    num_classes: int
-    seed: int
-    draws: int
+    Args:
+        s: the sizes of the data.
+        classes: the index of each class present, and the number of all.
+        names: of the metrics.
+        seed: of the draws.
+        draws: how many, at most.
+    """
+    spectral = any(METRICS[name].spectrum for name in names)
+    work = _work(s, spectral)
+    if not names or FEWEST_DRAWS * work > MAX_WORK:
+        return dict.fromkeys(names, Chance(math.nan, math.nan, "too dear to simulate here"))
+    draws = min(draws, max(FEWEST_DRAWS, int(BUDGET / work)))
+    table = []
+    with np.errstate(all="ignore"):
+        for i in range(draws):
+            rng = np.random.default_rng([seed, i])
+            evidence = Evidence(draw(s, *classes, rng, spectral), s.options)
+            table.append([float(METRICS[name].value(evidence)) for name in names])
+    method = f"Monte Carlo, {draws} draws, seed {seed}"
+    return {
+        name: _summary(column, method)
+        for name, column in zip(names, np.array(table).T, strict=True)
+    }
 
-    def simulate(self, names: list[str], budget: float = BUDGET) -> dict[str, Chance]:
-        """Mean and spread of each metric, over as many draws as the budget allows.
 
-        Those that need no decomposition are drawn apart, as they can be drawn more often.
-
-        Args:
-            names: of the metrics.
-            budget: multiply-adds of the draws.
-        """
-        found = dict.fromkeys(names, Chance(math.nan, math.nan, "too dear to simulate here"))
-        spectral = [name for name in names if METRICS[name].spectrum]
-        for group in ([name for name in names if name not in spectral], spectral):
-            draws = min(self.draws, int(budget / self._work(group))) if group else 0
-            if draws >= FEWEST:
-                found |= self._run(group, draws)
-        return found
-
-    def _work(self, names: list[str]) -> float:
-        """Multiply-adds of one draw: a random number costs as much as a hundred of them."""
-        s, scatter = self.setting, self._spectral(names)
-        of_rows = drawn_as_rows(s, scatter)
-        rows, side = (s.rows, min(s.rows, s.dim)) if of_rows else (s.classes, s.dim)
-        pairs = s.classes**2 * min(s.dim, s.rows)
-        work = OVERHEAD * len(names) + 100 * rows * s.dim + 4 * pairs + of_rows * rows * side**2
-        return work + scatter * (100 * side**2 + DECOMPOSITIONS * side**3)
-
-    @staticmethod
-    def _spectral(names: Iterable[str]) -> bool:
-        return any(METRICS[name].spectrum for name in names)
-
-    def _run(self, names: list[str], draws: int) -> dict[str, Chance]:
-        scatter, table = self._spectral(names), []
-        with np.errstate(all="ignore"):
-            for i in range(draws):
-                rng = np.random.default_rng([self.seed, i])
-                moments = draw(self.setting, self.places, self.num_classes, rng, scatter)
-                evidence = Evidence(moments, self.setting.options)
-                table.append([float(METRICS[name].value(evidence)) for name in names])
-        method = f"Monte Carlo, {draws} draws, seed {self.seed}"
-        return {
-            name: _summary(np.array(column), method)
-            for name, column in zip(names, zip(*table, strict=True), strict=True)
-        }
+def _work(s: Setting, spectral: bool) -> float:
+    """Multiply-adds of one draw and its report: a random number costs as much as fifty of them."""
+    side = min(s.rows, s.dim)
+    as_rows = drawn_as_rows(s, spectral)
+    numbers = (s.rows if as_rows else s.classes) * side + spectral * side**2
+    products = (s.rows if as_rows else side) * side**2 + DECOMPOSITIONS * side**3
+    return OVERHEAD + 50 * numbers + spectral * products + PAIRS * s.classes**2 * side
 
 
 def _summary(values: np.ndarray, method: str) -> Chance:
@@ -271,6 +252,6 @@ def _summary(values: np.ndarray, method: str) -> Chance:
         method += f", undefined in {values.size - defined.size}"
     mean, sd = float(defined.mean()), float(defined.std(ddof=1))
     low, middle, high = (float(q) for q in np.quantile(defined, (0.1587, 0.5, 0.8413)))
-    if defined.size >= MANY and sd > HEAVY * (high - low) / 2:
+    if defined.size >= TAIL_DRAWS and sd > HEAVY_TAIL * (high - low) / 2:
         return Chance(middle, (high - low) / 2, f"{method}: median and central spread")
     return Chance(mean, sd, method)

@@ -1,26 +1,31 @@
-"""Moments of pure chance, drawn without drawing rows: the cost does not grow with n.
+"""Data sets of pure chance, drawn as moments: the cost does not grow with the number of rows.
 
-Class means of n_k isotropic rows, the spread of each class and the pooled scatter are drawn from
-their own laws and handed to the metrics as `ClassMoments`, so that each number has its one
-implementation. Exact where rows are Gaussian, but for one thing: the shares of the classes in the
-scatter's trace are drawn independently of its shape. Rows on the sphere: directions of the means
-and the identity spread_k = n_k(1 - |μ_k|²) are exact, lengths follow the Beta law with their first
-two moments, and the scatter is a Wishart matrix whose deviations from isotropy are scaled by
-√(d/(d+2)), which is what their fourth moments E u₁²u₂² = 1/(d(d+2)) ask for. Where rows are few
-they are drawn themselves, and everything is exact.
+Class means, the spread of each class and the pooled scatter are drawn from their own laws and
+handed to the metrics as `ClassMoments`, so that each number has its one implementation. This is
+exact where rows are Gaussian, but for one thing: the shares of the classes in the scatter's trace
+are drawn independently of its shape. Rows on the sphere: directions of the means and the identity
+spread_k = n_k(1 - |μ_k|²) are exact, lengths follow the Beta law with their first two moments, and
+the scatter is a Wishart matrix whose deviations from isotropy are scaled by √(d/(d+2)), which is
+what their fourth moments E u₁²u₂² = 1/(d(d+2)) ask for. Few rows are drawn themselves, and
+everything is exact.
+
+Source: Bartlett 1933; Muirhead 1982, theorem 3.2.14 (the triangular factor of a Wishart matrix).
 """
 
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float
 
-from gramax.arrays.rows import spanned
 from gramax.moments import ClassMoments
 from gramax.uncertainty.chance.cosines import length_shapes
 from gramax.uncertainty.chance.laws import Setting
 
 FEW_VALUES = 2**15
 """n·d up to which rows themselves are drawn."""
+
+Drawn = tuple[Float[np.ndarray, "c r"], Float[np.ndarray, " c"], Float[np.ndarray, "r r"] | None]
+"""Class means, spreads, and the pooled scatter where that is asked for."""
 
 
 def draw(
@@ -61,6 +66,34 @@ def drawn_as_rows(s: Setting, scatter: bool) -> bool:
     return s.rows * s.dim <= FEW_VALUES or (scatter and s.rows < 4 * s.dim)
 
 
+def unit(x: Float[np.ndarray, "... d"]) -> Float[np.ndarray, "... d"]:
+    """Vectors over their lengths."""
+    return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+def gaussian_rows(n: int, d: int, rng: np.random.Generator) -> Float[np.ndarray, "n r"]:
+    """Standard normal rows, n of them; where n < d, turned into the n dimensions that they span.
+
+    Row i is then normal in its first i coordinates, and chi with d-i degrees of freedom in the
+    next one: what the orthogonalisation of Gram and Schmidt leaves of it.
+    """
+    if n >= d:
+        return rng.standard_normal((n, d))
+    rows = np.tril(rng.standard_normal((n, n)), -1)
+    rows[np.diag_indices(n)] = np.sqrt(rng.chisquare(d - np.arange(n)))
+    return rows
+
+
+def isotropic_scatter(s: Setting, rng: np.random.Generator) -> Float[np.ndarray, "r r"]:
+    """The scatter of all rows about their mean, up to scale."""
+    if not drawn_as_rows(s, True):
+        return _wishart(s.rows - 1, s, rng)
+    rows = gaussian_rows(round(s.rows), s.dim, rng)
+    rows = unit(rows) if s.normalize else rows
+    rows -= np.mean(rows, axis=0)
+    return rows.T @ rows
+
+
 def _spread_out(values: np.ndarray, places: np.ndarray, num_classes: int) -> np.ndarray:
     """Values of the classes present in their places among all classes; 0 elsewhere."""
     out = np.zeros((num_classes, *values.shape[1:]))
@@ -68,17 +101,11 @@ def _spread_out(values: np.ndarray, places: np.ndarray, num_classes: int) -> np.
     return out
 
 
-def _unit(x: np.ndarray) -> np.ndarray:
-    return x / np.linalg.norm(x, axis=1, keepdims=True)
-
-
-def _from_rows(
-    s: Setting, rng: np.random.Generator, scatter: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Class means, spreads and scatter of rows that are drawn (weights become whole rows)."""
+def _from_rows(s: Setting, rng: np.random.Generator, scatter: bool) -> Drawn:
+    """By rows that are drawn, as many as there are."""
     counts = np.maximum(np.rint(s.counts), 1).astype(int)
-    rows = spanned(rng.standard_normal((counts.sum(), s.dim)))
-    rows = _unit(rows) if s.normalize else rows * np.sqrt(s.variance)
+    rows = gaussian_rows(counts.sum(), s.dim, rng)
+    rows = unit(rows) if s.normalize else rows * np.sqrt(s.variance)
     first = np.concatenate([[0], np.cumsum(counts)[:-1]])
     means = np.add.reduceat(rows, first) / counts[:, None]
     rows -= np.repeat(means, counts, axis=0)
@@ -86,16 +113,14 @@ def _from_rows(
     return means, spread, rows.T @ rows if scatter else None
 
 
-def _from_laws(
-    s: Setting, rng: np.random.Generator, scatter: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Class means, spreads and scatter from their own laws."""
+def _from_laws(s: Setting, rng: np.random.Generator, scatter: bool) -> Drawn:
+    """From the laws of means, spreads and scatter."""
     counts = np.asarray(s.counts)
     means = rng.standard_normal((s.classes, s.dim))
-    pooled = _wishart(s, rng) if scatter else None
+    pooled = _wishart(s.rows - s.classes, s, rng) if scatter else None
     if s.normalize:
         square = np.where(counts > 1, rng.beta(*length_shapes(counts, s.dim)), 1.0)
-        means = _unit(means) * np.sqrt(square)[:, None]
+        means = unit(means) * np.sqrt(square)[:, None]
         spread = counts * (1 - square)
         if pooled is not None:
             pooled *= spread.sum() / max(np.trace(pooled), 1e-300)
@@ -108,12 +133,9 @@ def _from_laws(
     return means, spread, pooled
 
 
-def _wishart(s: Setting, rng: np.random.Generator) -> np.ndarray:
-    """XᵀX for n-c Gaussian rows, by Bartlett's factor: d²/2 draws instead of (n-c)·d.
-
-    Source: Bartlett 1933; Muirhead 1982, theorem 3.2.14.
-    """
-    freedom, d = s.rows - s.classes, s.dim
+def _wishart(freedom: float, s: Setting, rng: np.random.Generator) -> Float[np.ndarray, "d d"]:
+    """XᵀX for so many Gaussian rows, by its triangular factor: d²/2 draws instead of n·d."""
+    d = s.dim
     if freedom < d:
         factor = rng.standard_normal((round(freedom), d))
         return factor.T @ factor

@@ -18,6 +18,7 @@ import numpy as np
 from gramax.frames import bounds
 from gramax.metrics.options import Options
 from gramax.uncertainty.chance.cosines import (
+    angle_tail,
     largest_cosine,
     largest_signed_cosine,
     mean_length,
@@ -267,3 +268,19 @@ def _mean_cosine(s: Setting) -> Chance | None:
         return None
     sd = math.sqrt(2 / (s.dim * s.rows * (s.rows - 1)))
     return Chance(0.0, sd, "exact moments of pairwise independent cosines")
+
+
+@law("uniformity")
+def _uniformity(s: Setting) -> Chance | None:
+    """The potentials of pairs are pairwise independent, as their cosines are."""
+    if s.dim < 2 or s.rows < 2:
+        return None
+    phi, tail = angle_tail(s.dim)
+    weights = (tail[:-1] - tail[1:]) / 2  # of cells of φ, and of as many of -φ
+    cosines = np.sin((phi[1:] + phi[:-1]) / 2)
+    mean, square = (
+        float(np.sum(weights * (np.exp(t * (cosines - 1)) + np.exp(-t * (cosines + 1)))))
+        for t in (4, 8)
+    )
+    sd = math.sqrt((square / mean**2 - 1) / (s.rows * (s.rows - 1) / 2))
+    return Chance(math.log(mean) - sd * sd / 2, sd, "law of the potential of a random pair")

@@ -71,8 +71,10 @@ class Spectrum:
         ends = f(np.array([(1 - math.sqrt(y)) ** 2, (1 + math.sqrt(y)) ** 2]))
         mean = self.rank * 2 * np.mean(values * np.sin(theta) ** 2 / band)
         shift = np.sum(ends) / 4 - np.mean(values) / 2
+        # The coefficients a_k, k = 1…128, by a Fourier transform of f along the whole circle.
         order = np.arange(1, 129)
-        coefficients = 2 * np.mean(values * np.cos(order[:, None] * theta), axis=1)
+        circle = np.fft.rfft(np.concatenate([values, values[::-1]]))[order]
+        coefficients = (circle * np.exp(-1j * order * math.pi / (2 * 4096))).real / 4096
         return float(mean + shift), float(np.sum(order * coefficients**2) / 2)
 
     def quantiles(self, below: np.ndarray) -> np.ndarray:

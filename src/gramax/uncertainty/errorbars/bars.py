@@ -18,7 +18,7 @@ of freedom closely enough for intervals.
   too large for a simplex.
 - Rough where a number is at chance: there its first-order variation vanishes, and
   `gramax.chance.chance` is the yardstick.
-- Work: B times that of one report, and 3·B merges of c·d² each.
+- Work: B times that of one report, and B·log₂ B merges of c·d² each.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ from gramax.uncertainty.errorbars.jackknife import ErrorBar, jackknife
 
 EXTREMES = frozenset(
     {
-        *("class_coherence", "class_welch_gap", "class_babel", "class_average_coherence"),
+        "class_coherence",
+        "class_welch_gap",
+        "class_babel",
+        "class_average_coherence",
         "class_largest_cosine",
     }
 )
@@ -50,11 +53,12 @@ EXTREMES = frozenset(
 WORST = "the worst of many: its error is rather too large than too small"
 """What to keep in mind of their error."""
 
-MOST = 4096
-"""Classes up to which extremes get one: every block costs a pass over all pairs of classes."""
+MAX_PAIRED_CLASSES = 4096
+"""Classes up to which extremes get an error: every block costs a pass over all their pairs."""
 
 TOO_MANY = (
-    f"its error would take a pass over all pairs of more than {MOST:,} classes for each block"
+    f"its error would take a pass over all pairs of more than {MAX_PAIRED_CLASSES:,} classes "
+    "for each block"
 )
 """Why they have none beyond."""
 
@@ -153,13 +157,16 @@ def without_each(
     """
     wanted = None if names is None else {METRICS[name].name for name in names}
     usable = METRICS.of(blocks.parts[0].scatter)
-    asked = tuple(m.name for m in usable if wanted is None or m.name in wanted)
+    asked = [m.name for m in usable if wanted is None or m.name in wanted]
+    quick = [name for name in asked if not too_many(name, blocks.parts[0].num_classes)]
     used = np.flatnonzero(_filled(blocks).any(axis=1))
-    parts = [blocks.parts[k].widened() for k in used]
-    table = [_values(moments, asked, options or Options()) for moments in _without_each(parts)]
-    whole, *left = table
+    parts = [blocks.parts[k].widened() for k in used] or [blocks.parts[0].widened()]
+    options = options or Options()
+    whole = _values(BlockMoments(tuple(parts), 0).whole, asked, options)
+    left = [_values(moments, quick, options) for moments in _leave_out(parts, None)]
     return {
-        name: (whole[k], np.array([values[k] for values in left])) for k, name in enumerate(asked)
+        name: (value, np.array([values.get(name, np.nan) for values in left]))
+        for name, value in whole.items()
     }
 
 
@@ -183,35 +190,31 @@ def _warned(name: str, bar: ErrorBar, c: int, lone: int) -> ErrorBar:
 
 def too_many(name: str, c: int) -> bool:
     """Whether the number has no error bar, for want of time."""
-    return name in EXTREMES and c > MOST
+    return name in EXTREMES and c > MAX_PAIRED_CLASSES
 
 
-def _without_each(parts: Sequence[ClassMoments]) -> Iterator[ClassMoments]:
-    """The moments of all parts, and then without each: by merges from both ends, 3 a part."""
-    after = [parts[-1]]
-    for part in reversed(parts[:-1]):
-        after.append(part.merge(after[-1]))
-    yield after[-1]
-    before: ClassMoments | None = None
-    for part, rest in zip(parts, [*after[-2::-1], None], strict=True):
-        ends = [end for end in (before, rest) if end is not None]
-        yield ends[0].merge(ends[1]) if len(ends) > 1 else ends[0] if ends else _nothing(part)
-        before = part if before is None else before.merge(part)
+def _leave_out(
+    parts: Sequence[ClassMoments], others: ClassMoments | None
+) -> Iterator[ClassMoments]:
+    """The moments without each part, in order: of the rest of them and of `others`.
+
+    By halves: what lies outside a half is merged once for all parts of the half. That takes
+    B log₂ B merges, and keeps log₂ B moments at a time, where merges from both ends would keep B.
+    """
+    if len(parts) == 1:
+        yield mapped(np.zeros_like, parts[0]) if others is None else others
+        return
+    middle = len(parts) // 2
+    halves = parts[:middle], parts[middle:]
+    for here, there in (halves, halves[::-1]):
+        outside = BlockMoments(tuple(there), 0).whole
+        yield from _leave_out(here, outside if others is None else others.merge(outside))
 
 
-def _nothing(part: ClassMoments) -> ClassMoments:
-    """Moments of no rows, of the shape of these."""
-    return mapped(np.zeros_like, part)
-
-
-def _values(moments: ClassMoments, names: tuple[str, ...], options: Options) -> list[float]:
-    """Every metric; extremes of many classes are left out."""
+def _values(moments: ClassMoments, names: Sequence[str], options: Options) -> dict[str, float]:
     with np.errstate(all="ignore"):
         evidence = Evidence(moments, options)
-        return [
-            np.nan if too_many(name, moments.num_classes) else float(METRICS[name].value(evidence))
-            for name in names
-        ]
+        return {name: float(METRICS[name].value(evidence)) for name in names}
 
 
 # -- warnings -----------------------------------------------------------------------------------

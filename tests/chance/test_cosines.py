@@ -34,10 +34,6 @@ def test_cosines_in_one_dimension():
     mean, sd = cosines.largest_signed_cosine(2, 1)  # 1 but for two times -1
     assert (mean, sd) == (0.5, math.sqrt(0.75))
     np.testing.assert_allclose(cosines.squared_cosine(5), stats.beta(0.5, 2).stats(), rtol=1e-12)
-    phi, survival = cosines.angle_tail(50)
-    assert (len(phi), phi[0], survival[0], survival[-1]) == (20_001, 0, 1, 0)
-    assert phi[-1] == math.pi / 2
-    assert cosines.angle_tail(400)[0][-1] == 13 / 20
 
 
 def test_students_quantile():
@@ -60,16 +56,27 @@ def test_the_length_of_a_mean():
     root = special.beta(a + 0.5, b) / special.beta(a, b)
     np.testing.assert_allclose(mean, np.where(count > 1, root, 1), rtol=1e-12)
     np.testing.assert_allclose(spread, 1 / count - mean**2, atol=1e-15)
-    line = cosines.length_shapes(np.array([2.0]), 1)  # two rows on a line: 0 or 1
-    np.testing.assert_allclose(cosines.mean_length(np.array([2.0]), 1)[0], 0.5, rtol=1e-2)
-    np.testing.assert_allclose(line, 5e-4)
-    assert cosines.length_shapes(np.array([1.0]), 3)[1] == 1e-9
     # Of many rows the square of the mean length is exp(-1/2d)/m.
     for m, d in ((1e6, 50), (1e10, 10_000)):
         mean, spread = cosines.mean_length(np.array([m]), d)
         exact = -math.expm1(-1 / (2 * d)) / m
         np.testing.assert_allclose(spread, exact, rtol=1e-4)
         np.testing.assert_allclose(mean**2 + spread, 1 / m, rtol=1e-12)
-    z = np.array([99.0, 101.0, 3.0])
-    steps = [cosines._half_step(v) for v in z]
-    np.testing.assert_allclose(steps, np.log(special.poch(z, 0.5)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("d", [2, 3, 4, 17, 768, 100_000])
+def test_angle_tail_is_the_beta_law(d):
+    phi, survival = cosines.angle_tail(d)
+    at = np.arange(0, 20_000, 997)
+    expected = special.betainc((d - 1) / 2, 0.5, np.cos(phi[at]) ** 2)
+    seen = expected > 1e-25
+    np.testing.assert_allclose(survival[at][seen], expected[seen], rtol=2e-5 if d > 4 else 1e-3)
+
+
+def test_the_largest_of_many_classes():
+    mean, _ = cosines.largest_cosine(1.25e9, 768)  # 50 000 classes
+    p = special.betaincinv(383.5, 0.5, 1 / 1.25e9)  # where one pair is expected
+    assert mean == pytest.approx(math.sqrt(1 - p), rel=0.02)
+    mean, sd = cosines.largest_cosine(1e12, 2)
+    assert mean == pytest.approx(1, abs=1e-8)
+    assert sd < 1e-4
