@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.stats
 
 from gramax.comparison import linear_cka, procrustes_similarity
 from gramax.comparison import similarity as sim
@@ -138,6 +139,19 @@ def test_chance_of_procrustes_is_that_of_random_pairings():
     assert 0.6 < chance.sd / np.std(values) < 1.6
 
 
+@pytest.mark.parametrize(("p", "q", "n"), [(4, 3, 7), (4, 3, 6), (5, 2, 40)])
+def test_corners_of_rotations(p, q, n):
+    """Of the size of those cut out of whole rotations: their mean squares, fourth powers, rank."""
+    rng = np.random.default_rng(10)
+    found = np.array([sim._rotation_corner(rng, p, q, n) for _ in range(4000)])
+    assert np.all(np.linalg.norm(found, ord=2, axis=(1, 2)) <= 1 + 1e-12)
+    np.testing.assert_allclose(np.mean(found**2, axis=0), 1 / n, rtol=0.15)
+    np.testing.assert_allclose(np.mean(found**4), 3 / (n * (n + 2)), rtol=0.05)
+    whole = np.array([np.linalg.qr(rng.normal(size=(n, q)))[0][:p] for _ in range(4000)])
+    nuclear = [np.linalg.norm(v, ord="nuc", axis=(1, 2)) for v in (found, whole)]
+    assert scipy.stats.ks_2samp(*nuclear).pvalue > 1e-3
+
+
 def test_chance_of_debiased_cka_is_that_of_all_pairings(spaces):
     x, y = spaces
     turns = itertools.permutations(range(6))
@@ -215,8 +229,8 @@ def test_chance_needs_four_rows(spaces, rows, defined):
 def test_the_simulation_of_procrustes_keeps_to_its_work(monkeypatch):
     rng = np.random.default_rng(4)
     m = sim.moments_of(rng.normal(size=(30, 3)), rng.normal(size=(30, 2)))
-    wide, p, q = 20, 3, 2
-    each = wide * q * q + p * q * q * 8
+    p, q = 3, 2
+    each = 10 * p * q * q + q**3
     for draws, said in (
         (50, "Monte Carlo, 20 draws, seed 0"),
         (7, "Monte Carlo, 7 draws, seed 0"),

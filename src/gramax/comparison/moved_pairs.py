@@ -73,12 +73,12 @@ def most_moved(
         for side, place in zip(blocks, places, strict=True)
     ]
     found = []
-    for i, (first, second) in enumerate(pairs):
+    for i, pair in enumerate(pairs):
         before, after = (
             (float(w[i]), without[:, i]) for w, without in zip(whole, left, strict=True)
         )
         error, _ = error_of(before, after, paired)
-        found.append(Moved(names[first], names[second], before[0], after[0], error))
+        found.append(Moved(*(names[int(k)] for k in pair), before[0], after[0], error))
     return tuple(found)
 
 
