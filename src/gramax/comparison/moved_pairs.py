@@ -74,11 +74,10 @@ def most_moved(
     ]
     found = []
     for i, pair in enumerate(pairs):
-        before, after = (
-            (float(w[i]), without[:, i]) for w, without in zip(whole, left, strict=True)
-        )
-        error, _ = error_of(before, after, paired)
-        found.append(Moved(*(names[int(k)] for k in pair), before[0], after[0], error))
+        first, second = (names[int(k)] for k in pair)
+        before, after = (float(cosines[i]) for cosines in whole)
+        error, _ = error_of((before, left[0][:, i]), (after, left[1][:, i]), paired)
+        found.append(Moved(first, second, before, after, error))
     return tuple(found)
 
 
