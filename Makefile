@@ -23,8 +23,11 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup  ## train on digits, audit, leave everything in demo/
 	$(RUN) -m gramax demo --out demo
 
+# One thread of BLAS each: tests run beside each other, one on each core.
+test test-nightly test-lowest test-newest types: export OPENBLAS_NUM_THREADS ?= 1
+
 # Tests run many small programs once: what XLA does to make them fast does not pay, and is most of
-# the time of compiling. src/gramax/programs.py does the same; test-lowest and test-newest do not,
+# the time of compiling; test-lowest and test-newest do not,
 # and pages with thousands of codes need LLVM.
 test types: export XLA_FLAGS ?= --xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0
 docs: export XLA_FLAGS ?= --xla_cpu_use_fusion_emitters=false

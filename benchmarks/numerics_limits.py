@@ -106,27 +106,6 @@ LIMITS = (
         "NaN from a ratio of 1e-6 on, where eigenvalues are below the rounding of Σ_W, and Σ_W is "
         "all there is. Give labels, or fit the leading ranks alone (`last=`)",
     ),
-    *(
-        Limit(
-            ("rankme",),
-            kind,
-            ("far", "tight and far", "c to n", "1:10⁵"),
-            "NaN at an offset of 100 with a ratio of 1e-6, and at 1e4: beside the offset, which it "
-            "does not take away, the other singular values are below the rounding of float32 sums",
-        )
-        for kind in (SPHERE, RAW)
-    ),
-    *(
-        Limit(
-            ("rankme", "alpha_req"),
-            kind,
-            ("tight", "scale", "n < d"),
-            "from a ratio of 1e-6 on singular values below 1e-3 of the largest are not known in "
-            "float32: NaN where they would change RankMe by 1 %",
-            wrong=0.01,
-        )
-        for kind in (SPHERE, RAW)
-    ),
     Limit(
         ("rankme",),
         UNLABELLED,

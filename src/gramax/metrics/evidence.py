@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 
 from gramax.arrays import linalg
 from gramax.arrays.linalg import ratio, safe_sqrt
-from gramax.arrays.namespace import Array, dot, epsilon, namespace
+from gramax.arrays.namespace import Array, dot, epsilon, namespace, stop_gradient
 from gramax.arrays.rows import norms, unit_rows
 from gramax.metrics.options import Options
 from gramax.moments.class_moments import NOT_FINITE, ClassMoments
@@ -310,26 +310,55 @@ class Evidence:
         return self.only(~(values <= self.resolution * self.xp.max(values)), values)
 
     def _of_rank(self, values: Float[Array, " d"], rank: Float[Array, ""]) -> Float[Array, " d"]:
-        """Ascending eigenvalues, those that are rounding or beyond the rank set to 0."""
+        """Ascending eigenvalues, those beyond the rank set to 0."""
         places = values.shape[0] - self.xp.arange(values.shape[0])
-        return self.only(
-            self.xp.astype(places, self.n.dtype) <= rank, self._without_rounding(values)
-        )
+        return self.only(self.xp.astype(places, self.n.dtype) <= rank, values)
 
     @cached_property
     def eigenvalues(self) -> Float[Array, " d"]:
         """Eigenvalues of `covariance`, ascending; at most n-1 of them are not 0."""
-        return self._of_rank(linalg.eigvalsh(self.covariance), self.n - 1)
+        values = self._without_rounding(linalg.eigvalsh(self.covariance))
+        return self._of_rank(values, self.n - 1)
 
     @cached_property
     def squares(self) -> Float[Array, " d"]:
         """Squared singular values of the rows over n, ascending; at most n of them are not 0."""
-        return self._of_rank(linalg.eigvalsh(self.second_moment), self.n)
+        return self._of_rank(self._stacked(self.origin_means, self.second_moment), self.n)
 
     @cached_property
     def spread_values(self) -> Float[Array, " d"]:
-        """`eigenvalues`, or `squares` with center "none"."""
-        return self.eigenvalues if self.options.center == "global" else self.squares
+        """Eigenvalues of `spread_matrix` over any scale, ascending, small ones to their digits."""
+        if self.options.center == "none":
+            return self.squares
+        if self.exact:
+            return self.eigenvalues
+        spread = self.about(self.row_share)
+        return self._of_rank(self._stacked(spread, self.covariance), self.n - 1)
+
+    def _stacked(self, means: Float[Array, "c d"], whole: Float[Array, "d d"]) -> Array:
+        """Eigenvalues, ascending, of Σ_W and the scatter of these means together: of `whole`.
+
+        In float32 a small Σ_W (tight classes, rows far from the origin) loses its digits beside the
+        means in that sum: there they are the squares of the singular values of the means on top of
+        a root of Σ_W. Their gradient is that of the eigenvalues, finite where some coincide.
+        """
+        direct = linalg.eigvalsh(whole)
+        if self.exact:
+            return self._without_rounding(direct)
+        xp = self.xp
+        values, vectors = self.within_spectrum
+        top = linalg.compressed(safe_sqrt(self.row_share)[:, None] * means)
+        sigma = linalg.singular_values(
+            stop_gradient(xp.concat([top, safe_sqrt(values)[:, None] * vectors.T]))
+        )
+        # Below the rounding of the singular values themselves there is nothing.
+        squares = self.only(linalg.significant(sigma), sigma) ** 2
+        return xp.flip(squares) + direct - stop_gradient(direct)
+
+    @cached_property
+    def hidden_size(self) -> Float[Array, ""]:
+        """No eigenvalue that sums in float32 hide is larger: the rounding of Σ_W."""
+        return self.resolution * self.xp.max(self.within_spectrum[0])
 
     def hidden(self, values: Float[Array, " d"], rank: Float[Array, ""]) -> Float[Array, ""]:
         """How many eigenvalues of a spectrum of this rank float32 sums cannot tell from 0.
@@ -345,5 +374,6 @@ class Evidence:
         means = rank - (self.n - self.present_count)  # what class means alone can span
         spanned = xp.minimum(self.n - self.present_count, self.count(inner)) + means
         possible = xp.minimum(xp.minimum(rank, self.count(used)), spanned)
-        hidden = possible - self.count(~(values <= 0))  # NaN hides nothing
+        # An axis along which the class means alone are seen is hidden too; NaN hides nothing.
+        hidden = possible - self.count(~(values <= self.hidden_size))
         return xp.where(hidden > 0, hidden, 0.0)

@@ -32,6 +32,7 @@ from jaxtyping import Float
 
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
+from gramax.metrics.registry import METRICS
 from gramax.moments import BlockMoments, ClassMoments
 
 MAX_CLASSES = 4096
@@ -121,16 +122,18 @@ def companions(
             ("vci", f"{less}; {law}", lambda: _vci(classes(), e)),
         ]
     with np.errstate(all="ignore"):
-        return {name: _tried(method, estimate) for name, method, estimate in table}
+        return {name: _tried(name, e, method, estimate) for name, method, estimate in table}
 
 
-def _tried(method: str, estimate: Callable[[], float]) -> Companion:
+def _tried(name: str, e: Evidence, method: str, estimate: Callable[[], float]) -> Companion:
+    if reason := METRICS[name].reason(e):
+        return Companion(math.nan, method, reason)
     try:
         value = float(estimate())
     except _TooFewError as few:
         return Companion(math.nan, method, str(few))
     if not math.isfinite(value):
-        return Companion(math.nan, method, "undefined, as the metric is")
+        return Companion(math.nan, method, "not a number")
     return Companion(value, method)
 
 

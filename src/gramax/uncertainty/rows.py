@@ -94,9 +94,8 @@ def bars_of_rows(
         if bar.error is not None:
             said = [NEIGHBOURS] * (name not in LAWS)  # laws are of means over pairs
             if n > MAX_SIMULATED_ROWS:
-                said.append(
-                    f"error of {MAX_SIMULATED_ROWS:,} rows, times √({MAX_SIMULATED_ROWS}/n)"
-                )
+                most = MAX_SIMULATED_ROWS
+                said.append(f"error of {most:,} rows, times √({most:,}/{n:,})")
             bar = replace(bar, reason="; ".join(said))
         bars[name] = bar
     return bars
@@ -124,23 +123,22 @@ def rows_without_each(
     some = np.sort(order)
     block = np.empty(n, np.int64)
     block[order] = np.arange(len(order)) // size  # the last few are in no block that is left out
-    whole, left = _without_blocks(rows[some], normalize, block[some], len(order) // size)
+    left = _without_blocks(rows[some], normalize, block[some], len(order) // size)
+    given = measured or measure_rows(rows, normalize)
+    whole = {name: given[name][0] for name in left}
     if len(order) < n:
-        given = measured or measure_rows(rows, normalize)
-        share, whole_of_some = len(order) / n, whole
-        whole = {name: given[name][0] for name in whole}
+        share, of_some = len(order) / n, _values(RowEvidence(rows[some], normalize))
         for name, values in left.items():
             middle = np.mean(values)
-            shift = share * (middle - whole_of_some[name])
+            shift = share * (middle - of_some[name])
             left[name] = whole[name] + shift + math.sqrt(share) * (values - middle)
     return {name: (whole[name], left[name]) for name in whole}
 
 
 def _without_blocks(
     rows: Float[np.ndarray, "m d"], normalize: bool, block: Int[np.ndarray, " m"], blocks: int
-) -> tuple[dict[str, float], dict[str, Float[np.ndarray, " b"]]]:
-    """Every metric of all rows, and without each block, from one search for neighbours."""
-    whole = RowEvidence(rows, normalize)
+) -> dict[str, Float[np.ndarray, " b"]]:
+    """Every metric without each block, from one search for neighbours."""
     near, _ = nearest_on_host(rows, MLE_NEIGHBOURS + SPARE_NEIGHBOURS, normalize)
     sums = _potential_sums(rows, block, blocks)
     left = []
@@ -148,8 +146,7 @@ def _without_blocks(
         there = block != b
         e = _Remaining(rows[there], normalize, _thinned(near, there), _without_sums(sums, b))
         left.append(_values(e))
-    found = _values(whole)
-    return found, {name: np.array([one[name] for one in left]) for name in found}
+    return {name: np.array([one[name] for one in left]) for name in left[0]}
 
 
 class _Remaining(RowEvidence):

@@ -38,7 +38,7 @@ BUDGET, MAX_WORK = 3e9, 1e11
 """Multiply-adds of all draws of a group of metrics (half a second or so), and those of the fewest
 draws, beyond which a number is left without a baseline (ten seconds)."""
 
-OVERHEAD, DECOMPOSITIONS, PAIRS = 1.5e7, 60.0, 8.0
+OVERHEAD, DECOMPOSITIONS, PAIRS = 1.5e7, 15.0, 8.0
 """Multiply-adds of one report: what calls cost, what decompositions cost in units of the cube of
 their side, and passes over the pairs of classes."""
 
