@@ -102,7 +102,7 @@ def _is_plain(given: Any) -> bool:
     if not is_places(given):
         return True
     places: Sequence[Any] = given if isinstance(given, list | tuple) else [given]
-    return all(reads_in_process(place) for place in places)
+    return all(reads_in_process(os.fspath(place)) for place in places)
 
 
 def collect_here(request: Request, progress: Progress | None = None) -> Collected:
