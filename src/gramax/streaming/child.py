@@ -235,12 +235,12 @@ def main() -> None:
     except KeyboardInterrupt:
         os._exit(130)
     except MissingExtraError as error:
-        _say(out, {"missing": list(error.asked)})
+        _say_last(out, {"missing": list(error.asked)})
     except (InputError, OSError) as error:
-        _say(out, {"error": str(error)})
+        _say_last(out, {"error": str(error)})
     except MemoryError as error:
         notes = " ".join(getattr(error, "__notes__", ()))
-        _say(out, {"memory": notes or f"reading {_named(request)}"})
+        _say_last(out, {"memory": notes or f"reading {_named(request)}"})
     os._exit(0)  # a library's threads are not waited for
 
 
@@ -280,6 +280,13 @@ def _say(out: IO[bytes], message: dict[str, Any]) -> None:
     out.flush()
 
 
+def _say_last(out: IO[bytes], message: dict[str, Any]) -> None:
+    """Say it in peace: the parent, which hears it, ends this process before it ends by itself."""
+    for name in ("SIGINT", "SIGTERM"):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    _say(out, message)
+
+
 def _say_result(out: IO[bytes], found: Collected) -> None:
     totals, arrays, blocks = found.totals, {}, []
     for k, block in enumerate(totals.blocks):
@@ -306,7 +313,7 @@ def _say_result(out: IO[bytes], found: Collected) -> None:
         "blocks": blocks,
         "arrays": listed,
     }
-    _say(out, {"result": about})
+    _say_last(out, {"result": about})
     for array in arrays.values():
         out.write(np.ascontiguousarray(array).data)
     out.flush()
