@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gramax.arrays.namespace import is_torch_array, to_numpy
 from gramax.data import (
     ArraySource,
     Labels,
@@ -56,7 +57,7 @@ def open_source(
         skip_bad: leave out files that cannot be opened, where there are others.
     """
     if not is_places(source):
-        return ArraySource(source), ()
+        return ArraySource(_on_host(source)), ()
     if not skip_bad:
         return open_embeddings(source, column=column), ()
     written = addresses(source)
@@ -83,9 +84,14 @@ def is_places(source: Any) -> bool:
     return listed and all(isinstance(one, str | os.PathLike) for one in source)
 
 
+def _on_host(given: Any) -> Any:
+    """A tensor of PyTorch as NumPy's array; NumPy itself takes none with a graph or on a GPU."""
+    return to_numpy(given) if is_torch_array(given) else given
+
+
 def classes_of(labels: Any, opened: Source, codes: bool) -> Classes:
     """The classes of the rows; without labels all rows are one, with `codes` each is its own."""
-    given = None if labels is None else _read_labels(labels, opened, codes)
+    given = None if labels is None else _read_labels(_on_host(labels), opened, codes)
     if codes:
         n = opened.rows
         return Classes(tuple(map(str, range(n))) if given is None else _code_names(given, n))
