@@ -309,20 +309,31 @@ def main() -> None:
     under_way.listen(lambda file: say({"reading": file}))
     try:
         found = collect_here(request, lambda *told: say({"progress": told}))
+        _in_peace()
         _say_result(say, found)
     except KeyboardInterrupt:
         os._exit(128 + signal.SIGTERM)
     except MissingExtraError as error:
+        _in_peace()
         say({"missing": list(error.asked)})
     except InputError as error:
+        _in_peace()
         say({"error": str(error)})
     except OSError as error:
+        _in_peace()
         file = error.filename or _named(request)
         say({"error": f"{file}: {error.strerror or error}"})
     except MemoryError as error:
+        _in_peace()
         notes = getattr(error, "__notes__", ())
         say({"memory": notes[0] if notes else f"while reading {_named(request)}"})
     os._exit(0)  # a library's threads are not waited for
+
+
+def _in_peace() -> None:
+    """The last message is sent whole: the parent, which hears it, then ends this process."""
+    for name in ("SIGINT", "SIGTERM"):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def _stop(*_: Any) -> None:
