@@ -1,15 +1,14 @@
 """Keras 3, on JAX or PyTorch: audit a layer on held-out digits at the end of every epoch.
 
-pip install keras
+pip install keras scikit-learn
 KERAS_BACKEND=jax python examples/train_keras.py --out run.jsonl
 """
 
 import argparse
 
 import keras
-import numpy as np
+from sklearn.datasets import load_digits
 
-from gramax.training.demo import digits
 from gramax.training.keras import GeometryCallback
 from gramax.training.sinks import JsonLinesSink
 
@@ -29,7 +28,9 @@ def classifier():
 
 def main(epochs=15, out="run.jsonl"):
     keras.utils.set_random_seed(0)
-    (x, y), (x_val, y_val) = [(np.asarray(x), np.asarray(y)) for x, y in digits()]
+    x, y = load_digits(return_X_y=True)
+    x = x.astype("float32") / 16
+    (x, x_val), (y, y_val) = (x[:1400], x[1400:]), (y[:1400], y[1400:])
     model = classifier()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss, metrics=["accuracy"])

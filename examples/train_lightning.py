@@ -1,17 +1,16 @@
 """Lightning: audit a layer of a small convolutional network over every validation pass.
 
-pip install lightning
+pip install lightning scikit-learn
 python examples/train_lightning.py --out run.jsonl
 """
 
 import argparse
 
 import lightning
-import numpy as np
 import torch
+from sklearn.datasets import load_digits
 from torch.utils.data import DataLoader, TensorDataset
 
-from gramax.training.demo import digits
 from gramax.training.lightning import GeometryCallback
 from gramax.training.sinks import JsonLinesSink
 
@@ -47,10 +46,12 @@ class Classifier(lightning.LightningModule):
 
 def loaders():
     """Training and validation digits."""
-    for (x, y), shuffle in zip(digits(), (True, False), strict=True):
-        images = torch.from_numpy(np.array(x)).reshape(-1, 1, 8, 8)
-        labels = torch.from_numpy(np.array(y)).long()
-        yield DataLoader(TensorDataset(images, labels), batch_size=128, shuffle=shuffle)
+    x, y = load_digits(return_X_y=True)
+    images = torch.tensor(x / 16, dtype=torch.float32).reshape(-1, 1, 8, 8)
+    labels = torch.tensor(y)
+    for part, shuffle in ((slice(1400), True), (slice(1400, None), False)):
+        rows = TensorDataset(images[part], labels[part])
+        yield DataLoader(rows, batch_size=128, shuffle=shuffle)
 
 
 def main(epochs=15, out="run.jsonl"):

@@ -10,20 +10,17 @@ import re
 import shlex
 import zipfile
 from pathlib import Path
-from typing import ClassVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
-from fsspec.registry import _registry
 
 import gramax
 from gramax.cli import cli, main
 from gramax.metrics.evidence import Evidence
+from gramax.metrics.neighbours import RowEvidence
 from gramax.metrics.registry import Metric, Registry
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +33,9 @@ FENCES = re.compile(r"^ *(```+|~~~+|:::+) *([^\n]*)\n(.*?)^ *\1$", re.DOTALL | r
 NOT_CODE = {"", "text", "{toctree}"}
 COMMANDS = {"sh", "console"}
 CELL = "{code-cell} ipython3"
+N, D, C = 120, 12, 4
+"""The shape of the rows in the files that the commands name."""
+
 EXECUTED = {
     "docs/training.md": "tests/training/test_documented_blocks.py",
     "docs/pytorch.md": "tests/training/test_documented_blocks.py",
@@ -64,38 +64,57 @@ def shown() -> list[str]:
     return sorted({line.split("  #")[0].strip() for line in lines if line.startswith("gramax ")})
 
 
-class Bucket(MemoryFileSystem):
-    """A remote store, in memory."""
+BUCKET = """
+from fsspec.implementations.local import LocalFileSystem
 
+class Bucket(LocalFileSystem):
     protocol = "s3"
-    store: ClassVar[dict] = {}
-    pseudo_dirs: ClassVar[list] = [""]
 
     @classmethod
-    def _strip_protocol(cls, path: str) -> str:
-        return super()._strip_protocol(path.removeprefix("s3:/"))
+    def _strip_protocol(cls, path):
+        return super()._strip_protocol(str(path).removeprefix("s3://"))
+"""
+"""A remote store that keeps its objects in the working folder, as an installed package.
+
+Addresses are read in a child process, which would not see a file system that a test has patched in.
+"""
+
+
+def install_bucket(folder: Path) -> None:
+    """Packages in `folder` that fsspec finds by itself: its file system for s3://."""
+    info = folder / "bucket-1.dist-info"
+    info.mkdir(parents=True)
+    (folder / "bucket.py").write_text(BUCKET, encoding="utf-8")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bucket\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[fsspec.specs]\ns3 = bucket:Bucket\n")
+
+
+def clouds() -> tuple[np.ndarray, np.ndarray]:
+    """Rows in four classes, of a shape that other commands audit too."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, C, N)
+    return (rng.normal(size=(C, D))[y] + 0.3 * rng.normal(size=(N, D))).astype(np.float32), y
+
+
+def write_table(path: str, labels: str) -> None:
+    """A parquet file of those rows, with their labels in a column of this name."""
+    z, y = clouds()
+    Path(path).parent.mkdir(exist_ok=True, parents=True)
+    rows = pa.FixedSizeListArray.from_arrays(z.ravel(), D)
+    pq.write_table(pa.table({"embedding": rows, labels: y}), path)
 
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     """A folder, and a bucket, with the files that the commands name."""
-    rng = np.random.default_rng(0)
-    n, d, c = 120, 12, 4  # a shape that other commands audit too
-    y = rng.integers(0, c, n)
-    z = (rng.normal(size=(c, d))[y] + 0.3 * rng.normal(size=(n, d))).astype(np.float32)
-    monkeypatch.setitem(_registry, "s3", Bucket)
+    z, y = clouds()
+    install_bucket(tmp_path / "installed")
+    monkeypatch.syspath_prepend(tmp_path / "installed")
     monkeypatch.chdir(tmp_path)
-
-    def table(path: str, labels: str) -> None:
-        Path(path).parent.mkdir(exist_ok=True)
-        rows = pa.FixedSizeListArray.from_arrays(z.ravel(), d)
-        pq.write_table(pa.table({"embedding": rows, labels: y}), path)
-
     for name in ("shards/a.parquet", "shards/b.parquet"):
-        table(name, "species")
-    for name in ("data/a.parquet", "data/b.parquet", "old/a.parquet", "new/a.parquet"):
-        table(name, "label")
-    Bucket().pipe_file("/bucket/run-7/a.parquet", Path("data/a.parquet").read_bytes())
+        write_table(name, "species")
+    for name in ("data/a", "data/b", "old/a", "new/a", "bucket/run-7/a"):
+        write_table(f"{name}.parquet", "label")
     for folder in ("demo", "labels"):
         Path(folder).mkdir()
     for name in ("demo/train_embeddings", "epoch1", "epoch9", "shard-0", "decoder"):
@@ -124,23 +143,26 @@ def test_a_command_runs(files, line):
     assert main(arguments) == (1 if "--fail-on" in arguments else 0)
 
 
-N, D, C = 120, 12, 4  # a shape that other tests audit too
-
-
 @pytest.fixture
-def names(monkeypatch, tmp_path, rng):
-    """What a block may take for granted, in an empty folder."""
+def names(monkeypatch, tmp_path):
+    """What a block may take for granted, in a folder with a table of the same rows."""
     monkeypatch.chdir(tmp_path)
-    labels = np.arange(N) % C
-    z = (rng.normal(size=(C, D))[labels] + 0.3 * rng.normal(size=(N, D))).astype(np.float32)
+    write_table("data/a.parquet", "label")
+    z, labels = clouds()
     rows = {"z": z, "labels": labels, "num_classes": C, "dim": D, "params": 2.0}
     given = {"batches": list(zip(np.split(z, 4), np.split(labels, 4), strict=True))}
-    return rows | given | {"embed": lambda params, x: params * x, "jax": jax, "gramax": gramax}
+    given |= {"embed": lambda params, x: params * x, "jax": jax, "gramax": gramax}
+    return rows | given | {"__name__": "__main__"}
 
 
 def audits(names):
     assert names["report"].n == N
     assert names["report"].worst_pairs
+
+
+def plans(names):
+    audits(names)
+    assert Path("run.ckpt").exists()
 
 
 def steps(names):
@@ -154,18 +176,28 @@ def streams(names):
     assert float(names["numbers"]["effective_rank"]) > 1
 
 
+SQUARE = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+
+
 def declares(names):
     (metric,) = names["METRICS"]
-    z = jnp.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
-    moments = gramax.ClassMoments.of(z, None, 1)
+    moments = gramax.ClassMoments.of(SQUARE, None, 1)
     assert float(metric.value(Evidence(moments))) == pytest.approx(2)
+
+
+def declares_of_rows(names):
+    (metric,) = names["METRICS"].everything()
+    evidence = RowEvidence(np.concatenate([SQUARE, SQUARE[:1]]))  # a copy is no neighbour
+    assert float(metric.of_rows(evidence)) == pytest.approx(2**0.5)
 
 
 CHECKS = {
     "README.md, block 0": (audits, {}),
     "README.md, block 1": (steps, {}),
     "README.md, block 2": (streams, {}),
-    "CONTRIBUTING.md, block 0": (declares, {"METRICS": Registry(), "Metric": Metric, "jnp": jnp}),
+    "CONTRIBUTING.md, block 0": (declares, {"METRICS": Registry(), "Metric": Metric}),
+    "CONTRIBUTING.md, block 1": (declares_of_rows, {"METRICS": Registry(), "Metric": Metric}),
+    "docs/streaming.md, block 0": (plans, {}),
 }
 """For every block of Python: the check of what it has done, and the further names that it needs."""
 

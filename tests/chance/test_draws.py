@@ -1,6 +1,7 @@
 """Drawn moments against the moments of drawn rows."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -19,14 +20,14 @@ NAMES = [metric.name for metric in METRICS]
 DRAWS = 400
 
 
-def _of_rows(normalize: bool, options: Options) -> np.ndarray:
-    """Every metric of drawn rows, a row a data set."""
+def _of_rows(normalize: bool, names: Sequence[str], options: Options) -> np.ndarray:
+    """Metrics of drawn rows, a row a data set."""
     n, c, found = sum(UNEQUAL), len(UNEQUAL), []
     y = np.repeat(np.arange(c), UNEQUAL)
     for i in range(DRAWS):
         x = rows(np.random.default_rng([SEED, i]), n, 6, normalize)
         e = Evidence(ClassMoments.of(x, y, c, normalize=normalize), options)
-        found.append([float(METRICS[name].value(e)) for name in NAMES])
+        found.append([float(METRICS[name].value(e)) for name in names])
     return np.array(found)
 
 
@@ -44,7 +45,7 @@ def _agree(name: str, a: np.ndarray, b: np.ndarray) -> None:
 def test_drawn_moments_are_those_of_rows(normalize, monkeypatch):
     """Every metric of the registry: rows, and moments drawn without rows; and each law."""
     setting = setting_of(UNEQUAL, 6, normalize)
-    brute = _of_rows(normalize, Options())
+    brute = _of_rows(normalize, NAMES, Options())
     monkeypatch.setattr(chance_draws, "FEW_VALUES", 0)
     assert not chance_draws.drawn_as_rows(setting, True)
     drawn = []
@@ -66,7 +67,8 @@ def test_drawn_moments_are_those_of_rows(normalize, monkeypatch):
 @pytest.mark.parametrize("normalize", [True, False])
 @pytest.mark.parametrize("weighting", ["sample", "macro"])
 def test_draws_for_the_answers_are_those_of_rows(normalize, weighting):
-    brute = dict(zip(NAMES, _of_rows(normalize, Options(weighting=weighting)).T, strict=True))
+    found = _of_rows(normalize, ANSWERED, Options(weighting=weighting))
+    brute = dict(zip(ANSWERED, found.T, strict=True))
     setting, rng = setting_of(UNEQUAL, 6, normalize, weighting=weighting), np.random.default_rng(0)
     if not normalize:
         setting = setting_of(UNEQUAL, 6, False, 0.02, weighting=weighting)  # ratios have no scale

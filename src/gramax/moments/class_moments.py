@@ -274,7 +274,9 @@ def _merge(a: ClassMoments, b: ClassMoments) -> ClassMoments:
     xp = namespace(a.mean)
     mine, theirs = a.counts, b.counts
     anchor = xp.where((mine > 0)[:, None], a.anchor, b.anchor)
-    mean_b = b.mean + displacement(b.anchor, norms(b.anchor), anchor, norms(anchor), a.normalize)
+    moved = displacement(b.anchor, norms(b.anchor), anchor, norms(anchor), a.normalize)
+    # A class that is new here keeps its anchor: nothing is added, not even rounding.
+    mean_b = xp.where((mine > 0)[:, None], b.mean + moved, b.mean)
     mean_a = xp.where((mine > 0)[:, None], a.mean, mean_b)
     gap = xp.where((theirs > 0)[:, None], mean_b - mean_a, 0.0)
     count = add_exact(a.count, b.count)

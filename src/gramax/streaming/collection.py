@@ -20,7 +20,7 @@ from gramax.errors import InputError
 from gramax.streaming import engines
 from gramax.streaming.accumulation import accumulate
 from gramax.streaming.execution import Execution, Progress
-from gramax.streaming.inputs import Classes, classes_of, is_places, open_source
+from gramax.streaming.inputs import Classes, all_exist, classes_of, is_places, open_source
 from gramax.streaming.results import LeftOut, Totals
 
 
@@ -88,7 +88,7 @@ def collect(request: Request, progress: Progress | None = None) -> Collected:
         InputError: the input cannot be audited; the message names the file, row or column.
     """
     labels = request.labels
-    plain = _is_column(labels) or _is_plain(labels, LABEL_READERS)
+    plain = _is_no_file(labels) or _is_plain(labels, LABEL_READERS)
     if plain and _is_plain(request.source, READERS):
         return collect_here(request, progress)
     from gramax.streaming.child import collect_in_child
@@ -96,8 +96,10 @@ def collect(request: Request, progress: Progress | None = None) -> Collected:
     return collect_in_child(request, progress)
 
 
-def _is_column(labels: Any) -> bool:
-    """Whether it names an array beside the embeddings, not a file."""
+def _is_no_file(labels: Any) -> bool:
+    """Whether these are labels themselves, or the name of an array beside the embeddings."""
+    if not isinstance(labels, str | os.PathLike):
+        return not (is_places(labels) and all_exist(labels))
     named = isinstance(labels, str) and "://" not in labels and not set(labels) & set("*?[")
     return named and not os.path.exists(split_name(labels)[0])
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gramax.arrays.namespace import is_torch_array, to_numpy
 from gramax.data import (
     ArraySource,
     Labels,
@@ -60,7 +61,7 @@ def open_source(
         known_bad: files of which that is known already: they are not touched again.
     """
     if not is_places(source):
-        return ArraySource(source), ()
+        return ArraySource(_on_host(source)), ()
     if not skip_bad:
         return open_embeddings(source, column=column), ()
     written = addresses(source)
@@ -93,9 +94,14 @@ def is_places(source: Any) -> bool:
     return listed and all(isinstance(one, str | os.PathLike) for one in source)
 
 
+def _on_host(given: Any) -> Any:
+    """A tensor of PyTorch as NumPy's array; NumPy itself takes none with a graph or on a GPU."""
+    return to_numpy(given) if is_torch_array(given) else given
+
+
 def classes_of(labels: Any, opened: Source, codes: bool) -> Classes:
     """The classes of the rows; without labels all rows are one, with `codes` each is its own."""
-    given = None if labels is None else _read_labels(labels, opened, codes)
+    given = None if labels is None else _read_labels(_on_host(labels), opened, codes)
     if codes:
         n = opened.rows
         return Classes(tuple(map(str, range(n))) if given is None else _code_names(given, n))
@@ -107,7 +113,7 @@ def classes_of(labels: Any, opened: Source, codes: bool) -> Classes:
 def _read_labels(labels: Any, opened: Source, codes: bool) -> Labels:
     # A list of texts beside an array is its labels; beside files it may name files of labels.
     files = opened if isinstance(opened, FileSource) else None
-    if isinstance(labels, str | os.PathLike) or (files and is_places(labels) and _exist(labels)):
+    if isinstance(labels, str | os.PathLike) or (files and is_places(labels) and all_exist(labels)):
         most = {"most": None} if codes else {}
         return read_labels(labels, files, opened.rows, **most)
     sized = isinstance(labels, Sequence) or np.ndim(labels) > 0
@@ -116,7 +122,8 @@ def _read_labels(labels: Any, opened: Source, codes: bool) -> Labels:
     return labels_from_array(labels, opened.rows)
 
 
-def _exist(labels: Sequence[str | os.PathLike[str]]) -> bool:
+def all_exist(labels: Sequence[str | os.PathLike[str]]) -> bool:
+    """Whether a list of texts names files, rather than being labels itself."""
     return len(set(labels)) == len(labels) and all(map(os.path.exists, labels))
 
 

@@ -25,7 +25,7 @@ from gramax.audits.audit import audit
 from gramax.audits.report import Report
 from gramax.audits.run_log import Entry, RunLog
 from gramax.audits.snapshot import snapshot
-from gramax.moments.class_moments import ClassMoments
+from gramax.moments import ClassMoments
 
 CLASSES = 10
 WIDTHS = (64, 256, 256, 64, CLASSES)
@@ -100,10 +100,12 @@ def error(params: Params, x: Array, y: Array) -> Float[Array, ""]:
     return jnp.mean(jnp.argmax(logits(params, x), axis=1) != y)
 
 
-@jax.jit
+_features = jax.jit(features)
+
+
 def gathered(params: Params, x: Array, y: Array) -> ClassMoments:
-    """The moments of the features, inside jit."""
-    return ClassMoments.of(features(params, x), y, CLASSES)
+    """The moments of the features, which are audited on the host in float64."""
+    return ClassMoments.of(np.asarray(_features(params, x)), np.asarray(y), CLASSES)
 
 
 def trainer(train: Split, epochs: int) -> tuple[optax.GradientTransformation, Callable[..., Any]]:
