@@ -247,3 +247,18 @@ def test_a_signal_ends_parent_and_child_and_keeps_the_checkpoint(folder, number,
     assert not alive(run.pid, 1)
     assert (folder / "saved").exists()
     assert not (folder / ".saved.lock").exists()
+
+
+def test_plain_files_and_labels_need_no_child(folder, monkeypatch):
+    monkeypatch.setattr(child, "collect_in_child", lambda *_: pytest.fail("a child was started"))
+    np.savez("z.npz", z=Z, y=Y)
+    (folder / "y.txt").write_text("".join(f"{k}\n" for k in Y))
+    os.mkdir("plain")
+    for k, part in enumerate(np.split(Z, 3)):
+        np.save(f"plain/part-{k}.npy", part)
+    for source, labels in [
+        ("plain", "y.txt"), ("plain/*.npy", "z.npz::y"), ("z.npz", "y"), (Z, list(map(str, Y))),
+    ]:  # fmt: skip
+        assert gramax.audit(source, labels, portrait=False).c == 4
+    names = [f"code {k}" for k in range(900)]
+    assert gramax.audit(folder / "z.npy", names, codes=True, portrait=False, worst=1).c == 900
