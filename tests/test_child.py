@@ -95,6 +95,8 @@ def test_rows_without_classes_and_missing_columns(folder):
     assert gramax.audit("z.parquet", codes=True, worst=1).c == 900
     with pytest.raises(InputError, match=r"no column or array absent; it has z"):
         gramax.audit("z.parquet", column="absent")
+    with pytest.raises(InputError, match="labels must be an array or a list.* got a generator"):
+        gramax.audit("z.parquet", (k for k in Y))
 
 
 ENDS = [

@@ -87,6 +87,7 @@ def _without(request: Request, lost: _LostError) -> Request:
 
 
 def _collect_once(request: Request, progress: Progress | None) -> Collected:
+    asked = _packed(request)
     paths = os.pathsep.join(path for path in sys.path if path)
     with deaf():  # Ctrl-C goes to the parent, which tells the child to stop
         child = subprocess.Popen(
@@ -98,14 +99,22 @@ def _collect_once(request: Request, progress: Progress | None) -> Collected:
         )
     assert child.stdin is not None
     try:
-        _send_request(child.stdin, request)
+        _send_request(child.stdin, asked)
         return _Listening(child, request, progress).result()
     finally:
         _end(child)
 
 
-def _send_request(stream: IO[bytes], request: Request) -> None:
-    left = memoryview(pickle.dumps(request))
+def _packed(request: Request) -> bytes:
+    try:
+        return pickle.dumps(request)
+    except (TypeError, AttributeError, pickle.PicklingError):
+        kind = type(request.labels).__name__
+        raise InputError(f"labels must be an array or a list, one a row; got a {kind}") from None
+
+
+def _send_request(stream: IO[bytes], asked: bytes) -> None:
+    left = memoryview(asked)
     try:
         while left:  # the stream stays open: its end tells the child that the parent is gone
             left = left[stream.write(left) :]
