@@ -95,7 +95,7 @@ def test_rows_without_classes_and_missing_columns(folder):
     assert gramax.audit("z.parquet", codes=True, worst=1).c == 900
     with pytest.raises(InputError, match=r"no column or array absent; it has z"):
         gramax.audit("z.parquet", column="absent")
-    with pytest.raises(InputError, match="labels must be an array or a list.* got a generator"):
+    with pytest.raises(InputError, match=r"labels must be an array or a list.* got a generator"):
         gramax.audit("z.parquet", (k for k in Y))
 
 
@@ -259,7 +259,7 @@ def test_plain_files_and_labels_need_no_child(folder, monkeypatch):
     for k, part in enumerate(np.split(Z, 3)):
         np.save(f"plain/part-{k}.npy", part)
     for source, labels in [
-        ("plain", "y.txt"), ("plain/*.npy", "z.npz::y"), ("z.npz", "y"), (Z, list(map(str, Y))),
+        ("plain", folder / "y.txt"), ("plain/*.npy", "z.npz::y"), ("z.npz", "y"), (Z, list(map(str, Y))),
     ]:  # fmt: skip
         assert gramax.audit(source, labels, portrait=False).c == 4
     names = [f"code {k}" for k in range(900)]

@@ -100,8 +100,9 @@ def _is_no_file(labels: Any) -> bool:
     """Whether these are labels themselves, or the name of an array beside the embeddings."""
     if not isinstance(labels, str | os.PathLike):
         return not (is_places(labels) and all_exist(labels))
-    named = isinstance(labels, str) and "://" not in labels and not set(labels) & set("*?[")
-    return named and not os.path.exists(split_name(labels)[0])
+    spec = os.fspath(labels)
+    named = "://" not in spec and not set(spec) & set("*?[")
+    return named and not os.path.exists(split_name(spec)[0])
 
 
 def _is_plain(given: Any, readers: Readers) -> bool:
