@@ -259,7 +259,8 @@ def test_plain_files_and_labels_need_no_child(folder, monkeypatch):
     for k, part in enumerate(np.split(Z, 3)):
         np.save(f"plain/part-{k}.npy", part)
     for source, labels in [
-        ("plain", folder / "y.txt"), ("plain/*.npy", "z.npz::y"), ("z.npz", "y"), (Z, list(map(str, Y))),
+        ("plain", folder / "y.txt"), ("plain/*.npy", "z.npz::y"),
+        ("z.npz", "y"), (Z, list(map(str, Y))),
     ]:  # fmt: skip
         assert gramax.audit(source, labels, portrait=False).c == 4
     names = [f"code {k}" for k in range(900)]
