@@ -14,7 +14,7 @@ from gramax.audits.run_reader import read_runs
 from gramax.errors import InputError
 from gramax.streaming import accumulate, checkpoint, classes_of, open_source, tasks
 from gramax.streaming.identity import difference
-from tests.streams import ONE, Stream, bits
+from tests.streams import ONE, Stream, bits, small_tasks
 from tests.test_seed import clouds
 
 Z, Y = clouds(7, 900, 12, 4)
@@ -22,7 +22,7 @@ Z, Y = clouds(7, 900, 12, 4)
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(64, 128, 200))
+    monkeypatch.setattr(tasks, "sizes", small_tasks(64, 200))
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", 1e9)
 
@@ -48,7 +48,7 @@ class Stop(Exception):  # noqa: N818  (no error)
 
 
 def stop_at(rows):
-    def progress(done, _all, _bytes):
+    def progress(_phase, done, *_):
         if done >= rows:
             raise Stop
 
@@ -63,7 +63,7 @@ def test_stops_change_no_bit(folder, blocks):
         with pytest.raises(Stop):
             gathered(blocks=blocks, progress=stop_at(rows))
     told = []
-    found = gathered(blocks=blocks, progress=lambda *now: told.append(now[0]))
+    found = gathered(blocks=blocks, progress=lambda *now: told.append(now[1]))
     assert 600 <= told[0] < 900
     assert bits(found) == bits(never)
     assert sorted(os.listdir()) == ["saved", "y.npy", "z"]

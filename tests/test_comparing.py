@@ -10,9 +10,12 @@ import pytest
 import gramax
 from gramax.cli import main
 from gramax.comparison import compare, compare_saved, linear_cka, procrustes_similarity
+from gramax.comparison.alignment import NO_MEMORY, similarities
+from gramax.comparison.centred_rows import CentredRows
 from gramax.comparison.changes import TOO_FEW, changes_of
-from gramax.comparison.moved import largest_moves
+from gramax.comparison.moved_pairs import largest_moves
 from gramax.comparison.results import Moved, Side
+from gramax.comparison.similarity import A_POINT
 from gramax.errors import InputError
 from gramax.render.number_text import comparison_headline
 from gramax.uncertainty.errorbars.bars import TOO_MANY
@@ -33,14 +36,15 @@ def found():
 
 
 def test_alignment_of_streams_is_that_of_arrays(found, monkeypatch):
-    a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (Z, tightened(0.6)))
+    wide = (v.astype(np.float64) for v in (Z, tightened(0.6)))
+    a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in wide)
     expected = [linear_cka(a, b, debiased=True), linear_cka(a, b), procrustes_similarity(a, b)]
-    assert [one.value for one in found.alignment] == pytest.approx(expected, rel=1e-5)
-    monkeypatch.setattr("gramax.comparison.alignment.CHUNK_BYTES", 4 * 12 * 77)
-    cut = compare(Z, tightened(0.6), NAMES[Y]).alignment
-    assert [one.value for one in cut] == pytest.approx(expected, rel=1e-5)
+    assert [one.value for one in found.alignment] == pytest.approx(expected, rel=1e-12)
+    monkeypatch.setattr("gramax.comparison.centred_rows.CHUNK_BYTES", 8 * 12 * 77)
+    by_chunks = compare(Z, tightened(0.6), NAMES[Y]).alignment
+    assert [one.value for one in by_chunks] == pytest.approx(expected, rel=1e-12)
     errors = [one.error for one in found.alignment]
-    assert [one.error for one in cut] == pytest.approx(errors, rel=1e-3)
+    assert [one.error for one in by_chunks] == pytest.approx(errors, rel=1e-9)
     rotated = Z @ np.linalg.qr(np.random.default_rng(0).normal(size=(12, 12)))[0]
     same = compare(Z, rotated.astype(np.float32), NAMES[Y], raw=True).alignment
     assert [one.value for one in same] == pytest.approx([1, 1, 1], abs=1e-6)
@@ -60,6 +64,81 @@ def test_rows_that_count_in_one_space_alone_are_not_aligned():
     found = compare(a, b, names)
     assert found.paired
     assert [one.value for one in found.alignment] == pytest.approx(expected, rel=1e-5)
+
+
+def test_spaces_of_fewer_rows_than_dimensions():
+    """Nothing is larger than the rows, and every number is that of the rows as they are."""
+    rng = np.random.default_rng(3)
+    a = rng.normal(size=(30, 200))
+    b = a[:, :90] + 0.5 * rng.normal(size=(30, 90))
+    found = compare(a, b)
+    assert found.paired
+    assert any("200 and 90 dimensions" in note for note in found.notes)
+    kernels = []
+    for v in (a, b):
+        unit = v / np.linalg.norm(v, axis=1, keepdims=True)
+        unit -= unit.mean(axis=0)
+        kernels.append(unit @ unit.T)
+    k, m = kernels
+    plain = np.sum(k * m) / np.linalg.norm(k) / np.linalg.norm(m)
+    assert found.alignment[1].value == pytest.approx(plain, rel=1e-12)
+    assert all(one.error > 0 and not one.reason for one in found.alignment)
+
+
+@pytest.mark.parametrize(("n", "d", "q"), [(300, 12, 8), (48, 200, 90), (49, 5, 70)])
+def test_errors_of_similarities_are_those_over_samples(n, d, q):
+    """The deviation over 40 samples of one population; of that of near unity, within a factor."""
+    rng = np.random.default_rng(11)
+    mixing = rng.normal(size=(d, q)) / math.sqrt(d)
+    values, errors = [], []
+    for _ in range(40):
+        x = rng.normal(size=(n, d)) * np.linspace(1, 3, d)
+        y = x @ mixing + 0.5 * rng.normal(size=(n, q))
+        found = similarities(CentredRows.of(x), CentredRows.of(y), 20)
+        values.append([one.value for one in found])
+        errors.append([one.error for one in found])
+    ratio = np.sqrt(np.mean(np.square(errors), axis=0)) / np.std(values, axis=0, ddof=1)
+    assert np.all((ratio > 0.7) & (ratio < 1.6))
+
+
+def test_rows_are_paired_by_position_alone():
+    """The same rows in another order are another pairing, of which nothing but chance is left."""
+    shuffled = compare(Z, Z[np.random.default_rng(5).permutation(300)], raw=True)
+    assert shuffled.paired
+    for one in shuffled.alignment:
+        assert abs(one.chance.z(one.value)) < 4
+    assert shuffled["effective_rank"].difference == pytest.approx(0, abs=1e-12)
+
+
+def test_a_space_of_one_point_is_like_nothing_and_says_why():
+    point = np.full((300, 5), 0.1, np.float32)
+    found = compare(Z, point, raw=True)
+    assert [math.isnan(one.value) for one in found.alignment] == [True] * 3
+    assert {one.reason for one in found.alignment} == {A_POINT}
+    assert any(
+        "Procrustes similarity: undefined: all rows of a space" in one for one in found.notes
+    )
+    told = found.to_dict()["alignment"][0]
+    assert (told["value"], told["error"], told["reason"]) == (None, None, A_POINT)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_very_few_rows_are_never_alike_by_accident(n):
+    found = compare(Z[:n], tightened(0.6)[:n])
+    for one in found.alignment:
+        assert one.error is None
+        assert one.reason
+    assert math.isnan(found.alignment[0].value)
+
+
+def test_blocks_that_do_not_fit_leave_no_error(monkeypatch):
+    monkeypatch.setattr("gramax.comparison.alignment.MAX_BLOCK_BYTES", 8 * 24**2 * 5)
+    few = compare(Z, tightened(0.6)).alignment
+    assert all(one.error is not None for one in few)
+    monkeypatch.setattr("gramax.comparison.alignment.MAX_BLOCK_BYTES", 8 * 24**2 * 4)
+    none = compare(Z, tightened(0.6)).alignment
+    assert [one.value for one in none] == pytest.approx([one.value for one in few], rel=1e-12)
+    assert {(one.error, one.reason) for one in none} == {(None, NO_MEMORY)}
 
 
 def test_a_space_has_not_changed_from_itself():
@@ -137,12 +216,10 @@ def test_a_pair_says_whether_its_move_is_real():
 
 
 def test_largest_moves_by_tiles(monkeypatch):
-    from gramax.comparison import moved
-
     rng = np.random.default_rng(4)
     a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in rng.normal(size=(2, 37, 5)))
     a[5] = 0
-    monkeypatch.setattr(moved, "TILE", 8)
+    monkeypatch.setattr("gramax.comparison.moved_pairs.TILE_CODES", 8)
     change = np.abs(a @ a.T - b @ b.T) * np.tri(37, 37, -1).T
     change[5] = change[:, 5] = 0
     order = np.argsort(-change, axis=None)[:6]

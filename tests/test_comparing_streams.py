@@ -9,7 +9,8 @@ from gramax.cli import main
 from gramax.comparison import compare
 from gramax.errors import InputError
 from gramax.metrics.options import Options
-from gramax.streaming import engines, tasks
+from gramax.streaming import Execution, engines, tasks
+from gramax.streaming.collection import collect_here
 from gramax.streaming.engines.serial import Serial
 from tests.test_seed import clouds
 
@@ -19,9 +20,10 @@ CUTS = [100, 220]
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """Folders a and b of three files each; a task is a file."""
+    """Folders a and b of three files each, read in this process; a task is a file."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(64, 128, 128))
+    monkeypatch.setattr("gramax.streaming.child.collect_in_child", collect_here)
+    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(64, 128))
     for name, z in (("a", Z), ("b", 2 * Z - Z[:1])):
         (tmp_path / name).mkdir()
         for k, part in enumerate(np.split(z, CUTS)):
@@ -57,7 +59,7 @@ def whole():
 def test_both_sides_run_on_the_engine(recorder, whole):
     made, asked = recorder
     made.given.clear()
-    found = compare("a", "b", "y.npy", engine="ray", workers=3, engine_address="there")
+    found = compare("a", "b", "y.npy", execution=Execution("ray", 3, "there"))
     assert asked[-1] == ("ray", 3, "there")
     assert [name[-1] for name in made.given] == ["a"] * 3 + ["b"] * 3
     assert found.paired
@@ -70,27 +72,31 @@ def test_a_stop_costs_what_was_not_saved_and_no_bit(recorder, whole):
     class Stop(Exception):  # noqa: N818  (no error)
         pass
 
-    def stop(rows, _all, _bytes):
-        if rows >= 420:
+    seen = []
+
+    def stop(phase, rows, _all, _bytes):
+        seen.append((phase, rows))
+        if seen.count(("reading", 164)) == 2:  # within the second file of the second side
             raise Stop
 
     with pytest.raises(Stop):
-        compare("a", "b", "y.npy", checkpoint="kept", progress=stop)
+        compare("a", "b", "y.npy", execution=Execution(checkpoint="kept"), progress=stop)
     made.given.clear()
-    found = compare("a", "b", "y.npy", checkpoint="kept")
+    found = compare("a", "b", "y.npy", execution=Execution(checkpoint="kept"))
     assert [name[-1] for name in made.given] == ["b"] * 2
     assert repr(found) == repr(whole)
 
 
-def test_progress_is_that_of_one_pass_after_another():
+def test_progress_is_that_of_one_side_after_the_other():
     seen = []
     compare("a", "b", "y.npy", progress=lambda *one: seen.append(one))
-    assert seen == sorted(seen)
-    assert {all_rows for _, all_rows, _ in seen} == {1200}
-    assert seen[-1] == (1200, 1200, 4 * Z.nbytes)
-    apart = []
-    compare("a", "b", "y.npy", paired=False, progress=lambda *one: apart.append(one))
-    assert apart[-1] == (600, 600, 2 * Z.nbytes)
+    reading = [one for one in seen if one[0] == "reading"]
+    first, second = (k for k, (_, rows, _, _) in enumerate(reading) if rows == 0)
+    assert {all_rows for _, _, all_rows, _ in reading} == {300}
+    for side in (reading[first:second], reading[second:]):
+        assert side == sorted(side)
+        assert side[-1] == ("reading", 300, 300, Z.nbytes)
+    assert seen[-1][0] == "comparing"
 
 
 @pytest.mark.parametrize("when", ["opened", "read"])
@@ -124,9 +130,9 @@ def test_files_of_both_sides_left_out_are_not_taken_for_the_same_rows(folder):
     (folder / "a/part-0.npy").write_bytes(b"")
     (folder / "b/part-0.npy").write_bytes(b"")
     labels = Y[CUTS[0] :]
-    assert not compare("a", "b", labels, skip_bad=True).paired
-    with pytest.raises(InputError, match="rows cannot be paired: files were left out"):
-        compare("a", "b", labels, skip_bad=True, paired=True)
+    assert not compare("a", "b", labels, execution=Execution(skip_bad=True)).paired
+    with pytest.raises(InputError, match="rows cannot be paired: rows were left out"):
+        compare("a", "b", labels, execution=Execution(skip_bad=True), paired=True)
 
 
 def test_the_command_hands_on_the_options_of_audit(folder, monkeypatch, capsys):
@@ -142,9 +148,8 @@ def test_the_command_hands_on_the_options_of_audit(folder, monkeypatch, capsys):
     assert main(["compare", "a", "b", *options.split(), *engine.split()]) == 2
     assert "gramax: seen" in capsys.readouterr().err
     assert given["options"] == Options(weighting="macro", deviation="sample", center="none")
-    assert (given["raw"], given["column"], given["skip_bad"]) == (True, "z", True)
-    assert (given["engine"], given["workers"], given["engine_address"]) == ("ray", 3, "auto")
-    assert given["checkpoint"] == "kept"
+    assert (given["raw"], given["column"]) == (True, "z")
+    assert given["execution"] == Execution("ray", 3, "auto", "kept", skip_bad=True)
     np.save("kept.npy", Z)
     (folder / "kept.npy").rename(folder / "kept.b")
     assert main(["compare", "a", "kept.b", "--checkpoint", "kept"]) == 2
@@ -154,4 +159,4 @@ def test_the_command_hands_on_the_options_of_audit(folder, monkeypatch, capsys):
 def test_an_unknown_checkpoint_is_refused(folder):
     (folder / "kept.b").write_text("no")
     with pytest.raises(InputError, match=r"kept\.b"):
-        compare("a", "b", "y.npy", checkpoint="kept")
+        compare("a", "b", "y.npy", execution=Execution(checkpoint="kept"))

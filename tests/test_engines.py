@@ -4,7 +4,6 @@ import os
 import signal
 from concurrent.futures import wait
 
-import jax
 import numpy as np
 import pytest
 
@@ -14,7 +13,7 @@ from gramax.streaming import accumulate, engines, tasks
 from gramax.streaming import runner as running
 from gramax.streaming.engines.causes import KILLED
 from gramax.streaming.engines.processes import _killed
-from tests.streams import ONE, Stream, assert_same, bits, with_engine
+from tests.streams import ONE, Stream, assert_same, bits, small_tasks, with_engine
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +24,14 @@ def processes():
 
 @pytest.fixture
 def gathered(monkeypatch, processes):
-    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(64, 128, 200))
+    monkeypatch.setattr(tasks, "sizes", small_tasks(64, 200))
     return lambda stream, **kwargs: accumulate(stream, ONE, 1, True, engine=processes, **kwargs)
 
 
 @pytest.mark.parametrize(("normalize", "offset"), [(True, 0.0), (False, 0.0), (False, 100.0)])
 def test_engines_agree(processes, normalize, offset):
     here = with_engine(None, normalize, offset)
-    assert_same(with_engine(processes, normalize, offset), here, rtol=1e-6)
+    assert_same(with_engine(processes, normalize, offset), here, rtol=1e-12)
 
 
 def test_a_killed_worker_costs_one_try_and_no_bit(gathered, tmp_path):
@@ -46,7 +45,7 @@ def test_a_killed_worker_costs_one_try_and_no_bit(gathered, tmp_path):
 
 @pytest.mark.parametrize("odd", [{}, {"deadly": "died"}])
 def test_progress_moves_within_tasks(gathered, monkeypatch, tmp_path, odd):
-    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(64, 128, 400))
+    monkeypatch.setattr(tasks, "sizes", small_tasks(64, 400))
     monkeypatch.setattr(running, "PULSE", 0.01)
     odd = {name: str(tmp_path / once) for name, once in odd.items()}
     calls = []
@@ -54,8 +53,8 @@ def test_progress_moves_within_tasks(gathered, monkeypatch, tmp_path, odd):
     found = gathered(stream, progress=lambda *told: calls.append(told))
     assert found.done == 2
     assert calls == sorted(calls)
-    assert calls[-1] == (800, 800, 800 * 8 * 4)
-    assert len({rows for rows, _, _ in calls if 0 < rows < 400}) > 1
+    assert calls[-1] == ("reading", 800, 800, 800 * 8 * 4)
+    assert len({rows for _, rows, *_ in calls if 0 < rows < 400}) > 1
     assert bits(found) == bits(gathered(Stream(800)))
 
 
@@ -99,36 +98,26 @@ def test_a_worker_out_of_memory_tries_again_and_then_names_the_fragment(gathered
 
 def test_out_of_memory_in_this_process_is_one_line(monkeypatch, capsys):
     hungry = Stream(600, odd=((3, {"hungry": "always"}),))
-    monkeypatch.setattr("gramax.audits.audit.open_source", lambda *_: (hungry, ()))
-    assert main(["audit", "made"]) == 2
+    monkeypatch.setattr("gramax.streaming.collection.open_source", lambda *_: (hungry, ()))
+    assert main(["audit", "made.npy"]) == 2
     err = capsys.readouterr().err
     assert err.startswith("gramax: out of memory while reading made rows")
     assert len(err.splitlines()) == 1
-
-
-def test_what_xla_lacks_is_memory(monkeypatch):
-    def failing(*_):
-        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")
-
-    monkeypatch.setattr("gramax.streaming.sums._gather", failing)
-    with pytest.raises(MemoryError, match="XLA"):
-        accumulate(Stream(600), ONE, 1, True)
 
 
 @pytest.mark.parametrize(
     ("step", "doing"),
     [
         (
-            "gramax.audits.audit.conclude",
-            " while computing the numbers of z.npy, 3 classes in 4 dim",
+            "gramax.audits.audit.build_report",
+            " while computing the numbers of z.npy, 3 classes; give",
         ),
-        ("gramax.audits.audit._explained", " while computing the error bars of z.npy; give"),
         ("gramax.streaming.accumulation.tasks_of", "; give it more, or less to do"),
     ],
 )
 def test_out_of_memory_after_the_sums_is_one_line(tmp_path, monkeypatch, capsys, step, doing):
     def failing(*_):
-        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")
+        raise MemoryError
 
     monkeypatch.chdir(tmp_path)
     np.save("z.npy", np.random.default_rng(0).normal(size=(12, 4)).astype(np.float32))
@@ -138,15 +127,6 @@ def test_out_of_memory_after_the_sums_is_one_line(tmp_path, monkeypatch, capsys,
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 1
     assert said.startswith(f"gramax: out of memory{doing}")
-
-
-def test_other_faults_of_xla_are_not_taken_for_a_lack_of_memory(monkeypatch):
-    def failing(*_):
-        raise jax.errors.JaxRuntimeError("INTERNAL: something else")
-
-    monkeypatch.setattr("gramax.audits.audit.open_source", failing)
-    with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
-        main(["audit", "z.npy"])
 
 
 @pytest.mark.parametrize(
@@ -176,8 +156,6 @@ def test_options_that_do_not_fit_are_errors(options, words):
     ],
 )
 def test_the_command_says_so_in_one_line(tmp_path, monkeypatch, capsys, args, words):
-    import numpy as np
-
     monkeypatch.chdir(tmp_path)
     np.save("made.npy", np.eye(5))
     assert main(["audit", "made.npy", *args]) == 2

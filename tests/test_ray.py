@@ -16,7 +16,7 @@ import pytest
 from gramax.cli import main
 from gramax.errors import InputError
 from gramax.streaming import accumulate, engines, tasks
-from tests.streams import ONE, Stream, assert_same, bits, with_engine
+from tests.streams import ONE, Stream, assert_same, bits, small_tasks, with_engine
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="ray is an extra: pip install 'gramax[ray]'"
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def test_ray_survives_its_workers_and_names_poison(monkeypatch, tmp_path, capfd):
-    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(64, 128, 200))
+    monkeypatch.setattr(tasks, "sizes", small_tasks(64, 200))
     once = str(tmp_path / "died")
     with engines.opened("ray", workers=2) as engine:
         assert engine.submit(max, 2, 3).result() == 3
@@ -37,7 +37,7 @@ def test_ray_survives_its_workers_and_names_poison(monkeypatch, tmp_path, capfd)
             accumulate(poison, ONE, 1, True, engine=engine)
     here = accumulate(deadly, ONE, 1, True)
     assert here.done == found.done == 3
-    assert_same(found, here, rtol=1e-6)
+    assert_same(found, here, rtol=1e-12)
     assert capfd.readouterr() == ("", "")
 
 
@@ -112,6 +112,6 @@ def test_a_running_cluster_is_used_and_left_running(cluster):
         assert engine.workers == 2
         for normalize, offset in ((True, 0.0), (False, 100.0)):
             here = with_engine(None, normalize, offset)
-            assert_same(with_engine(engine, normalize, offset), here, rtol=1e-6)
+            assert_same(with_engine(engine, normalize, offset), here, rtol=1e-12)
     host, port = cluster.split(":")
     socket.create_connection((host, int(port)), timeout=10).close()

@@ -12,25 +12,18 @@ import pytest
 import gramax
 from gramax.cli import main
 from gramax.errors import InputError
-from gramax.streaming import (
-    accumulate,
-    classes_of,
-    open_source,
-    tasks,
-)
-from gramax.streaming import (
-    accumulation as accumulating,
-)
-from tests.streams import ONE, Stream, assert_same, moments
+from gramax.streaming import accumulate, accumulation, classes_of, joined, open_source, tasks
+from tests.streams import ONE, Stream, assert_same, small_tasks
 from tests.test_seed import clouds
 
 Z, Y = clouds(7, 900, 12, 4)
+SKIP = gramax.Execution(skip_bad=True)
 
 
 @pytest.fixture
 def small(monkeypatch):
-    """Chunks of 64 rows, steps of 150, tasks of 200: four chunks a task, two to three a step."""
-    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(64, 150, 200))
+    """Chunks of 64 rows, tasks of 200: four chunks a task."""
+    monkeypatch.setattr(tasks, "sizes", small_tasks(64, 200))
 
 
 def gathered(source, labels=None, blocks=1, normalize=True, **kwargs):
@@ -60,11 +53,10 @@ def test_every_dtype_is_summed_as_the_float64_of_its_values(small, tmp_path, dty
         values = z.astype(np.float64)
         np.save(tmp_path / "z.npy", z)
         z = tmp_path / "z.npy"
-    got = moments(gathered(z, Y, normalize=False))
+    got = joined(gathered(z, Y, normalize=False).blocks)
     centred = values - np.stack([values[k == Y].mean(axis=0) for k in range(4)])[Y]
     scale = abs(centred.T @ centred).max()
-    tolerance = 1e-13 if dtype == "float64" else 3e-7
-    np.testing.assert_allclose(got.scatter, centred.T @ centred, atol=tolerance * scale)
+    np.testing.assert_allclose(got.scatter, centred.T @ centred, atol=1e-13 * scale)
 
 
 def test_files_of_any_size_are_their_rows(small, tmp_path):
@@ -97,7 +89,7 @@ def test_what_cannot_be_read_is_left_out_and_said(small, tmp_path):
     (tmp_path / "part-9.npz").write_bytes(b"PK")
     with pytest.raises(InputError, match=r"part-9\.npz"):
         gathered(tmp_path / "*.npz", "y")
-    report = gramax.audit(tmp_path / "*.npz", "y", skip_bad=True, portrait=False)
+    report = gramax.audit(tmp_path / "*.npz", "y", execution=SKIP, portrait=False)
     kept = np.r_[0:20, 60:90]
     assert report.n == len(kept)
     assert report["scatter_ratio"] == pytest.approx(
@@ -175,8 +167,8 @@ def test_nothing_left_is_an_error():
 def test_progress_goes_up_to_the_end(small):
     calls = []
     gathered(Z, Y, progress=lambda *told: calls.append(told))
-    assert calls[0] == (0, 900, 0)
-    assert calls[-1] == (900, 900, Z.nbytes)
+    assert calls[0] == ("reading", 0, 900, 0)
+    assert calls[-1] == ("reading", 900, 900, Z.nbytes)
     assert calls == sorted(calls)
     assert len(calls) > 10  # within tasks as well
 
@@ -186,7 +178,7 @@ import resource
 from gramax.streaming import accumulate, tasks
 from tests.streams import ONE, Stream
 
-tasks.CHUNK_BYTES, tasks.STEP_BYTES, tasks.FRAGMENT_BYTES = 1 << 20, 1 << 21, 1 << 22
+tasks.CHUNK_BYTES, tasks.TASK_BYTES = 1 << 20, 1 << 22
 for rows in (20_000, 40_000, 800_000):
     accumulate(Stream(rows, dim=64, cut=50_000), ONE, 1, False)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
@@ -201,7 +193,7 @@ def test_memory_does_not_grow_with_the_rows():
 
 
 def test_moments_larger_than_the_machine_are_refused(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(accumulating, "physical_memory", lambda: 1e9)
+    monkeypatch.setattr(accumulation, "physical_memory", lambda: 1e9)
     np.save(tmp_path / "wide.npy", np.ones((2, 30_000), np.float32))
     assert main(["audit", str(tmp_path / "wide.npy")]) == 2
     assert "30,000 dimensions take 7 GB, and this machine has 1 GB" in capsys.readouterr().err

@@ -1,21 +1,20 @@
 """The real command over rows that are made slowly, in small tasks, saved after each.
 
-`python -m tests.faults.command ROWS SECONDS audit made ...`: SECONDS a fragment of 100 rows.
+`python -m tests.faults.command ROWS SECONDS audit made.npy ...`: SECONDS a fragment of 100 rows.
 """
 
 import sys
 
-from tests.streams import Stream
+from tests.streams import Stream, small_tasks
 
 from gramax.__main__ import run
-from gramax.audits import audit as auditing
-from gramax.streaming import checkpoint, tasks
+from gramax.streaming import checkpoint, collection, tasks
 
 
 def slow(rows, seconds):
-    tasks.sizes = lambda n, c, d, blocks: tasks.Sizes(64, 128, 200)
+    tasks.sizes = small_tasks(64, 200)
     checkpoint.SECONDS, checkpoint.SHARE = 0.0, 1e9
-    auditing.open_source = lambda *_: (Stream(rows, seconds=seconds), ())
+    collection.open_source = lambda *_: (Stream(rows, seconds=seconds), ())
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def started(command, **options):
 
 def slow_audit(saved, *more, rows=100_000, seconds=0.05, **options):
     """An audit that takes `seconds` a hundred rows, with the checkpoint `saved`."""
-    command = [sys.executable, "-m", "tests.faults.command", rows, seconds, "audit", "made"]
+    command = [sys.executable, "-m", "tests.faults.command", rows, seconds, "audit", "made.npy"]
     return started([*command, "--checkpoint", saved, *more], **options)
 
 

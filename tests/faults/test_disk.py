@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.streams import small_tasks
 
 from gramax import _files as files
 from gramax.audits.run_log import Entry, RunLog
@@ -83,7 +84,7 @@ def test_a_full_disk_is_one_line(disk, capsys, command):
 
 
 def test_a_checkpoint_goes_on_when_there_is_space_again(disk, capsys, monkeypatch):
-    monkeypatch.setattr(tasks, "sizes", lambda n, c, d, blocks: tasks.Sizes(64, 64, 64))
+    monkeypatch.setattr(tasks, "sizes", small_tasks(64, 64))
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", 1e9)
     command = [*AUDIT, "--checkpoint", "disk/saved"]

@@ -11,8 +11,7 @@ from tests.faults.processes import saved_at, slow_audit, wait_for_a_save
 from tests.streams import ONE, Stream, bits
 
 from gramax import cli
-from gramax.audits import audit as auditing
-from gramax.streaming import accumulate, checkpoint, tasks
+from gramax.streaming import accumulate, checkpoint, collection, tasks
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, *5 * [signal.SIGKILL])
 ENDS = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143, signal.SIGINT: 130}
@@ -37,7 +36,7 @@ def stopped_again_and_again(saved, rows, stops):
 @pytest.fixture
 def small(monkeypatch):
     """The small tasks of the slow command, in this process too."""
-    changed = ((tasks, "sizes"), (auditing, "open_source"))
+    changed = ((tasks, "sizes"), (collection, "open_source"))
     for module, name in (*changed, (checkpoint, "SECONDS"), (checkpoint, "SHARE")):
         monkeypatch.setattr(module, name, getattr(module, name))  # put back afterwards
     command.slow(100_000, 0.0)
@@ -50,7 +49,7 @@ def test_stopped_at_any_moment_it_ends_with_the_same_bits(tmp_path, small, stops
     stopped_again_and_again(saved, rows, stops)
     told = []
     found = accumulate(
-        Stream(rows), ONE, 1, True, lambda *now: told.append(now[0]), checkpoint=saved
+        Stream(rows), ONE, 1, True, lambda *now: told.append(now[1]), checkpoint=saved
     )
     assert 0 < told[0] < rows
     assert os.listdir(tmp_path) == ["saved"]
@@ -61,7 +60,7 @@ def test_two_at_once_one_is_refused_until_the_other_is_gone(tmp_path, small, mon
     saved = tmp_path / "saved"
     first = slow_audit(saved)
     wait_for_a_save(first, saved)
-    second = ["audit", "made", "--checkpoint", str(saved)]
+    second = ["audit", "made.npy", "--checkpoint", str(saved)]
     assert cli.main(second) == 2
     assert capsys.readouterr().err == (
         f"gramax: {saved}: another audit is at work on it; wait for its end, or name another file\n"
@@ -71,7 +70,7 @@ def test_two_at_once_one_is_refused_until_the_other_is_gone(tmp_path, small, mon
     first.communicate()
     told = []
 
-    def reached(done, *_):
+    def reached(_phase, done, *_):
         told.append(done)
         raise KeyboardInterrupt
 

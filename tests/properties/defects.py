@@ -88,7 +88,8 @@ FAULTS = set(QUESTIONS.values()) | {crowd_neighbours}
 
 def fault_of(metric):
     """The fault that a metric must see: by its question, and by what it looks at."""
-    return crowd_neighbours if "neighbours" in metric.needs else QUESTIONS[metric.question]
+    of_neighbours = "rows" in metric.needs and metric.name != "uniformity"
+    return crowd_neighbours if of_neighbours else QUESTIONS[metric.question]
 
 
 def planted(fault, seed, size):

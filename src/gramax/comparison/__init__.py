@@ -1,14 +1,15 @@
 """`compare`: two spaces side by side, and which of the differences are real.
 
-Two checkpoints, two models or two layers, of the same rows or of others. Where the rows match, the
-same random blocks of them are left out of both, and the jackknife is of the difference itself: what
-the two have in common (which rows were drawn) cancels. Where they do not, variances add.
+The two may be checkpoints, models or layers, of the same rows or of different ones. Where the rows
+match, the same random blocks of rows are left out of both, and the jackknife is of the difference
+itself, so that what the two owe to the rows that were drawn cancels. Where the rows do not match,
+the variances of both add up.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +18,9 @@ import numpy as np
 from gramax.audits.audit import BLOCKS
 from gramax.comparison.alignment import aligned
 from gramax.comparison.changes import changes_of, without_each_of
-from gramax.comparison.moved import moves
+from gramax.comparison.moved_pairs import most_moved
 from gramax.comparison.results import Alignment, Change, Comparison, Moved, Side, side_of
-from gramax.comparison.saved import compare_saved
+from gramax.comparison.saved_reports import compare_saved
 from gramax.comparison.similarity import linear_cka, procrustes_similarity
 from gramax.comparison.spaces import Space, judged, mismatch
 from gramax.errors import InputError
@@ -38,8 +39,8 @@ __all__ = [
     "procrustes_similarity",
 ]
 
-PICTURED = 200
-"""Classes whose cosines are kept for a picture."""
+MAX_PICTURED_CLASSES = 200
+"""Classes up to which their cosines are kept for a picture."""
 
 
 def compare(
@@ -65,7 +66,7 @@ def compare(
         labels: of the rows of `a`, and of those of `b` unless `labels_b` is given.
         labels_b: of the rows of `b`.
         paired: row i is the same sample in both; by default where both have as many rows, and the
-            same labels if any.
+            same labels if any. Rows are paired by their position alone.
         codes: the rows are codebooks, as for `gramax.audit`.
         raw: take rows as they are, not on the unit sphere.
         column: the embedding column of files that hold several.
@@ -94,60 +95,50 @@ def compare(
     """
     options, execution = options or Options(), execution or Execution()
     collected = []
-    for side, given, names in (
+    for letter, rows, names in (
         ("a", a, labels),
         ("b", b, labels if labels_b is None else labels_b),
     ):
-        kept = execution.checkpoint
-        how = replace(execution, checkpoint=f"{os.fspath(kept)}.{side}" if kept else None)
-        request = Request(given, names, column, codes, BLOCKS, not raw, how)
+        file = execution.checkpoint
+        how = replace(execution, checkpoint=f"{os.fspath(file)}.{letter}" if file else None)
+        request = Request(rows, names, column, codes, BLOCKS, not raw, how)
         collected.append(collect(request, progress))
-    apart = _checked(mismatch(*collected), paired)
+    why_apart = mismatch(*collected)
+    if paired and why_apart:
+        raise InputError(f"rows cannot be paired: {why_apart}")
     first, second = (judged(one, options, progress) for one in collected)
-    paired = not apart if paired is None else paired
     if progress:
         progress("comparing", 0, 1, 0)
-    return _compared(first, second, paired, apart, moved, options)
-
-
-def _checked(apart: str, paired: bool | None) -> str:
-    """Why rows do not match, which is an error where they are said to."""
-    if paired and apart:
-        raise InputError(f"rows cannot be paired: {apart}")
-    return apart
+    paired = not why_apart if paired is None else paired
+    return _compared(first, second, paired, why_apart, moved, options)
 
 
 def _compared(
-    first: Space,
-    second: Space,
-    paired: bool,
-    apart: str,
-    moved: int,
-    options: Options,
+    first: Space, second: Space, paired: bool, why_apart: str, moved: int, options: Options
 ) -> Comparison:
     a, b = (side_of(one.report, one.collected.left_out) for one in (first, second))
     left = without_each_of(first, options), without_each_of(second, options)
-    names = _shared(first.collected, second.collected)
+    changes = changes_of(a, b, left, paired)
+    alignment = aligned(first, second, BLOCKS) if paired else ()
+    names = _shared_classes(first.collected, second.collected)
     places = _places(first, names), _places(second, names)
     codes = first.codes[places[0]], second.codes[places[1]]
     blocks = first.collected.totals.blocks, second.collected.totals.blocks
-    pairs = moves(names, codes, places, blocks, paired, moved)
-    few = 1 < len(names) <= PICTURED
-    changes = changes_of(a, b, left, paired)
+    pictured = 1 < len(names) <= MAX_PICTURED_CLASSES
     return Comparison(
         a,
         b,
         paired,
         changes,
-        pairs if len(names) > 1 else (),
-        aligned(first, second, BLOCKS) if paired else (),
-        _notes(a, b, paired, apart) + _unknown(changes),
+        most_moved(names, codes, places, blocks, paired, moved) if len(names) > 1 else (),
+        alignment,
+        _notes(a, b, paired, why_apart) + _reasons(changes, alignment),
         tuple(names),
-        np.stack([one @ one.T for one in codes]) if few else None,
+        np.stack([one @ one.T for one in codes]) if pictured else None,
     )
 
 
-def _shared(a: Collected, b: Collected) -> list[str]:
+def _shared_classes(a: Collected, b: Collected) -> list[str]:
     """The names of the classes that both have; none without labels."""
     if not (a.labelled and b.labelled):
         return []
@@ -156,24 +147,32 @@ def _shared(a: Collected, b: Collected) -> list[str]:
 
 
 def _places(space: Space, names: list[str]) -> np.ndarray:
+    """Where these classes stand among those of a space."""
     where = {name: k for k, name in enumerate(space.collected.names)}
     return np.array([where[name] for name in names], np.int64)
 
 
-def _notes(a: Side, b: Side, paired: bool, apart: str) -> tuple[str, ...]:
-    notes = ["rows are paired: row i is taken for the same sample in both"] if paired else []
-    if not paired:
-        notes.append(f"rows are not paired{f' ({apart})' if apart else ''}: errors are wider")
+def _notes(a: Side, b: Side, paired: bool, why_apart: str) -> tuple[str, ...]:
+    if paired:
+        notes = ["rows are paired: row i is taken for the same sample in both"]
+    else:
+        why = f" ({why_apart})" if why_apart else ""
+        notes = [f"rows are not paired{why}: errors are wider"]
     if a.d != b.d:
         notes.append(f"{a.d:,} and {b.d:,} dimensions: there is room for different ranks")
-    notes += [f"{k}: {in_words(one.left_out)}" for k, one in (("A", a), ("B", b)) if one.left_out]
+    for letter, side in (("A", a), ("B", b)):
+        if side.left_out:
+            notes.append(f"{letter}: {in_words(side.left_out)}")
     return tuple(notes)
 
 
-def _unknown(changes: Mapping[str, Change]) -> tuple[str, ...]:
-    """Which numbers have no error, by reason."""
+def _reasons(changes: Mapping[str, Change], alignment: Sequence[Alignment]) -> tuple[str, ...]:
+    """Why numbers are undefined or have no error, those of one reason in one note."""
     names: dict[str, list[str]] = {}
     for name, change in changes.items():
         if change.kind == "unknown":
             names.setdefault(change.reason, []).append(name)
+    for one in alignment:
+        if one.reason:
+            names.setdefault(one.reason, []).append(one.name)
     return tuple(f"{', '.join(which)}: {why}" for why, which in names.items())

@@ -106,9 +106,10 @@ class Alignment:
 
     Attributes:
         name: of the number; meaning: in words.
-        value: at most 1, which is a rotation of each other; NaN where undefined.
+        value: at most 1, where one space is a rotation of the other; NaN where undefined.
         error: standard error, or None.
         chance: what it is where rows are paired at random.
+        reason: why there is no value, or no error; empty where there are both.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Alignment:
     value: float
     error: float | None
     chance: Chance
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -209,4 +211,5 @@ def _alignment(one: Alignment) -> dict[str, Any]:
         "value": finite(one.value),
         "error": one.error,
         "chance": chance | {"method": one.chance.method},
+        "reason": one.reason or None,
     }

@@ -1,113 +1,125 @@
 """How alike two spaces of the same rows are, up to a rotation: linear CKA and Procrustes.
 
-Both need products over rows alone (dₓ², d_y² and dₓ·d_y numbers), so rows stream by. `CrossMoments`
-holds those products; each number and what chance gives for it is a function of them.
+Both need nothing but products summed over rows, which `CrossMoments` holds: they add up over
+batches, and a block of rows can be taken out again. Each number, and what chance gives for it, is
+a function of these products.
 
-- Linear CKA (Kornblith et al. 2019; the RV coefficient of Robert & Escoufier 1976) of centred X
-  and Y is |XᵀY|²/(|XᵀX| |YᵀY|), Frobenius norms. It is above 0 by chance, far above for few rows;
-  the debiased one (the unbiased estimators of Song et al. 2012 in all three places) is about 0.
-- Procrustes similarity is |XᵀY|_*/(|X| |Y|), the nuclear norm: 1 - D²/2 for the distance D of
-  centred X and Y of unit norm after the best rotation (Williams et al. 2021).
-- Chance pairs the rows at random. The moments of both kinds of linear CKA are then known exactly
-  (Kazi-Aoual et al. 1995; `debiased_chance`); Procrustes is simulated: after a random pairing X and
-  Y are random rotations of the same spectra.
+- Linear CKA (centered kernel alignment: Kornblith et al. 2019; the RV coefficient of Robert &
+  Escoufier 1976) of centred X and Y is |XᵀY|² / (|XᵀX| |YᵀY|), in Frobenius norms. By chance alone
+  it is above 0, and far above for few rows. The debiased one uses the unbiased estimators of Song
+  et al. 2012 in all three places, and is 0 on average where the spaces are unrelated.
+- Procrustes similarity is |XᵀY|_* / (|X| |Y|), where |·|_* is the nuclear norm. It is 1 - D²/2 for
+  the distance D of centred X and Y of unit norm after the best rotation (Williams et al. 2021).
+- Chance pairs the rows at random. Mean and deviation of both kinds of linear CKA are then known
+  exactly (Kazi-Aoual et al. 1995; see `debiased_chance`). Procrustes is simulated: after a random
+  pairing, X and Y are two random rotations of their spectra.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
+from gramax.arrays.linalg import singular_values
+from gramax.comparison.centred_rows import CentredRows
 from gramax.uncertainty.chance.laws import Chance
 
-DRAWS, WORK = 20, 4e10
-"""Draws of the simulation of Procrustes, and the multiply-adds that they may cost."""
+CHANCE_DRAWS, MAX_CHANCE_WORK = 20, 4e10
+"""Draws of the simulation of Procrustes, and the multiplications that they may cost together."""
 
-LEAST = 1e-5
-"""The unbiased share of |XᵀX|² below which it is the rounding of products of float32."""
+MIN_ROWS, MIN_DEBIASED_ROWS = 3, 4
+"""Rows that a similarity needs, as a rotation and a scale turn any two rows into any other two; and
+rows that unbiased estimators need, which divide by n - 3."""
+
+MIN_UNBIASED_SHARE = 1e-9
+"""The unbiased share of |XᵀX|² below which it is nothing but the rounding of float32 rows."""
 
 EXACT = "exact moments over all pairings of the rows"
+A_POINT = "undefined: all rows of a space are one point"
+TOO_FEW_ROWS = f"undefined for fewer than {MIN_ROWS} rows, any two of which are alike"
+TOO_FEW_DEBIASED = f"undefined for fewer than {MIN_DEBIASED_ROWS} rows"
+EQUALLY_FAR = "undefined: the rows of a space are all equally far apart"
 
 
 @dataclass(frozen=True)
 class CrossMoments:
-    """Products of the rows of two spaces, measured from fixed centres; they add up over batches.
+    """Sums over the rows (x, y) of two spaces, side by side, from fixed centres, in float64.
 
     Attributes:
         n: number of rows.
-        x: `[p]` sum of the rows of the first space; y: `[q]` of the second.
-        xx: `[p, p]` XᵀX; yy: `[q, q]` YᵀY; xy: `[p, q]` XᵀY.
-        x4: Σ|x|⁴; y4: Σ|y|⁴; x2y2: Σ|x|²|y|².
+        p: coordinates of x; the other q are those of y.
+        sums: `[p+q]` Σ(x, y).
+        products: `[p+q, p+q]` Σ(x, y)ᵀ(x, y).
+        fourths: `[2, 2]` Σ|x|⁴ and Σ|x|²|y|², below them Σ|x|²|y|² and Σ|y|⁴.
     """
 
-    n: float
-    x: Float[np.ndarray, " p"]
-    y: Float[np.ndarray, " q"]
-    xx: Float[np.ndarray, "p p"]
-    yy: Float[np.ndarray, "q q"]
-    xy: Float[np.ndarray, "p q"]
-    x4: float
-    y4: float
-    x2y2: float
+    n: int
+    p: int
+    sums: Float[np.ndarray, " r"]
+    products: Float[np.ndarray, "r r"]
+    fourths: Float[np.ndarray, "2 2"]
 
     @classmethod
     def of(cls, x: Float[np.ndarray, "n p"], y: Float[np.ndarray, "n q"]) -> CrossMoments:
-        """Products of these rows; the closer the centres are to the means, the more digits stay.
+        """Of these rows; the closer the centres are to the means, the more digits stay.
 
         Raises:
             ValueError: the two do not have the same number of rows.
         """
-        if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
-            raise ValueError(f"rows must match one by one; got shapes {x.shape} and {y.shape}")
-        a, b = ((v.astype(np.float64) ** 2).sum(axis=1) for v in (x, y))
-        return cls(
-            n=len(x),
-            x=x.sum(axis=0, dtype=np.float64),
-            y=y.sum(axis=0, dtype=np.float64),
-            xx=(x.T @ x).astype(np.float64),
-            yy=(y.T @ y).astype(np.float64),
-            xy=(x.T @ y).astype(np.float64),
-            x4=float(a @ a),
-            y4=float(b @ b),
-            x2y2=float(a @ b),
+        _check_rows(x, y)
+        both = np.concatenate([x, y], axis=1, dtype=np.float64)
+        squares = np.stack([np.sum(v * v, axis=1) for v in np.split(both, [x.shape[1]], axis=1)])
+        return cls(len(x), x.shape[1], both.sum(axis=0), both.T @ both, squares @ squares.T)
+
+    @property
+    def xx(self) -> Float[np.ndarray, "p p"]:
+        """XᵀX."""
+        return self.products[: self.p, : self.p]
+
+    @property
+    def yy(self) -> Float[np.ndarray, "q q"]:
+        """YᵀY."""
+        return self.products[self.p :, self.p :]
+
+    @property
+    def xy(self) -> Float[np.ndarray, "p q"]:
+        """XᵀY."""
+        return self.products[: self.p, self.p :]
+
+    def combined(self, other: CrossMoments, sign: int = 1) -> CrossMoments:
+        """Both sets of rows; with sign -1, these rows without those."""
+        return CrossMoments(
+            self.n + sign * other.n,
+            self.p,
+            self.sums + sign * other.sums,
+            self.products + sign * other.products,
+            self.fourths + sign * other.fourths,
         )
-
-    def __add__(self, other: CrossMoments) -> CrossMoments:
-        """Both sets of rows."""
-        return CrossMoments(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
-
-    def __sub__(self, other: CrossMoments) -> CrossMoments:
-        """These rows without those."""
-        return CrossMoments(*(getattr(self, f.name) - getattr(other, f.name) for f in fields(self)))
 
     def centred(self) -> CrossMoments:
         """Measured from the means.
 
-        The sums of fourth powers, which only correct by O(1/n), are left as they are: right where
-        the centres were the means of rather more or the same rows.
+        The sums of fourth powers are left as they are. They only correct by O(1/n), and are right
+        where the centres were the means of these rows, or of not many more.
         """
-        x, y = self.x / self.n, self.y / self.n
-        return CrossMoments(
-            self.n,
-            0 * x,
-            0 * y,
-            self.xx - self.n * np.outer(x, x),
-            self.yy - self.n * np.outer(y, y),
-            self.xy - self.n * np.outer(x, y),
-            self.x4,
-            self.y4,
-            self.x2y2,
-        )
+        products = self.products - np.outer(self.sums, self.sums / self.n)
+        return CrossMoments(self.n, self.p, 0 * self.sums, products, self.fourths)
+
+
+def _check_rows(x: np.ndarray, y: np.ndarray) -> None:
+    if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
+        raise ValueError(f"rows must match one by one; got shapes {x.shape} and {y.shape}")
 
 
 def moments_of(x: Float[np.ndarray, "n p"], y: Float[np.ndarray, "n q"]) -> CrossMoments:
-    """Products of rows held in memory, centred."""
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    return CrossMoments.of(x - x.mean(axis=0), y - y.mean(axis=0))
+    """Of rows held in memory, centred; of no more than n coordinates each."""
+    x, y = np.asarray(x), np.asarray(y)
+    _check_rows(x, y)
+    return CrossMoments.of(CentredRows.of(x).all(), CentredRows.of(y).all())
 
 
 def linear_cka(
@@ -116,14 +128,15 @@ def linear_cka(
     """Linear CKA of two spaces: 1 where one is a rotation of the other, up to scale.
 
     Args:
-        x: `[n, p]` rows; y: `[n, q]` the same samples in another space.
-        y: as said.
-        debiased: with unbiased estimators, about 0 for unrelated rows (at most 1, and it may be
-            below 0); needs 4 rows or more.
+        x: `[n, p]` rows.
+        y: `[n, q]` the same samples in another space, row by row.
+        debiased: use unbiased estimators. The result is then 0 on average for unrelated rows, and
+            may be below 0.
 
     Returns:
-        A number in [0, 1], or at most 1 where debiased. NaN where a space is one point; where
-        debiased, for fewer than 4 rows and for rows that are all equally far apart too.
+        A number in [0, 1], or at most 1 where debiased. NaN for fewer than 3 rows, and where all
+        rows of a space are one point; where debiased, also for 3 rows and where the rows of a
+        space are all equally far apart.
 
     Raises:
         ValueError: the two do not have the same number of rows.
@@ -145,11 +158,11 @@ def procrustes_similarity(x: Float[np.ndarray, "n p"], y: Float[np.ndarray, "n q
     """How well a rotation and a scale turn one space into the other: 1 is perfectly.
 
     Args:
-        x: `[n, p]` rows; y: `[n, q]` the same samples in another space.
-        y: as said.
+        x: `[n, p]` rows.
+        y: `[n, q]` the same samples in another space, row by row.
 
     Returns:
-        A number in [0, 1]; NaN where a space is one point.
+        A number in [0, 1]; NaN for fewer than 3 rows, and where all rows of a space are one point.
 
     Raises:
         ValueError: the two do not have the same number of rows.
@@ -166,60 +179,82 @@ def procrustes_similarity(x: Float[np.ndarray, "n p"], y: Float[np.ndarray, "n q
     return procrustes(moments_of(x, y))
 
 
+# -- values -------------------------------------------------------------------------------------
+
+
 def cka(m: CrossMoments) -> float:
-    """Linear CKA of centred moments, in [0, 1]; NaN where a space is one point."""
-    return _over(_square(m.xy), _square(m.xx), _square(m.yy))
+    """Linear CKA of centred moments, in [0, 1]; NaN as `why_undefined` says."""
+    return _over(m.n, _square(m.xy), _square(m.xx), _square(m.yy))
 
 
 def cka_debiased(m: CrossMoments) -> float:
-    """Debiased linear CKA of centred moments, at most 1.
+    """Debiased linear CKA of centred moments, at most 1; NaN as `why_undefined` says.
 
-    With K = XXᵀ without its diagonal, tr KL = |XᵀY|² - Σ|x|²|y|² and K1 = -|x|² for centred rows.
-    NaN for fewer than 4 rows, for one point, and for rows that are all equally far apart (an exact
-    simplex): their kernel says nothing beyond its size, and what is left of it is rounding.
+    With K = XXᵀ without its diagonal, tr KL = |XᵀY|² - Σ|x|²|y|², and K1 = -|x|² for centred rows.
     """
-    if m.n < 4:
+    n, traces = m.n, _traces(m)
+    if n < MIN_DEBIASED_ROWS:
         return math.nan
-    tx, ty = float(np.trace(m.xx)), float(np.trace(m.yy))
-
-    def unbiased(square: float, fourth: float, a: float, b: float) -> float:
-        return square - fourth + a * b / ((m.n - 1) * (m.n - 2)) - 2 * fourth / (m.n - 2)
-
-    of_x, of_y = _square(m.xx), _square(m.yy)
-    self_x, self_y = unbiased(of_x, m.x4, tx, tx), unbiased(of_y, m.y4, ty, ty)
-    if not (self_x > LEAST * of_x and self_y > LEAST * of_y):
+    squares = np.array([[_square(m.xx), _square(m.xy)], [_square(m.xy), _square(m.yy)]])
+    unbiased = squares - m.fourths
+    unbiased += np.outer(traces, traces) / ((n - 1) * (n - 2)) - 2 * m.fourths / (n - 2)
+    if not np.all(np.diag(unbiased) > MIN_UNBIASED_SHARE * np.diag(squares)):
         return math.nan
-    return _over(unbiased(_square(m.xy), m.x2y2, tx, ty), self_x, self_y)
+    return _over(n, unbiased[0, 1], unbiased[0, 0], unbiased[1, 1])
 
 
 def procrustes(m: CrossMoments) -> float:
-    """Procrustes similarity of centred moments, in [0, 1]; NaN where a space is one point."""
-    nuclear = float(np.linalg.svd(m.xy, compute_uv=False).sum())
-    return _over(nuclear, float(np.trace(m.xx)), float(np.trace(m.yy)))
+    """Procrustes similarity of centred moments, in [0, 1]; NaN as `why_undefined` says."""
+    return _over(m.n, float(np.sum(singular_values(m.xy))), *_traces(m))
 
 
 def procrustes_near(m: CrossMoments) -> Callable[[CrossMoments], float]:
-    """Procrustes similarity to first order about `m`, whose one decomposition it reuses.
+    """Procrustes similarity to first order about `m`, of which one decomposition then does for all.
 
     The nuclear norm of A + dA is |A|_* + ⟨UVᵀ, dA⟩ to first order, with A = USVᵀ.
     """
     u, _, v = np.linalg.svd(m.xy, full_matrices=False)
     turn = u @ v
+    return lambda near: _over(near.n, float(np.sum(turn * near.xy)), *_traces(near))
 
-    def value(near: CrossMoments) -> float:
-        along = float(np.sum(turn * near.xy))
-        return _over(along, float(np.trace(near.xx)), float(np.trace(near.yy)))
 
-    return value
+def why_undefined(m: CrossMoments, debiased: bool = False) -> str:
+    """Why a similarity of these centred moments is NaN; empty where it is a number."""
+    if not min(_traces(m)) > 0:
+        return A_POINT
+    if m.n < MIN_ROWS:
+        return TOO_FEW_ROWS
+    if not debiased:
+        return ""
+    if m.n < MIN_DEBIASED_ROWS:
+        return TOO_FEW_DEBIASED
+    return "" if math.isfinite(cka_debiased(m)) else EQUALLY_FAR
+
+
+def _traces(m: CrossMoments) -> tuple[float, float]:
+    return float(np.trace(m.xx)), float(np.trace(m.yy))
+
+
+def _square(matrix: np.ndarray) -> float:
+    return float(np.sum(matrix * matrix))
+
+
+def _over(n: int, value: float, a: float, b: float) -> float:
+    """The value over √(ab), which by Cauchy and Schwarz exceeds 1 by rounding alone."""
+    defined = n >= MIN_ROWS and a > 0 and b > 0
+    return min(float(value) / (math.sqrt(a) * math.sqrt(b)), 1.0) if defined else math.nan
+
+
+# -- chance -------------------------------------------------------------------------------------
 
 
 def cka_chance(m: CrossMoments) -> Chance:
     """Mean and sd of linear CKA over all pairings of the rows (Kazi-Aoual et al. 1995)."""
-    n = m.n
-    if n < 4 or not (_square(m.xx) > 0 and _square(m.yy) > 0):
-        return Chance(math.nan, math.nan, "undefined for fewer than 4 rows, or one point")
+    n, reason = m.n, why_undefined(m) or (TOO_FEW_DEBIASED if m.n < MIN_DEBIASED_ROWS else "")
+    if reason:
+        return Chance(math.nan, math.nan, reason)
     spans, tails = [], []
-    for matrix, fourth in ((m.xx, m.x4), (m.yy, m.y4)):
+    for matrix, fourth in ((m.xx, m.fourths[0, 0]), (m.yy, m.fourths[1, 1])):
         square = _square(matrix)
         span = float(np.trace(matrix)) ** 2 / square
         tail = n * (n + 1) * fourth / square - (n - 1) * (span + 2)
@@ -234,47 +269,58 @@ def cka_chance(m: CrossMoments) -> Chance:
 def debiased_chance(m: CrossMoments) -> Chance:
     """Mean and sd of debiased linear CKA over all pairings of the rows: 0 and √(2/(n(n-3))).
 
-    Whatever the rows: it is the correlation of two matrices whose diagonals and rows sum to 0
-    (U-centred, Székely & Rizzo 2014). With S the sum of the squares of one, the products of its
-    entries with one index in common sum to -S, those of entries with none to 2S, so that the mean
-    square of Σ A_ij B_π(i)π(j) is S_A S_B (2/(n(n-1)) + 4/(n(n-1)(n-2)) + 4/(n(n-1)(n-2)(n-3))).
+    They are the same whatever the rows. The number is the correlation of two matrices whose
+    diagonals and rows sum to 0 (U-centred, Székely & Rizzo 2014). With S the sum of the squares of
+    one, the products of its entries with one index in common sum to -S, those of entries with none
+    to 2S. The mean square of Σ A_ij B_π(i)π(j) is therefore
+    S_A S_B (2/(n(n-1)) + 4/(n(n-1)(n-2)) + 4/(n(n-1)(n-2)(n-3))).
     """
-    if not math.isfinite(cka_debiased(m)):
-        why = "undefined for fewer than 4 rows, one point, or rows all equally far apart"
-        return Chance(math.nan, math.nan, why)
+    reason = why_undefined(m, debiased=True)
+    if reason:
+        return Chance(math.nan, math.nan, reason)
     return Chance(0.0, math.sqrt(2 / (m.n * (m.n - 3))), EXACT)
 
 
 def procrustes_chance(m: CrossMoments) -> Chance:
     """Mean and sd of Procrustes similarity over random pairings: seeded random rotations.
 
-    A block of a random rotation in n-1 dimensions stands for the products of the principal
-    components; for many rows one in fewer dimensions, scaled, is as good.
+    A corner of a random rotation in n-1 dimensions stands for the products of the principal
+    components of the two spaces.
     """
-    roots = []
-    for matrix in (m.xx, m.yy):
-        values = np.linalg.eigvalsh(matrix)[::-1][: max(int(m.n) - 1, 0)]
-        values = values[values > 1e-12 * max(values[0], 0.0)] if len(values) else values
-        roots.append(np.sqrt(values))
-    p, q = map(len, roots)
-    if not (p and q):
-        return Chance(math.nan, math.nan, "undefined: a space is one point")
-    wide = int(min(m.n - 1, 4 * (p + q)))
-    draws = int(min(DRAWS, WORK / (wide * q * q + p * q * min(p, q) * 8)))
+    reason = why_undefined(m)
+    if reason:
+        return Chance(math.nan, math.nan, reason)
+    x, y = (_spectrum_roots(matrix, m.n - 1) for matrix in (m.xx, m.yy))
+    x, y = (x, y) if len(x) > len(y) else (y, x)
+    p, q = len(x), len(y)
+    draws = int(min(CHANCE_DRAWS, MAX_CHANCE_WORK / (10 * p * q * q + q**3)))
     if draws < 3:
         return Chance(math.nan, math.nan, "too dear to simulate here")
-    rng, found = np.random.default_rng(0), np.empty(draws)
-    for k in range(draws):
-        turn = np.linalg.qr(rng.normal(size=(wide, q)))[0][:p] * math.sqrt(wide / (m.n - 1))
-        found[k] = np.linalg.svd(roots[0][:, None] * turn * roots[1], compute_uv=False).sum()
-    found /= np.linalg.norm(roots[0]) * np.linalg.norm(roots[1])
+    rng = np.random.default_rng(0)
+    corners = (_rotation_corner(rng, p, q, m.n - 1) for _ in range(draws))
+    nuclear = [np.sum(singular_values(x[:, None] * corner * y)) for corner in corners]
+    found = np.array(nuclear) / (np.linalg.norm(x) * np.linalg.norm(y))
     sd = float(found.std(ddof=1))
     return Chance(float(found.mean()), sd, f"Monte Carlo, {draws} draws, seed 0")
 
 
-def _square(matrix: np.ndarray) -> float:
-    return float(np.sum(matrix * matrix))
+def _rotation_corner(rng: np.random.Generator, p: int, q: int, n: int) -> Float[np.ndarray, "p q"]:
+    """The first p rows and q columns of a random rotation in n dimensions.
+
+    They are the first rows of Q = GR⁻¹ for Gaussian G, where RᵀR = GᵀG. What the other rows add to
+    GᵀG has a Wishart distribution, which is drawn by its Cholesky factor (Bartlett 1933): the work
+    does not grow with n.
+    """
+    if n < p + q:
+        return np.linalg.qr(rng.normal(size=(n, q)))[0][:p]
+    top = rng.normal(size=(p, q))
+    factor = np.tril(rng.normal(size=(q, q)), -1)
+    np.fill_diagonal(factor, np.sqrt(rng.chisquare(n - p - np.arange(q))))
+    root = np.linalg.cholesky(top.T @ top + factor @ factor.T)
+    return np.linalg.solve(root, top.T).T
 
 
-def _over(value: float, a: float, b: float) -> float:
-    return value / math.sqrt(a * b) if a > 0 and b > 0 else math.nan
+def _spectrum_roots(matrix: Float[np.ndarray, "p p"], rank: int) -> Float[np.ndarray, " r"]:
+    """Square roots of the eigenvalues that are no rounding, at most `rank`, the largest first."""
+    values = np.linalg.eigvalsh(matrix)[::-1][:rank]
+    return np.sqrt(values[values > 1e-12 * values[0]])

@@ -1,4 +1,4 @@
-"""One space of a comparison: its rows gathered as for an audit, and what is kept of it."""
+"""One of the two spaces of a comparison: what was read of it, its report and its class codes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def judged(collected: Collected, options: Options, progress: Progress | None) ->
 
 
 def mismatch(a: Collected, b: Collected) -> str:
-    """Why rows do not match; empty where they do, as far as one can see."""
+    """Why the rows of the two do not match; empty where nothing speaks against it."""
     if a.rows != b.rows:
         return f"{a.rows:,} and {b.rows:,} rows"
     if a.left_out or b.left_out:

@@ -21,6 +21,7 @@ from gramax.data.paths import (
 )  # fmt: skip
 from gramax.data.readers import arrow, hdf5, numpy, safetensors, text, zarr
 from gramax.data.source import UNREADABLE, Entry, FileSource, Part
+from gramax.data.under_way import under_way
 
 Readers = Mapping[str, Callable[[str], tuple[Entry, ...]]]
 """By extension: from a file to the arrays in it. Each reads no more than the header."""
@@ -82,7 +83,8 @@ def list_entries(file: str, readers: Readers = READERS) -> tuple[Entry, ...]:
     if kind not in readers:
         there = "is" if exists(file) else "no such file, and"
         raise fail(file, f"{there} of a type that is not read; what is: {', '.join(readers)}")
-    return readers[kind](file)
+    with under_way(file):
+        return readers[kind](file)
 
 
 def open_embeddings(path: Places, *, column: str | None = None) -> FileSource:
@@ -137,7 +139,8 @@ def part_of(file: str, column: str | None, first: str = "") -> Part:
     if not _is_matrix(entry):
         lost = "" if entry.dtype == UNREADABLE and "void" not in entry.text else hint(entry.dtype)
         raise fail(entry.where, f"{_advice(entry)}; got {entry.text}{lost}")
-    return Part(file, entry.measured(), found)
+    with under_way(file):
+        return Part(file, entry.measured(), found)
 
 
 def find(entries: Sequence[Entry], name: str) -> Entry | None:

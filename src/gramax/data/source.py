@@ -20,6 +20,7 @@ import numpy as np
 from gramax.data.checks import as_array, check_matrix, check_size, fail, largest_unpacked
 from gramax.data.chunks import even_cuts, rechunk
 from gramax.data.paths import state
+from gramax.data.under_way import each_under_way
 
 Chunks = Iterator[tuple[int, np.ndarray]]
 """Pairs (number of the first row, rows from there on), in order, without gaps."""
@@ -69,7 +70,8 @@ class Entry(ABC):
     def chunks(self, size: int, start: int = 0, stop: int | None = None) -> Chunks:
         """The rows `start` to `stop` in pieces of `size` rows; the last may be shorter."""
         stop = self.shape[0] if stop is None else stop
-        for chunk in rechunk(self.read(size, start, stop), size):
+        arrays = each_under_way(iter(self.read(size, start, stop)), self.file)
+        for chunk in rechunk(arrays, size):
             yield start, chunk
             start += len(chunk)
         if start < stop:

@@ -16,21 +16,26 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import IO, Any
 
 import numpy as np
 
+from gramax.data import under_way
+from gramax.data.formats import READERS
+from gramax.data.paths import addresses, files_of
 from gramax.errors import InputError, MissingExtraError
 from gramax.moments import ClassMoments
 from gramax.streaming.collection import Collected, Request, collect_here
 from gramax.streaming.execution import Progress
 from gramax.streaming.results import LeftOut, Sample, Totals
+from gramax.streaming.signals import deaf
 
 STALL_SECONDS = 120.0
-"""Seconds without any progress after which the child is ended."""
+"""Seconds that a library may read without handing over a single piece of a file."""
 
 GRACE_SECONDS = 10.0
 """Seconds that a child has to save its checkpoint once it is told to stop."""
@@ -47,21 +52,54 @@ CODE = "from gramax.streaming.child import main; main()"
 def collect_in_child(request: Request, progress: Progress | None = None) -> Collected:
     """`collect_here`, in a process of its own.
 
+    With `skip_bad` a file that a child died of is left out, and another child begins anew.
+
     Raises:
         InputError: what the child says is wrong, or that it died or hangs, with the file.
     """
+    while True:
+        try:
+            return _collect_once(request, progress)
+        except _LostError as lost:
+            request = _without(request, lost)
+
+
+class _LostError(InputError):
+    """A child that died or hung, and the file that it was reading, if it was."""
+
+    def __init__(self, file: str, reason: str):
+        super().__init__(reason)
+        self.file = file
+
+
+def _without(request: Request, lost: _LostError) -> Request:
+    """What to try next: the same without the file, which is tried once alone."""
+    reason, execution = str(lost), request.execution
+    if not execution.skip_bad or not lost.file:
+        raise InputError(reason) from None
+    if execution.checkpoint is not None:
+        # What is saved belongs to all files: without one of them it would be another audit.
+        raise InputError(f"{reason}; leave it out of the list of files yourself") from None
+    known = {one.name for one in request.known_bad}
+    if lost.file in known or lost.file not in files_of(addresses(request.source), READERS):
+        raise InputError(reason) from None
+    return replace(request, known_bad=(*request.known_bad, LeftOut(lost.file, None, reason)))
+
+
+def _collect_once(request: Request, progress: Progress | None) -> Collected:
     paths = os.pathsep.join(path for path in sys.path if path)
-    child = subprocess.Popen(
-        [sys.executable, "-c", CODE],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        bufsize=0,  # a buffer would hide from the selector what waits in it
-        env={**os.environ, "PYTHONPATH": paths},
-    )
+    with deaf():  # Ctrl-C goes to the parent, which tells the child to stop
+        child = subprocess.Popen(
+            [sys.executable, "-c", CODE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,  # a buffer would hide from the selector what waits in it
+            env={**os.environ, "PYTHONPATH": paths},
+        )
     assert child.stdin is not None
     try:
         _send_request(child.stdin, request)
-        return _listen(child, request, progress)
+        return _Listening(child, request, progress).result()
     finally:
         _end(child)
 
@@ -75,52 +113,105 @@ def _send_request(stream: IO[bytes], request: Request) -> None:
         pass  # it died at once, which is seen as it says nothing
 
 
-def _listen(
-    child: subprocess.Popen[bytes], request: Request, progress: Progress | None
-) -> Collected:
-    """Its messages, up to the result."""
-    for header, stream in _messages(child, request):
-        if "progress" in header and progress:
-            phase, done, total, size = header["progress"]
-            progress(str(phase), int(done), int(total), int(size))
-        elif "missing" in header:
-            raise MissingExtraError(*map(_text_or_none, header["missing"]))  # type: ignore[arg-type]
-        elif "error" in header:
-            raise InputError(str(header["error"]))
-        elif "memory" in header:
-            raise MemoryError(str(header["memory"]))
-        elif "result" in header:
-            return _collected(header["result"], stream)
-    raise InputError(_why_dead(child, request))
+@dataclass
+class _Listening:
+    """What the parent hears of its child.
+
+    Args:
+        child: the process.
+        request: what it was asked for.
+        progress: told how far it is.
+        reading: the file that the child is reading; empty while it does something else.
+    """
+
+    child: subprocess.Popen[bytes]
+    request: Request
+    progress: Progress | None
+    reading: str = ""
+
+    def result(self) -> Collected:
+        """Listen up to the result."""
+        for header, stream in self._messages():
+            if "reading" in header:
+                self.reading = str(header["reading"])
+            elif "progress" in header and self.progress:
+                phase, done, total, size = header["progress"]
+                self.progress(str(phase), int(done), int(total), int(size))
+            elif "missing" in header:
+                raise MissingExtraError(*map(_text_or_none, header["missing"]))  # type: ignore[arg-type]
+            elif "error" in header:
+                raise InputError(str(header["error"]))
+            elif "memory" in header:
+                raise _out_of_memory(str(header["memory"]))
+            elif "result" in header:
+                return _collected(header["result"], stream)
+        raise self._dead()
+
+    def _messages(self) -> Iterator[tuple[dict[str, Any], IO[bytes]]]:
+        stream = self.child.stdout
+        assert stream is not None
+        with selectors.DefaultSelector() as waiting:
+            waiting.register(stream, selectors.EVENT_READ)
+            while True:
+                self._wait(waiting)
+                length = _exactly(stream, 4)
+                if len(length) < 4:
+                    return
+                size = int.from_bytes(length, "little")
+                if size > MAX_HEADER:
+                    raise InputError(f"{self._name}: the process that reads it sent nonsense")
+                text = _exactly(stream, size)
+                if len(text) < size:
+                    return
+                yield json.loads(text), stream
+
+    def _wait(self, waiting: selectors.BaseSelector) -> None:
+        """Wait for a message, without end while no library is at work."""
+        before = -1
+        while not waiting.select(STALL_SECONDS):
+            now = _bytes_read(self.child.pid)
+            if self.reading and now <= before:
+                self.child.kill()  # it would not hear anything milder
+                raise _LostError(
+                    self.reading,
+                    f"{self.reading}: nothing was read for {STALL_SECONDS:.0f} seconds: the file "
+                    "is damaged, or the library that reads it hangs",
+                )
+            before = now if self.reading else -1
+
+    @property
+    def _name(self) -> str:
+        return self.reading or _named(self.request)
+
+    def _dead(self) -> InputError:
+        code, name = self.child.wait(), self._name
+        if code == -signal.SIGKILL:
+            why = "the process that reads it was killed: it may need more memory than there is"
+        elif code < 0:
+            how = signal.Signals(-code).name
+            why = f"the library that reads it crashed ({how}): the file is damaged"
+        else:
+            why = f"the process that reads it ended early (exit code {code})"
+        return _LostError(self.reading, f"{name}: {why}")
 
 
 def _text_or_none(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _messages(
-    child: subprocess.Popen[bytes], request: Request
-) -> Iterator[tuple[dict[str, Any], IO[bytes]]]:
-    stream = child.stdout
-    assert stream is not None
-    with selectors.DefaultSelector() as waiting:
-        waiting.register(stream, selectors.EVENT_READ)
-        while True:
-            if not waiting.select(STALL_SECONDS):
-                raise InputError(
-                    f"{_named(request)}: nothing was read for {STALL_SECONDS:.0f} seconds: the "
-                    "file is damaged, or its library hangs"
-                )
-            length = _exactly(stream, 4)
-            if len(length) < 4:
-                return
-            size = int.from_bytes(length, "little")
-            if size > MAX_HEADER:
-                raise InputError(f"{_named(request)}: the process that reads it sent nonsense")
-            text = _exactly(stream, size)
-            if len(text) < size:
-                return
-            yield json.loads(text), stream
+def _out_of_memory(note: str) -> MemoryError:
+    error = MemoryError()
+    error.add_note(note)
+    return error
+
+
+def _bytes_read(pid: int) -> int:
+    """Bytes that a process has read from files; 0 where the system does not say."""
+    try:
+        with open(f"/proc/{pid}/io", encoding="ascii") as file:
+            return int(file.readline().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def _exactly(stream: IO[bytes], size: int) -> bytes:
@@ -135,19 +226,6 @@ def _exactly(stream: IO[bytes], size: int) -> bytes:
 def _named(request: Request) -> str:
     source = request.source
     return str(source if isinstance(source, str | os.PathLike) else source[0])
-
-
-def _why_dead(child: subprocess.Popen[bytes], request: Request) -> str:
-    code = child.wait()
-    name = _named(request)
-    if code == -signal.SIGKILL:
-        return (
-            f"{name}: the process that reads it was killed: it may need more memory than there is"
-        )
-    if code < 0:
-        how = signal.Signals(-code).name
-        return f"{name}: the library that reads it crashed ({how}): the file is damaged"
-    return f"{name}: the process that reads it ended early (exit code {code}); see above"
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -222,29 +300,44 @@ def _array(kind: str, shape: list[int], stream: IO[bytes]) -> np.ndarray:
 def main() -> None:
     """What the child runs: a request from standard input, messages to standard output."""
     # What a library prints goes to standard error: the pipe is for messages.
-    out = os.fdopen(os.dup(1), "wb")
+    say = _Saying(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)
-    for name in ("SIGINT", "SIGTERM"):
-        signal.signal(getattr(signal, name), _stop)
+    signal.signal(signal.SIGTERM, _stop)
     request = pickle.load(sys.stdin.buffer)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _limit_memory()
+    under_way.listen(lambda file: say({"reading": file}))
     try:
-        found = collect_here(request, lambda *told: _say(out, {"progress": told}))
-        _say_result(out, found)
+        found = collect_here(request, lambda *told: say({"progress": told}))
+        _in_peace()
+        _say_result(say, found)
     except KeyboardInterrupt:
-        os._exit(130)
+        os._exit(128 + signal.SIGTERM)
     except MissingExtraError as error:
-        _say_last(out, {"missing": list(error.asked)})
-    except (InputError, OSError) as error:
-        _say_last(out, {"error": str(error)})
+        _in_peace()
+        say({"missing": list(error.asked)})
+    except InputError as error:
+        _in_peace()
+        say({"error": str(error)})
+    except OSError as error:
+        _in_peace()
+        file = error.filename or _named(request)
+        say({"error": f"{file}: {error.strerror or error}"})
     except MemoryError as error:
-        notes = " ".join(getattr(error, "__notes__", ()))
-        _say_last(out, {"memory": notes or f"reading {_named(request)}"})
+        _in_peace()
+        notes = getattr(error, "__notes__", ())
+        say({"memory": notes[0] if notes else f"while reading {_named(request)}"})
     os._exit(0)  # a library's threads are not waited for
 
 
+def _in_peace() -> None:
+    """The last message is sent whole: the parent, which hears it, then ends this process."""
+    for name in ("SIGINT", "SIGTERM"):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
 def _stop(*_: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not disturb the saving
     raise KeyboardInterrupt
 
 
@@ -252,6 +345,8 @@ def _end_with_parent() -> None:
     """Wait for the end of standard input, which comes when the parent is gone."""
     sys.stdin.buffer.read()
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_SECONDS)
+    os._exit(1)
 
 
 def _limit_memory() -> None:
@@ -274,20 +369,24 @@ def _arrays_of(sample: Sample) -> dict[str, np.ndarray]:
     }
 
 
-def _say(out: IO[bytes], message: dict[str, Any]) -> None:
-    text = json.dumps(message).encode()
-    out.write(len(text).to_bytes(4, "little") + text)
-    out.flush()
+@dataclass
+class _Saying:
+    """Messages to the parent, from any thread."""
+
+    out: IO[bytes]
+    alone: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, message: dict[str, Any], arrays: Iterable[np.ndarray] = ()) -> None:
+        text = json.dumps(message).encode()
+        # Without a parent there is nobody to tell: the end of standard input ends this process.
+        with self.alone, suppress(BrokenPipeError):
+            self.out.write(len(text).to_bytes(4, "little") + text)
+            for array in arrays:
+                self.out.write(np.ascontiguousarray(array).data)
+            self.out.flush()
 
 
-def _say_last(out: IO[bytes], message: dict[str, Any]) -> None:
-    """Say it in peace: the parent, which hears it, ends this process before it ends by itself."""
-    for name in ("SIGINT", "SIGTERM"):
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
-    _say(out, message)
-
-
-def _say_result(out: IO[bytes], found: Collected) -> None:
+def _say_result(say: _Saying, found: Collected) -> None:
     totals, arrays, blocks = found.totals, {}, []
     for k, block in enumerate(totals.blocks):
         own = {name: leaf for name, leaf in vars(block).items() if isinstance(leaf, np.ndarray)}
@@ -313,7 +412,4 @@ def _say_result(out: IO[bytes], found: Collected) -> None:
         "blocks": blocks,
         "arrays": listed,
     }
-    _say_last(out, {"result": about})
-    for array in arrays.values():
-        out.write(np.ascontiguousarray(array).data)
-    out.flush()
+    say({"result": about}, arrays.values())

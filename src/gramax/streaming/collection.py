@@ -35,6 +35,7 @@ class Request:
         blocks: of a jackknife, kept apart; 1 for none.
         normalize: take rows on the unit sphere.
         execution: who reads, and what may be bad.
+        known_bad: files to leave out, with the reason: a child died of them.
     """
 
     source: Any
@@ -44,6 +45,7 @@ class Request:
     blocks: int = 1
     normalize: bool = True
     execution: Execution = field(default_factory=Execution)
+    known_bad: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,13 +104,20 @@ def _is_plain(given: Any) -> bool:
     if not is_places(given):
         return True
     places: Sequence[Any] = given if isinstance(given, list | tuple) else [given]
-    return all(reads_in_process(os.fspath(place)) for place in places)
+    return all(reads_in_process(os.fspath(one)) or _only_here(os.fspath(one)) for one in places)
+
+
+def _only_here(place: str) -> bool:
+    """Whether the address leads to the memory of this process, where a child finds nothing."""
+    return "memory://" in place
 
 
 def collect_here(request: Request, progress: Progress | None = None) -> Collected:
     """`collect` in this process."""
     execution = request.execution
-    opened, unopened = open_source(request.source, request.column, execution.skip_bad)
+    opened, unopened = open_source(
+        request.source, request.column, execution.skip_bad, request.known_bad
+    )
     classes = classes_of(request.labels, opened, request.codes)
     with engines.opened(
         execution.engine, workers=execution.workers, address=execution.address

@@ -47,7 +47,10 @@ class Classes:
 
 
 def open_source(
-    source: Any, column: str | None, skip_bad: bool = False
+    source: Any,
+    column: str | None,
+    skip_bad: bool = False,
+    known_bad: Sequence[LeftOut] = (),
 ) -> tuple[Source, tuple[LeftOut, ...]]:
     """A checked source of rows, and with `skip_bad` the files left out as they cannot be opened.
 
@@ -55,6 +58,7 @@ def open_source(
         source: a path, pattern, folder or address, a list of them, or an array.
         column: the embedding column of files that hold several.
         skip_bad: leave out files that cannot be opened, where there are others.
+        known_bad: files of which that is known already: they are not touched again.
     """
     if not is_places(source):
         return ArraySource(_on_host(source)), ()
@@ -62,7 +66,11 @@ def open_source(
         return open_embeddings(source, column=column), ()
     written = addresses(source)
     files, bad = files_of(written, READERS), []
+    known = {one.name: one for one in known_bad}
     for file in files:
+        if file in known:
+            bad.append(known[file])
+            continue
         try:
             part = part_of(file, column)
             if part.entry.shape[0]:  # one without rows does no harm
@@ -71,6 +79,8 @@ def open_source(
             bad.append(LeftOut(file, None, str(error)))
     unopened = tuple(one.name for one in bad)
     good = [file for file in files if file not in set(unopened)]
+    if not good and known:
+        raise InputError(bad[0].reason)
     opened = open_embeddings(good or files, column=column)
     opened = replace(opened, name=title(written), listed=tuple(files), unopened=unopened)
     return opened, tuple(bad)

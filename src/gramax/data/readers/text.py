@@ -17,6 +17,7 @@ from gramax.data.chunks import even_cuts
 from gramax.data.classes import MAX_LABEL
 from gramax.data.paths import byte_size, open_binary
 from gramax.data.source import TEXT, UNREADABLE, Entry
+from gramax.data.under_way import say
 
 MAX_LINE_BYTES = 1 << 25
 
@@ -84,6 +85,7 @@ def json_entries(file: str) -> tuple[Entry, ...]:
         for line in _lines(stream, file, 0):
             if rows % MARK_ROWS == 0:
                 marks.append(at)
+                say(file)  # counting takes long, and goes on
             at += len(line)
             rows += 1
         stream.seek(0)

@@ -11,10 +11,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
@@ -22,6 +21,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from gramax.streaming.engines.causes import KILLED, NO_MEMORY
+from gramax.streaming.signals import deaf
 
 THREADS = ("NPROC", "PJRT_NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 ONE_THREAD: dict[str, str] = dict.fromkeys(THREADS, "1")
@@ -62,7 +62,7 @@ class Processes:
 
     def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
         """Run `fn(*args)` in a free worker, or after what a busy one is doing."""
-        with _deaf():
+        with deaf():
             return self._submit(fn, *args)
 
     def _submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
@@ -129,19 +129,6 @@ def _killed(worker: BaseProcess) -> bool:
     while worker.exitcode is None and time.monotonic() < until:
         time.sleep(0.005)
     return worker.exitcode == -getattr(signal, "SIGKILL", 9)
-
-
-@contextmanager
-def _deaf() -> Iterator[None]:
-    """Processes that are started now are deaf to Ctrl-C, from their first moment on."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _slot: tuple[Any, int] | None = None

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from gramax.comparison.changes import STILL, error_of
+from gramax.comparison.changes import ROUNDING, error_of
 from gramax.comparison.results import Moved
 from gramax.metrics.evidence import Evidence
 from gramax.moments import ClassMoments
 
-TILE, CELLS = 1024, 1 << 22
-"""Codes compared at once with all others, and the most cosines held at a time."""
+TILE_CODES, MAX_TILE_COSINES = 1024, 1 << 22
+"""Codes that are compared with all others at once, and the most cosines held at a time."""
 
 Blocks = Sequence[ClassMoments]
 
@@ -24,13 +24,13 @@ def largest_moves(
     """The `k` pairs of codes whose cosine differs most, the largest difference first.
 
     Args:
-        before: `[c, p]` unit codes of one space; a zero row has none, and no pair.
+        before: `[c, p]` unit codes of one space; a zero row has no direction, and is in no pair.
         after: `[c, q]` of the same classes in the other.
         k: how many pairs; fewer where not as many moved.
     """
     usable = np.any(before, axis=1) & np.any(after, axis=1)
     found, size = np.zeros((0, 2), np.int64), np.zeros(0)
-    tile = max(1, min(TILE, CELLS // max(len(before), 1)))
+    tile = max(1, min(TILE_CODES, MAX_TILE_COSINES // max(len(before), 1)))
     for start in range(0, len(before), tile):
         rows = slice(start, start + tile)
         moved = np.abs(after[rows] @ after[start:].T - before[rows] @ before[start:].T)
@@ -41,10 +41,10 @@ def largest_moves(
         found, size = np.concatenate([found, where]), np.concatenate([size, moved[best]])
         kept = np.lexsort((found[:, 1], found[:, 0], -size))[:k]
         found, size = found[kept], size[kept]
-    return found[size >= STILL]
+    return found[size >= ROUNDING]
 
 
-def moves(
+def most_moved(
     names: Sequence[str],
     codes: tuple[np.ndarray, np.ndarray],
     places: tuple[np.ndarray, np.ndarray],
@@ -52,12 +52,12 @@ def moves(
     paired: bool,
     k: int,
 ) -> tuple[Moved, ...]:
-    """The pairs that moved most.
+    """The `k` pairs of classes that moved most.
 
     Args:
-        names: of the classes that both spaces have.
-        codes: unit codes of these classes, in each space.
-        places: of these classes in the moments of each space.
+        names: of the c classes that both spaces have.
+        codes: `[c, r]` unit codes of these classes, in each space.
+        places: `[c]` where these classes stand in the moments, in each space.
         blocks: moments of random blocks of the rows, of each space.
         paired: whether the blocks hold the same rows.
         k: how many pairs.
@@ -67,24 +67,21 @@ def moves(
         return ()
     used = np.unique(pairs)
     at = np.searchsorted(used, pairs)
-    values = [
-        _without_each(_means(side, place[used]), at)
+    whole = [np.einsum("kd,kd->k", code[pairs[:, 0]], code[pairs[:, 1]]) for code in codes]
+    left = [
+        _cosines_without_each(_class_sums(side, place[used]), at)
         for side, place in zip(blocks, places, strict=True)
     ]
-    whole = [np.einsum("kd,kd->k", code[pairs[:, 0]], code[pairs[:, 1]]) for code in codes]
-    return tuple(
-        Moved(
-            names[int(a)],
-            names[int(b)],
-            float(whole[0][i]),
-            float(whole[1][i]),
-            error_of((whole[0][i], values[0][:, i]), (whole[1][i], values[1][:, i]), paired)[0],
-        )
-        for i, (a, b) in enumerate(pairs)
-    )
+    found = []
+    for i, pair in enumerate(pairs):
+        first, second = (names[int(k)] for k in pair)
+        before, after = (float(cosines[i]) for cosines in whole)
+        error, _ = error_of((before, left[0][:, i]), (after, left[1][:, i]), paired)
+        found.append(Moved(first, second, before, after, error))
+    return tuple(found)
 
 
-def _means(blocks: Blocks, classes: np.ndarray) -> Float[np.ndarray, "b k d"]:
+def _class_sums(blocks: Blocks, classes: Int[np.ndarray, " k"]) -> Float[np.ndarray, "b k r"]:
     """Sums of the rows of these classes in each block."""
     with np.errstate(all="ignore"):
         return np.stack(
@@ -92,8 +89,8 @@ def _means(blocks: Blocks, classes: np.ndarray) -> Float[np.ndarray, "b k d"]:
         )
 
 
-def _without_each(
-    sums: Float[np.ndarray, "b k d"], pairs: Int[np.ndarray, "m 2"]
+def _cosines_without_each(
+    sums: Float[np.ndarray, "b k r"], pairs: Int[np.ndarray, "m 2"]
 ) -> Float[np.ndarray, "b m"]:
     """Cosines of the pairs without each block; NaN where a class is then gone."""
     rest = sums.sum(axis=0) - sums

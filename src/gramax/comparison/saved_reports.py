@@ -1,4 +1,4 @@
-"""Two saved reports compared: numbers alone, with the errors that they were saved with."""
+"""Two saved reports compared: their numbers, with the errors that they were saved with."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from gramax.comparison.changes import change
 from gramax.comparison.results import Change, Comparison, Side
 from gramax.errors import InputError
 
-MOST_BYTES = 1 << 28
+MAX_REPORT_BYTES = 1 << 28
+MAX_ERROR = 1e300
+"""Two standard errors of this size still add up to a number."""
+
+SAVED_NOTE = (
+    "two saved reports: numbers alone, as of different rows; audit with --explain for errors"
+)
 
 
 def compare_saved(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> Comparison:
     """Compare two files written by `gramax audit --json`.
 
     Args:
-        a: path of the first; with `--explain` it holds errors.
+        a: path of the first; it holds errors where it was written with `--explain`.
         b: path of the second.
 
     Returns:
@@ -28,22 +34,23 @@ def compare_saved(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> Compa
     Raises:
         InputError: a file is not such a report.
     """
-    first, second = read_side(a), read_side(b)
+    first, second = _read_side(a), _read_side(b)
     changes: dict[str, Change] = {}
     for name in (name for name in first.numbers if name in second.numbers):
-        errors = [side.errors.get(name) for side in (first, second)]
-        error = None if None in errors else math.hypot(*(e or 0.0 for e in errors))
         values = first.numbers[name], second.numbers[name]
-        changes[name] = change(name, *values, error, "" if error is not None else "no error saved")
-    note = "two saved reports: numbers alone, as of different rows; audit with --explain for errors"
-    return Comparison(first, second, False, changes, notes=(note,))
+        if name in first.errors and name in second.errors:
+            error = math.hypot(first.errors[name], second.errors[name])
+            changes[name] = change(name, *values, error)
+        else:
+            changes[name] = change(name, *values, None, "no error saved")
+    return Comparison(first, second, False, changes, notes=(SAVED_NOTE,))
 
 
-def read_side(path: str | os.PathLike[str]) -> Side:
+def _read_side(path: str | os.PathLike[str]) -> Side:
     """One saved report."""
     name = os.fspath(path)
     try:
-        if os.path.getsize(path) > MOST_BYTES:
+        if os.path.getsize(path) > MAX_REPORT_BYTES:
             raise InputError(f"{name}: too large for a report")
         with open(path, encoding="utf-8") as stream:
             data = json.load(stream)
@@ -74,8 +81,7 @@ def _side(data: dict[str, Any]) -> Side:
 
 
 def _error(value: Any) -> float:
-    """A standard error, which is no number that a sum of two could not hold."""
-    if not 0 <= float(value) < 1e300:
+    if not 0 <= float(value) < MAX_ERROR:
         raise ValueError(f"{value} is no standard error")
     return float(value)
 
