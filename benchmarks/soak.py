@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 import psutil
 
@@ -67,7 +66,7 @@ class Watch:
     began: float = field(default_factory=time.perf_counter)
     notes: list[Note] = field(default_factory=list)
 
-    def __call__(self, rows: int, *_: int) -> None:
+    def __call__(self, _phase: str, rows: int, *_: int) -> None:
         """Called now and then by the stream."""
         if rows - (self.notes[-1][0] if self.notes else 0) >= self.every:
             resident = self.process.memory_info().rss / MIB
@@ -102,8 +101,7 @@ def soak(times: int, rows: int, dim: int, classes: int, folder: Path) -> list[No
     labels = replace(labels, labels=Again(labels.labels, rows, times))
     watch = Watch(rows)
     found = accumulate(source, labels, 1, True, watch, checkpoint=folder / "saved")
-    with jax.enable_x64(True):
-        counts = np.asarray(found.blocks[0].counts)
+    counts = found.blocks[0].counts
     if not np.array_equal(counts, np.bincount(y, minlength=classes) * times):
         raise AssertionError(f"{counts.sum():,.0f} of {times * rows:,} rows are in the moments")
     return watch.notes

@@ -116,7 +116,7 @@ def test_out_of_memory_in_this_process_is_one_line(monkeypatch, capsys):
     ],
 )
 def test_out_of_memory_after_the_sums_is_one_line(tmp_path, monkeypatch, capsys, step, doing):
-    def failing(*_):
+    def failing(*_, **__):
         raise MemoryError
 
     monkeypatch.chdir(tmp_path)

@@ -89,8 +89,8 @@ def compare(
         >>> y = np.arange(200) % 4
         >>> loose = np.eye(4)[y] + 0.5 * rng.normal(size=(200, 4))
         >>> tight = np.eye(4)[y] + 0.1 * rng.normal(size=(200, 4))
-        >>> found = compare(loose, tight, y)  # doctest: +SKIP
-        >>> print(found.paired, found["collapse_ratio"].kind)  # doctest: +SKIP
+        >>> found = compare(loose, tight, y)
+        >>> print(found.paired, found["collapse_ratio"].kind)
         True better
     """
     options, execution = options or Options(), execution or Execution()

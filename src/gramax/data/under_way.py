@@ -33,7 +33,7 @@ def say(file: str) -> None:
 
 @contextmanager
 def under_way(file: str) -> Iterator[None]:
-    """Within the block `file` is being read.
+    """Within the block `file` is being read, which a lack of memory then says.
 
     Example:
         >>> listen(print)
@@ -44,6 +44,9 @@ def under_way(file: str) -> Iterator[None]:
     say(file)
     try:
         yield
+    except MemoryError as error:
+        error.add_note(f"while reading {file}")
+        raise
     finally:
         say("")
 

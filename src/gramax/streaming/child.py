@@ -166,9 +166,9 @@ class _Listening:
                 yield json.loads(text), stream
 
     def _wait(self, waiting: selectors.BaseSelector) -> None:
-        """Wait for a message, without end while no library is at work."""
+        """Wait for a message: without end while no library is at work, or while it reads bytes."""
         before = -1
-        while not waiting.select(STALL_SECONDS):
+        while not waiting.select(STALL_SECONDS / 2):
             now = _bytes_read(self.child.pid)
             if self.reading and now <= before:
                 self.child.kill()  # it would not hear anything milder
@@ -232,15 +232,15 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     """End it, whatever it is doing, after it has saved what it must."""
     if child.poll() is None:
         child.terminate()
-        try:
-            child.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-    for stream in (child.stdin, child.stdout):
+    for stream in (child.stdin, child.stdout):  # it must not wait for somebody to listen
         if stream is not None:
             with suppress(BrokenPipeError):
                 stream.close()
+    try:
+        child.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def _collected(about: dict[str, Any], stream: IO[bytes]) -> Collected:
@@ -284,7 +284,7 @@ def _array(kind: str, shape: list[int], stream: IO[bytes]) -> np.ndarray:
     if kind not in KINDS or not all(isinstance(n, int) and n >= 0 for n in shape):
         raise InputError(f"the process that reads the file sent nonsense: {kind} {shape}")
     array = np.empty(shape, kind)
-    view = memoryview(array).cast("B") if array.size else memoryview(b"")
+    view = array.data.cast("B") if array.size else memoryview(b"")
     done = 0
     while done < len(view):
         got = stream.readinto(view[done:])  # type: ignore[attr-defined]
@@ -308,32 +308,28 @@ def main() -> None:
     _limit_memory()
     under_way.listen(lambda file: say({"reading": file}))
     try:
-        found = collect_here(request, lambda *told: say({"progress": told}))
-        _in_peace()
-        _say_result(say, found)
+        message, arrays = _answer(request, say)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends by itself now
+        say(message, arrays)
     except KeyboardInterrupt:
         os._exit(128 + signal.SIGTERM)
-    except MissingExtraError as error:
-        _in_peace()
-        say({"missing": list(error.asked)})
-    except InputError as error:
-        _in_peace()
-        say({"error": str(error)})
-    except OSError as error:
-        _in_peace()
-        file = error.filename or _named(request)
-        say({"error": f"{file}: {error.strerror or error}"})
-    except MemoryError as error:
-        _in_peace()
-        notes = getattr(error, "__notes__", ())
-        say({"memory": notes[0] if notes else f"while reading {_named(request)}"})
     os._exit(0)  # a library's threads are not waited for
 
 
-def _in_peace() -> None:
-    """The last message is sent whole: the parent, which hears it, then ends this process."""
-    for name in ("SIGINT", "SIGTERM"):
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
+def _answer(request: Request, say: _Saying) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """What there is to say at the end: what was collected, or why it was not."""
+    try:
+        return _result(collect_here(request, lambda *told: say({"progress": told})))
+    except MissingExtraError as error:
+        return {"missing": list(error.asked)}, []
+    except InputError as error:
+        return {"error": str(error)}, []
+    except OSError as error:
+        file = error.filename or _named(request)
+        return {"error": f"{file}: {error.strerror or error}"}, []
+    except MemoryError as error:
+        notes = getattr(error, "__notes__", ())
+        return {"memory": notes[0] if notes else f"while reading {_named(request)}"}, []
 
 
 def _stop(*_: Any) -> None:
@@ -386,7 +382,7 @@ class _Saying:
             self.out.flush()
 
 
-def _say_result(say: _Saying, found: Collected) -> None:
+def _result(found: Collected) -> tuple[dict[str, Any], list[np.ndarray]]:
     totals, arrays, blocks = found.totals, {}, []
     for k, block in enumerate(totals.blocks):
         own = {name: leaf for name, leaf in vars(block).items() if isinstance(leaf, np.ndarray)}
@@ -412,4 +408,4 @@ def _say_result(say: _Saying, found: Collected) -> None:
         "blocks": blocks,
         "arrays": listed,
     }
-    say({"result": about}, arrays.values())
+    return {"result": about}, list(arrays.values())

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from gramax.data.formats import reads_in_process
+from gramax.data.formats import LABEL_READERS, READERS, Readers, reads_in_process
+from gramax.data.paths import addresses, extension, files_of, is_address, split_name
+from gramax.errors import InputError
 from gramax.streaming import engines
 from gramax.streaming.accumulation import accumulate
 from gramax.streaming.execution import Execution, Progress
-from gramax.streaming.inputs import Classes, classes_of, is_places, open_source
+from gramax.streaming.inputs import Classes, all_exist, classes_of, is_places, open_source
 from gramax.streaming.results import LeftOut, Totals
 
 
@@ -86,30 +87,40 @@ def collect(request: Request, progress: Progress | None = None) -> Collected:
     Raises:
         InputError: the input cannot be audited; the message names the file, row or column.
     """
-    if _is_plain(request.source) and (_is_column(request.labels) or _is_plain(request.labels)):
+    labels = request.labels
+    plain = _is_no_file(labels) or _is_plain(labels, LABEL_READERS)
+    if plain and _is_plain(request.source, READERS):
         return collect_here(request, progress)
     from gramax.streaming.child import collect_in_child
 
     return collect_in_child(request, progress)
 
 
-def _is_column(labels: Any) -> bool:
-    """Whether it names an array beside the embeddings, not a file."""
+def _is_no_file(labels: Any) -> bool:
+    """Whether these are labels themselves, or the name of an array beside the embeddings."""
+    if not isinstance(labels, str | os.PathLike):
+        return not (is_places(labels) and all_exist(labels))
     named = isinstance(labels, str) and "://" not in labels and not set(labels) & set("*?[")
-    return named and not os.path.exists(labels)
+    return named and not os.path.exists(split_name(labels)[0])
 
 
-def _is_plain(given: Any) -> bool:
+def _is_plain(given: Any, readers: Readers) -> bool:
     """Whether it is no file, or files that this process reads itself."""
     if not is_places(given):
         return True
-    places: Sequence[Any] = given if isinstance(given, list | tuple) else [given]
-    return all(reads_in_process(os.fspath(one)) or _only_here(os.fspath(one)) for one in places)
+    places = [split_name(place)[0] for place in addresses(given)]
+    # What is in the memory of this process is not in a child's.
+    local = [place for place in places if "memory://" not in place]
+    if any(map(is_address, local)):
+        return False
+    try:
+        return all(map(_reads_here, files_of(local, readers))) if local else True
+    except InputError:
+        return True  # it is said when they are opened
 
 
-def _only_here(place: str) -> bool:
-    """Whether the address leads to the memory of this process, where a child finds nothing."""
-    return "memory://" in place
+def _reads_here(file: str) -> bool:
+    return reads_in_process(file) or extension(file) == ".txt"
 
 
 def collect_here(request: Request, progress: Progress | None = None) -> Collected:
@@ -150,5 +161,5 @@ def _digest(classes: Classes, rows: int) -> str:
         return ""
     digest = hashlib.blake2b(digest_size=16)
     for codes in classes.labels.part(0, rows).chunks(1 << 16):
-        digest.update(np.ascontiguousarray(codes, np.int64))
+        digest.update(np.ascontiguousarray(codes, np.int64).data)
     return digest.hexdigest()

@@ -113,7 +113,7 @@ def classes_of(labels: Any, opened: Source, codes: bool) -> Classes:
 def _read_labels(labels: Any, opened: Source, codes: bool) -> Labels:
     # A list of texts beside an array is its labels; beside files it may name files of labels.
     files = opened if isinstance(opened, FileSource) else None
-    if isinstance(labels, str | os.PathLike) or (files and is_places(labels) and _exist(labels)):
+    if isinstance(labels, str | os.PathLike) or (files and is_places(labels) and all_exist(labels)):
         most = {"most": None} if codes else {}
         return read_labels(labels, files, opened.rows, **most)
     sized = isinstance(labels, Sequence) or np.ndim(labels) > 0
@@ -122,7 +122,8 @@ def _read_labels(labels: Any, opened: Source, codes: bool) -> Labels:
     return labels_from_array(labels, opened.rows)
 
 
-def _exist(labels: Sequence[str | os.PathLike[str]]) -> bool:
+def all_exist(labels: Sequence[str | os.PathLike[str]]) -> bool:
+    """Whether a list of texts names files, rather than being labels itself."""
     return len(set(labels)) == len(labels) and all(map(os.path.exists, labels))
 
 
