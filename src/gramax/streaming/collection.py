@@ -101,7 +101,7 @@ def _is_no_file(labels: Any) -> bool:
     if not isinstance(labels, str | os.PathLike):
         return not (is_places(labels) and all_exist(labels))
     named = isinstance(labels, str) and "://" not in labels and not set(labels) & set("*?[")
-    return named and not os.path.exists(split_name(labels)[0])
+    return named and not os.path.exists(split_name(os.fspath(labels))[0])
 
 
 def _is_plain(given: Any, readers: Readers) -> bool:
