@@ -11,8 +11,8 @@ import operator
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
 
+from gramax._shapes import Float, Int
 from gramax.arrays.namespace import (
     Array,
     as_array,

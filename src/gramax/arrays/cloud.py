@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+
+from gramax._shapes import Float, Int
 
 SAME_POINT_UNITS = 4
 """Rows within so many rounding units of the longer one are one point.

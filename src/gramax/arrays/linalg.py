@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
 
+from gramax._shapes import Bool, Float
 from gramax.arrays.namespace import Array, cond, dot, epsilon, is_jax_array, namespace
 
 # -- quotients and roots at 0 -------------------------------------------------------------------

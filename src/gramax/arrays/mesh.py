@@ -17,6 +17,8 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Float, Int
 
+from gramax.arrays.namespace import is_traced
+
 AxisName = str | tuple[str, ...]
 
 GROUPS = "gramax.groups"
@@ -54,7 +56,7 @@ def _groups(z: Float[Array, "n d"]) -> int:
     """
     if jax.sharding.get_abstract_mesh().manual_axes:
         return 1
-    known = not isinstance(z, jax.core.Tracer) and z.is_fully_addressable
+    known = not is_traced(z) and z.is_fully_addressable
     return math.gcd(z.shape[0], len(z.sharding.device_set) if known else jax.device_count())
 
 

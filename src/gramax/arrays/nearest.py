@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from array_api_compat import is_jax_array, is_numpy_array, is_torch_array
-from jaxtyping import Bool, Float, Int
 
+from gramax._shapes import Bool, Float, Int
 from gramax.arrays import pairs
 from gramax.arrays.cloud import SAME_POINT_UNITS, Cloud, representatives
 from gramax.arrays.linalg import ratio, safe_sqrt

@@ -22,8 +22,8 @@ from threading import local
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
+from gramax._shapes import Bool, Float, Int
 from gramax.arrays.cloud import CHUNK_NUMBERS, Cloud, chunks
 
 Progress = Callable[[float], None]

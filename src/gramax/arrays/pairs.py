@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
 
+from gramax._shapes import Bool, Float, Int, Shaped
 from gramax.arrays.namespace import (
     Array,
     cond,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from jaxtyping import Float
 
+from gramax._shapes import Float
 from gramax.arrays import checks
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import (
@@ -88,7 +88,7 @@ def spanned(z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n r"]:
     change. Of 48 rows in 2,000 dimensions nothing then is larger than 48 × 48.
     """
     z = np.asarray(z, np.float64)
-    return z if z.shape[0] >= z.shape[1] else np.linalg.qr(z.T, mode="r").T
+    return z if z.shape[0] >= z.shape[1] else np.asarray(np.linalg.qr(z.T, mode="r")).T
 
 
 def present(x: Float[Array, "c d"]) -> Array:

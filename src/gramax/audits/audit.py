@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
 
+from gramax._shapes import Float
 from gramax.arrays.rows import unit_rows
 from gramax.audits.build import Extras, build_report, floor_of
 from gramax.audits.portrait import CHEAP, Portrait, portrait_of

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
 
+from gramax._shapes import Float, Int
 from gramax.arrays import pairs
 from gramax.audits.diagnosis import diagnose
 from gramax.audits.facts import SURE, Facts

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
 
+from gramax._shapes import Float
 from gramax.frames import coherence_floor, known_coherence
 from gramax.frames.codebooks import coherence
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
-from jaxtyping import Int
 
+from gramax._shapes import Int
 from gramax.comparison.centred_rows import CentredRows
 from gramax.comparison.changes import LEVEL, TOO_FEW, WHOLE_LINE
 from gramax.comparison.results import Alignment

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
 
+from gramax._shapes import Float, Int
 from gramax.arrays.cloud import SAME_POINT_UNITS
 from gramax.arrays.rows import power_of_two, spanned, unit_rows
 

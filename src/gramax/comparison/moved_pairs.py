@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
 
+from gramax._shapes import Float, Int
 from gramax.comparison.changes import ROUNDING, error_of
 from gramax.comparison.results import Moved
 from gramax.metrics.evidence import Evidence

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float
 
+from gramax._shapes import Float
 from gramax.audits.facts import SURE
 from gramax.audits.report import Report, finite
 from gramax.streaming import LeftOut

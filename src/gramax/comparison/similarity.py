@@ -22,8 +22,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
+from gramax._shapes import Float
 from gramax.arrays.linalg import singular_values
 from gramax.comparison.centred_rows import CentredRows
 from gramax.uncertainty.chance.laws import Chance

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
+from gramax._shapes import Float
 from gramax.audits.audit import audit_collected
 from gramax.audits.report import Report
 from gramax.metrics.evidence import Evidence

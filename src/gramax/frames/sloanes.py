@@ -12,7 +12,8 @@ import re
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Complex, Inexact
+
+from gramax._shapes import Complex, Inexact
 
 LONGEST = 64
 """Characters in a line at most: a double in full needs 25."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxtyping import Float, Int
-
+from gramax._shapes import Float, Int
 from gramax.arrays import checks
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import Array, compiled, dot, fold, like, namespace, top_k

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from jaxtyping import Bool, Float, Int
-
+from gramax._shapes import Bool, Float, Int
 from gramax.arrays import checks, linalg, pairs
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import Array, compiled, dot, epsilon, take_rows

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
 
+from gramax._shapes import Float, Int
 from gramax.arrays import checks, pairs
 from gramax.arrays.linalg import ratio
 from gramax.arrays.namespace import (
@@ -264,8 +264,8 @@ def _smooth_of(x: Array, beta: float | Array) -> Float[Array, ""]:
 
 def _babel(codes: Float[Array, "c d"], m: int | None, mesh: Any = None) -> Float[Array, ""]:
     xp, others = namespace(codes), codes.shape[0] - 1
-    m = others if m is None else m
-    sums = _top_sums(codes, m, mesh) if m < others else _row_sums(codes, mesh)
+    most = others if m is None else m
+    sums = _top_sums(codes, most, mesh) if most < others else _row_sums(codes, mesh)
     return xp.max(xp.where(present(codes), sums, 0.0))
 
 

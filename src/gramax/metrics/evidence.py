@@ -10,8 +10,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, TypeVar
 
-from jaxtyping import Bool, Float
-
+from gramax._shapes import Bool, Float
 from gramax.arrays import linalg
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import Array, dot, epsilon, namespace, stop_gradient

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from textwrap import indent, wrap
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from array_api_compat import is_numpy_array
-from jaxtyping import Float
 
+from gramax._shapes import Float
 from gramax.arrays import checks
 from gramax.arrays.namespace import Array, compiled
 from gramax.arrays.rows import spanned
@@ -23,6 +23,7 @@ from gramax.metrics.registry import METRICS, Metric
 from gramax.moments import ClassMoments
 
 
+@runtime_checkable
 class OfClasses(Protocol):
     """A metric of rows and their classes."""
 
@@ -39,6 +40,7 @@ class OfClasses(Protocol):
         ...
 
 
+@runtime_checkable
 class OfRows(Protocol):
     """A metric of rows alone."""
 

@@ -12,8 +12,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from array_api_compat import is_numpy_array
-from jaxtyping import Float
 
+from gramax._shapes import Float
 from gramax.arrays import checks
 from gramax.arrays.linalg import ratio
 from gramax.arrays.namespace import Array, compiled, namespace, segment_sum

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxtyping import Float
-
+from gramax._shapes import Float
 from gramax.arrays import checks
 from gramax.arrays.linalg import ratio
 from gramax.arrays.namespace import Array, compiled, like, namespace, stop_gradient

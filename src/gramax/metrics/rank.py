@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxtyping import Bool, Float
-
+from gramax._shapes import Bool, Float
 from gramax.arrays import checks, linalg
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import Array, compiled, dot

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from jaxtyping import Float
-
 from gramax._optional import need
+from gramax._shapes import Float
 from gramax.arrays import checks, pairs
 from gramax.arrays.namespace import Array, compiled, namespace
 from gramax.arrays.rows import unit_rows

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-from jaxtyping import Bool, Float
 
+from gramax._shapes import Bool, Float
 from gramax.arrays.namespace import Array
 
 if TYPE_CHECKING:

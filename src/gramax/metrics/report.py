@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxtyping import Float
-
 import gramax.metrics  # noqa: F401  (fills the registry)
+from gramax._shapes import Float
 from gramax.arrays import checks
 from gramax.arrays.namespace import Array, compiled, namespace
 from gramax.metrics.evidence import Evidence

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
+from gramax._shapes import Float
 from gramax.arrays import checks, pairs
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import Array, compiled, dot, namespace, take_rows

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
 
+from gramax._shapes import Float, Int
 from gramax.arrays import checks
 from gramax.arrays.namespace import Array, is_jax_array, like, namespace
 from gramax.moments.class_moments import ClassMoments

@@ -27,9 +27,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from gramax._optional import drawing
+from gramax._shapes import Float
 from gramax.arrays import checks
 from gramax.arrays.namespace import Array, compiled, dot, is_numpy_array, like, namespace, to_numpy
 from gramax.arrays.pytree import mapped, pytree, static

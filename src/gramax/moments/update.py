@@ -13,8 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jaxtyping import Bool, Float, Int
-
+from gramax._shapes import Bool, Float, Int
 from gramax.arrays.linalg import ratio
 from gramax.arrays.namespace import (
     Array,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from io import BytesIO
 
 import numpy as np
-from jaxtyping import Float, UInt8
 
 from gramax._optional import need
+from gramax._shapes import Float, UInt8
 from gramax.render import style
 from gramax.render.canvas import MARGIN, Canvas
 from gramax.render.panels import GramPanel

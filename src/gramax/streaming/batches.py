@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float, Int
 
+from gramax._shapes import Float, Int
 from gramax.data import check_finite
 from gramax.data.chunks import rechunk
 from gramax.errors import InputError

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Int
 
+from gramax._shapes import Int
 from gramax.data import Fragment, Source
 from gramax.data.labels import LabelPart
 from gramax.streaming.inputs import Classes

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from array_api_compat import is_jax_array
-from jaxtyping import Float
 
+from gramax._shapes import Float
 from gramax.arrays.namespace import Array, as_array, compiled, namespace, to_numpy
 from gramax.audits.headline import HEADLINE
 from gramax.metrics.evidence import Evidence

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float, Int
 
+from gramax._shapes import Float, Int
 from gramax.arrays.nearest import Neighbours, nearest_on_host
 from gramax.arrays.rows import unit_rows
 from gramax.metrics.neighbours import MLE_NEIGHBOURS, RowEvidence

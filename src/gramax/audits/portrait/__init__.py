@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
 
+from gramax._shapes import Float, Int
 from gramax.audits.portrait.heat import Heat, Histogram, heat_of, histogram_of, histogram_of_rows
 from gramax.audits.portrait.order import principal_axes, similar_order
 from gramax.uncertainty.chance.spectrum import Spectrum

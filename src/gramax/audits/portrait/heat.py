@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
 
+from gramax._shapes import Float, Int
 from gramax.arrays.rows import unit_rows
 from gramax.uncertainty.chance.cosines import angle_tail
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
+
+from gramax._shapes import Float, Int
 
 LINKED = 1000
 """Codes that are clustered by average linkage, which takes c² memory and time."""

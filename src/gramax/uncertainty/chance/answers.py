@@ -7,8 +7,8 @@ drawn from their laws for some hundred data sets together, in a few hundredths o
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
 
+from gramax._shapes import Float
 from gramax.uncertainty.chance.cosines import length_shapes
 from gramax.uncertainty.chance.draws import gaussian_rows, isotropic_scatter, unit
 from gramax.uncertainty.chance.laws import Setting

@@ -15,8 +15,8 @@ Source: Bartlett 1933; Muirhead 1982, theorem 3.2.14 (the triangular factor of a
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
 
+from gramax._shapes import Float
 from gramax.moments import ClassMoments
 from gramax.uncertainty.chance.cosines import length_shapes
 from gramax.uncertainty.chance.laws import Setting

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
+from gramax._shapes import Float
 from gramax.metrics.evidence import Evidence
 from gramax.moments import ClassMoments
 from gramax.uncertainty.companions.ranks import (

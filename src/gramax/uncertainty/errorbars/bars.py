@@ -28,9 +28,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 import gramax.metrics  # noqa: F401  (fills the registry)
+from gramax._shapes import Float
 from gramax.arrays.namespace import to_numpy
 from gramax.arrays.pytree import mapped
 from gramax.metrics.evidence import Evidence

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
+from gramax._shapes import Float
 from gramax.uncertainty.chance.cosines import student_quantile
 
 Curve = Callable[[np.ndarray], np.ndarray]
