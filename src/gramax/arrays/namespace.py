@@ -245,7 +245,7 @@ def top_k(x: Array, k: int) -> tuple[Array, Array]:
     (PyTorch does not say which of several equal ones it takes.)
     """
     if is_jax_array(x):
-        return sys.modules["jax"].lax.top_k(x, k)
+        return tuple(sys.modules["jax"].lax.top_k(x, k))  # type: ignore[return-value]
     if is_torch_array(x):
         return tuple(sys.modules["torch"].topk(x, k, dim=-1))  # type: ignore[return-value]
     if k < x.shape[-1]:
