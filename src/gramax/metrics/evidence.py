@@ -92,7 +92,7 @@ class Evidence:
         """Number of classes that have rows."""
         return self.count(self.present)
 
-    def count(self, where: Bool[Array, " _"]) -> Float[Array, ""]:
+    def count(self, where: Bool[Array, "..."]) -> Float[Array, ""]:
         """How many are true, in the dtype of the moments."""
         return self.xp.sum(self.xp.astype(where, self.n.dtype))
 
