@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gramax._optional import need
 from gramax._shapes import Float
 from gramax.frames import coherence_floor, known_coherence
 from gramax.frames.codebooks import coherence
@@ -126,6 +127,7 @@ def _searched(
     key: int,
     report: Callable[[Progress], None] | None,
 ) -> Headroom:
+    need("jax", "the search for headroom", extra="jax")
     from gramax.frames.search.packing import MAX_BATCHED_CODES
 
     began = time.monotonic()

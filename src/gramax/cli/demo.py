@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from gramax._optional import need
 from gramax.cli.codes import OK
 from gramax.cli.completing import folders
 
@@ -20,6 +21,7 @@ from gramax.cli.completing import folders
 @click.option("--seed", default=0, show_default=True, help="Of the weights and the batches.")
 def demo(out: str, epochs: int, seed: int) -> int:
     """Train a network on handwritten digits and audit it as its classes collapse."""
+    need("jax", "the demo", extra="demo")
     from gramax.render import terminal
     from gramax.training.demo import check, run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from gramax._optional import need
 from gramax.cli.codes import CROSSED, OK
 from gramax.cli.completing import folders, picture_names
 
@@ -25,6 +26,7 @@ from gramax.cli.completing import folders, picture_names
 )
 def figures(out: str, only: tuple[str, ...]) -> int:
     """Draw the five pictures, each descent validated against theory first."""
+    need("jax", "drawing the five pictures", extra="demo")
     from gramax.render.figures import FiguresError
     from gramax.render.figures import figures as draw
 

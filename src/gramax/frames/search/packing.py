@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gramax._optional import need
 from gramax.frames.bounds import sizes
 from gramax.frames.codebooks import Kind, as_codes, as_real, kind_of
 from gramax.frames.constructions import catalogue
@@ -129,7 +130,7 @@ def _search(
     best: Best, c: int, d: int, random: np.random.Generator, starts: int | None, construct: bool
 ) -> str:
     """Run the search that suits the number of codes; returns why it stopped."""
-    import jax
+    jax = need("jax", "the search for codebooks", extra="jax")
 
     with jax.enable_x64(True):
         if c > MAX_BATCHED_CODES:
