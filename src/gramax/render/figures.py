@@ -3,37 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 from gramax._files import check_folder, make_folder
 from gramax.errors import InputError
 from gramax.render import style
-from gramax.render.gif import frame_durations, write_gif
-from gramax.render.scenes.common import FRAMES, Check, FiguresError
+from gramax.render.gif import write_film
 
-__all__ = ["SCENES", "Check", "FiguresError", "figures", "load_scene"]
-
-SCENES = {
-    "class-collapse": "class_collapse",
-    "rank-collapse": "rank_collapse",
-    "simplex-descent": "simplex_descent",
-    "welch-descent": "welch_descent",
-    "benign-landscape": "benign_landscape",
-}
-"""The pictures and their modules, in the order of the audit questions."""
+SCENES = (
+    "class-collapse",
+    "rank-collapse",
+    "simplex-descent",
+    "welch-descent",
+    "benign-landscape",
+)
+"""The pictures, in the order of the audit questions; each is a function of `scenes`."""
 
 
-def load_scene(name: str) -> ModuleType:
-    """The module that draws a picture; scenes import JAX, so they are loaded one by one."""
-    return import_module(f"gramax.render.scenes.{SCENES[name]}")
+@dataclass(frozen=True)
+class Check:
+    """One measured number and the number that theory expects."""
+
+    scene: str
+    name: str
+    measured: float
+    expected: float
+    tolerance: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the two agree; NaN never does."""
+        return abs(self.measured - self.expected) <= self.tolerance
+
+    def __str__(self) -> str:
+        return (
+            f"{self.scene}: {self.name}: measured {self.measured:.6g}, "
+            f"expected {self.expected:.6g} (within {self.tolerance:g})"
+        )
+
+
+class FiguresError(RuntimeError):
+    """A descent that missed the theory, so that no picture was written."""
+
+    def __init__(self, misses: Sequence[Check]):
+        """List every miss with the measured and the expected number."""
+        self.misses = tuple(misses)
+        lines = "\n".join(f"  {miss}" for miss in misses)
+        super().__init__(f"a descent missed its theory; no picture was written:\n{lines}")
 
 
 def figures(
     out_dir: str | Path,
     only: Sequence[str] | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> list[Check]:
     """Validate the descents against theory, then write one GIF each.
 
@@ -50,29 +73,24 @@ def figures(
         FiguresError: a descent misses its theory; nothing is written, of any picture.
         MissingExtraError: matplotlib or Pillow is not installed.
     """
-    chosen = _chosen(only)
-    style.require()
-    check_folder(out_dir)
-    say = progress or (lambda line: None)
-    scenes = {name: load_scene(name) for name in chosen}
-    runs, results = {}, []
-    for name, scene in scenes.items():
-        runs[name] = scene.run()
-        results += scene.checks(runs[name])
-        say(f"{name}: validated")
-    if misses := [check for check in results if not check.ok]:
-        raise FiguresError(misses)
-    out = make_folder(out_dir)
-    for name, scene in scenes.items():
-        path = out / f"{name}.gif"
-        with style.look():
-            write_gif(path, scene.draw(runs[name]), frame_durations(FRAMES))
-        say(f"{path}: written")
-    return results
-
-
-def _chosen(only: Sequence[str] | None) -> list[str]:
     names = set(SCENES) if only is None else {name.removesuffix(".gif") for name in only}
     if unknown := sorted(names - set(SCENES)):
         raise InputError(f"no picture named {', '.join(unknown)}; there are {', '.join(SCENES)}")
-    return [name for name in SCENES if name in names]
+    style.require()
+    check_folder(out_dir)
+    from gramax.render import scenes  # which import JAX
+
+    made, checks = {}, []
+    for name in SCENES:
+        if name in names:
+            made[name] = getattr(scenes, name.replace("-", "_"))()
+            checks += [Check(name, *check) for check in made[name].checks]
+            progress(f"{name}: validated")
+    if misses := [check for check in checks if not check.ok]:
+        raise FiguresError(misses)
+    out = make_folder(out_dir)
+    for name, scene in made.items():
+        with style.look():
+            write_film(path := out / f"{name}.gif", scene.canvas())
+        progress(f"{path}: written")
+    return checks

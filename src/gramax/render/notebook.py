@@ -23,7 +23,7 @@ LEFT_OUT_REASONS = ("labelled -1", "with a label out of range", "not finite", "z
 
 def report_html(report: Report) -> str:
     """The verdict of a report as an HTML fragment."""
-    from gramax.render.page.audit import answer_values
+    from gramax.render.page.pages import answer_values
 
     return template("notebook.html").render(
         report=report, facts=report_facts(report), answers=answer_values(report)
@@ -32,35 +32,29 @@ def report_html(report: Report) -> str:
 
 def moments_html(moments: ClassMoments) -> str:
     """The sizes of moments on any array library, and their loosest classes, as HTML."""
-    arrays = {f.name: getattr(moments, f.name) for f in fields(moments)}
-    arrays = {name: a for name, a in arrays.items() if hasattr(a, "shape") and hasattr(a, "dtype")}
-    numbers = {name: _on_host(array) for name, array in arrays.items()}
-    if any(array is None for array in numbers.values()) or len(moments.spread.shape) != 1:
+    values = {f.name: getattr(moments, f.name) for f in fields(moments)}
+    arrays = {name: a for name, a in values.items() if hasattr(a, "shape") and hasattr(a, "dtype")}
+    on_host = {name: _on_host(array) for name, array in arrays.items()}
+    if any(array is None for array in on_host.values()) or len(moments.spread.shape) != 1:
         # Traced, shapes without numbers, or a stack of moments: there is nothing to sum.
         shapes = ", ".join(f"{name}: {a.dtype}{list(a.shape)}" for name, a in arrays.items())
         return f"<b>ClassMoments</b> <code>{escape(shapes)}</code>"
-    counts, spread, left_out = (
-        np.asarray(_on_host(array)) for array in (moments.counts, moments.spread, moments.left_out)
-    )
+    counts, spread, left_out = (np.asarray(on_host[k]) for k in ("counts", "spread", "left_out"))
     there = np.flatnonzero(counts > 0)
-    within = spread[there] / counts[there]
-    loosest = np.argsort(-within, kind="stable")[:MAX_CLASSES_LISTED]
-    megabytes = sum(array.nbytes for array in numbers.values() if array is not None) / 1e6
+    loosest = there[np.argsort(-spread[there] / counts[there], kind="stable")]
+    reasons = zip(left_out.sum(axis=0), LEFT_OUT_REASONS, strict=True)
     return template("moments.html").render(
         rows=f"{counts.sum():,.10g}",
         how="on the unit sphere" if moments.normalize else "as they are",
         present=len(there),
         moments=moments,
-        megabytes=f"{megabytes:,.3g}",
+        megabytes=f"{sum(np.asarray(array).nbytes for array in on_host.values()) / 1e6:,.3g}",
         precision=moments.precision,
         classes=[
-            (int(there[k]), f"{counts[there[k]]:,.10g}", number(float(within[k]))) for k in loosest
+            (int(k), f"{counts[k]:,.10g}", number(float(spread[k] / counts[k])))
+            for k in loosest[:MAX_CLASSES_LISTED]
         ],
-        left_out=[
-            f"{n:,.10g} {why}"
-            for n, why in zip(left_out.sum(axis=0), LEFT_OUT_REASONS, strict=True)
-            if n
-        ],
+        left_out=[f"{n:,.10g} {why}" for n, why in reasons if n],
     )
 
 

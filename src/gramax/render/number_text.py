@@ -15,10 +15,7 @@ STATUS_MARKS = {"good": "●", "fair": "◐", "poor": "○", "open": "–"}
 """A mark beside the status of an answer, so that its colour alone never carries the meaning."""
 
 CHANGE_MARKS = {"better": "▲", "worse": "▼", "changed": "◆", "same": "=", "unknown": "?"}
-CHANGE_WORDS = {
-    "better": "better",
-    "worse": "worse",
-    "changed": "changed",
+CHANGE_WORDS = {kind: kind for kind in CHANGE_MARKS} | {
     "same": "within noise",
     "unknown": "cannot be told",
 }
@@ -70,9 +67,8 @@ def z_score(z: float) -> str:
     """A number of standard deviations with its sign; a dash where it is not known."""
     if math.isnan(z):
         return "–"
-    if math.isinf(z):
-        return "+∞" if z > 0 else "−∞"
-    return (f"{z:+,.0f}" if abs(z) >= 100 else f"{z:+.3g}").replace("-", "−")
+    text = f"{z:+,.0f}" if abs(z) >= 100 else f"{z:+.3g}"
+    return text.replace("-", "−").replace("inf", "∞")
 
 
 def spoken(metric: str) -> str:
@@ -97,16 +93,16 @@ def comparison_headline(found: Comparison) -> str:
     from gramax.audits.headline import HEADLINE
 
     counts = {kind: len(found.of_kind(kind)) for kind in ("better", "worse", "changed", "same")}
-    told = sum(counts.values())
+    told, same = sum(counts.values()), counts.pop("same")
     if not told:
         return "Whether anything changed cannot be told: there are no errors to hold it against."
-    real = [f"{counts[kind]} {kind}" for kind in ("better", "worse", "changed") if counts[kind]]
+    real = [f"{count} {kind}" for kind, count in counts.items() if count]
     if not real:
         return f"Nothing changed beyond noise, in {told} numbers."
-    rest = f"; {counts['same']} within noise" if counts["same"] else ""
+    rest = f"; {same} within noise" if same else ""
     tally = f"Of {told} numbers that can be told, {', '.join(real)}{rest}."
-    heads = [(name, found[name].kind) for name in HEADLINE.values() if name in found]
-    turns = [f"{spoken(name)} {CHANGE_WORDS[kind]}" for name, kind in heads]
+    heads = [name for name in HEADLINE.values() if name in found]
+    turns = [f"{spoken(name)} {CHANGE_WORDS[found[name].kind]}" for name in heads]
     return f"From A to B: {', '.join(turns)}. {tally}" if turns else tally
 
 
@@ -124,8 +120,7 @@ def report_facts(report: Report) -> str:
 def report_notes(report: Report) -> list[str]:
     """The warnings of a report, and how many rows were left out for which reason."""
     out = [f"{n:,} ({why.replace('_', ' ')})" for why, n in report.left_out.items() if n]
-    left_out = [f"Rows left out: {', '.join(out)}"] if out else []
-    return [*report.warnings, *left_out]
+    return [*report.warnings, *([f"Rows left out: {', '.join(out)}"] if out else [])]
 
 
 def sparkline(values: Sequence[float], width: int = SPARKLINE_WIDTH) -> str:

@@ -14,14 +14,7 @@ from rich.text import Text
 
 from gramax.audits.headline import HEADLINE
 from gramax.audits.run_log import Entry
-from gramax.metrics.registry import Question
-from gramax.render.number_text import (
-    SPARKLINE_WIDTH,
-    STATUS_MARKS,
-    number,
-    sparkline,
-    spoken,
-)
+from gramax.render.number_text import SPARKLINE_WIDTH, STATUS_MARKS, number, sparkline, spoken
 from gramax.render.terminal import STATUS_STYLES
 
 
@@ -31,17 +24,13 @@ def run_overview(path: str, runs: Mapping[str, Sequence[Entry]]) -> RenderableTy
         return Text(f"{path}: waiting for the first audit …", style="dim")
     parts: list[RenderableType] = []
     for name, entries in runs.items():
-        parts += [_heading(path, name, entries[-1], len(entries)), _metrics(entries)]
-        parts.append(Text(f"{entries[-1].verdict}\n", style="bold"))
+        last = entries[-1]
+        extras = "".join(f", {key} {number(value)}" for key, value in last.extra.items())
+        heading = Text(f"{path} {name}".strip(), style="bold")
+        told = f"  step {last.step:,}{_when(last.time)}, audit {len(entries):,}{extras}"
+        heading.append(told, style="not bold")
+        parts += [heading, _metrics(entries), Text(f"{last.verdict}\n", style="bold")]
     return Group(*parts)
-
-
-def _heading(path: str, name: str, last: Entry, audits: int) -> Text:
-    text = Text(f"{path} {name}".strip(), style="bold")
-    text.append(f"  step {last.step:,}{_when(last.time)}, audit {audits:,}", style="not bold")
-    for key, value in last.extra.items():
-        text.append(f", {key} {number(value)}", style="not bold")
-    return text
 
 
 def _when(moment: float) -> str:
@@ -59,8 +48,17 @@ def _metrics(entries: Sequence[Entry]) -> Table:
     table.add_column("since the start", min_width=8)
     table.add_column("now", justify="right", no_wrap=True)
     table.add_column("against", justify="right", no_wrap=True)
+    last = entries[-1]
     for question, metric in HEADLINE.items():
-        table.add_row(*_row(entries, question, metric))
+        status = last.answers.get(question, "open")
+        colour = STATUS_STYLES.get(status, "dim")
+        values = [entry.numbers.get(metric, math.nan) for entry in entries]
+        now = Text(number(values[-1]), style="bold")
+        if not math.isfinite(values[-1]) and metric in last.reasons:
+            now = Text(last.reasons[metric], style="yellow")
+        against = Text(number(last.floors.get(metric, math.nan)), style="dim")
+        mark = Text(STATUS_MARKS.get(status, "–"), style=colour)
+        table.add_row(mark, spoken(metric), _Spark(values, colour), now, against)
     return table
 
 
@@ -75,23 +73,5 @@ class _Spark:
         return Measurement(min(8, options.max_width), min(SPARKLINE_WIDTH, options.max_width))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield Text(
-            sparkline(self.values, min(SPARKLINE_WIDTH, options.max_width)), style=self.style
-        )
-
-
-def _row(entries: Sequence[Entry], question: Question, metric: str) -> tuple[RenderableType, ...]:
-    last = entries[-1]
-    status = last.answers.get(question, "open")
-    colour = STATUS_STYLES.get(status, "dim")
-    values = [entry.numbers.get(metric, math.nan) for entry in entries]
-    now = Text(number(values[-1]), style="bold")
-    if not math.isfinite(values[-1]) and metric in last.reasons:
-        now = Text(last.reasons[metric], style="yellow")
-    return (
-        Text(STATUS_MARKS.get(status, "–"), style=colour),
-        spoken(metric),
-        _Spark(values, colour),
-        now,
-        Text(number(last.floors.get(metric, math.nan)), style="dim"),
-    )
+        width = min(SPARKLINE_WIDTH, options.max_width)
+        yield Text(sparkline(self.values, width), style=self.style)

@@ -46,28 +46,12 @@ class SearchOverview:
         self.floor, self.seconds, self.rounds = floor, seconds, rounds
         self.began = time.monotonic()
         self.trace: list[Progress] = []
-
-    def add(self, line: Progress) -> None:
-        """A round has ended."""
-        self.trace.append(line)
+        self.add = self.trace.append
 
     def spent(self) -> float:
         """The part of the budget that is spent, in [0, 1]."""
-        parts = []
-        if self.seconds is not None:
-            parts.append((time.monotonic() - self.began) / self.seconds)
-        if self.rounds is not None:
-            parts.append(len(self.trace) / self.rounds)
-        return min(1.0, max(parts))
-
-    def left(self) -> str:
-        """What of the budget is left, in words."""
-        parts = []
-        if self.seconds is not None:
-            parts.append(f"{max(0.0, self.seconds - time.monotonic() + self.began):.0f} s left")
-        if self.rounds is not None:
-            parts.append(f"{max(0, self.rounds - len(self.trace))} rounds left")
-        return ", ".join(parts)
+        time_spent = (time.monotonic() - self.began) / (self.seconds or math.inf)
+        return min(1.0, max(time_spent, len(self.trace) / (self.rounds or math.inf)))
 
     def __rich__(self) -> RenderableType:
         """A table of the best so far, and a bar of what is spent of the budget."""
@@ -76,20 +60,23 @@ class SearchOverview:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table.grid(padding=(0, 2))
-        last = self.trace[-1] if self.trace else None
-        if last is None:
-            table.add_row("best", "preparing: the first round compiles the search")
-        else:
-            table.add_row("best", Text(f"{last.coherence:.12f}", style="bold"))
+        table, last = Table.grid(padding=(0, 2)), self.trace[-1] if self.trace else None
+        preparing = Text("preparing: the first round compiles the search")
+        best = Text(f"{last.coherence:.12f}", style="bold") if last else preparing
+        table.add_row("best", best)
         table.add_row("floor", f"{self.floor.value:.12f}  {self.floor.bound}")
-        if last is not None:
+        if last:
             falls = gap_curve([line.gap for line in self.trace])
             table.add_row("gap", Text.assemble((f"{last.gap:.3e}  ", "bold"), (falls, "cyan")))
             table.add_row("round", f"{last.round} · {last.how}")
+        left = []
+        if self.seconds is not None:
+            left.append(f"{max(0.0, self.seconds - time.monotonic() + self.began):.0f} s left")
+        if self.rounds is not None:
+            left.append(f"{max(0, self.rounds - len(self.trace))} rounds left")
         bar = ProgressBar(total=1.0, completed=self.spent(), width=BAR_WIDTH)
         foot = Table.grid(padding=(0, 2))
-        foot.add_row(bar, Text(self.left(), style="dim"))
+        foot.add_row(bar, Text(", ".join(left), style="dim"))
         return Group(table, foot)
 
 
@@ -122,7 +109,7 @@ def search_display(
         with Live(overview, console=Console(stderr=True), refresh_per_second=5, transient=True):
             yield overview.add
         return
-    told = float("inf")
+    told = math.inf
 
     def tell(line: Progress) -> None:
         nonlocal told

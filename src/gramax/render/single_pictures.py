@@ -11,7 +11,7 @@ from gramax._optional import need
 from gramax._shapes import Float, UInt8
 from gramax.render import style
 from gramax.render.canvas import MARGIN, Canvas
-from gramax.render.panels import GramPanel
+from gramax.render.panels import gram_panel
 
 PICTURE_SIZE = (560, 600)
 MAX_HEAT_MAP_ROWS = 384
@@ -33,22 +33,19 @@ def gram_picture(
     with style.look():
         caption = f"Cosines of {count or len(cosines):,}, centred"
         canvas = Canvas("Class means", caption, PICTURE_SIZE)
-        panel = GramPanel(canvas, (70, 140, 410, 410), len(blocks), "", names=names)
-        panel.update(blocks)
+        gram_panel(canvas, (70, 140, 410, 410), "", blocks[None], names)
         return canvas.frame()
 
 
 def strongest_of_blocks(cosines: Float[np.ndarray, "c c"], most: int) -> Float[np.ndarray, "b b"]:
     """The matrix itself, or for more than `most` rows the entry of largest size in each block."""
-    c = len(cosines)
-    if c <= most:
+    if len(cosines) <= most:
         return cosines
-    starts = np.linspace(0, c, most, endpoint=False).astype(int)
-
-    def extreme(function: np.ufunc) -> np.ndarray:
-        return function.reduceat(function.reduceat(cosines, starts, axis=0), starts, axis=1)
-
-    high, low = extreme(np.fmax), extreme(np.fmin)
+    starts = np.linspace(0, len(cosines), most, endpoint=False).astype(int)
+    high, low = (
+        extreme.reduceat(extreme.reduceat(cosines, starts, axis=0), starts, axis=1)
+        for extreme in (np.fmax, np.fmin)
+    )
     return np.where(-low > high, low, high)
 
 
@@ -60,17 +57,15 @@ def spectrum_picture(
     A dashed line stands at the c - 1 directions that c classes need.
     """
     values = np.asarray(eigenvalues, float)
-    total = values.sum()
-    share = values / total if total > 0 else np.full(len(values), np.nan)
+    share = values / values.sum() if values.sum() > 0 else np.full(len(values), np.nan)
     shown = np.where(share > 1e-12, share, np.nan)
-    found = shown[np.isfinite(shown)]
-    low = 10.0 ** np.floor(np.log10(found.min())) if found.size else 1e-3
+    low = 10.0 ** np.floor(np.log10(np.fmin.reduce(shown, initial=0.1)))
     with style.look():
         canvas = Canvas("Spectrum", "Share of the variance, by direction", PICTURE_SIZE)
         left = MARGIN + 70
         axes = canvas.axes((left, 130, PICTURE_SIZE[0] - left - MARGIN, 400))
         axes.plot(np.arange(1, len(shown) + 1), shown, color=style.css(style.METRIC), lw=3)
-        axes.set(yscale="log", xlim=(0.5, len(shown) + 0.5), ylim=(float(min(low, 0.1)), 1.0))
+        axes.set(yscale="log", xlim=(0.5, len(shown) + 0.5), ylim=(float(low), 1.0))
         axes.grid(axis="y", color=style.css(style.RULE), lw=1)
         axes.minorticks_off()
         if 1 < c <= len(shown):

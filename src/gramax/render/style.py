@@ -26,9 +26,8 @@ def _rgb(code: str) -> RGB:
 
 def mix(colour: RGB, other: RGB, share: float) -> RGB:
     """`share` of `colour` and the rest of `other`."""
-    red, green, blue = (
-        round(share * a + (1 - share) * b) for a, b in zip(colour, other, strict=True)
-    )
+    mixed = share * np.array(colour) + (1 - share) * np.array(other)
+    red, green, blue = (round(level) for level in mixed.tolist())
     return red, green, blue
 
 
@@ -43,20 +42,10 @@ GREYS = tuple(mix(INK, PAPER, level / 24) for level in range(25))
 """From paper to ink; every grey of the interface is one of them."""
 TEXT, QUIET, AXIS, RULE, SHADE = (GREYS[level] for level in (24, 17, 11, 4, 1))
 
-CLASSES: tuple[RGB, ...] = tuple(
-    _rgb(code)
-    for code in (
-        "#0072b2",  # blue
-        "#d55e00",  # vermilion
-        "#009e73",  # green
-        "#cc79a7",  # pink
-        "#e69f00",  # orange
-        "#56b4e9",  # sky
-        "#332288",  # indigo
-        "#5c2e00",  # brown
-        "#004d40",  # deep green
-        "#1a1a1a",  # black
-    )
+CLASSES: tuple[RGB, ...] = (
+    *map(_rgb, ("#0072b2", "#d55e00", "#009e73", "#cc79a7")),  # blue, vermilion, green, pink
+    *map(_rgb, ("#e69f00", "#56b4e9", "#332288", "#5c2e00")),  # orange, sky, indigo, brown
+    *map(_rgb, ("#004d40", "#1a1a1a")),  # deep green, black
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "*", "h")
 
@@ -67,11 +56,9 @@ TINTS = tuple(level / 10 for level in range(1, 11))
 """Shares of a class colour on paper: depth is drawn with these, and edges blend through them."""
 
 _LOW, _HIGH = _rgb("#1f4e8c"), _rgb("#a8430a")
-_SIDE = 30
-COSINES: tuple[RGB, ...] = (
-    *(mix(_LOW, PAPER, (_SIDE - i) / _SIDE) for i in range(_SIDE)),
-    PAPER,
-    *(mix(_HIGH, PAPER, (i + 1) / _SIDE) for i in range(_SIDE)),
+COSINES = (
+    *(mix(_LOW, PAPER, level / 30) for level in range(30, 0, -1)),
+    *(mix(_HIGH, PAPER, level / 30) for level in range(31)),
 )
 """Cosines from -1 (blue) over 0 (white) to 1 (brown)."""
 

@@ -28,7 +28,7 @@ from gramax.render.number_text import (
 )
 
 if TYPE_CHECKING:
-    from gramax.audits.report import Answer, Pair, Report
+    from gramax.audits.report import Pair, Report
     from gramax.comparison import Comparison
     from gramax.frames import Bound, Floor
 
@@ -39,48 +39,22 @@ MAX_WIDTH = 110
 """Characters of a table at most; longer lines are hard to read."""
 
 STATUS_STYLES = {"good": "green", "fair": "yellow", "poor": "red", "open": "dim"}
-CHANGE_STYLES = {
-    "better": "green",
-    "worse": "red",
-    "changed": "cyan",
-    "same": "",
-    "unknown": "dim",
-}
+CHANGE_STYLES = {"better": "green", "worse": "red", "changed": "cyan", "unknown": "dim"}
 DIRECTION_MARKS = {"lower": "↓", "higher": "↑", "neither": "·"}
+
+DEMO_HEADING = f"{'epoch':>5}  train err  test err  collapse  eff. rank  off-diagonal cosines"
 
 
 def show(report: Report, console: Console | None = None) -> None:
     """Print the report to the terminal (plain text where the output is a file)."""
-    _print(report_view(report), console)
+    console = console or Console()
+    console.print(report_view(report), width=min(console.width, MAX_WIDTH))
 
 
 def show_comparison(found: Comparison, console: Console | None = None) -> None:
     """Print a comparison to the terminal (plain text where the output is a file)."""
-    _print(comparison_view(found), console)
-
-
-def _print(view: RenderableType, console: Console | None) -> None:
     console = console or Console()
-    console.print(view, width=min(console.width, MAX_WIDTH))
-
-
-def report_view(report: Report) -> RenderableType:
-    """The report as one rich renderable: what was audited, the answers, the worst pairs."""
-    parts: list[RenderableType] = [_heading(report), _answers(report)]
-    if report.worst_pairs:
-        parts += [Text("Worst-aligned classes", style="bold"), _pairs(report.worst_pairs)]
-    if report.merged:
-        parts += [Text("\nClasses that these rows cannot tell apart", style="bold")]
-        parts += [_pairs(report.merged[:MAX_LISTED])]
-    if any(entry.error for entry in report.numbers.values()):
-        parts += [Text("\nEvery number", style="bold"), _numbers(report)]
-        parts.append(Text(_numbers_legend(report), style="dim"))
-        if len(report.classes) > 1:
-            parts += [Text("\nLoosest classes", style="bold"), _classes(report)]
-    return Group(*parts, *_notes(report_notes(report)))
-
-
-DEMO_HEADING = f"{'epoch':>5}  train err  test err  collapse  eff. rank  off-diagonal cosines"
+    console.print(comparison_view(found), width=min(console.width, MAX_WIDTH))
 
 
 def demo_line(record: Mapping[str, Any], cosines: np.ndarray) -> str:
@@ -94,48 +68,23 @@ def demo_line(record: Mapping[str, Any], cosines: np.ndarray) -> str:
     )
 
 
-def _heading(report: Report) -> Text:
-    text = Text(no_wrap=False)
-    text.append(report.source, style="bold")
-    text.append(f"\n{report_facts(report)}\n\n")
-    text.append(report.diagnosis.text, style="bold")
-    if report.diagnosis.advice:
-        text.append(f"\nTry: {report.diagnosis.advice}")
-    return text.append("\n")
-
-
-def _answers(report: Report) -> Table:
-    table = Table(box=None, padding=(0, 2, 1, 0), header_style="dim", expand=True)
-    table.add_column("", no_wrap=True, width=1)
-    table.add_column("Question", ratio=5)
-    table.add_column("Number, held against", ratio=7, min_width=28)  # the longest name fits
-    table.add_column("Verdict", ratio=10)
-    for answer in report.answers:
-        style = STATUS_STYLES[answer.status]
-        table.add_row(
-            Text(STATUS_MARKS[answer.status], style=style),
-            QUESTIONS[answer.question],
-            _number_against(answer),
-            Text(answer.text, style=style if answer.status == "poor" else ""),
-        )
-    return table
-
-
-def _number_against(answer: Answer) -> Text:
-    text = Text(number(answer.value), style="bold")
-    text.append(f" {answer.metric.removeprefix('class_')}", style="not bold")
-    if answer.against:
-        text.append(f"\n{answer.against}", style="dim not bold")
-    return text
-
-
-def _pairs(pairs: Sequence[Pair]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(overflow="fold")
-    for pair in pairs:
-        table.add_row(signed(pair.cosine), Text(f"{named(pair.a)}  ·  {named(pair.b)}"))
-    return table
+def report_view(report: Report) -> RenderableType:
+    """The report as one rich renderable: what was audited, the answers, the worst pairs."""
+    diagnosis = report.diagnosis
+    heading = Text.assemble((report.source, "bold"), f"\n{report_facts(report)}\n\n")
+    heading.append(diagnosis.text, style="bold")
+    heading.append(f"\nTry: {diagnosis.advice}\n" if diagnosis.advice else "\n")
+    parts: list[RenderableType] = [heading, _answers(report)]
+    if report.worst_pairs:
+        parts += [Text("Worst-aligned classes", style="bold"), _pairs(report.worst_pairs)]
+    if report.merged:
+        parts += [Text("\nClasses that these rows cannot tell apart", style="bold")]
+        parts += [_pairs(report.merged[:MAX_LISTED])]
+    if any(entry.error for entry in report.numbers.values()):
+        parts += [Text("\nEvery number", style="bold"), *_numbers(report)]
+        if len(report.classes) > 1:
+            parts += [Text("\nLoosest classes", style="bold"), _classes(report)]
+    return Group(*parts, *_notes(report_notes(report)))
 
 
 def _table(first: str, *numeric: str, wrap: bool = False) -> Table:
@@ -147,10 +96,41 @@ def _table(first: str, *numeric: str, wrap: bool = False) -> Table:
     return table
 
 
-def _numbers(report: Report) -> Table:
+def _answers(report: Report) -> Table:
+    table = Table(box=None, padding=(0, 2, 1, 0), header_style="dim", expand=True)
+    table.add_column("", no_wrap=True, width=1)
+    table.add_column("Question", ratio=5)
+    table.add_column("Number, held against", ratio=7, min_width=28)  # the longest name fits
+    table.add_column("Verdict", ratio=10)
+    for answer in report.answers:
+        style = STATUS_STYLES[answer.status]
+        told = Text(number(answer.value), style="bold")
+        told.append(f" {answer.metric.removeprefix('class_')}", style="not bold")
+        if answer.against:
+            told.append(f"\n{answer.against}", style="dim not bold")
+        verdict = Text(answer.text, style=style if answer.status == "poor" else "")
+        mark = Text(STATUS_MARKS[answer.status], style=style)
+        table.add_row(mark, QUESTIONS[answer.question], told, verdict)
+    return table
+
+
+def _pairs(pairs: Sequence[Pair]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    for pair in pairs:
+        table.add_row(signed(pair.cosine), _pair_text(pair))
+    return table
+
+
+def _pair_text(pair: Any) -> Text:
+    return Text(f"{named(pair.a)}  ·  {named(pair.b)}")
+
+
+def _numbers(report: Report) -> list[RenderableType]:
+    """Every number in a table, and what its columns mean."""
     few = any(entry.few_rows for entry in report.numbers.values())
-    of_many = ["of many"] * few
-    table = _table("", "value", "± error", *of_many, "chance", "z", "better")
+    table = _table("", "value", "± error", *["of many"] * few, "chance", "z", "better")
     for name, entry in report.numbers.items():
         random = entry.chance
         beside = number(entry.companion.value) if entry.companion and entry.few_rows else "–"
@@ -163,21 +143,18 @@ def _numbers(report: Report) -> Table:
             z_score(random.z(entry.value)) if random else "–",
             DIRECTION_MARKS[METRICS[name].direction],
         )
-    return table
-
-
-def _numbers_legend(report: Report) -> str:
     legend = (
         "± error is the standard error of the value. Chance is what rows and labels without any "
         "structure would give; z says how many of its standard deviations the value lies away. "
         "↑ means that higher is better, ↓ that lower is better."
     )
-    if any(entry.few_rows for entry in report.numbers.values()):
+    if few:
         legend += (
             " Of many: an estimate of the value at infinitely many rows, where that is further "
             "away than its error."
         )
-    return f"{legend} {abbreviations_told(report.numbers)}".rstrip()
+    legend = f"{legend} {abbreviations_told(report.numbers)}".rstrip()
+    return [table, Text(legend, style="dim")]
 
 
 def _classes(report: Report) -> Table:
@@ -191,10 +168,8 @@ def _classes(report: Report) -> Table:
 
 
 def _notes(notes: Sequence[str]) -> list[RenderableType]:
-    lines = "\n".join(
-        note if note.startswith("Rows left out") else f"Note: {note}" for note in notes
-    )
-    return [Text(f"\n{lines}", style="yellow")] if notes else []
+    lines = (note if note.startswith("Rows left out") else f"Note: {note}" for note in notes)
+    return [Text("\n" + "\n".join(lines), style="yellow")] if notes else []
 
 
 def comparison_view(found: Comparison) -> RenderableType:
@@ -204,52 +179,37 @@ def comparison_view(found: Comparison) -> RenderableType:
         heading.append(f"{letter}  {side.source}", style="bold")
         heading.append(f"  {sizes(side.n, side.d, side.c)} · {side.kind}\n")
     heading.append(f"\n{comparison_headline(found)}\n", style="bold")
-    parts: list[RenderableType] = [heading, _changes(found)]
-    parts.append(Text(_changes_legend(found), style="dim"))
+    legend = (
+        "± change is the standard error of the change from A to B, and z the change in units of it."
+        f" {abbreviations_told(found)}"
+    )
+    changes = _table("", "A", "B", "± change", "z")
+    changes.add_column("", no_wrap=True)
+    for name, change in found.items():
+        values = number(change.before), number(change.after)
+        spread = error_text(change.error), z_score(change.z)
+        changes.add_row(Text(name), *values, *spread, _verdict(change.kind))
+    parts: list[RenderableType] = [heading, changes, Text(legend.rstrip(), style="dim")]
     if found.alignment:
-        parts += [Text("\nAlignment of the two spaces", style="bold"), _alignment(found)]
+        table = _table("", "value", "±", "chance")
+        for one in found.alignment:
+            chance = number(one.chance.mean)
+            table.add_row(one.name, number(one.value), error_text(one.error), chance)
+        parts += [Text("\nAlignment of the two spaces", style="bold"), table]
     if found.moved:
-        parts += [Text("\nPairs of classes that moved most", style="bold"), _moved(found)]
+        table = _table("", "A", "B", "change", "±", wrap=True)
+        table.add_column("", no_wrap=True)
+        for pair in found.moved:
+            values = (pair.before, pair.after, pair.after - pair.before)
+            cosines = (f"{value:+.4f}" for value in values)
+            error = error_text(pair.error)
+            table.add_row(_pair_text(pair), *cosines, error, _verdict(pair.kind))
+        parts += [Text("\nPairs of classes that moved most", style="bold"), table]
     return Group(*parts, *_notes(found.notes))
 
 
-def _changes(found: Comparison) -> Table:
-    table = _table("", "A", "B", "± change", "z")
-    table.add_column("", no_wrap=True)
-    for name, change in found.items():
-        values = number(change.before), number(change.after)
-        error, z = error_text(change.error), z_score(change.z)
-        table.add_row(Text(name), *values, error, z, _verdict(change.kind))
-    return table
-
-
-def _changes_legend(found: Comparison) -> str:
-    legend = (
-        "± change is the standard error of the change from A to B, and z the change in units of it."
-    )
-    return f"{legend} {abbreviations_told(found)}".rstrip()
-
-
 def _verdict(kind: str) -> Text:
-    return Text(f"{CHANGE_MARKS[kind]} {kind}", style=CHANGE_STYLES[kind])
-
-
-def _alignment(found: Comparison) -> Table:
-    table = _table("", "value", "±", "chance")
-    for one in found.alignment:
-        table.add_row(one.name, number(one.value), error_text(one.error), number(one.chance.mean))
-    return table
-
-
-def _moved(found: Comparison) -> Table:
-    table = _table("", "A", "B", "change", "±", wrap=True)
-    table.add_column("", no_wrap=True)
-    for pair in found.moved:
-        change = pair.after - pair.before
-        cosines = (f"{value:+.4f}" for value in (pair.before, pair.after, change))
-        names = Text(f"{named(pair.a)}  ·  {named(pair.b)}")
-        table.add_row(names, *cosines, error_text(pair.error), _verdict(pair.kind))
-    return table
+    return Text(f"{CHANGE_MARKS[kind]} {kind}", style=CHANGE_STYLES.get(kind, ""))
 
 
 def metric_list() -> RenderableType:
@@ -270,7 +230,6 @@ def metric_page(metric: Metric) -> RenderableType:
     """All that one metric declares."""
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(no_wrap=True, style="dim")
-    table.add_column()
     table.add_row("", Text(metric.name, style="bold"))
     for name, text in metric.declared().items():
         table.add_row(name, Text(text))
@@ -279,10 +238,8 @@ def metric_page(metric: Metric) -> RenderableType:
 
 def show_bounds(floor: Floor, rows: Sequence[Bound]) -> None:
     """Print the bounds side by side, the largest marked."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("")
-    table.add_column("bound", no_wrap=True)
-    table.add_column("value", justify="right", no_wrap=True)
+    table = _table("", "bound", "value")
+    table.columns[1].justify = "left"
     table.add_column("where it holds")
     for row in rows:
         best = row.name == floor.bound

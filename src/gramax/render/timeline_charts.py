@@ -11,18 +11,18 @@ import numpy as np
 from gramax.audits.run_log import Entry
 from gramax.errors import InputError
 from gramax.render import style
-from gramax.render.axis_scales import decades, round_up
+from gramax.render.panels import Floor
 
 MAX_TRACKS = 10
 """Tracks of one picture: as many as there are colours that can be told apart."""
 
 CHARTS = {
-    "collapse_ratio": ("Collapse ratio", True),
-    "effective_rank": ("Effective rank", False),
-    "class_simplex_error_centred": ("Simplex error", False),
-    "class_coherence": ("Worst crosstalk", False),
+    "collapse_ratio": "Collapse ratio",
+    "effective_rank": "Effective rank",
+    "class_simplex_error_centred": "Simplex error",
+    "class_coherence": "Worst crosstalk",
 }
-"""The charts: their metric, title, and whether values stand on a logarithmic scale."""
+"""The charts: their metric and their title."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,18 @@ class Track:
 
 @dataclass(frozen=True)
 class Chart:
-    """One metric over training: its value axis, and its floor with a text for it."""
+    """One metric over training: its value axis, and its floor."""
 
     metric: str
-    title: str
     log: bool
     limits: tuple[float, float]
-    ticks: tuple[float, ...]
-    floor: tuple[float, str] | None
+    ticks: tuple[float, float]
+    floor: Floor | None
+
+    @property
+    def title(self) -> str:
+        """The metric in words."""
+        return CHARTS[self.metric]
 
 
 def tracks_of(runs: Mapping[str, Sequence[Entry]]) -> list[Track]:
@@ -67,31 +71,21 @@ def tracks_of(runs: Mapping[str, Sequence[Entry]]) -> list[Track]:
             f"up to {MAX_TRACKS} can be told apart: name fewer files, or one kind of rows with "
             "--rows"
         )
-    one = len(runs) == 1
+    colours = style.CLASSES if len(runs) > 1 else [style.METRIC]
     return [
-        Track(label, style.METRIC if one else style.class_colour(k), tuple(entries))
-        for k, (label, entries) in enumerate(runs.items())
+        Track(label, colour, tuple(entries))
+        for colour, (label, entries) in zip(colours, runs.items(), strict=False)
     ]
 
 
-def charts_of(tracks: Sequence[Track], metrics: Sequence[str] = tuple(CHARTS)) -> list[Chart]:
-    """The charts of these metrics, each with limits that hold every track and the floor."""
-    return [_chart(tracks, metric, *CHARTS[metric]) for metric in metrics]
+def stretch_of(steps: np.ndarray) -> float:
+    """The first gap, beyond which a logarithm of the steps reads best; 0 where it does not.
 
-
-def floor_text_above(chart: Chart, tracks: Sequence[Track]) -> bool:
-    """Whether the text of the floor stands above its line: the side where no curve ends."""
-    if chart.floor is None or chart.limits[0] < 0:
-        return False
-    values = [track.values(chart.metric) for track in tracks]
-    ends = [value[np.isfinite(value)][-1:] for value in values]
-    return bool(np.mean(np.concatenate([*ends, [chart.floor[0]]])) < chart.floor[0])
-
-
-def stretched(steps: np.ndarray) -> bool:
-    """Whether audits came more often at the start, so that a logarithm of the steps reads best."""
+    It does where audits came more often at the start.
+    """
     gaps = np.diff(steps)
-    return bool(gaps.size and gaps.min() > 0 and gaps.max() > 4 * gaps.min() and steps[0] < 2)
+    denser = gaps.size and gaps.min() > 0 and gaps.max() > 4 * gaps.min() and steps[0] < 2
+    return float(gaps[0]) if denser else 0.0
 
 
 def telling_places(values: np.ndarray, most: int) -> np.ndarray:
@@ -111,31 +105,41 @@ def telling_places(values: np.ndarray, most: int) -> np.ndarray:
     return np.sort(list(kept))
 
 
-def _chart(tracks: Sequence[Track], metric: str, title: str, log: bool) -> Chart:
+def chart_of(tracks: Sequence[Track], metric: str) -> Chart:
+    """The chart of a metric, with limits that hold every track and the floor."""
     values = np.concatenate([track.values(metric) for track in tracks])
-    floor = _floor(tracks, metric)
-    if log:
-        low, high = decades(values)
-        return Chart(metric, title, True, (low, 1.5 * high), (low, high), None)
     finite = values[np.isfinite(values)]
-    known = [*finite, *([floor[0]] if floor else [])]
-    top = round_up(max(*known, 1e-12) if known else 1.0)
+    if metric == "collapse_ratio":
+        powers = np.log10(finite[finite > 0]) if (finite > 0).any() else np.array([-3.0, 0.0])
+        low = np.floor(powers.min())
+        ends = float(10.0**low), float(10.0 ** max(np.ceil(powers.max()), low + 1))
+        return Chart(metric, True, (ends[0], 1.5 * ends[1]), ends, None)
+    floor = _floor(tracks, metric)
+    known = [*finite, *([floor.value] if floor else [])]
+    highest = max(*known, 1e-12) if known else 1.0
+    power = 10.0 ** np.floor(np.log10(highest))
+    top = float(next(m for m in (1, 2, 3, 4, 5, 6, 8, 10) if m * power >= highest) * power)
     if metric == "class_coherence":
         top = 1.0
-    below = 0.42 if floor and floor[0] < 0.25 * top else 0.0  # room for the text
-    return Chart(metric, title, False, (-below * top, 1.08 * top), (0.0, top), floor)
+    # Below a low floor there is room for its text.
+    below = 0.42 if floor and floor.value < 0.25 * top else 0.0
+    if floor and not below:  # the text stands on the side where no curve ends
+        ends = [v[np.isfinite(v)][-1:] for v in (track.values(metric) for track in tracks)]
+        above = np.mean(np.concatenate([*ends, [floor.value]])) < floor.value
+        floor = Floor(floor.value, floor.label, bool(above))
+    return Chart(metric, False, (-below * top, 1.08 * top), (0.0, top), floor)
 
 
-def _floor(tracks: Sequence[Track], metric: str) -> tuple[float, str] | None:
+def _floor(tracks: Sequence[Track], metric: str) -> Floor | None:
     """The floor that all tracks share, at their last audit."""
     found = {track.entries[-1].floors.get(metric, math.nan) for track in tracks}
     if len(found) != 1 or not math.isfinite(value := found.pop()):
         return None
     last = tracks[0].entries[-1]
     fits = last.c <= last.d + 1
-    texts = {
-        "effective_rank": f"{last.c} classes need {value:g}",
-        "class_simplex_error_centred": "floor 0: a simplex" if fits else f"floor {value:.3g}",
-        "class_coherence": f"{'simplex' if fits else 'floor'} {value:.3g}",
-    }
-    return value, texts.get(metric, f"floor {value:.3g}")
+    if metric == "effective_rank":
+        return Floor(value, f"{last.c} classes need {value:g}")
+    if metric == "class_simplex_error_centred" and fits:
+        return Floor(value, "floor 0: a simplex")
+    crosstalk_fits = fits and metric == "class_coherence"
+    return Floor(value, f"{'simplex' if crosstalk_fits else 'floor'} {value:.3g}")

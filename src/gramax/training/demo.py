@@ -219,14 +219,5 @@ def run(
         write_array(out / f"{name}_labels.npy", y)
     found = audit(out / "train_embeddings.npy", out / "train_labels.npy")
     write_text(out / "report.json", json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")
-    training_story(
-        [{**shot.record["train"], **_story_keys(shot.record)} for shot in story],
-        [shot.cosines for shot in story],
-        [str(k) for k in range(CLASSES)],
-        out / "demo.gif",
-    )
+    training_story([shot.train for shot in story], out / "demo.gif")
     return found
-
-
-def _story_keys(record: dict[str, Any]) -> dict[str, float]:
-    return {"epoch": record["epoch"], "train_error": record["train"]["error"]}

@@ -24,22 +24,15 @@ SCRIPTS = ("tables.js", "heat.js", "cloud.js", "ready.js")
 
 
 def render_page(name: str, data: dict[str, Any], **values: Any) -> str:
-    """One HTML page.
-
-    Args:
-        name: a file of the `templates` folder.
-        data: JSON-ready data for the script.
-        values: what the template shows.
-    """
-    css, js, policy = _parts()
-    return template(name).render(
-        css=css, js=js, policy=policy, island=island(data), version=__version__, **values
+    """One HTML page: a file of `templates`, JSON-ready data for the script, what is shown."""
+    css = (TEMPLATES / "page.css").read_text(encoding="utf-8").strip()
+    js = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS).strip()
+    policy = (
+        f"default-src 'none'; style-src '{digest(css)}'; script-src '{digest(js)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
     )
-
-
-def template(name: str) -> Template:
-    """A file of the `templates` folder, ready to be filled in."""
-    return _environment().get_template(name)
+    values |= {"css": Markup(css), "js": Markup(js), "policy": policy, "version": __version__}
+    return template(name).render(island=island(data), **values)
 
 
 def island(data: Any) -> Markup:
@@ -55,25 +48,14 @@ def island(data: Any) -> Markup:
     return Markup(text)  # escaped above
 
 
-@cache
-def _parts() -> tuple[Markup, Markup, str]:
-    """Style, script, and the policy that allows these two and nothing else."""
-    css = (TEMPLATES / "page.css").read_text(encoding="utf-8").strip()
-    js = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS).strip()
-    policy = (
-        f"default-src 'none'; style-src '{digest(css)}'; script-src '{digest(js)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
-    return Markup(css), Markup(js), policy
-
-
 def digest(text: str) -> str:
     """The hash by which a content policy allows a style or a script."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 @cache
-def _environment() -> Environment:
+def template(name: str) -> Template:
+    """A file of the `templates` folder, ready to be filled in."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -82,4 +64,4 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["named"] = named
-    return environment
+    return environment.get_template(name)

@@ -1,4 +1,4 @@
-"""Charts as SVG: the spectrum against chance, cosines against their floor. Numbers only, no names.
+"""Charts as SVG: the spectrum against chance, cosines against their floor, a metric over training.
 
 They are drawn here, not by the script, so that print and readers without script have them.
 """
@@ -10,9 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from gramax.render.axis_scales import even_ticks, log_ticks, root_ticks
 from gramax.render.number_text import tick_text
 
 if TYPE_CHECKING:
@@ -20,58 +19,99 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 440, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 20, 34
+BASE = HEIGHT - BOTTOM
+"""Where the horizontal axis stands."""
 
 
-class _Frame:
+def even_ticks(low: float, high: float) -> list[float]:
+    """Three to six multiples of 1, 2 or 5 times a power of ten.
+
+    Example:
+        >>> even_ticks(0.0, 0.9), even_ticks(0, 45)
+        ([0.0, 0.2, 0.4, 0.6, 0.8], [0.0, 10.0, 20.0, 30.0, 40.0])
+    """
+    power = 10.0 ** math.floor(math.log10((high - low) / 5))
+    step = power * next(m for m in (1, 2, 5, 10) if m * power * 5 >= (high - low) * (1 - 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [float(f"{k * step:.12g}") for k in range(first, last + 1)]
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Powers of ten, fewer where there are many of them; 1, 2 and 5 times those of few.
+
+    Example:
+        >>> log_ticks(1, 64), log_ticks(1e-8, 0.2)
+        ([1.0, 2.0, 5.0, 10.0, 20.0, 50.0], [1e-08, 1e-06, 0.0001, 0.01])
+    """
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for multiples in ((1,), (1, 2, 5)):
+        ticks = [float(f"{m}e{k}") for k in powers for m in multiples]
+        found = [tick for tick in ticks if low <= tick * (1 + 1e-9) and tick <= high * (1 + 1e-9)]
+        if len(found) > 2:
+            return found[:: 1 + (len(found) - 1) // 6]
+    return even_ticks(low, high)
+
+
+class Frame:
     """A plot area with scales; collects the parts of the drawing."""
 
     def __init__(
-        self,
-        x: tuple[float, float],
-        y: tuple[float, float],
-        x_log: bool = False,
-        y_log: bool = False,
+        self, x: tuple[float, float], y: tuple[float, float], x_log: bool = False, y_log=False
     ):
+        """`x` and `y` are the ends of the axes, in the units of what is drawn."""
         self._x, self._y, self._logs = x, y, (x_log, y_log)
         self.parts: list[str] = []
 
     def x(self, value: float) -> float:
+        """Where a value stands across."""
         return LEFT + _share(value, self._x, self._logs[0]) * (WIDTH - LEFT - RIGHT)
 
     def y(self, value: float) -> float:
-        return HEIGHT - BOTTOM - _share(value, self._y, self._logs[1]) * (HEIGHT - TOP - BOTTOM)
+        """Where a value stands, from the top."""
+        return BASE - _share(value, self._y, self._logs[1]) * (BASE - TOP)
 
-    def path(self, kind: str, xs: Iterable[Any], ys: Iterable[Any]) -> None:
-        points = "L".join(f"{self.x(a):.1f} {self.y(b):.1f}" for a, b in zip(xs, ys, strict=True))
-        self.parts.append(f'<path class="{kind}" d="M{points}"/>')
+    def path(self, kind: str, xs: Iterable[Any], ys: Iterable[Any], colour: str = "") -> None:
+        """A line through points, broken where a `y` is undefined."""
+        drawn, pen = "", "M"
+        for a, b in zip(xs, ys, strict=True):
+            drawn += f"{pen}{self.x(a):.1f} {self.y(b):.1f}" if math.isfinite(b) else ""
+            pen = "L" if math.isfinite(b) else "M"
+        stroke = f' stroke="{colour}"' if colour else ""
+        self.parts.append(f'<path class="{kind}" d="{drawn}"{stroke}/>')
+
+    def dot(self, x: float, y: float, told: str, colour: str = "") -> None:
+        """A point that tells its value to a pointer."""
+        fill = f' fill="{colour}"' if colour else ""
+        self.parts.append(
+            f'<circle class="dot" cx="{self.x(x):.1f}" cy="{self.y(y):.1f}" r="3"{fill}>'
+            f"<title>{escape(told)}</title></circle>"
+        )
 
     def words(self, kind: str, x: float, y: float, text: str, anchor: str = "start") -> None:
+        """Text at a place of the drawing."""
         self.parts.append(
             f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text}</text>'
         )
 
-    def ticks(
-        self,
-        xs: Sequence[float],
-        ys: Sequence[float],
-        x_name: str,
-        y_name: str,
-        y_power: float = 1.0,
-    ) -> None:
-        base = HEIGHT - BOTTOM
-        self.parts.append(f'<path class="axis" d="M{LEFT} {base}H{WIDTH - RIGHT}"/>')
-        for value in xs:
-            self.parts.append(f'<path class="axis" d="M{self.x(value):.1f} {base}v4"/>')
-            self.words("tick", self.x(value), base + 16, tick_text(value), "middle")
-        for value in ys:
-            y = self.y(value**y_power)
+    def value_ticks(self, values: Sequence[float]) -> None:
+        """Lines across at these values, and the axis below."""
+        self.parts.append(f'<path class="axis" d="M{LEFT} {BASE}H{WIDTH - RIGHT}"/>')
+        for value in values:
+            y = self.y(value)
             self.parts.append(f'<path class="axis" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
             self.words("tick", LEFT - 6, y + 4, tick_text(value), "end")
-        self.words("tick", WIDTH - RIGHT, base + 31, x_name, "end")
+
+    def names(self, x_name: str, y_name: str, ticks: Sequence[float]) -> None:
+        """The names of the axes, and ticks of the horizontal one."""
+        for value in ticks:
+            self.parts.append(f'<path class="axis" d="M{self.x(value):.1f} {BASE}v4"/>')
+            self.words("tick", self.x(value), BASE + 16, tick_text(value), "middle")
+        self.words("tick", WIDTH - RIGHT, BASE + 31, x_name, "end")
         self.words("tick", 0, 11, y_name)
 
     def drawing(self, label: str) -> Markup:
-        return Markup(  # of numbers and fixed words alone
+        """The SVG; what `label` says is heard in its place."""
+        return Markup(  # of numbers, fixed words and escaped text
             f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">'
             f"{''.join(self.parts)}</svg>"
         )
@@ -91,88 +131,71 @@ def scree_chart(scree: Scree, codes: int) -> Markup:
     bottom = 10.0 ** math.floor(math.log10(low))
     last = int(scree.index[-1])
     log = last > 32
-    frame = _Frame((1, max(last, 2)), (bottom, top * (top / bottom) ** 0.12), log, True)
-    xs = log_ticks(1, last) if log else _counting(last)
-    x_name = "axis, log scale" if log else "axis"
-    frame.ticks(xs, log_ticks(bottom, top), x_name, "share, log scale")
+    ends = 1, max(last, 2)
+    frame = Frame(ends, (bottom, top * (top / bottom) ** 0.12), log, True)
+    frame.value_ticks(log_ticks(bottom, top))
+    if log:
+        ticks = log_ticks(1, last)
+    elif last <= 6:
+        ticks = list(map(float, range(1, last + 1)))
+    else:
+        round_ones = (tick for tick in even_ticks(0, last) if tick == int(tick))
+        ticks = [1.0, *(tick for tick in round_ones if tick > 0.08 * last + 1)]
+    frame.names("axis, log scale" if log else "axis", "share, log scale", ticks)
     if 1 < codes - 1 < last:
         frame.path("limit", [codes - 1] * 2, [bottom, top])
-        right = _share(codes - 1, (1, max(last, 2)), log) > 0.6
-        side, anchor = (-5, "end") if right else (5, "start")
+        side, anchor = (-5, "end") if _share(codes - 1, ends, log) > 0.6 else (5, "start")
         text = f"{codes - 1} = classes − 1"  # low, where no other text stands
-        frame.words("said l", frame.x(codes - 1) + side, HEIGHT - BOTTOM - 24, text, anchor)
+        frame.words("said l", frame.x(codes - 1) + side, BASE - 24, text, anchor)
     by_luck, seen = scree.chance >= bottom, scree.share >= bottom
     frame.path("byluck", scree.index[by_luck], scree.chance[by_luck])
     frame.path("seen", scree.index[seen], scree.share[seen])
     if last <= 64:
         for index, share in zip(scree.index[seen], scree.share[seen], strict=True):
-            x, y = frame.x(index), frame.y(share)
-            said = f"<title>axis {index}: {share:.3g} of the variance</title>"
-            frame.parts.append(
-                f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3">{said}</circle>'
-            )
+            frame.dot(index, share, f"axis {index}: {share:.3g} of the variance")
     if beyond := last - int(scree.index[seen][-1]):
         text = f"{beyond:,} more below {tick_text(bottom)}"
-        frame.words("said a", WIDTH - RIGHT - 4, HEIGHT - BOTTOM - 7, text, "end")
+        frame.words("said a", WIDTH - RIGHT - 4, BASE - 7, text, "end")
     above = scree.share[0] > scree.chance[0]
     frame.words("said c", LEFT + 8, frame.y(scree.chance[0]) + (16 if above else -8), "chance")
     frame.words("said a", LEFT + 8, frame.y(scree.share[0]) + (-8 if above else 18), "these rows")
     return frame.drawing("Share of the variance along each principal axis, beside that of chance")
 
 
-def _counting(last: int) -> list[float]:
-    """The first axis, and round numbers of them."""
-    if last <= 6:
-        return [float(k) for k in range(1, last + 1)]
-    ticks = [tick for tick in even_ticks(0, last) if tick == int(tick)]
-    return [1.0, *(tick for tick in ticks if tick > 0.08 * last + 1)]
-
-
 def cosine_chart(histogram: Histogram, floor: float, simplex: float | None) -> Markup:
-    """Counts of pairs by cosine (square-root scale for many pairs), with chance and limits."""
-    limit, pairs = float(histogram.edges[-1]), int(histogram.counts.sum())
+    """Counts of pairs by cosine (on a logarithmic scale for many pairs), with chance and limits."""
+    limit, many = float(histogram.edges[-1]), int(histogram.counts.sum()) > 500
     chance = histogram.chance if histogram.chance is not None else np.zeros(1)
-    power = 0.5 if pairs > 500 else 1.0
-    top = float(max(histogram.counts.max(), chance.max())) ** power * 1.12
-    frame = _Frame((-limit, limit), (0, top))
-    step = _nice(limit / 2.5)
+    most, low = float(max(histogram.counts.max(), chance.max())), 0.5 if many else 0.0
+    top = most * (most / low) ** 0.1 if many else 1.12 * most
+    frame = Frame((-limit, limit), (low, top), y_log=many)
+    frame.value_ticks(log_ticks(1, most) if many else even_ticks(0, top))
+    unit = 10.0 ** math.floor(math.log10(max(limit / 2.5, 1e-9)))
+    step = next(m for m in (5, 2, 1) if m * unit <= limit / 2.5 * 1.0001) * unit
     ticks = np.arange(-math.floor(limit / step), math.floor(limit / step) + 1) * step
-    most = top ** (1 / power)
-    levels = root_ticks(most) if power < 1 else even_ticks(0, most)
-    name = "pairs, square-root scale" if power < 1 else "pairs"
-    frame.ticks(ticks.round(6).tolist(), levels, "cosine", name, power)
-    base, width = HEIGHT - BOTTOM, (WIDTH - LEFT - RIGHT) / len(histogram.counts)
+    frame.names("cosine", "pairs, log scale" if many else "pairs", ticks.round(6).tolist())
+    width = (WIDTH - LEFT - RIGHT) / len(histogram.counts)
     bars = "".join(
-        f"M{LEFT + i * width + 0.4:.1f} {base}V{frame.y(count**power):.1f}"
-        f"h{width - 0.8:.1f}V{base}Z"
+        f"M{LEFT + i * width + 0.4:.1f} {BASE}V{frame.y(count):.1f}h{width - 0.8:.1f}V{BASE}Z"
         for i, count in enumerate(histogram.counts)
         if count
     )
     frame.parts.append(f'<path class="bars" d="{bars}"/>')
     if histogram.chance is not None:
         middles = (histogram.edges[1:] + histogram.edges[:-1]) / 2
-        frame.path("byluck", middles, histogram.chance**power)
-        half = np.flatnonzero(histogram.chance >= chance.max() / 2)[-1]
-        x, y = frame.x(float(middles[half])), frame.y(float(histogram.chance[half]) ** power)
+        frame.path("byluck", middles, np.where(chance >= low, chance, np.nan))
+        peak = float(chance.max())
+        shoulder = min(peak, math.sqrt(low * peak)) if many else peak / 2
+        at = np.flatnonzero(chance >= shoulder)[-1]
+        x, y = frame.x(float(middles[at])), frame.y(max(float(chance[at]), low))
         frame.words("said c", x + 8, y - 4, "chance")
-    _limits(frame, floor, simplex, limit, top)
-    return frame.drawing("How many pairs have which cosine, beside random directions")
-
-
-def _limits(frame: _Frame, floor: float, simplex: float | None, limit: float, top: float) -> None:
-    """Dotted lines at the floor of the worst pair, or at the one cosine of a simplex."""
+    # Dotted lines at the floor of the worst pair, or at the one cosine of a simplex.
     marks = [(floor, f"floor ±{floor:.2g}"), (-floor, "")] if floor > 0 else []
     if simplex is not None:
         marks = [(simplex, f"simplex {simplex:.2g}".replace("-", "−"))]
-    for at, text in marks:
-        if abs(at) > limit:
-            continue
+    for at, text in (mark for mark in marks if abs(mark[0]) <= limit):
         frame.path("limit", [at, at], [0, top])
-        side, anchor = (-4, "end") if at > 0.55 * limit or text.startswith("s") else (4, "start")
+        left = at > 0.55 * limit or simplex is not None
+        side, anchor = (-4, "end") if left else (4, "start")
         frame.words("said l", frame.x(at) + side, TOP + 4, text, anchor)
-
-
-def _nice(value: float) -> float:
-    """1, 2 or 5 times a power of ten, at most about `value`."""
-    power = 10.0 ** math.floor(math.log10(max(value, 1e-9)))
-    return next(m for m in (5, 2, 1) if m * power <= value * 1.0001) * power
+    return frame.drawing("How many pairs have which cosine, beside random directions")
