@@ -17,10 +17,11 @@ from gramax.audits.run_log import Entry, RunLog
 from gramax.cli import main
 from gramax.render.number_text import sparkline
 from gramax.render.run_watch import run_overview
-from gramax.render.single_pictures import strongest_of_blocks
-from gramax.render.timeline_charts import CHARTS, charts_of, telling_places, tracks_of
+from gramax.render.timeline_charts import CHARTS, chart_of, telling_places, tracks_of
 
 C, D = 4, 8
+LINE = r'<path class="line" d="([^"]*)"'
+SIZES = {"n": 100, "d": D, "c": C, "floors": floors(C, D)}
 
 
 def write(path, audits=5, name="", cosines=True, rate=0.5, verdict="Classes differ."):
@@ -42,11 +43,8 @@ def write(path, audits=5, name="", cosines=True, rate=0.5, verdict="Classes diff
                 Entry(
                     10 * k,
                     numbers,
+                    **SIZES,
                     name=name,
-                    n=100,
-                    d=D,
-                    c=C,
-                    floors=floors(C, D),
                     verdict=verdict,
                     answers={"collapse": "good"},
                     extra={"loss": 0.5},
@@ -71,12 +69,11 @@ def test_a_picture_a_film_and_a_page(folder, capsys):
         assert picture.size == (1040, 760)
     with Image.open("out.gif") as film:
         assert film.n_frames == 5
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "out.gif",
-        "out.html",
-        "out.png",
-        "run.jsonl",
-    ]
+    assert len(list(folder.iterdir())) == 4
+    write("long.jsonl", audits=80)
+    assert main(["timeline", "long.jsonl", "--out", "out.gif"]) == 0
+    with Image.open("out.gif") as film:
+        assert 40 < film.n_frames <= 50
 
 
 def test_runs_are_laid_over_each_other(folder, capsys):
@@ -119,8 +116,12 @@ def test_a_page_asks_for_nothing_and_escapes_names(folder):
     style = re.search(r"<style>(.*?)</style>", page, re.DOTALL).group(1)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     assert f"default-src 'none'; style-src 'sha256-{digest}'" in page
-    assert page.count("<path") == 4
-    collapse = re.search(r'<path d="([^"]*)"', page).group(1)
+    assert page.count('<path class="line"') == 4
+    assert page.count("Collapse ratio, log scale</h2>") == 1
+    assert page.count("Effective rank</h2>") == 1
+    for figure in re.findall(r"<figure>(.*?)</figure>", page, re.DOTALL):
+        assert len(re.findall(r'class="tick" x="40', figure)) >= 3
+    collapse = re.search(LINE, page).group(1)
     assert collapse.count("M") == 2  # broken where the ratio is undefined
 
 
@@ -129,17 +130,21 @@ def test_charts_hold_every_value_and_the_floor(folder):
 
     write("a.jsonl")
     (track,) = tracks_of(read_runs("a.jsonl"))
-    charts = charts_of([track])
-    assert len(charts) == 4
-    assert any(chart.floor for chart in charts)
+    charts = [chart_of([track], metric) for metric in CHARTS]
+    assert [chart.floor is not None for chart in charts] == [False, True, True, True]
     for chart in charts:
         values = track.values(chart.metric)
         values = values[np.isfinite(values)]
-        assert chart.metric in CHARTS
         assert chart.limits[0] <= values.min() <= values.max() <= chart.limits[1]
         if chart.floor:
-            assert chart.floor[0] == floors(C, D)[chart.metric]
-            assert chart.limits[0] < chart.floor[0] < chart.limits[1]
+            assert chart.floor.value == floors(C, D)[chart.metric]
+            assert chart.limits[0] < chart.floor.value < chart.limits[1]
+
+
+def test_a_number_that_no_audit_has_leaves_an_empty_chart_of_1():
+    tracks = tracks_of({"run": [Entry(k, {"effective_rank": 0.0}) for k in range(3)]})
+    assert chart_of(tracks, "class_simplex_error_centred").limits[1] == pytest.approx(1, rel=0.1)
+    assert 0 < chart_of(tracks, "effective_rank").limits[1] < 1e-11
 
 
 @pytest.mark.parametrize(
@@ -224,11 +229,11 @@ def test_one_bad_audit_among_many_shows(folder):
     ranks = dict.fromkeys(range(1000), 7.0) | {505: 1.25, 800: math.nan}
     with RunLog("run.jsonl") as log:
         for k, rank in ranks.items():
-            log.append(Entry(k, {"effective_rank": rank}, n=100, d=D, c=C, floors=floors(C, D)))
+            log.append(Entry(k, {"effective_rank": rank}, **SIZES))
     assert main(["timeline", "run.jsonl", "--out", "p.html"]) == 0
     page = (folder / "p.html").read_text()
     assert "step 505: 1.25" in page
-    assert max(path.count("M") for path in re.findall(r'<path d="([^"]*)"', page)) == 2
+    assert max(path.count("M") for path in re.findall(LINE, page)) == 2
     assert sparkline([rank for k, rank in ranks.items() if k < 800]).count("▁") == 1
 
 
@@ -240,14 +245,3 @@ def test_values_kept_are_few_and_hold_the_extremes():
     assert {0, 99_999, int(values.argmin()), int(values.argmax())} <= set(kept.tolist())
     assert telling_places(values[:200], 200).tolist() == list(range(200))
     assert telling_places(np.full(500, np.nan), 200).size <= 200
-
-
-def test_blocks_of_a_large_matrix_keep_the_worst_cosines():
-    rng = np.random.default_rng(0)
-    cosines = rng.uniform(-0.2, 0.2, (50, 50))
-    cosines[3, 47], cosines[20, 9] = 0.9, -0.8
-    small = strongest_of_blocks(cosines, 10)
-    assert small.shape == (10, 10)
-    assert small[0, 9] == 0.9
-    assert small[4, 1] == -0.8
-    assert strongest_of_blocks(cosines, 50) is cosines

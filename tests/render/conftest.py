@@ -2,11 +2,11 @@
 
 import pytest
 
-pytest.importorskip("matplotlib")
-
-from gramax.render.figures import SCENES, load_scene
+from gramax.render.figures import SCENES
 
 
 @pytest.fixture(scope="session")
-def runs():
-    return {name: load_scene(name).run() for name in SCENES}
+def made():
+    from gramax.render import scenes
+
+    return {name: getattr(scenes, name.replace("-", "_"))() for name in SCENES}

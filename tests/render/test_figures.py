@@ -7,57 +7,46 @@ import pytest
 from PIL import Image
 
 from gramax.errors import InputError
-from gramax.render import style
-from gramax.render.canvas import HEADER_HEIGHT, Canvas
-from gramax.render.figures import SCENES, Check, FiguresError, figures, load_scene
-from gramax.render.scenes import common, simplex_descent, welch_descent
-from gramax.render.scenes.common import FRAMES
-
-NAMES = (
-    "class-collapse",
-    "rank-collapse",
-    "simplex-descent",
-    "welch-descent",
-    "benign-landscape",
-)
+from gramax.render import scenes, style
+from gramax.render.canvas import HEADER_HEIGHT
+from gramax.render.figures import SCENES, Check, FiguresError, figures
+from gramax.render.gif import FRAMES
 
 
-def test_the_pictures_have_the_names_of_the_seed():
-    assert tuple(SCENES) == NAMES
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_check_holds(name, runs):
-    checks = load_scene(name).checks(runs[name])
-    assert len(checks) >= 3
-    assert all(check.ok and check.scene == name for check in checks), "\n".join(map(str, checks))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_check_of_a_run_can_fail(name, runs):
-    """Noise on the numbers of a run is caught: no check is vacuous but those of pure theory."""
-    spoiled = type(runs[name])(*(entry * 1.3 + 0.3 for entry in runs[name]))
-    checks = load_scene(name).checks(spoiled)
-    assert all(not check.ok for check in checks if "floor of" not in check.name)
-
-
-def test_nan_is_a_miss():
+def test_every_check_holds(made):
+    for name, scene in made.items():
+        checks = [Check(name, *check) for check in scene.checks]
+        assert len(checks) >= 3
+        assert all(check.ok for check in checks), "\n".join(map(str, checks))
     assert not Check("scene", "number", float("nan"), 0.0, 1e-3).ok
 
 
-def test_a_wrong_step_fails_loudly_and_writes_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(simplex_descent, "simplex_step", lambda codes: codes)
-    with pytest.raises(FiguresError) as caught:
-        figures(tmp_path / "out", only=["simplex-descent"])
-    assert "simplex error, end: measured 0.9" in str(caught.value)
-    assert "expected 0 (within 0.001)" in str(caught.value)
-    assert {miss.scene for miss in caught.value.misses} == {"simplex-descent"}
+@pytest.mark.parametrize(
+    ("name", "wrong", "misses"),
+    [
+        ("class-collapse", "collapse_ratio", 3),
+        ("class-collapse", "within_class_variance", 1),
+        ("rank-collapse", "effective_rank", 3),
+        ("simplex-descent", "simplex_error", 1),
+        ("simplex-descent", "gram", 2),
+        ("welch-descent", "welch_floor", 1),
+        ("welch-descent", "coherence", 1),
+        ("welch-descent", "gram", 1),
+        ("benign-landscape", "frame_potential", 2),
+        ("benign-landscape", "run_many", 2),
+    ],
+)
+def test_a_wrong_number_fails_loudly_and_writes_nothing(tmp_path, monkeypatch, name, wrong, misses):
+    right = getattr(scenes, wrong)
+    monkeypatch.setattr(scenes, wrong, lambda *a: 1.3 * right(*a) + 0.3)
+    with pytest.raises(FiguresError, match=rf"{name}: .*: measured .*, expected .* \(within") as e:
+        figures(tmp_path / "out", only=[name])
+    assert len(e.value.misses) >= misses
     assert not (tmp_path / "out").exists()
 
 
-def test_too_few_steps_fail(monkeypatch):
-    monkeypatch.setattr(welch_descent, "STEPS", 20)
-    assert not all(check.ok for check in welch_descent.checks(welch_descent.run()))
+def test_too_few_steps_fail():
+    assert not all(Check("welch-descent", *c).ok for c in scenes.welch_descent(steps=20).checks)
 
 
 def test_an_unknown_name_lists_the_pictures(tmp_path):
@@ -66,58 +55,46 @@ def test_an_unknown_name_lists_the_pictures(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_one_picture_is_written_whole(tmp_path, runs, monkeypatch):
-    monkeypatch.setattr(load_scene("rank-collapse"), "run", lambda: runs["rank-collapse"])
+def test_one_picture_is_written_whole(tmp_path, made, monkeypatch):
+    monkeypatch.setattr(scenes, "rank_collapse", lambda: made["rank-collapse"])
     lines = []
-    results = figures(tmp_path / "deep" / "out", only=["rank-collapse.gif"], progress=lines.append)
-    assert results == load_scene("rank-collapse").checks(runs["rank-collapse"])
+    checks = figures(tmp_path / "deep" / "out", only=["rank-collapse.gif"], progress=lines.append)
+    assert checks == [Check("rank-collapse", *check) for check in made["rank-collapse"].checks]
     assert len(lines) == 2
     (path,) = (tmp_path / "deep" / "out").iterdir()
     assert path.name == "rank-collapse.gif"
     with Image.open(path) as film:
-        assert film.n_frames == FRAMES
-        assert film.info["loop"] == 0
+        assert (film.n_frames, film.info["loop"]) == (FRAMES, 0)
         times = []
-        for k in range(film.n_frames):
+        for k in range(FRAMES):
             film.seek(k)
             times.append(film.info["duration"])
         assert times[0] > 10 * times[1] < times[-1]
         last = np.asarray(film.convert("RGB"))
-    assert tuple(last[2, 2]) == style.PAPER
     colours = {tuple(int(v) for v in c) for c in np.unique(last.reshape(-1, 3), axis=0)}
-    assert {style.CLASSES[0], style.METRIC, style.COSINES[0], style.COSINES[-1]} <= colours
+    designed = {style.CLASSES[0], style.METRIC, style.COSINES[0], style.COSINES[-1]}
+    assert designed <= colours
+    assert tuple(last[2, 2]) == style.PAPER
 
 
-def _texts(canvas):
-    """Extents of the still words of a canvas, by what they say."""
-    renderer = canvas.agg.get_renderer()
+def still_words(canvas):
+    """Extents of the still words of a canvas, beside what they say."""
     texts = list(canvas.figure.texts)
     for axes in canvas.figure.axes:
         texts += axes.texts
         if axes.axison:
             texts += axes.get_xticklabels() + axes.get_yticklabels()
     shown = [text for text in texts if text.get_text() and not text.get_animated()]
+    renderer = canvas.agg.get_renderer()
     return [(text.get_text(), text.get_window_extent(renderer)) for text in shown]
 
 
-def _first_canvas(name, runs, monkeypatch):
-    canvass = []
-
-    class Recorded(Canvas):
-        def __init__(self, *args, **options):
-            super().__init__(*args, **options)
-            canvass.append(self)
-
-    monkeypatch.setattr(common, "Canvas", Recorded)
-    frame = next(load_scene(name).draw(runs[name]))
-    return canvass[0], frame
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_no_words_overlap_or_are_cut(name, runs, monkeypatch):
+@pytest.mark.parametrize("name", SCENES)
+def test_no_words_overlap_or_are_cut_and_the_title_stays(name, made):
     with style.look():
-        canvas, _ = _first_canvas(name, runs, monkeypatch)
-        words = _texts(canvas)
+        canvas = made[name].canvas()
+        frames = [canvas.frame(k) for k in (0, 7, 25, FRAMES - 1)]
+        words = still_words(canvas)
     width, height = canvas.size
     assert len(words) > 10
     for text, box in words:
@@ -126,19 +103,10 @@ def test_no_words_overlap_or_are_cut(name, runs, monkeypatch):
         assert box.y0 >= 4, text
     for (one, a), (two, b) in itertools.combinations(words, 2):
         assert not a.overlaps(b), f"{one!r} overlaps {two!r}"
-    title = canvas.header[0].get_text()
-    assert title.endswith("?")
+    assert canvas.header[0].get_text().endswith("?")
     inside = [text for text, box in words if box.y1 > height - HEADER_HEIGHT]
     assert inside == [artist.get_text() for artist in canvas.header]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_nothing_is_drawn_over_the_title(name, runs):
-    """Between the first and the last frame the header does not change by one pixel."""
-    with style.look():
-        frames = list(load_scene(name).draw(runs[name]))
-    assert len(frames) == FRAMES
-    headers = [frame[:HEADER_HEIGHT] for frame in frames[::7]]
-    assert all(np.array_equal(headers[0], header) for header in headers)
-    border = np.concatenate([frames[-1][:, :4].reshape(-1, 4), frames[-1][:, -4:].reshape(-1, 4)])
-    assert (border[:, :3] == 255).all()
+    for frame in frames:
+        assert np.array_equal(frame[:HEADER_HEIGHT], frames[0][:HEADER_HEIGHT])
+        assert (frame[:, [0, 1, 2, 3, -4, -3, -2, -1], :3] == 255).all()
+    assert not np.array_equal(frames[0], frames[-1])

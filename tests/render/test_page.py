@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import io
 import json
 import re
 from dataclasses import replace
@@ -10,19 +11,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from rich.console import Console
 from tests.test_seed import clouds
 
 import gramax
-from gramax.audits.portrait import Cloud, portrait_of
-from gramax.audits.portrait.heat import heat_of, histogram_of_rows
+from gramax._text import named
+from gramax.audits.portrait import Cloud, Scree, portrait_of
+from gramax.audits.portrait.heat import heat_of, histogram_of, histogram_of_rows
 from gramax.audits.portrait.order import LINKED, similar_order
 from gramax.audits.report import ClassView, Pair
 from gramax.cli import main
+from gramax.render import terminal
 from gramax.render.page import audit_page
 from gramax.render.page.picture_data import point_classes_text
+from gramax.render.page.svg_charts import cosine_chart, even_ticks, log_ticks, scree_chart
 
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</script><b>", "a & b")
-LIMIT = 300_000
+PATH = "imagenet/ILSVRC2012/train/animals/vertebrates/class_"
 
 
 def unit(x):
@@ -49,14 +54,18 @@ def thousand(report):
     return replace(report, c=1000, classes=views, worst_pairs=(pair,), portrait=portrait)
 
 
+@pytest.fixture(scope="module")
+def blank(report):
+    """The report with an empty name and one of spaces."""
+    new = dict(zip(report.portrait.names, ("", "   ", "cat", "dog"), strict=True))
+    views = (replace(v, name=new[v.name], nearest=new[v.nearest]) for v in report.classes)
+    portrait = replace(report.portrait, names=tuple(new.values()))
+    pairs = {"worst_pairs": (Pair("", "   ", 0.5),), "merged": (Pair("   ", "cat", 1.0),)}
+    return replace(report, classes=tuple(views), portrait=portrait, **pairs)
+
+
 def island(page):
     return json.loads(re.search(r'application/json" id="data">(.*?)</script>', page)[1])
-
-
-def blocks(page):
-    """The names of the classes in each block of the heat map."""
-    data = island(page)
-    return [[data["names"][str(code)] for code in block] for block in data["heat"]["blocks"]]
 
 
 def decoded(text, dtype):
@@ -83,21 +92,39 @@ def test_names_are_escaped_everywhere(report):
         assert name not in report._repr_html_()
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "a &amp; b" in page
-    assert {block[0] for block in blocks(page)} == set(HOSTILE)
-    assert "collapse" in page
+    assert set(island(page)["names"].values()) == set(HOSTILE)
     assert len(re.findall("</script>", page)) == 2
 
 
-def size(page):
-    """Bytes without the points."""
-    return len(page.encode()) - len(json.dumps(island(page)["cloud"]))
-
-
-def test_size_of_few_and_of_a_thousand_classes(report, thousand):
-    assert size(audit_page(report)) < 100_000
+def test_a_page_shows_every_name_whole_and_stays_small(report, thousand):
     page = audit_page(thousand)
-    assert size(page) < LIMIT
-    assert page.count("<td>4<td>") == 1000
+    assert len(audit_page(report)) < 110_000
+    assert len(page) - len(json.dumps(island(page)["cloud"])) < 300_000
+    names = [f"{PATH}{k:04d}{'x' * 20}" for k in range(1000)]
+    pairs = zip(thousand.classes, names, strict=True)
+    views = tuple(replace(view, name=name, nearest=names[0]) for view, name in pairs)
+    portrait = replace(thousand.portrait, names=tuple(names))
+    page = audit_page(replace(thousand, classes=views, portrait=portrait))
+    assert len(page.encode()) < 600_000
+    assert set(island(page)["names"].values()) <= set(names)
+    for name in names:
+        assert f"<tr><td>{name}<td>" in page
+
+
+def test_empty_and_blank_names_are_shown_in_words(blank):
+    page = audit_page(blank)
+    assert "<tr><td>(empty)<td>" in page
+    assert "<tr><td>(3 spaces)<td>" in page
+    assert page.count("(empty) · (3 spaces)") == 1
+    assert page.count("(3 spaces) · cat") == 1
+    assert {"(empty)", "(3 spaces)"} < set(island(page)["names"].values())
+    assert "(empty) · (3 spaces)" in blank._repr_html_()
+    out = io.StringIO()
+    terminal.show(blank, Console(file=out, width=110))
+    assert "(empty)  ·  (3 spaces)" in out.getvalue()
+    data = json.loads(json.dumps(blank.to_dict(), default=str))
+    assert {"", "   "} < {row["name"] for row in data["classes"]}
+    assert [named("a b"), named(" ")] == ["a b", "(1 space)"]
 
 
 def test_page_without_labels_or_portrait(report):
@@ -105,11 +132,9 @@ def test_page_without_labels_or_portrait(report):
     page = audit_page(bare)
     assert "<canvas" not in page
     assert island(page) == {"names": {}, "heat": None, "cloud": None}
-    rows = np.random.default_rng(1).normal(size=(50, 3))
-    nothing = np.zeros((0, 3))
+    rows, nothing = np.random.default_rng(1).normal(size=(50, 3)), np.zeros((0, 3))
     portrait = portrait_of([], nothing, nothing, np.ones(3), 50, rows, np.zeros(50, int), 0.0)
     assert portrait.codes is None
-    assert portrait.cosines.of == "rows"
     page = audit_page(replace(bare, portrait=portrait))
     assert "Spread of the cosines of pairs of rows" in page
     assert island(page)["cloud"]["names"] == [0]
@@ -118,20 +143,19 @@ def test_page_without_labels_or_portrait(report):
 
 def test_cells_of_the_heat_map_are_the_cosines(report):
     found, portrait = island(audit_page(report))["heat"], report.portrait
-    order, side = portrait.codes.order, len(portrait.codes.order)
-    assert [block[0] for block in found["blocks"]] == list(order)
+    order = list(portrait.codes.order)
+    assert [block[0] for block in found["blocks"]] == order
     for view, heat in zip(found["views"], (portrait.codes, portrait.centred), strict=True):
         cells = decoded(view["cells"], "<i2") / 1e4
-        expected = heat.cosines[np.triu_indices(side)]
+        expected = heat.cosines[np.triu_indices(len(order))]
         np.testing.assert_allclose(cells, expected, atol=5.1e-5)
     pair = report.worst_pairs[0]
-    a, b = (list(order).index(portrait.names.index(name)) for name in (pair.a, pair.b))
+    a, b = (order.index(portrait.names.index(name)) for name in (pair.a, pair.b))
     assert portrait.codes.cosines[a, b] == pytest.approx(pair.cosine, abs=1e-6)
 
 
 def test_a_block_shows_its_strongest_pair(thousand):
-    rng = np.random.default_rng(3)
-    codes = unit(rng.normal(size=(403, 8)))
+    codes = unit(np.random.default_rng(3).normal(size=(403, 8)))
     order = similar_order(codes)
     heat, counts = heat_of(codes, order)
     assert heat.size == 4
@@ -145,9 +169,8 @@ def test_a_block_shows_its_strongest_pair(thousand):
         assert cosines[heat.first[i, j], heat.second[i, j]] == pytest.approx(shown, abs=1e-6)
         assert heat.first[i, j] in a
         assert heat.second[i, j] in b
-    data = island(audit_page(thousand))["heat"]
+    data, heat = island(audit_page(thousand))["heat"], thousand.portrait.codes
     at = decoded(data["views"][0]["at"], np.uint8).reshape(-1, 2)
-    heat = thousand.portrait.codes
     rows, columns = np.triu_indices(len(heat.cosines))
     for k in (0, 50, 3000, len(rows) - 2):
         i, j = rows[k], columns[k]
@@ -159,8 +182,7 @@ def test_a_block_shows_its_strongest_pair(thousand):
 def test_order_keeps_clusters_together(each):
     rng = np.random.default_rng(each)
     groups = rng.permutation(np.repeat(np.arange(4), each))
-    codes = unit(np.eye(4, 20)[groups] + 0.03 * rng.normal(size=(len(groups), 20)))
-    order = similar_order(codes)
+    order = similar_order(unit(np.eye(4, 20)[groups] + 0.03 * rng.normal(size=(len(groups), 20))))
     assert (len(order) > LINKED) == (each == 400)
     assert np.array_equal(np.sort(order), np.arange(len(groups)))
     assert np.count_nonzero(np.diff(groups[order])) == 3
@@ -178,9 +200,8 @@ def test_histogram_counts_every_pair_beside_chance():
 
 
 def test_spectrum_of_isotropic_rows_is_that_of_chance():
-    rows = np.random.default_rng(6).normal(size=(800, 100))
+    rows, nothing = np.random.default_rng(6).normal(size=(800, 100)), np.zeros((0, 100))
     values = np.linalg.eigvalsh(np.cov(rows.T))
-    nothing = np.zeros((0, 100))
     portrait = portrait_of([], nothing, nothing, values, 800, rows, np.zeros(800, int), 0.0)
     scree = portrait.spectrum
     assert scree.share.sum() == pytest.approx(1)
@@ -188,6 +209,52 @@ def test_spectrum_of_isotropic_rows_is_that_of_chance():
     np.testing.assert_allclose(scree.share, scree.chance, rtol=0.06)
     direct = np.linalg.svd(rows - rows.mean(axis=0))[1] ** 2
     assert portrait.cloud.explained[0] == pytest.approx(direct[0] / direct.sum(), rel=0.05)
+
+
+def scree(shares):
+    shares = np.asarray(shares) / np.sum(shares)
+    return Scree(np.arange(1, len(shares) + 1), shares, np.full(len(shares), 1 / len(shares)))
+
+
+def ticks(drawing, anchor):
+    found = re.findall(rf'<text class="tick"[^>]*"{anchor}">([^<]*)', drawing)
+    return [text for text in found if re.fullmatch(r"[−\d.,e]+", text)]
+
+
+def test_axes_below_the_scale_are_counted_and_not_drawn():
+    drawing = scree_chart(scree([*np.linspace(2, 1, 9), *[1e-13] * 23]), 10)
+    assert drawing.count("<circle") == 9
+    assert "23 more below 1e−8" in drawing
+    assert max(float(y) for y in re.findall(r'cy="([\d.]+)"', drawing)) < 150
+    assert "more below" not in scree_chart(scree(np.linspace(2, 1, 9)), 10)
+
+
+@pytest.mark.parametrize("size", [4, 12, 32, 33, 64, 90, 512])
+def test_charts_have_ticks_on_both_axes(size):
+    for fall in (1.01, 1.2, 2.0):
+        drawing = scree_chart(scree(fall ** -np.arange(size, dtype=float)), 3)
+        assert ("axis, log scale" in drawing) == (size > 32)
+        for anchor in ("middle", "end"):
+            assert 3 <= len(ticks(drawing, anchor)) <= 7
+    pairs = size * (size - 1) // 2
+    counts = np.histogram(np.random.default_rng(0).normal(0, 0.1, pairs), 4000, (-1, 1))[0]
+    drawing = cosine_chart(histogram_of(counts, 60, "classes"), 0.0, None)
+    assert ("pairs, log scale" in drawing) == (pairs > 500)
+    for anchor in ("middle", "end"):
+        assert 3 <= len(ticks(drawing, anchor)) <= 9
+
+
+@pytest.mark.parametrize("high", [0.03, 1.0, 2.5, 9.0, 77.0, 1234.0, 1e8])
+def test_ticks_are_round_inside_and_three_at_least(high):
+    for low, found in (
+        (0.0, even_ticks(0.0, high)),
+        (high / 7, log_ticks(high / 7, high)),
+        (high / 700, log_ticks(high / 700, high)),
+    ):
+        assert len(found) >= 3
+        assert all(low * 0.999 <= tick <= high * 1.001 for tick in found)
+        assert found == sorted(found)
+        assert all(float(f"{tick:.2g}") == tick for tick in found)
 
 
 def test_notebook_view_of_moments():
@@ -201,14 +268,11 @@ def test_notebook_view_of_moments():
     many = gramax.ClassMoments.of(np.eye(30), np.arange(30), 30)
     assert "the 10 loosest of 30" in many._repr_html_()
     assert "<table" not in gramax.ClassMoments.empty(2, 3)._repr_html_()
-
-
-def test_notebook_view_of_moments_without_numbers():
-    moments = gramax.ClassMoments.of(np.eye(4, 3), np.array([0, 1, 1, 0]), 3)
-    stacked = jax.tree.map(lambda a: jnp.stack([a, a]), moments)
-    shapes = jax.eval_shape(lambda: moments)
+    # Stacked, shapes alone, and traced: without numbers to sum.
     traced = []
     jax.jit(lambda m: traced.append(m._repr_html_()))(moments)
+    stacked = jax.tree.map(lambda a: jnp.stack([a, a]), moments)
+    shapes = jax.eval_shape(lambda: moments)
     for seen in (stacked._repr_html_(), shapes._repr_html_(), traced[0]):
         assert "ClassMoments" in seen
         assert " rows" not in seen.replace(" rows: float32", "")
@@ -228,9 +292,8 @@ def test_the_command_writes_it(report, tmp_path, monkeypatch, capsys):
     assert "no folder" in capsys.readouterr().err
 
 
-def test_plots_draw_on_the_axes_given_and_return_them(report):
-    matplotlib = pytest.importorskip("matplotlib")
-    matplotlib.use("agg")
+def test_plots_draw_on_the_axes_given_and_show_names_as_they_are(report, tmp_path):
+    pytest.importorskip("matplotlib").use("agg")
     import matplotlib.pyplot as plt
 
     from gramax.render import plots
@@ -240,37 +303,29 @@ def test_plots_draw_on_the_axes_given_and_return_them(report):
         assert draw(report, ax=ax) is ax
         assert ax.get_title()
     plt.close(figure)
-    figure = report.plot()
-    assert len(figure.axes) == 5
-    assert report.diagnosis.kind in figure.get_suptitle()
-    plt.close(figure)
-    with pytest.raises(ValueError, match="portrait=True"):
-        replace(report, portrait=None).plot()
-
-
-def test_plots_show_names_as_they_are(report, tmp_path):
-    pytest.importorskip("matplotlib").use("agg")
-    import matplotlib.pyplot as plt
-
     names = (r"$\frac{1$", "$5 to $6", "_bg", "")
     figure = replace(report, portrait=replace(report.portrait, names=names)).plot()
     figure.savefig(tmp_path / "plot.png")  # where matplotlib would parse them
-    gram, cosines, _, rows = figure.axes[:4]
+    assert report.diagnosis.kind in figure.get_suptitle()
+    gram, cosines, _, rows, _ = figure.axes
     assert {text.get_text() for text in gram.get_xticklabels()} == {*names[:3], "(empty)"}
     shown = [text.get_text() for text in rows.get_legend().get_texts()]
     assert shown == [r"$\frac{1$", "$5 to $6", "\u200b_bg", "(empty)"]
     simplex = f"simplex {-1 / (report.c - 1):.3g}"
     assert simplex in [text.get_text() for text in cosines.get_legend().get_texts()]
     plt.close(figure)
+    with pytest.raises(ValueError, match="portrait=True"):
+        replace(report, portrait=None).plot()
 
 
 def test_the_caption_tells_which_classes_are_points():
     rng, labels = np.random.default_rng(0), np.repeat(np.arange(3), 10)
     spread = np.array([1e-6, 1e-6, 1.0])[labels, None] * rng.normal(size=(30, 2))
     points = np.array([[5.0, 0], [-5.0, 0], [0, 0]])[labels] + spread
-    assert point_classes_text(Cloud(points, labels, (0.5, 0.5))).startswith(
-        " 2 of 3 classes are points"
-    )
-    assert point_classes_text(Cloud(points[:20], labels[:20], (0.5, 0.5))).startswith(" Each class")
-    assert point_classes_text(Cloud(points[20:], labels[20:], (0.5, 0.5))) == ""
-    assert point_classes_text(Cloud(np.zeros((3, 2)), np.arange(3), (0.5, 0.5))) == ""
+    for rows, words in (
+        (slice(30), " 2 of 3 classes are points"),
+        (slice(20), " Each class"),
+        (slice(20, 30), ""),
+    ):
+        told = point_classes_text(Cloud(points[rows], labels[rows], (0.5, 0.5)))
+        assert told[: len(words) or None] == words

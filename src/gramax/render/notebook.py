@@ -39,7 +39,8 @@ def moments_html(moments: ClassMoments) -> str:
         # Traced, shapes without numbers, or a stack of moments: there is nothing to sum.
         shapes = ", ".join(f"{name}: {a.dtype}{list(a.shape)}" for name, a in arrays.items())
         return f"<b>ClassMoments</b> <code>{escape(shapes)}</code>"
-    counts, spread, left_out = (np.asarray(on_host[k]) for k in ("counts", "spread", "left_out"))
+    shown = (moments.counts, moments.spread, moments.left_out)
+    counts, spread, left_out = (np.asarray(_on_host(array)) for array in shown)
     there = np.flatnonzero(counts > 0)
     loosest = there[np.argsort(-spread[there] / counts[there], kind="stable")]
     reasons = zip(left_out.sum(axis=0), LEFT_OUT_REASONS, strict=True)

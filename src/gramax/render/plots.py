@@ -45,11 +45,9 @@ def plot_report(report: Report) -> Figure:
 
     drawings = [plot_cosines, plot_spectrum, plot_rows]
     drawings = [plot_gram, *drawings] if portrait.codes is not None else drawings
-    wide = 2 if len(drawings) == 4 else len(drawings)
-    tall = -(-len(drawings) // wide)
-    figure, axes = plt.subplots(
-        tall, wide, figsize=(5.6 * wide, 4.6 * tall), layout="constrained", squeeze=False
-    )
+    tall, wide = (2, 2) if len(drawings) == 4 else (1, 3)
+    size = (5.6 * wide, 4.6 * tall)
+    figure, axes = plt.subplots(tall, wide, figsize=size, layout="constrained")
     for ax, draw in zip(axes.flat, drawings, strict=True):
         draw(report, ax=ax)
     title = f"{report.source}: {report.diagnosis.kind}"
@@ -78,11 +76,11 @@ def plot_gram(report: Report, ax: Axes | None = None, *, centred: bool = False) 
     ax = _axes(ax)
     side = len(heat.cosines)
     image = ax.imshow(heat.cosines, cmap=style.cosine_map(), vmin=-1, vmax=1)
-    _figure(ax).colorbar(image, ax=ax, shrink=0.8)
+    ax.figure.colorbar(image, ax=ax, shrink=0.8)
     if heat.size == 1 and side <= MAX_NAMED_CLASSES:
-        names = [named(portrait.names[code]) for code in heat.order]
-        ax.set_xticks(range(side), names, rotation=90, fontsize=8, parse_math=False)
-        ax.set_yticks(range(side), names, fontsize=8, parse_math=False)
+        options = {"labels": [named(portrait.names[code]) for code in heat.order], "fontsize": 8}
+        ax.set_xticks(range(side), rotation=90, parse_math=False, **options)
+        ax.set_yticks(range(side), parse_math=False, **options)
     else:
         ax.set(xticks=[], yticks=[])
     block = f", {heat.size} classes a cell" if heat.size > 1 else ""
@@ -112,14 +110,15 @@ def plot_cosines(report: Report, ax: Axes | None = None) -> Axes:
     ax.bar(middles, histogram.counts, width=np.diff(histogram.edges), color=ROWS_COLOUR, alpha=0.6)
     if histogram.chance is not None:
         ax.plot(middles, histogram.chance, "--", color=CHANCE_COLOUR, label="random directions")
-    if histogram.of == "classes" and 2 < report.c <= report.d + 1:
+    classes, floor = histogram.of == "classes", portrait.floor
+    if classes and 2 < report.c <= report.d + 1:
         simplex = -1 / (report.c - 1)
         ax.axvline(simplex, ls=":", color=LIMIT_COLOUR, label=f"simplex {simplex:.3g}")
-    elif portrait.floor > 0 and histogram.of == "classes":
-        ax.axvline(portrait.floor, ls=":", color=LIMIT_COLOUR, label=f"floor {portrait.floor:.3g}")
-        ax.axvline(-portrait.floor, ls=":", color=LIMIT_COLOUR)
-    what = "class codes" if histogram.of == "classes" else "rows"
-    ax.set(title=f"Cosines of pairs of {what}", xlabel="cosine", ylabel="pairs")
+    elif classes and floor > 0:
+        for at, label in ((floor, f"floor {floor:.3g}"), (-floor, None)):
+            ax.axvline(at, ls=":", color=LIMIT_COLOUR, label=label)
+    title = f"Cosines of pairs of {'class codes' if classes else 'rows'}"
+    ax.set(title=title, xlabel="cosine", ylabel="pairs")
     ax.legend(frameon=False)
     return ax
 
@@ -141,9 +140,8 @@ def plot_spectrum(report: Report, ax: Axes | None = None) -> Axes:
     ax = _axes(ax)
     shown = scree.share > 1e-7 * scree.share[0]
     ax.loglog(scree.index[shown], scree.share[shown], color=ROWS_COLOUR, lw=2, label="these rows")
-    ax.loglog(
-        scree.index, scree.chance, "--", color=CHANCE_COLOUR, label="chance (Marchenko-Pastur)"
-    )
+    chance = {"color": CHANCE_COLOUR, "label": "chance (Marchenko-Pastur)"}
+    ax.loglog(scree.index, scree.chance, "--", **chance)
     if report.c > 2:
         ax.axvline(report.c - 1, ls=":", color=LIMIT_COLOUR, label=f"{report.c - 1} = classes − 1")
     ax.set(title="Spectrum", xlabel="principal axis", ylabel="share of the variance")
@@ -169,26 +167,18 @@ def plot_rows(report: Report, ax: Axes | None = None) -> Axes:
     ax = _axes(ax)
     for k in np.unique(cloud.labels):
         points = cloud.points[cloud.labels == k]
-        name = _label(portrait.names[k]) if portrait.names else "rows"
+        name = named(portrait.names[k]) if portrait.names else "rows"
+        name = f"\u200b{name}" if name.startswith("_") else name  # matplotlib drops those
         colour = style.css(style.class_colour(int(k)))
         ax.scatter(*points.T, s=14, c=colour, marker=style.marker(int(k)), lw=0, label=name)
-    first, second = cloud.explained
-    ax.set(
-        title="Rows in the plane of their main axes",
-        xlabel=f"{first:.0%} of the variance",
-        ylabel=f"{second:.0%}",
-        aspect="equal",
-    )
+    first, second = (f"{share:.0%}" for share in cloud.explained)
+    ax.set(title="Rows in the plane of their main axes", aspect="equal")
+    ax.set(xlabel=f"{first} of the variance", ylabel=second)
     if 1 < len(portrait.names) <= len(style.CLASSES):
         legend = ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
         for text in legend.get_texts():
             text.set_parse_math(False)
     return ax
-
-
-def _label(name: str) -> str:
-    """A class name for a legend: matplotlib drops those that begin with _."""
-    return f"\u200b{name}" if name.startswith("_") else named(name)
 
 
 def _portrait(report: Report) -> Portrait:
@@ -204,9 +194,3 @@ def _axes(ax: Axes | None) -> Axes:
     import matplotlib.pyplot as plt
 
     return plt.subplots(layout="constrained")[1]
-
-
-def _figure(ax: Axes) -> Figure:
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    return figure

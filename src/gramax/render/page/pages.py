@@ -109,7 +109,7 @@ def _pictures(report: Report, portrait: Portrait) -> dict[str, Any]:
             simplex = -1 / (report.c - 1) if report.c <= report.d + 1 else None
         text += " Dashed: random directions."
         if pairs > 500:
-            text += " Heights are logarithms, so that few pairs show."
+            text += " The scale is logarithmic, so that few pairs show."
         shown["cosines"] = (name, text, cosine_chart(histogram, floor, simplex))
     if portrait.spectrum is not None:
         text = (
@@ -127,13 +127,13 @@ def _pictures(report: Report, portrait: Portrait) -> dict[str, Any]:
 
 
 def _class(view: ClassView) -> tuple[str, ...]:
-    near = (named(view.nearest), signed(view.cosine or 0.0)[:6])
+    known = view.nearest is not None and view.cosine is not None
     return (
         named(view.name),
         f"{view.count:,}",
         number(view.within),
         f"{view.share:.1%}",
-        *(near if view.nearest is not None else ("–", "–")),
+        *((named(view.nearest), signed(view.cosine)[:6]) if known else ("–", "–")),
     )
 
 

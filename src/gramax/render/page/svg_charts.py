@@ -194,7 +194,7 @@ def cosine_chart(histogram: Histogram, floor: float, simplex: float | None) -> M
     if simplex is not None:
         marks = [(simplex, f"simplex {simplex:.2g}".replace("-", "−"))]
     for at, text in (mark for mark in marks if abs(mark[0]) <= limit):
-        frame.path("limit", [at, at], [0, top])
+        frame.path("limit", [at, at], [low, top])
         left = at > 0.55 * limit or simplex is not None
         side, anchor = (-4, "end") if left else (4, "start")
         frame.words("said l", frame.x(at) + side, TOP + 4, text, anchor)
