@@ -17,7 +17,7 @@ from gramax.audits.run_log import Entry, RunLog
 from gramax.cli import main
 from gramax.render.number_text import sparkline
 from gramax.render.run_watch import run_overview
-from gramax.render.timeline_charts import CHARTS, chart_of, telling_places, tracks_of
+from gramax.render.timelines import CHARTS, chart_of, tracks_of
 
 C, D = 4, 8
 LINE = r'<path class="line" d="([^"]*)"'
@@ -232,16 +232,7 @@ def test_one_bad_audit_among_many_shows(folder):
             log.append(Entry(k, {"effective_rank": rank}, **SIZES))
     assert main(["timeline", "run.jsonl", "--out", "p.html"]) == 0
     page = (folder / "p.html").read_text()
-    assert "step 505: 1.25" in page
+    assert "<circle class" not in page
+    assert f"{46 + 505 / 999 * 382:.1f} " in page
     assert max(path.count("M") for path in re.findall(LINE, page)) == 2
     assert sparkline([rank for k, rank in ranks.items() if k < 800]).count("▁") == 1
-
-
-def test_values_kept_are_few_and_hold_the_extremes():
-    values = np.random.default_rng(0).normal(size=100_000)
-    kept = telling_places(values, 200)
-    assert len(kept) <= 200
-    assert (np.diff(kept) > 0).all()
-    assert {0, 99_999, int(values.argmin()), int(values.argmax())} <= set(kept.tolist())
-    assert telling_places(values[:200], 200).tolist() == list(range(200))
-    assert telling_places(np.full(500, np.nan), 200).size <= 200

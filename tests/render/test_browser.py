@@ -19,9 +19,8 @@ from gramax.comparison import Alignment, Comparison, Moved
 from gramax.comparison.changes import change
 from gramax.comparison.results import side_of
 from gramax.render.page import audit_page, comparison_page
-from gramax.render.page.timeline import write_timeline_page
 from gramax.render.terminal import show_comparison
-from gramax.render.timeline_charts import tracks_of
+from gramax.render.timelines import tracks_of, write_timeline_page
 from gramax.uncertainty.chance import Chance
 from gramax.uncertainty.errorbars.bars import ErrorBar
 

@@ -13,8 +13,7 @@ from gramax.errors import MissingExtraError
 from gramax.render import style
 from gramax.render.canvas import Canvas
 from gramax.render.gif import designed_palette, write_gif
-from gramax.render.panels import cosine_text, gram_panel, key_number, small_number
-from gramax.render.point_panels import camera_view
+from gramax.render.panels import camera_view, cosine_text, gram_panel, key_number, small_number
 from gramax.render.single_pictures import strongest_of_blocks
 
 DESIGNED = (style.PAPER, style.INK, *style.GREYS, *style.CLASSES, *style.COSINES)

@@ -33,17 +33,10 @@ def timeline(runs: tuple[str, ...], out: str, rows: str | None, title: str) -> i
         raise InputError(f"--out {out}: ends in none of .png, .gif, .html")
     check_output(out, *runs)
 
-    from gramax.render.timeline_charts import tracks_of
+    from gramax.render import timelines
 
-    tracks = tracks_of(_labelled(runs, rows))
-    if kind == ".html":
-        from gramax.render.page.timeline import write_timeline_page
-
-        write_timeline_page(tracks, out, title)
-    else:
-        from gramax.render.timeline_film import draw_gif, draw_png
-
-        (draw_png if kind == ".png" else draw_gif)(tracks, out, title)
+    tracks = timelines.tracks_of(_labelled(runs, rows))
+    timelines.WRITERS[kind](tracks, out, title)
     audits = sum(len(track.entries) for track in tracks)
     click.echo(f"{out}: {audits} audits of {', '.join(track.label for track in tracks)}")
     return OK

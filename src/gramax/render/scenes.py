@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import numpy as np
@@ -29,10 +28,11 @@ from gramax.render.panels import (
     curve_panel,
     gram_panel,
     numbers_panel,
+    plane_panel,
     small_number,
+    sphere_panel,
     three_decimals,
 )
-from gramax.render.point_panels import plane_panel, sphere_panel
 
 POINTS_BOX: Box = (MARGIN, 152, 324, 340)
 GRAM_BOX: Box = (418, 152, 340, 340)
@@ -40,41 +40,39 @@ NUMBERS_BOX: Box = (846, 124, CANVAS_SIZE[0] - MARGIN - 846, 378)
 CURVE_BOX: Box = (MARGIN, 576, CANVAS_SIZE[0] - 2 * MARGIN, 132)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scene:
     """What a picture shows, and what theory says of it.
 
-    Args:
-        title: the question.
-        caption: what happens, in a sentence.
-        checks: name, measured number, expected number and tolerance.
-        points: draws the points on a canvas.
-        heat: the title of the heat map, and its cosines in every frame.
-        badges: whether numbered discs stand beside the heat map.
-        keys: the key numbers.
-        curve: title, lines and floor of the curve, and the step that each frame has come to.
-        axes: the options of the curve.
+    `checks` are names, measured and expected numbers, and tolerances; `points` draws the points;
+    `at` is the step of the curve that each frame has come to.
     """
 
     title: str
     caption: str
     checks: Sequence[tuple[str, float, float, float]]
     points: Callable[[Canvas], None]
-    heat: tuple[str, np.ndarray]
-    keys: Sequence[KeyNumber]
-    curve: tuple[str, Sequence[Line], Floor, np.ndarray]
-    axes: dict[str, Any]
+    heading: str
+    cosines: np.ndarray
     badges: bool = False
+    keys: Sequence[KeyNumber]
+    curve: str
+    lines: Sequence[Line]
+    floor: Floor
+    at: np.ndarray
+    limits: tuple[float, float]
+    ticks: Sequence[float]
+    ends: tuple[str, str] = ()
 
     def canvas(self) -> Canvas:
         """A canvas that has every frame; make it inside `style.look()`."""
         canvas = Canvas(self.title, self.caption)
         self.points(canvas)
-        gram_panel(canvas, GRAM_BOX, *self.heat, badges=self.badges)
+        gram_panel(canvas, GRAM_BOX, self.heading, self.cosines, badges=self.badges)
         numbers_panel(canvas, NUMBERS_BOX, self.keys)
-        steps = self.curve[-1]
-        ends = {"ends": (f"{steps[0]}", f"{steps[-1]} steps")}
-        curve_panel(canvas, CURVE_BOX, *self.curve, **(ends | self.axes))
+        axes = {"limits": self.limits, "ticks": self.ticks}
+        axes["ends"] = self.ends or (f"{self.at[0]}", f"{self.at[-1]} steps")
+        curve_panel(canvas, CURVE_BOX, self.curve, self.lines, self.floor, self.at, **axes)
         return canvas
 
 
@@ -128,8 +126,8 @@ def class_collapse() -> Scene:
     theory = 2 * (1 - kept) / (1 - kept**2 * offset**2)
     off = cosines[:, ~np.eye(classes, dtype=bool)]
     return Scene(
-        "Are classes tightening?",
-        "Three loose clouds condense, each onto its own code.",
+        title="Are classes tightening?",
+        caption="Three loose clouds condense, each onto its own code.",
         checks=[
             ("collapse ratio, start", ratio[0], theory[0], 1e-4),
             ("collapse ratio, end", ratio[-1], theory[-1], 1e-5),
@@ -138,23 +136,24 @@ def class_collapse() -> Scene:
             ("off-diagonal cosine, worst miss", np.abs(off[-1] + 0.5).max(), 0, 1e-3),
         ],
         points=lambda canvas: plane_panel(canvas, POINTS_BOX, points, labels, 1.62, codes),
-        heat=("Cosines of the class codes", cosines),
+        heading="Cosines of the class codes",
+        cosines=cosines,
         badges=True,
         keys=[
             KeyNumber("collapse ratio", "floor 0", ratio, small_number),
             KeyNumber("within variance", "floor 0", within, small_number),
             KeyNumber("mean cosine", "simplex −1/2", off.mean(axis=1)),
         ],
-        curve=(
-            "Spread of a class",
-            [
-                Line(ratio, style.METRIC, "collapse ratio"),
-                Line(within, style.SECOND, "within variance"),
-            ],
-            Floor(0, "floor 0: every class a point"),
-            np.arange(FRAMES),
-        ),
-        axes={"ends": ("loose", "tight"), "limits": (-0.3, 0.9), "ticks": (0, 0.4, 0.8)},
+        curve="Spread of a class",
+        lines=[
+            Line(ratio, style.METRIC, "collapse ratio"),
+            Line(within, style.SECOND, "within variance"),
+        ],
+        floor=Floor(0, "floor 0: every class a point"),
+        at=np.arange(FRAMES),
+        ends=("loose", "tight"),
+        limits=(-0.3, 0.9),
+        ticks=(0, 0.4, 0.8),
     )
 
 
@@ -187,27 +186,28 @@ def rank_collapse() -> Scene:
     theory = np.exp(-share * np.log(share) - (1 - share) * np.log(rest))
     labels = np.zeros(rows, int)
     return Scene(
-        "Is the space being used?",
-        "A round cloud is squashed onto one axis of the plane.",
+        title="Is the space being used?",
+        caption="A round cloud is squashed onto one axis of the plane.",
         checks=[
             ("effective rank, round cloud", rank[0], 2, 1e-4),
             ("effective rank, line", rank[-1], 1, 1e-4),
             ("effective rank, worst miss", np.abs(rank - theory).max(), 0, 1e-3),
         ],
         points=lambda canvas: plane_panel(canvas, POINTS_BOX, points, labels, 2.0, axis=axis),
-        heat=("Cosines, points by angle", cosines),
+        heading="Cosines, points by angle",
+        cosines=cosines,
         keys=[
             KeyNumber("effective rank", "floor 1: a line", rank),
             KeyNumber("1st eigenvalue", "of the covariance", eigenvalues[:, 0]),
             KeyNumber("2nd eigenvalue", "of the covariance", eigenvalues[:, 1]),
         ],
-        curve=(
-            "Effective rank",
-            [Line(rank, style.METRIC)],
-            Floor(1, "floor 1: a line"),
-            np.arange(FRAMES),
-        ),
-        axes={"ends": ("round", "flat"), "limits": (0.68, 2.1), "ticks": (1, 1.5, 2)},
+        curve="Effective rank",
+        lines=[Line(rank, style.METRIC)],
+        floor=Floor(1, "floor 1: a line"),
+        at=np.arange(FRAMES),
+        ends=("round", "flat"),
+        limits=(0.68, 2.1),
+        ticks=(1, 1.5, 2),
     )
 
 
@@ -232,28 +232,28 @@ def simplex_descent() -> Scene:
     at, turn = schedule(steps, 1.5), 20 + 1.5 * np.arange(FRAMES)
     codes = path[at][:, None]
     return Scene(
-        "Do the class codes form a simplex?",
-        "Four codes in three dimensions: they fit.",
+        title="Do the class codes form a simplex?",
+        caption="Four codes in three dimensions: they fit.",
         checks=[
             ("simplex error, end", error[-1], 0, 1e-3),
             ("largest off-diagonal cosine, end", off[-1].max(), -1 / 3, 1e-3),
             ("smallest off-diagonal cosine, end", off[-1].min(), -1 / 3, 1e-3),
         ],
         points=lambda canvas: sphere_panel(canvas, POINTS_BOX, "Codes", codes, turn, edges=True),
-        heat=("Cosines of the codes", cosines[at]),
+        heading="Cosines of the codes",
+        cosines=cosines[at],
         badges=True,
         keys=[
             KeyNumber("simplex error", "floor 0", error[at]),
             KeyNumber("largest cosine", "simplex −1/3", off[at].max(axis=1)),
             KeyNumber("smallest cosine", "simplex −1/3", off[at].min(axis=1)),
         ],
-        curve=(
-            "Simplex error",
-            [Line(error, style.METRIC)],
-            Floor(0, "floor 0: a regular tetrahedron"),
-            at,
-        ),
-        axes={"limits": (-0.34, 1.1), "ticks": (0, 0.5, 1)},
+        curve="Simplex error",
+        lines=[Line(error, style.METRIC)],
+        floor=Floor(0, "floor 0: a regular tetrahedron"),
+        at=at,
+        limits=(-0.34, 1.1),
+        ticks=(0, 0.5, 1),
     )
 
 
@@ -275,28 +275,28 @@ def welch_descent(steps: int = 200) -> Scene:
     at, turn = schedule(steps, 1.5), 35 + 1.5 * np.arange(FRAMES)
     codes = path[at][:, None]
     return Scene(
-        "How close is the worst crosstalk to its floor?",
-        "Six codes in three dimensions do not fit: the best are six equiangular lines.",
+        title="How close is the worst crosstalk to its floor?",
+        caption="Six codes in three dimensions do not fit: the best are six equiangular lines.",
         checks=[
             ("Welch floor of 6 codes in 3-d", welch_floor(c, 3), floor, 1e-6),
             ("coherence, end", worst[-1], floor, 1e-3),
             ("smallest |cosine|, end", least[-1], floor, 1e-3),
         ],
         points=lambda canvas: sphere_panel(canvas, POINTS_BOX, "Codes", codes, turn, lines=True),
-        heat=("Cosines of the codes", cosines[at]),
+        heading="Cosines of the codes",
+        cosines=cosines[at],
         badges=True,
         keys=[
             KeyNumber("coherence", "floor 0.4472", worst[at]),
             KeyNumber("Welch gap", "floor 0", gap[at]),
             KeyNumber("least |cosine|", "equal at 0.4472", least[at]),
         ],
-        curve=(
-            "Coherence, the worst |cosine|",
-            [Line(worst, style.METRIC)],
-            Floor(floor, "Welch floor 1/√5 = 0.4472"),
-            at,
-        ),
-        axes={"limits": (0.24, 1.06), "ticks": (0.4, 0.6, 0.8, 1)},
+        curve="Coherence, the worst |cosine|",
+        lines=[Line(worst, style.METRIC)],
+        floor=Floor(floor, "Welch floor 1/√5 = 0.4472"),
+        at=at,
+        limits=(0.24, 1.06),
+        ticks=(0.4, 0.6, 0.8, 1),
     )
 
 
@@ -321,8 +321,8 @@ def benign_landscape() -> Scene:
     at, turn = schedule(steps, 1.6), 20 + 1.5 * np.arange(FRAMES)
     codes, now = paths[:, at].swapaxes(0, 1), potential[:, at]
     return Scene(
-        "Can a plain optimiser find it?",
-        "Seven codes in three dimensions, six random starts: all reach the same floor.",
+        title="Can a plain optimiser find it?",
+        caption="Seven codes in three dimensions, six random starts: all reach the same floor.",
         checks=[
             (f"{what}, {which} end", end(values), floor, 1e-3)
             for what, values in (
@@ -332,17 +332,17 @@ def benign_landscape() -> Scene:
             for which, end in (("highest", np.max), ("lowest", np.min))
         ],
         points=lambda canvas: sphere_panel(canvas, POINTS_BOX, "Six starts", codes, turn),
-        heat=("Cosines of start 1", cosines[at]),
+        heading="Cosines of start 1",
+        cosines=cosines[at],
         keys=[
             KeyNumber("highest start", "floor 9.333", now.max(axis=0), three_decimals),
             KeyNumber("lowest start", "floor 9.333", now.min(axis=0), three_decimals),
             KeyNumber("between them", "one floor: 0", np.ptp(now, axis=0), three_decimals),
         ],
-        curve=(
-            "Off-diagonal frame potential",
-            [Line(potential[i], style.CLASSES[i]) for i in range(starts)],
-            Floor(floor, "one floor: 49/3 − 7 = 9.333"),
-            at,
-        ),
-        axes={"limits": (5.0, 18), "ticks": (10, 15)},
+        curve="Off-diagonal frame potential",
+        lines=[Line(potential[i], style.CLASSES[i]) for i in range(starts)],
+        floor=Floor(floor, "one floor: 49/3 − 7 = 9.333"),
+        at=at,
+        limits=(5.0, 18),
+        ticks=(10, 15),
     )

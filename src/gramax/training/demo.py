@@ -200,7 +200,7 @@ def run(
         InputError: the folder cannot be made, or a file in it not written.
         MissingExtraError: scikit-learn, matplotlib or Pillow is not installed.
     """
-    from gramax.render.timeline_film import training_story
+    from gramax.render.timelines import training_story
 
     check(out)
     out = make_folder(out)
