@@ -23,11 +23,7 @@ LEFT_OUT_REASONS = ("labelled -1", "with a label out of range", "not finite", "z
 
 def report_html(report: Report) -> str:
     """The verdict of a report as an HTML fragment."""
-    from gramax.render.page.pages import answer_values
-
-    return template("notebook.html").render(
-        report=report, facts=report_facts(report), answers=answer_values(report)
-    )
+    return template("notebook.html").render(report=report, facts=report_facts(report))
 
 
 def moments_html(moments: ClassMoments) -> str:

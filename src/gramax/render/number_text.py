@@ -63,6 +63,11 @@ def signed(value: float) -> str:
     return f"{value:+.4f}".replace("-", "−")
 
 
+def change(difference: float) -> str:
+    """A change with its sign, in three significant digits; a dash where undefined."""
+    return f"{difference:+.3g}".replace("-", "−") if math.isfinite(difference) else "–"
+
+
 def z_score(z: float) -> str:
     """A number of standard deviations with its sign; a dash where it is not known."""
     if math.isnan(z):

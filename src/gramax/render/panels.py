@@ -191,21 +191,11 @@ def curve_panel(
     mark: float | None = None,
     stretch: float = 0.0,
 ) -> None:
-    """Curves drawn as far as the film has come, against a dashed floor.
+    """Curves drawn as far as the film has come: in each frame to the step `at`.
 
-    Args:
-        canvas: what they are drawn on.
-        box: where.
-        title: the metric.
-        lines: the curves.
-        floor: of the metric.
-        at: the step that each frame has come to, rising from the first step to the last.
-        limits: of the value axis.
-        ticks: of the value axis.
-        ends: the words under the two ends of the step axis.
-        log: whether the value axis is logarithmic.
-        mark: a step at which a dotted line stands.
-        stretch: a step from which on steps are spaced by their logarithm; 0: nowhere.
+    `limits`, `ticks` and `log` are of the value axis, `ends` the words under the two ends of the
+    step axis. A dotted line stands at the step `mark`; from the step `stretch` on, if not 0, steps
+    are spaced by their logarithm.
     """
     x = box[0] + canvas.width_of(canvas.heading(box, title)) + 26
     for line in lines:
@@ -276,16 +266,10 @@ def plane_panel(
     codes: np.ndarray | None = None,
     axis: float | None = None,
 ) -> None:
-    """Clouds of points in the plane, one colour and marker a class, with an arm to each code.
+    """Clouds of points `[frames, n, 2]` in the plane, one colour and marker a class.
 
-    Args:
-        canvas: what they are drawn on.
-        box: where.
-        points: `[frames, n, 2]`.
-        labels: the class of each point.
-        extent: half the width of the plane that is shown.
-        codes: `[frames, c, 2]` unit codes; a numbered disc stands beyond each, on the unit circle.
-        axis: the angle in degrees of a still dashed axis through the centre.
+    An arm leads to each of the unit `codes` `[frames, c, 2]`, and a numbered disc stands beyond it.
+    `extent` is half the width of the plane, `axis` the angle in degrees of a dashed line.
     """
     canvas.heading(box, "Points")
     tall = extent * box[3] / box[2]
@@ -331,17 +315,11 @@ def sphere_panel(
     lines: bool = False,
     edges: bool = False,
 ) -> None:
-    """Codes on spheres seen by one camera: arms from the centre, discs at the tips, depth shaded.
+    """Unit codes `[frames, spheres, c, 3]`: arms from the centre, discs at the tips, depth shaded.
 
-    Args:
-        canvas: what they are drawn on.
-        box: where.
-        title: of the panel.
-        codes: `[frames, spheres, c, 3]` unit codes. Of one sphere they have colours and numbers;
-            several spheres stand in rows of three, each in a colour of its own.
-        azimuths: degrees of the camera in every frame.
-        lines: draw both directions of every code.
-        edges: join the tips.
+    The codes of one sphere have colours and numbers; several spheres stand in rows of three, each
+    in a colour of its own. `azimuths` are the degrees of the camera in every frame. `lines` draws
+    both directions of every code, `edges` joins the tips.
     """
     from matplotlib.collections import LineCollection
 

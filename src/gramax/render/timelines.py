@@ -210,14 +210,9 @@ def _canvas(
 ) -> tuple[Canvas, int]:
     """The canvas of a timeline, and the number of its frames.
 
-    Args:
-        tracks: the runs; the cosines of one run stand beside the charts, where it has them.
-        title: above the picture.
-        metrics: of the charts.
-        keys: key numbers of every audit of one run, beside those of its charts; the step by
-            default.
-        fitted: the step at which the training error is 0; a dotted line stands there.
-        unit: what the steps are called.
+    The cosines of a single run stand beside the charts of `metrics`, where it has them, and below
+    stand `keys` (by default the step) and the numbers of the charts. At the step `fitted` the
+    training error is 0. `unit` is what the steps are called.
     """
     last = tracks[0].entries[-1]
     rows = f"{last.n:,} {last.name} rows".replace("  ", " ")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,33 @@ from markupsafe import Markup
 
 from gramax._text import named
 from gramax._version import __version__
+from gramax.metrics.registry import METRICS, QUESTIONS
+from gramax.render.number_text import (
+    CHANGE_MARKS,
+    CHANGE_WORDS,
+    STATUS_MARKS,
+    change,
+    error_text,
+    number,
+    signed,
+    spoken,
+    z_score,
+)
 
 TEMPLATES = Path(__file__).parent / "templates"
+FILTERS: dict[str, Callable[..., str]] = {
+    "named": named,
+    **{f.__name__: f for f in (change, error_text, number, signed, spoken, z_score)},
+}
+TABLES = {
+    "METRICS": METRICS,
+    "QUESTIONS": QUESTIONS,
+    "STATUS_MARKS": STATUS_MARKS,
+    "CHANGE_MARKS": CHANGE_MARKS,
+    "CHANGE_WORDS": CHANGE_WORDS,
+}
+"""How templates write numbers, and what they look up."""
+
 SCRIPTS = ("tables.js", "heat.js", "cloud.js", "ready.js")
 
 
@@ -63,5 +89,6 @@ def template(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["named"] = named
+    environment.filters |= FILTERS
+    environment.globals |= TABLES
     return environment.get_template(name)
