@@ -17,7 +17,7 @@ from gramax.audits.run_log import Entry, RunLog
 from gramax.cli import main
 from gramax.render.number_text import sparkline
 from gramax.render.run_watch import run_overview
-from gramax.render.timelines import CHARTS, chart_of, tracks_of
+from gramax.render.timelines import charts_of, tracks_of
 
 C, D = 4, 8
 LINE = r'<path class="line" d="([^"]*)"'
@@ -130,21 +130,22 @@ def test_charts_hold_every_value_and_the_floor(folder):
 
     write("a.jsonl")
     (track,) = tracks_of(read_runs("a.jsonl"))
-    charts = [chart_of([track], metric) for metric in CHARTS]
-    assert [chart.floor is not None for chart in charts] == [False, True, True, True]
-    for chart in charts:
-        values = track.values(chart.metric)
+    charts = charts_of([track])
+    assert [chart.floor is not None for chart in charts.values()] == [False, True, True, True]
+    for metric, chart in charts.items():
+        values = track.values(metric)
         values = values[np.isfinite(values)]
         assert chart.limits[0] <= values.min() <= values.max() <= chart.limits[1]
-        if chart.floor:
-            assert chart.floor.value == floors(C, D)[chart.metric]
-            assert chart.limits[0] < chart.floor.value < chart.limits[1]
+        if chart.floor is not None:
+            assert chart.floor == floors(C, D)[metric]
+            assert chart.limits[0] < chart.floor < chart.limits[1]
 
 
 def test_a_number_that_no_audit_has_leaves_an_empty_chart_of_1():
     tracks = tracks_of({"run": [Entry(k, {"effective_rank": 0.0}) for k in range(3)]})
-    assert chart_of(tracks, "class_simplex_error_centred").limits[1] == pytest.approx(1, rel=0.1)
-    assert 0 < chart_of(tracks, "effective_rank").limits[1] < 1e-11
+    charts = charts_of(tracks)
+    assert charts["class_simplex_error_centred"].limits[1] == pytest.approx(1, rel=0.1)
+    assert 0 < charts["effective_rank"].limits[1] < 1e-11
 
 
 @pytest.mark.parametrize(

@@ -168,56 +168,54 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Floor:
-    """A dashed line at `value`, what it is, and whether its label stands above it."""
+class Chart:
+    """A metric over time: its value axis, its floor, and what stands above or below the floor."""
 
-    value: float
-    label: str
+    title: str
+    limits: tuple[float, float]
+    ticks: Sequence[float]
+    floor: float | None = None
+    floor_text: str = ""
     above: bool = False
+    log: bool = False
 
 
 def curve_panel(
     canvas: Canvas,
     box: Box,
-    title: str,
+    chart: Chart,
     lines: Sequence[Line],
-    floor: Floor | None,
     at: np.ndarray,
-    *,
-    limits: tuple[float, float],
-    ticks: Sequence[float],
     ends: tuple[str, str],
-    log: bool = False,
     mark: float | None = None,
     stretch: float = 0.0,
 ) -> None:
-    """Curves drawn as far as the film has come: in each frame to the step `at`.
+    """Curves drawn as far as the film has come, in each frame to the step `at`.
 
-    `limits`, `ticks` and `log` are of the value axis, `ends` the words under the two ends of the
-    step axis. A dotted line stands at the step `mark`; from the step `stretch` on, if not 0, steps
-    are spaced by their logarithm.
+    `ends` are the words under the two ends of the step axis. A dotted line stands at the step
+    `mark`; from the step `stretch` on, if not 0, steps are spaced by their logarithm.
     """
-    x = box[0] + canvas.width_of(canvas.heading(box, title)) + 26
+    x = box[0] + canvas.width_of(canvas.heading(box, chart.title)) + 26
     for line in lines:
         name = canvas.text(x, box[1] - 14, line.name, colour=line.colour, weight="bold")
         x += canvas.width_of(name) + 26
     axes = canvas.axes((box[0] + VALUE_AXIS_WIDTH, box[1], box[2] - VALUE_AXIS_WIDTH, box[3]))
     last = at[-1] if at[-1] > at[0] else at[0] + 1
-    axes.set(xlim=(at[0], last), ylim=limits, yscale="log" if log else "linear")
+    axes.set(xlim=(at[0], last), ylim=chart.limits, yscale="log" if chart.log else "linear")
     if stretch:
         axes.set_xscale("symlog", linthresh=stretch, linscale=0.35)
     axes.grid(axis="y", color=style.css(style.RULE), lw=1)
     axes.set_axisbelow(True)
     axes.tick_params(length=0, pad=7)
-    axes.set_yticks(ticks, [_power(tick) if log else f"{tick:g}" for tick in ticks])
+    axes.set_yticks(chart.ticks, [_power(t) if chart.log else f"{t:g}" for t in chart.ticks])
     axes.minorticks_off()
     axes.set_xticks(axes.get_xlim(), ends)
     for label, align in zip(axes.get_xticklabels(), ("left", "right"), strict=True):
         label.set(ha=align)
     if mark is not None:
         axes.axvline(mark, color=style.css(style.AXIS), lw=1.6, ls=(0, (1, 2)))
-    if floor is not None:
-        _draw_floor(axes, floor)
+    if chart.floor is not None:
+        _draw_floor(axes, chart.floor, chart.floor_text, chart.above)
     colours = [style.css(line.colour) for line in lines]
     curves = [axes.plot([], [], color=colour, lw=3)[0] for colour in colours]
     dot = {"ms": 11, "mec": "white", "mew": 1.5, "clip_on": False}
@@ -240,19 +238,19 @@ def _power(value: float) -> str:
     return "1" if exponent == "⁰" else f"10{exponent}"
 
 
-def _draw_floor(axes: Axes, floor: Floor) -> None:
-    axes.axhline(floor.value, color=style.css(style.TEXT), lw=1.8, dashes=(5, 3.2))
+def _draw_floor(axes: Axes, value: float, text: str, above: bool) -> None:
+    axes.axhline(value, color=style.css(style.TEXT), lw=1.8, dashes=(5, 3.2))
     axes.annotate(
-        floor.label,
-        (1, floor.value),
+        text,
+        (1, value),
         xycoords=("axes fraction", "data"),
-        xytext=(0, 8 if floor.above else -7),
+        xytext=(0, 8 if above else -7),
         textcoords="offset points",
         fontsize=style.SMALL,
         color=style.css(style.TEXT),
         ha="right",
+        va="bottom" if above else "top",
         bbox={"fc": "white", "ec": "none", "pad": 1.5},
-        va="bottom" if floor.above else "top",
         zorder=2.2,  # over the grid, under the axis
     )
 

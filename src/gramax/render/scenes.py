@@ -22,7 +22,7 @@ from gramax.render import style
 from gramax.render.canvas import CANVAS_SIZE, MARGIN, Box, Canvas
 from gramax.render.gif import FRAMES
 from gramax.render.panels import (
-    Floor,
+    Chart,
     KeyNumber,
     Line,
     curve_panel,
@@ -56,13 +56,10 @@ class Scene:
     cosines: np.ndarray
     badges: bool = False
     keys: Sequence[KeyNumber]
-    curve: str
+    chart: Chart
     lines: Sequence[Line]
-    floor: Floor
     at: np.ndarray
-    limits: tuple[float, float]
-    ticks: Sequence[float]
-    ends: tuple[str, str] = ()
+    ends: tuple[str, str] | None = None
 
     def canvas(self) -> Canvas:
         """A canvas that has every frame; make it inside `style.look()`."""
@@ -70,9 +67,8 @@ class Scene:
         self.points(canvas)
         gram_panel(canvas, GRAM_BOX, self.heading, self.cosines, badges=self.badges)
         numbers_panel(canvas, NUMBERS_BOX, self.keys)
-        axes = {"limits": self.limits, "ticks": self.ticks}
-        axes["ends"] = self.ends or (f"{self.at[0]}", f"{self.at[-1]} steps")
-        curve_panel(canvas, CURVE_BOX, self.curve, self.lines, self.floor, self.at, **axes)
+        ends = self.ends or (f"{self.at[0]}", f"{self.at[-1]} steps")
+        curve_panel(canvas, CURVE_BOX, self.chart, self.lines, self.at, ends)
         return canvas
 
 
@@ -144,16 +140,15 @@ def class_collapse() -> Scene:
             KeyNumber("within variance", "floor 0", within, small_number),
             KeyNumber("mean cosine", "simplex −1/2", off.mean(axis=1)),
         ],
-        curve="Spread of a class",
+        chart=Chart(
+            "Spread of a class", (-0.3, 0.9), (0, 0.4, 0.8), 0, "floor 0: every class a point"
+        ),
         lines=[
             Line(ratio, style.METRIC, "collapse ratio"),
             Line(within, style.SECOND, "within variance"),
         ],
-        floor=Floor(0, "floor 0: every class a point"),
         at=np.arange(FRAMES),
         ends=("loose", "tight"),
-        limits=(-0.3, 0.9),
-        ticks=(0, 0.4, 0.8),
     )
 
 
@@ -201,13 +196,10 @@ def rank_collapse() -> Scene:
             KeyNumber("1st eigenvalue", "of the covariance", eigenvalues[:, 0]),
             KeyNumber("2nd eigenvalue", "of the covariance", eigenvalues[:, 1]),
         ],
-        curve="Effective rank",
+        chart=Chart("Effective rank", (0.68, 2.1), (1, 1.5, 2), 1, "floor 1: a line"),
         lines=[Line(rank, style.METRIC)],
-        floor=Floor(1, "floor 1: a line"),
         at=np.arange(FRAMES),
         ends=("round", "flat"),
-        limits=(0.68, 2.1),
-        ticks=(1, 1.5, 2),
     )
 
 
@@ -248,12 +240,11 @@ def simplex_descent() -> Scene:
             KeyNumber("largest cosine", "simplex −1/3", off[at].max(axis=1)),
             KeyNumber("smallest cosine", "simplex −1/3", off[at].min(axis=1)),
         ],
-        curve="Simplex error",
+        chart=Chart(
+            "Simplex error", (-0.34, 1.1), (0, 0.5, 1), 0, "floor 0: a regular tetrahedron"
+        ),
         lines=[Line(error, style.METRIC)],
-        floor=Floor(0, "floor 0: a regular tetrahedron"),
         at=at,
-        limits=(-0.34, 1.1),
-        ticks=(0, 0.5, 1),
     )
 
 
@@ -291,12 +282,15 @@ def welch_descent(steps: int = 200) -> Scene:
             KeyNumber("Welch gap", "floor 0", gap[at]),
             KeyNumber("least |cosine|", "equal at 0.4472", least[at]),
         ],
-        curve="Coherence, the worst |cosine|",
+        chart=Chart(
+            "Coherence, the worst |cosine|",
+            (0.24, 1.06),
+            (0.4, 0.6, 0.8, 1),
+            floor,
+            "Welch floor 1/√5 = 0.4472",
+        ),
         lines=[Line(worst, style.METRIC)],
-        floor=Floor(floor, "Welch floor 1/√5 = 0.4472"),
         at=at,
-        limits=(0.24, 1.06),
-        ticks=(0.4, 0.6, 0.8, 1),
     )
 
 
@@ -339,10 +333,13 @@ def benign_landscape() -> Scene:
             KeyNumber("lowest start", "floor 9.333", now.min(axis=0), three_decimals),
             KeyNumber("between them", "one floor: 0", np.ptp(now, axis=0), three_decimals),
         ],
-        curve="Off-diagonal frame potential",
+        chart=Chart(
+            "Off-diagonal frame potential",
+            (5.0, 18),
+            (10, 15),
+            floor,
+            "one floor: 49/3 − 7 = 9.333",
+        ),
         lines=[Line(potential[i], style.CLASSES[i]) for i in range(starts)],
-        floor=Floor(floor, "one floor: 49/3 − 7 = 9.333"),
         at=at,
-        limits=(5.0, 18),
-        ticks=(10, 15),
     )

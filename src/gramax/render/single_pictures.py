@@ -11,7 +11,7 @@ from gramax._optional import need
 from gramax._shapes import Float, UInt8
 from gramax.render import style
 from gramax.render.canvas import MARGIN, Canvas
-from gramax.render.panels import gram_panel
+from gramax.render.panels import Chart, Line, curve_panel, gram_panel
 
 PICTURE_SIZE = (560, 600)
 MAX_HEAT_MAP_ROWS = 384
@@ -54,25 +54,22 @@ def spectrum_picture(
 ) -> UInt8[np.ndarray, "600 560 4"]:
     """The share of the variance along each direction, largest first.
 
-    A dashed line stands at the c - 1 directions that c classes need.
+    A dotted line stands at the c - 1 directions that c classes need.
     """
     values = np.asarray(eigenvalues, float)
     share = values / values.sum() if values.sum() > 0 else np.full(len(values), np.nan)
     shown = np.where(share > 1e-12, share, np.nan)
-    low = 10.0 ** np.floor(np.log10(np.fmin.reduce(shown, initial=0.1)))
+    low = int(np.floor(np.log10(np.fmin.reduce(shown, initial=0.1))))
+    needed = c - 1 if 1 < c <= len(shown) else None
+    title = f"dotted: {needed}, all that {c} classes need" if needed else ""
+    chart = Chart(title, (10.0**low, 1.0), 10.0 ** np.arange(low, 1), log=True)
+    steps = np.arange(1, len(shown) + 1)
+    lines = [Line(shown, style.METRIC, steps=steps)]
     with style.look():
         canvas = Canvas("Spectrum", "Share of the variance, by direction", PICTURE_SIZE)
-        left = MARGIN + 70
-        axes = canvas.axes((left, 130, PICTURE_SIZE[0] - left - MARGIN, 400))
-        axes.plot(np.arange(1, len(shown) + 1), shown, color=style.css(style.METRIC), lw=3)
-        axes.set(yscale="log", xlim=(0.5, len(shown) + 0.5), ylim=(float(low), 1.0))
-        axes.grid(axis="y", color=style.css(style.RULE), lw=1)
-        axes.minorticks_off()
-        if 1 < c <= len(shown):
-            axes.axvline(c - 1, color=style.css(style.TEXT), lw=1.8, dashes=(5, 3.2))
-            text = f"dashed: {c - 1}, all that {c} classes need"
-            canvas.text(left, 118, text, style.SMALL)
-        return canvas.frame()
+        box = (MARGIN, 140, PICTURE_SIZE[0] - 2 * MARGIN, 400)
+        curve_panel(canvas, box, chart, lines, steps[[0, -1]], ("1", f"{len(shown):,}"), needed)
+        return canvas.frame(1)
 
 
 def png_bytes(pixels: UInt8[np.ndarray, "h w k"]) -> bytes:

@@ -87,12 +87,14 @@ def report_view(report: Report) -> RenderableType:
     return Group(*parts, *_notes(report_notes(report)))
 
 
-def _table(first: str, *numeric: str, wrap: bool = False) -> Table:
-    """A table whose first column is text, and the others numbers."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+def _table(first: str, *numeric: str, wrap: bool = False, last: str | None = None) -> Table:
+    """A table whose first column is text, and so is the `last`; the others are numbers."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_header=bool(numeric))
     table.add_column(first, no_wrap=not wrap, overflow="fold" if wrap else "ellipsis")
     for name in numeric:
         table.add_column(name, justify="right", no_wrap=True)
+    if last is not None:
+        table.add_column(last, overflow="fold")
     return table
 
 
@@ -115,9 +117,7 @@ def _answers(report: Report) -> Table:
 
 
 def _pairs(pairs: Sequence[Pair]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(overflow="fold")
+    table = _table("", last="")
     for pair in pairs:
         table.add_row(signed(pair.cosine), _pair_text(pair))
     return table
@@ -158,8 +158,8 @@ def _numbers(report: Report) -> list[RenderableType]:
 
 
 def _classes(report: Report) -> Table:
-    table = _table("class", "rows", "within variance", "of scatter within", wrap=True)
-    table.add_column("nearest class", overflow="fold")
+    numeric = ("rows", "within variance", "of scatter within")
+    table = _table("class", *numeric, wrap=True, last="nearest class")
     for view in sorted(report.classes, key=lambda view: -view.within)[:MAX_LISTED]:
         near = f"{named(view.nearest)} ({view.cosine:+.3f})" if view.nearest is not None else "–"
         size, share = f"{view.count:,}", f"{view.share:.1%}"
@@ -183,8 +183,7 @@ def comparison_view(found: Comparison) -> RenderableType:
         "± change is the standard error of the change from A to B, and z the change in units of it."
         f" {abbreviations_told(found)}"
     )
-    changes = _table("", "A", "B", "± change", "z")
-    changes.add_column("", no_wrap=True)
+    changes = _table("", "A", "B", "± change", "z", last="")
     for name, change in found.items():
         values = number(change.before), number(change.after)
         spread = error_text(change.error), z_score(change.z)
@@ -197,8 +196,7 @@ def comparison_view(found: Comparison) -> RenderableType:
             table.add_row(one.name, number(one.value), error_text(one.error), chance)
         parts += [Text("\nAlignment of the two spaces", style="bold"), table]
     if found.moved:
-        table = _table("", "A", "B", "change", "±", wrap=True)
-        table.add_column("", no_wrap=True)
+        table = _table("", "A", "B", "change", "±", wrap=True, last="")
         for pair in found.moved:
             values = (pair.before, pair.after, pair.after - pair.before)
             cosines = (f"{value:+.4f}" for value in values)
@@ -216,9 +214,8 @@ def metric_list() -> RenderableType:
     """Every metric of the registry, under its question."""
     parts: list[RenderableType] = []
     for question, asks in QUESTIONS.items():
-        table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-        table.add_column(no_wrap=True, min_width=30)
-        table.add_column()
+        table = _table("", last="")
+        table.columns[0].min_width = 30
         for metric in METRICS.everything():
             if metric.question == question:
                 table.add_row(f"  {metric.name}", Text(metric.meaning, style="dim"))
@@ -228,19 +225,17 @@ def metric_list() -> RenderableType:
 
 def metric_page(metric: Metric) -> RenderableType:
     """All that one metric declares."""
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    table.add_column(no_wrap=True, style="dim")
+    table = _table("", last="")
     table.add_row("", Text(metric.name, style="bold"))
     for name, text in metric.declared().items():
-        table.add_row(name, Text(text))
+        table.add_row(Text(name, style="dim"), Text(text))
     return table
 
 
 def show_bounds(floor: Floor, rows: Sequence[Bound]) -> None:
     """Print the bounds side by side, the largest marked."""
-    table = _table("", "bound", "value")
+    table = _table("", "bound", "value", last="where it holds")
     table.columns[1].justify = "left"
-    table.add_column("where it holds")
     for row in rows:
         best = row.name == floor.bound
         value = f"{row.value:.12f}" if row.value is not None else "–"

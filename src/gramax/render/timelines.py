@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from gramax.render.number_text import number
 from gramax.render.page.html_file import TEMPLATES, digest, template
 from gramax.render.page.svg_charts import BASE, LEFT, Frame, even_ticks, log_ticks
 from gramax.render.panels import (
-    Floor,
+    Chart,
     KeyNumber,
     Line,
     curve_panel,
@@ -77,22 +77,6 @@ class Track:
         return np.asarray([entry.numbers.get(metric, math.nan) for entry in self.entries])
 
 
-@dataclass(frozen=True)
-class Chart:
-    """One metric over training: its value axis, and its floor."""
-
-    metric: str
-    log: bool
-    limits: tuple[float, float]
-    ticks: tuple[float, float]
-    floor: Floor | None
-
-    @property
-    def title(self) -> str:
-        """The metric in words."""
-        return CHARTS[self.metric]
-
-
 def tracks_of(runs: Mapping[str, Sequence[Entry]]) -> list[Track]:
     """Tracks by label, in colours that colour-blind eyes tell apart.
 
@@ -122,44 +106,49 @@ def stretch_of(steps: np.ndarray) -> float:
     return float(gaps[0]) if denser else 0.0
 
 
-def chart_of(tracks: Sequence[Track], metric: str) -> Chart:
-    """The chart of a metric, with limits that hold every track and the floor."""
-    values = np.concatenate([track.values(metric) for track in tracks])
-    finite = values[np.isfinite(values)]
+def charts_of(tracks: Sequence[Track], metrics: Iterable[str] = CHARTS) -> dict[str, Chart]:
+    """A chart for each metric, with limits that hold every track and the floor."""
+    return {metric: _chart(tracks, metric) for metric in metrics}
+
+
+def _chart(tracks: Sequence[Track], metric: str) -> Chart:
+    values = [track.values(metric) for track in tracks]
+    values = [value[np.isfinite(value)] for value in values]
+    finite, title = np.concatenate(values), CHARTS[metric]
     if metric == "collapse_ratio":
         powers = np.log10(finite[finite > 0]) if (finite > 0).any() else np.array([-3.0, 0.0])
         low = np.floor(powers.min())
         ends = float(10.0**low), float(10.0 ** max(np.ceil(powers.max()), low + 1))
-        return Chart(metric, True, (ends[0], 1.5 * ends[1]), ends, None)
-    floor = _floor(tracks, metric)
-    known = [*finite, *([floor.value] if floor else [])]
+        return Chart(title, (ends[0], 1.5 * ends[1]), ends, log=True)
+    floor, text = _floor(tracks, metric)
+    known = [*finite] if floor is None else [*finite, floor]
     highest = max(*known, 1e-12) if known else 1.0
     power = 10.0 ** np.floor(np.log10(highest))
     top = float(next(m for m in (1, 2, 3, 4, 5, 6, 8, 10) if m * power >= highest) * power)
     if metric == "class_coherence":
         top = 1.0
-    # Below a low floor there is room for its text.
-    below = 0.42 if floor and floor.value < 0.25 * top else 0.0
-    if floor and not below:  # the text stands on the side where no curve ends
-        ends = [v[np.isfinite(v)][-1:] for v in (track.values(metric) for track in tracks)]
-        above = np.mean(np.concatenate([*ends, [floor.value]])) < floor.value
-        floor = Floor(floor.value, floor.label, bool(above))
-    return Chart(metric, False, (-below * top, 1.08 * top), (0.0, top), floor)
+    below, above = 0.0, False
+    if floor is not None and floor < 0.25 * top:
+        below = 0.42  # room for the text, below the line
+    elif floor is not None:  # the text stands on the side where no curve ends
+        lasts = [value[-1:] for value in values]
+        above = bool(np.mean(np.concatenate([*lasts, [floor]])) < floor)
+    return Chart(title, (-below * top, 1.08 * top), (0.0, top), floor, text, above)
 
 
-def _floor(tracks: Sequence[Track], metric: str) -> Floor | None:
-    """The floor that all tracks share, at their last audit."""
+def _floor(tracks: Sequence[Track], metric: str) -> tuple[float | None, str]:
+    """The floor that all tracks share, at their last audit, and what it is."""
     found = {track.entries[-1].floors.get(metric, math.nan) for track in tracks}
     if len(found) != 1 or not math.isfinite(value := found.pop()):
-        return None
+        return None, ""
     last = tracks[0].entries[-1]
     fits = last.c <= last.d + 1
     if metric == "effective_rank":
-        return Floor(value, f"{last.c} classes need {value:g}")
+        return value, f"{last.c} classes need {value:g}"
     if metric == "class_simplex_error_centred" and fits:
-        return Floor(value, "floor 0: a simplex")
+        return value, "floor 0: a simplex"
     crosstalk_fits = fits and metric == "class_coherence"
-    return Floor(value, f"{'simplex' if crosstalk_fits else 'floor'} {value:.3g}")
+    return value, f"{'simplex' if crosstalk_fits else 'floor'} {value:.3g}"
 
 
 def draw_png(tracks: Sequence[Track], path: str | Path, title: str) -> None:
@@ -222,7 +211,7 @@ def _canvas(
     canvas = Canvas(title, caption)
     steps = np.unique(np.concatenate([track.steps for track in tracks]))
     shown = np.unique(np.linspace(0, len(steps) - 1, min(FRAMES, len(steps))).astype(int))
-    charts = [chart_of(tracks, metric) for metric in metrics]
+    charts = charts_of(tracks, metrics)
     boxes = GRID_BOXES
     found = [entry.cosines for entry in tracks[0].entries]
     if len(tracks) > 1 or len({np.shape(cosines) for cosines in found}) > 1 or found[0] is None:
@@ -235,37 +224,26 @@ def _canvas(
         heading = "Cosines of the class means, centred"
         gram_panel(canvas, (66, 152, 384, 384), heading, cosines, names)
         keys = keys or [KeyNumber("step", "", tracks[0].steps, "{:g}".format)]
-        keys = [*keys, *(_key(chart, tracks[0]) for chart in charts)]
+        keys = [*keys, *(_key(chart, metric, tracks[0]) for metric, chart in charts.items())]
         keys = [replace(key, values=key.values[shown]) for key in keys]
         numbers_panel(canvas, (MARGIN, 646, RIGHT - MARGIN, 92), keys, across=True)
     stretch = stretch_of(steps)
     ends = f"{steps[0]:g}", f"{steps[-1]:g} {unit}{', log scale' if stretch else ''}"
-    for chart, box in zip(charts, boxes, strict=True):
-        curve_panel(
-            canvas,
-            box,
-            chart.title,
-            [Line(t.values(chart.metric), t.colour, steps=t.steps) for t in tracks],
-            chart.floor,
-            steps[shown],
-            limits=chart.limits,
-            ticks=chart.ticks,
-            ends=ends if box[1] == boxes[-1][1] else ("", ""),
-            log=chart.log,
-            mark=fitted,
-            stretch=stretch,
-        )
+    for (metric, chart), box in zip(charts.items(), boxes, strict=True):
+        lines = [Line(t.values(metric), t.colour, steps=t.steps) for t in tracks]
+        told = ends if box[1] == boxes[-1][1] else ("", "")
+        curve_panel(canvas, box, chart, lines, steps[shown], told, fitted, stretch)
     if fitted is not None:
         dotted = {"colour": style.QUIET, "ha": "right"}
         canvas.text(RIGHT, boxes[0][1] - 14, "dotted: train error 0", style.SMALL, **dotted)
     return canvas, len(shown)
 
 
-def _key(chart: Chart, track: Track) -> KeyNumber:
+def _key(chart: Chart, metric: str, track: Track) -> KeyNumber:
     """The key number of a chart, held against its floor."""
-    target = chart.floor.label.split(":")[0] if chart.floor else "floor 0"
-    text = KEY_TEXTS.get(chart.metric, small_number)
-    return KeyNumber(chart.title.lower(), target, track.values(chart.metric), text)
+    target = chart.floor_text.split(":")[0] or "floor 0"
+    text = KEY_TEXTS.get(metric, small_number)
+    return KeyNumber(chart.title.lower(), target, track.values(metric), text)
 
 
 def _legend(canvas: Canvas, tracks: Sequence[Track]) -> None:
@@ -284,19 +262,21 @@ def _legend(canvas: Canvas, tracks: Sequence[Track]) -> None:
 def write_timeline_page(tracks: Sequence[Track], path: str | Path, title: str) -> None:
     """Write the page, whole or not at all; names and verdicts are escaped."""
     steps = np.unique(np.concatenate([track.steps for track in tracks]))
-    charts = [chart_of(tracks, metric) for metric in CHARTS]
     css = (TEMPLATES / "timeline.css").read_text(encoding="utf-8").strip()
     text = template("timeline.html").render(
         title=title,
         css=Markup(css),
         digest=digest(css),
-        charts=[(chart.title, chart.log, _drawing(chart, tracks, steps)) for chart in charts],
+        charts=[
+            (chart.title, chart.log, _drawing(chart, metric, tracks, steps))
+            for metric, chart in charts_of(tracks).items()
+        ],
         rows=[_row(track) for track in tracks],
     )
     write_text(path, text)
 
 
-def _drawing(chart: Chart, tracks: Sequence[Track], steps: np.ndarray) -> Markup:
+def _drawing(chart: Chart, metric: str, tracks: Sequence[Track], steps: np.ndarray) -> Markup:
     stretch = stretch_of(steps)
 
     def across(step: np.ndarray) -> np.ndarray:
@@ -308,19 +288,19 @@ def _drawing(chart: Chart, tracks: Sequence[Track], steps: np.ndarray) -> Markup
     frame.words("tick", LEFT, BASE + 16, f"{steps[0]:g}")
     last = f"{steps[-1]:g} steps{', log scale' if stretch else ''}"
     frame.words("tick", frame.x(end), BASE + 16, last, "end")
-    if floor := chart.floor:
-        frame.path("floor", (0, end), (floor.value, floor.value))
+    if chart.floor is not None:
+        frame.path("floor", (0, end), (chart.floor, chart.floor))
     for track in tracks:
-        values, colour = track.values(chart.metric), style.css(track.colour)
+        values, colour = track.values(metric), style.css(track.colour)
         values = np.where(values > 0, values, np.nan) if chart.log else values
         places = across(track.steps)
         frame.path("line", places, values, colour)
         for k in np.flatnonzero(np.isfinite(values)) if len(values) <= MAX_POINTS else ():
             told = f"{track.label}, step {track.steps[k]:g}: {values[k]:.4g}"
             frame.dot(places[k], values[k], told, colour)
-    if floor:
-        y = frame.y(floor.value) + (-6 if floor.above else 15)
-        frame.words("said", frame.x(end), y, floor.label, "end")
+    if chart.floor is not None:
+        y = frame.y(chart.floor) + (-6 if chart.above else 15)
+        frame.words("said", frame.x(end), y, chart.floor_text, "end")
     return frame.drawing(f"{chart.title} over training; the last values are in the table below")
 
 
