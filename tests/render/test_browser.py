@@ -3,7 +3,6 @@
 
 import io
 import shutil
-import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -25,15 +24,10 @@ from gramax.uncertainty.chance import Chance
 from gramax.uncertainty.errorbars.bars import ErrorBar
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here")
 
@@ -42,7 +36,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium h
 def browser():
     sync_api = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright")
     with sync_api.sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
         yield chromium
         chromium.close()
 
@@ -145,6 +139,12 @@ def test_tables_sort_and_filter(visit, report):
     assert column(page, "classes", 0) == [report.classes[0].name]
     page.fill("#numbers-filter", "")
     assert len(column(page, "numbers", 0)) == len(report)
+    assert page.locator("#numbers thead th", has_text="±").count() == 0
+    first, bar = next(iter(report.numbers)), ErrorBar(0.1, 0.01, 0.08, 0.12, 0.0)
+    numbers = report.numbers | {first: replace(report.numbers[first], error=bar)}
+    page = visit(audit_page(replace(report, numbers=numbers)))
+    assert page.locator("#numbers thead th", has_text="±").count() == 1
+    assert column(page, "numbers", 2)[0] == "0.01"
 
 
 def test_what_is_not_known_is_sorted_last_and_infinite_scores_first(visit, report, found):
@@ -171,19 +171,8 @@ def test_what_is_not_known_is_sorted_last_and_infinite_scores_first(visit, repor
         assert column(page, "numbers", 5) == expected
 
 
-def test_errors_have_a_column_where_there_are_any(visit, report):
-    plain = visit(audit_page(report))
-    assert plain.locator("#numbers thead th", has_text="±").count() == 0
-    first = next(iter(report.numbers))
-    bar = ErrorBar(0.1, 0.01, 0.08, 0.12, 0.0)
-    numbers = report.numbers | {first: replace(report.numbers[first], error=bar)}
-    explained = visit(audit_page(replace(report, numbers=numbers)))
-    assert explained.locator("#numbers thead th", has_text="±").count() == 1
-    assert column(explained, "numbers", 2)[0] == "0.01"
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_phone_width_dark_mode_and_print(visit, report, thousand, found, scheme, tmp_path):
+@pytest.mark.parametrize(("scheme", "grey"), [("light", [221, 225, 230]), ("dark", [51, 58, 69])])
+def test_phone_width_dark_mode_and_print(visit, report, thousand, found, scheme, grey):
     long = replace(report, source="a/path/without/any/space/" * 8)
     pages = (audit_page(long), audit_page(thousand), comparison_page(found))
     for html in pages[:: 1 if scheme == "light" else 2]:
@@ -192,9 +181,13 @@ def test_phone_width_dark_mode_and_print(visit, report, thousand, found, scheme,
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         light = np.mean([int(part) for part in ground[4:-1].split(",")]) > 128
         assert light == (scheme == "light")
-        page.screenshot(path=tmp_path / "screen.png", full_page=True)
-        assert (tmp_path / "screen.png").stat().st_size > 10_000
     assert len(page.pdf(format="A4")) > 20_000
+    row = page.evaluate("""() => {
+      const map = document.getElementById("heat-map"), pen = map.getContext("2d");
+      return [...pen.getImageData(0, 12, map.width, 1).data];
+    }""")
+    shown = np.reshape(row, (-1, 4))[:, :3]  # the diagonal is grey
+    assert 40 < np.count_nonzero((shown == grey).all(axis=1)) < len(shown) / 3
 
 
 def test_keyboard_reaches_everything_in_order(visit, found):
@@ -232,16 +225,6 @@ def test_a_phone_can_scroll_to_every_column_and_keeps_the_name(visit, report, fo
                 box = head.bounding_box()
                 assert box["width"] > 20
                 assert box["x"] + box["width"] <= 391
-
-
-@pytest.mark.skipif(not shutil.which("pdftotext"), reason="pdftotext reads the printed page")
-def test_printed_tables_repeat_their_headings(visit, thousand, tmp_path):
-    visit(audit_page(thousand)).pdf(path=tmp_path / "page.pdf", format="A4")
-    command = ["pdftotext", "-layout", tmp_path / "page.pdf", "-"]
-    sheets = subprocess.run(command, capture_output=True, check=True).stdout.decode().split("\f")
-    inside = [sheet for sheet in sheets if sheet.count("two words") > 20]
-    assert len(inside) > 5
-    assert all("Within variance" in sheet for sheet in inside)
 
 
 def test_names_and_the_text_of_charts_fit_a_phone(visit, report, story):
@@ -293,7 +276,7 @@ def test_pairs_that_moved_say_what_is_real(visit, found):
     assert [line.split()[-1] for line in lines] == ["changed", "same", "unknown"]
 
 
-def test_heat_map_tells_the_pair_under_the_pointer(visit, report):
+def test_heat_map_tells_the_pair_and_the_legend_picks_out_a_class(visit, report):
     portrait = report.portrait
     names = [portrait.names[code] for code in portrait.codes.order]
     page = visit(audit_page(report), width=390)
@@ -316,6 +299,13 @@ def test_heat_map_tells_the_pair_under_the_pointer(visit, report):
         button.click()
         assert page.get_attribute("[data-view='0']", "aria-pressed") == "true"
         assert page.text_content("#heat-read").endswith(button.locator("span").first.text_content())
+    assert page.locator("#cloud-map path").count() == 4
+    button = page.locator("#cloud-legend button").nth(1)
+    button.click()
+    assert button.get_attribute("aria-pressed") == "true"
+    assert page.locator("#cloud-map path.off").count() == 3
+    button.press("Enter")
+    assert page.locator("#cloud-map path.off").count() == 0
 
 
 def pixels(page):
@@ -328,6 +318,10 @@ def pixels(page):
 def test_a_thousand_classes_zoom_and_move(visit, thousand):
     pairs = (Pair("synset number 3, two words", "synset number 4, two words", -0.1234),)
     page = visit(audit_page(replace(thousand, worst_pairs=pairs)))
+    assert "Each row is a block of 8 classes" in page.text_content("#heat figcaption")
+    assert press(page, *["ArrowRight"] * 3).endswith(", the strongest of 64 pairs here")
+    assert press(page, *["ArrowLeft"] * 2).endswith(", the strongest of 28 pairs here")
+    press(page, "0")
     whole = pixels(page)
     press(page, *"++++++")
     assert pixels(page) != whole
@@ -351,46 +345,9 @@ def test_a_thousand_classes_zoom_and_move(visit, thousand):
     page.locator("[data-pair]").click()
     told = page.text_content("#heat-read")
     assert told.startswith("synset number 3, two words · synset number 4, two words  −0.1234; ")
-    assert "the strongest of " in told
 
 
-@pytest.mark.parametrize(("scheme", "grey"), [("light", [221, 225, 230]), ("dark", [51, 58, 69])])
-def test_the_diagonal_is_grey(visit, report, scheme, grey):
-    page = visit(audit_page(report), scheme=scheme)
-    assert "Grey: a class with itself." in page.text_content("#heat figcaption")
-    row = page.evaluate("""() => {
-      const map = document.getElementById("heat-map"), pen = map.getContext("2d");
-      return [...pen.getImageData(0, 12, map.width, 1).data];
-    }""")
-    shown = np.reshape(row, (-1, 4))[:, :3]
-    assert 40 < np.count_nonzero((shown == grey).all(axis=1)) < len(shown) / 3
-
-
-LISTEN = """() => {
-  const pen = document.getElementById("heat-map").getContext("2d"), write = pen.fillText;
-  window.kept = [];
-  pen.fillText = function (text, x, y) {
-    window.kept.push([text, x, y]);
-    return write.apply(this, arguments);
-  };
-  document.querySelector("[data-zoom=all]").click();
-}"""
-"""Has the heat map drawn, and keeps the texts that it writes, with their places."""
-
-
-def test_a_block_is_no_class(visit, thousand):
-    page = visit(audit_page(thousand))
-    assert press(page, *["ArrowRight"] * 3).endswith(", the strongest of 64 pairs here")
-    assert press(page, *["ArrowLeft"] * 2).endswith(", the strongest of 28 pairs here")
-    assert "Each row is a block of 8 classes" in page.text_content("#heat figcaption")
-    page.evaluate(LISTEN)
-    press(page, *"+++++++++")
-    labels = page.evaluate("window.kept")[-8:]
-    assert len(labels) == 8
-    assert all(text.endswith(" +7") for text, _, _ in labels)
-
-
-@pytest.mark.parametrize("classes", [4, 12, 20, 24, 30])
+@pytest.mark.parametrize("classes", [4, 20, 24])
 def test_labels_of_the_heat_map_do_not_overlap_on_a_phone(visit, report, classes):
     codes = np.random.default_rng(1).normal(size=(classes, 30))
     codes /= np.linalg.norm(codes, axis=1, keepdims=True)
@@ -398,25 +355,18 @@ def test_labels_of_the_heat_map_do_not_overlap_on_a_phone(visit, report, classes
     names = tuple(f"a class with a long name {k}" for k in range(classes))
     portrait = replace(report.portrait, names=names, codes=heat, centred=None, cloud=None)
     page = visit(audit_page(replace(report, portrait=portrait, worst_pairs=())), width=390)
-    page.evaluate(LISTEN)
+    page.evaluate("""() => {
+      const pen = document.getElementById("heat-map").getContext("2d");
+      window.kept = [];
+      pen.fillText = (...told) => window.kept.push(told);
+      document.querySelector("[data-zoom=all]").click();
+    }""")
     rows = [y for text, x, y in page.evaluate("window.kept") if text[0] in "a…" and x > 0]
     assert len(rows) == (classes if classes < 21 else 0)
     assert np.all(np.diff(rows) >= 12.5)
 
 
-def test_legend_picks_out_a_class(visit, report):
-    page = visit(audit_page(report))
-    assert page.locator("#cloud-map path").count() == 4
-    button = page.locator("#cloud-legend button").nth(1)
-    button.click()
-    assert button.get_attribute("aria-pressed") == "true"
-    assert page.locator("#cloud-map path.off").count() == 3
-    button.press("Enter")
-    assert page.locator("#cloud-map path.off").count() == 0
-
-
-@pytest.mark.parametrize("width", [390, 1200])
-def test_classes_that_are_points_show_their_marks(visit, report, width):
+def test_classes_that_are_points_show_their_marks(visit, report):
     labels = np.repeat(np.arange(4), 30)
     centres = np.array([[-1.0, 0.5], [1.0, 0.4], [0.1, -0.6], [0.12, -0.55]])
     points = centres[labels] + 1e-7 * np.random.default_rng(4).normal(size=(120, 2))
@@ -425,7 +375,7 @@ def test_classes_that_are_points_show_their_marks(visit, report, width):
         Cloud(points, labels, (0.7, 0.3)),
     )
     portrait = replace(report.portrait, names=names, cloud=cloud)
-    page = visit(audit_page(replace(report, portrait=portrait)), width=width)
+    page = visit(audit_page(replace(report, portrait=portrait)), width=390)
     assert "Each class is a point here" in page.text_content("#cloud figcaption")
     boxes = "all => all.map(e => e.getBoundingClientRect().toJSON())"
     marks = page.eval_on_selector_all("#cloud-map path", boxes)

@@ -4,6 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
+
+pytest.importorskip("matplotlib")
 from PIL import Image
 
 from gramax.errors import InputError
@@ -11,6 +13,12 @@ from gramax.render import scenes, style
 from gramax.render.canvas import HEADER_HEIGHT
 from gramax.render.figures import SCENES, Check, FiguresError, figures
 from gramax.render.gif import FRAMES
+
+
+@pytest.fixture(scope="module")
+def made():
+    """The five descents, run once for all tests."""
+    return {name: getattr(scenes, name.replace("-", "_"))() for name in SCENES}
 
 
 def test_every_check_holds(made):

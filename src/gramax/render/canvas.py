@@ -79,7 +79,7 @@ class Canvas:
         return self.text(box[0], box[1] - 14, text, style.LABEL, weight="bold")
 
     def width_of(self, text: Text) -> float:
-        """Pixels that a fixed text takes from left to right."""
+        """Pixels that a text takes from left to right."""
         return text.get_window_extent(self.agg.get_renderer()).width
 
     def moving(self, *artists: Artist) -> None:

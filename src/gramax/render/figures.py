@@ -58,15 +58,10 @@ def figures(
     only: Sequence[str] | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[Check]:
-    """Validate the descents against theory, then write one GIF each.
+    """Validate the descents against theory, then write one GIF each into a folder.
 
-    Args:
-        out_dir: folder for the pictures, made if it is missing.
-        only: names of the pictures to make (with or without .gif); all of them by default.
-        progress: called with a line of text for each descent and each file.
-
-    Returns:
-        The checks, all of which hold.
+    `only` names the pictures to make (with or without .gif); `progress` is called with a line for
+    each descent and each file. The checks, all of which hold, are returned.
 
     Raises:
         InputError: a name in `only` is not one of the pictures, or the folder cannot be made.

@@ -58,13 +58,10 @@ def write_film(path: str | Path, canvas: Canvas, each: int = 80, frames: int = F
 
 
 def write_gif(path: str | Path, frames: Iterable[np.ndarray], times: Sequence[int]) -> Path:
-    """Write `frames` as a GIF that loops for ever.
+    """Write `frames`, `[height, width, 3 or 4]` uint8, as a GIF that loops for ever.
 
-    Args:
-        path: the file to write; its folder exists. It is replaced only once the film is complete.
-        frames: one or more `[height, width, 3]` or `[height, width, 4]` uint8 arrays of one shape.
-            A frame like the one before it lengthens that one.
-        times: milliseconds of each frame.
+    `times` are the milliseconds of each. A frame like the one before it lengthens that one. The
+    file is replaced only once the film is complete.
 
     Raises:
         InputError: the file cannot be written.

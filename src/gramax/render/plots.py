@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -69,11 +69,8 @@ def plot_gram(report: Report, ax: Axes | None = None, *, centred: bool = False) 
         ValueError: the report has no portrait, or fewer than two codes.
         MissingExtraError: matplotlib is not installed.
     """
-    portrait = _portrait(report)
-    heat = portrait.centred if centred else portrait.codes
-    if heat is None:
-        raise ValueError("this report has fewer than two class codes: no cosines to draw")
-    ax = _axes(ax)
+    part, lacking = "centred" if centred else "codes", "fewer than two class codes: no cosines"
+    portrait, heat, ax = _begun(report, part, lacking, ax)
     side = len(heat.cosines)
     image = ax.imshow(heat.cosines, cmap=style.cosine_map(), vmin=-1, vmax=1)
     ax.figure.colorbar(image, ax=ax, shrink=0.8)
@@ -101,11 +98,7 @@ def plot_cosines(report: Report, ax: Axes | None = None) -> Axes:
         ValueError: the report has no portrait, or fewer than two rows.
         MissingExtraError: matplotlib is not installed.
     """
-    portrait = _portrait(report)
-    histogram = portrait.cosines
-    if histogram is None:
-        raise ValueError("this report has fewer than two rows: no cosines to draw")
-    ax = _axes(ax)
+    portrait, histogram, ax = _begun(report, "cosines", "fewer than two rows: no cosines", ax)
     middles = (histogram.edges[1:] + histogram.edges[:-1]) / 2
     ax.bar(middles, histogram.counts, width=np.diff(histogram.edges), color=ROWS_COLOUR, alpha=0.6)
     if histogram.chance is not None:
@@ -134,10 +127,7 @@ def plot_spectrum(report: Report, ax: Axes | None = None) -> Axes:
         ValueError: the report has no portrait, or all its rows coincide.
         MissingExtraError: matplotlib is not installed.
     """
-    scree = _portrait(report).spectrum
-    if scree is None:
-        raise ValueError("all rows of this report coincide: no spectrum to draw")
-    ax = _axes(ax)
+    _, scree, ax = _begun(report, "spectrum", "only rows that coincide: no spectrum", ax)
     shown = scree.share > 1e-7 * scree.share[0]
     ax.loglog(scree.index[shown], scree.share[shown], color=ROWS_COLOUR, lw=2, label="these rows")
     chance = {"color": CHANCE_COLOUR, "label": "chance (Marchenko-Pastur)"}
@@ -160,11 +150,7 @@ def plot_rows(report: Report, ax: Axes | None = None) -> Axes:
         ValueError: the report has no portrait, or fewer than three rows that differ.
         MissingExtraError: matplotlib is not installed.
     """
-    portrait = _portrait(report)
-    cloud = portrait.cloud
-    if cloud is None:
-        raise ValueError("this report has fewer than three rows that differ: no plane to draw")
-    ax = _axes(ax)
+    portrait, cloud, ax = _begun(report, "cloud", "fewer than three rows that differ: no plane", ax)
     for k in np.unique(cloud.labels):
         points = cloud.points[cloud.labels == k]
         name = named(portrait.names[k]) if portrait.names else "rows"
@@ -187,10 +173,12 @@ def _portrait(report: Report) -> Portrait:
     return report.portrait
 
 
-def _axes(ax: Axes | None) -> Axes:
+def _begun(report: Report, part: str, lacking: str, ax: Axes | None) -> tuple[Portrait, Any, Axes]:
+    """The portrait, its part that is drawn, and the axes to draw it on."""
+    portrait = _portrait(report)
+    if getattr(portrait, part) is None:
+        raise ValueError(f"this report has {lacking} to draw")
     style.require()
-    if ax is not None:
-        return ax
     import matplotlib.pyplot as plt
 
-    return plt.subplots(layout="constrained")[1]
+    return portrait, getattr(portrait, part), ax or plt.subplots(layout="constrained")[1]

@@ -23,10 +23,7 @@ def gram_picture(
 ) -> UInt8[np.ndarray, "600 560 4"]:
     """The cosines of c codes as a heat map, with the names beside it where they fit.
 
-    Args:
-        cosines: of the codes, or of blocks of them.
-        names: of the codes.
-        count: how many codes there are, where `cosines` is of blocks.
+    Where `cosines` is of blocks of codes, `count` is the number of the codes.
     """
     blocks = strongest_of_blocks(np.asarray(cosines, float), MAX_HEAT_MAP_ROWS)
     names = names if len(blocks) == len(cosines) == len(names) else ()

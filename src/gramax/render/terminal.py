@@ -148,11 +148,8 @@ def _numbers(report: Report) -> list[RenderableType]:
         "structure would give; z says how many of its standard deviations the value lies away. "
         "↑ means that higher is better, ↓ that lower is better."
     )
-    if few:
-        legend += (
-            " Of many: an estimate of the value at infinitely many rows, where that is further "
-            "away than its error."
-        )
+    of_many = " Of many: an estimate of the value at infinitely many rows, where that is further "
+    legend += f"{of_many}away than its error." if few else ""
     legend = f"{legend} {abbreviations_told(report.numbers)}".rstrip()
     return [table, Text(legend, style="dim")]
 

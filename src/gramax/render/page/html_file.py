@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,32 +19,9 @@ from markupsafe import Markup
 from gramax._text import named
 from gramax._version import __version__
 from gramax.metrics.registry import METRICS, QUESTIONS
-from gramax.render.number_text import (
-    CHANGE_MARKS,
-    CHANGE_WORDS,
-    STATUS_MARKS,
-    change,
-    error_text,
-    number,
-    signed,
-    spoken,
-    z_score,
-)
+from gramax.render import number_text
 
 TEMPLATES = Path(__file__).parent / "templates"
-FILTERS: dict[str, Callable[..., str]] = {
-    "named": named,
-    **{f.__name__: f for f in (change, error_text, number, signed, spoken, z_score)},
-}
-TABLES = {
-    "METRICS": METRICS,
-    "QUESTIONS": QUESTIONS,
-    "STATUS_MARKS": STATUS_MARKS,
-    "CHANGE_MARKS": CHANGE_MARKS,
-    "CHANGE_WORDS": CHANGE_WORDS,
-}
-"""How templates write numbers, and what they look up."""
-
 SCRIPTS = ("tables.js", "heat.js", "cloud.js", "ready.js")
 
 
@@ -89,6 +65,8 @@ def template(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= FILTERS
-    environment.globals |= TABLES
+    texts = vars(number_text)
+    environment.filters |= {name: f for name, f in texts.items() if callable(f)} | {"named": named}
+    environment.globals |= {name: table for name, table in texts.items() if name.isupper()}
+    environment.globals |= {"METRICS": METRICS, "QUESTIONS": QUESTIONS}
     return environment.get_template(name)

@@ -28,12 +28,9 @@ def pictures_data(
     views: Sequence[tuple[Heat, float]] = (),
     cloud: Cloud | None = None,
 ) -> dict[str, Any]:
-    """All that the script draws; heat map and cloud name classes by their codes.
+    """All that the script draws; heat maps and the cloud name classes by their codes.
 
-    Args:
-        names: of the classes, by code.
-        views: heat maps over the same blocks of classes, each with the largest value it can show.
-        cloud: rows in the plane.
+    The `views` are heat maps over the same blocks, each with the largest value that it can show.
     """
     heat = _heat(views) if views else None
     points = _cloud(cloud) if cloud is not None else None
@@ -103,18 +100,14 @@ def _cloud(cloud: Cloud) -> dict[str, Any]:
 
 def point_classes_text(cloud: Cloud) -> str:
     """How many classes are points in the picture: their rows within 1 % of its reach."""
-    members = np.bincount(cloud.labels)
-    sums = [np.bincount(cloud.labels, axis) for axis in cloud.points.T]
-    means = np.stack(sums, axis=1) / np.maximum(members, 1)[:, None]
-    apart = np.linalg.norm(cloud.points - means[cloud.labels], axis=1)
-    spread = np.zeros(len(members))
-    np.maximum.at(spread, cloud.labels, apart)
-    several = members > 1
-    points = int((several & (spread < 0.01 * np.abs(cloud.points).max())).sum())
-    if not points or len(members) == 1:
+    groups = [cloud.points[cloud.labels == k] for k in np.unique(cloud.labels)]
+    several = [rows for rows in groups if len(rows) > 1]
+    spreads = [np.linalg.norm(rows - rows.mean(axis=0), axis=1).max() for rows in several]
+    points = sum(spread < 0.01 * np.abs(cloud.points).max() for spread in spreads)
+    if not points or cloud.labels.max() == 0:
         return ""
-    which = f"{points:,} of {several.sum():,} classes are points here: their"
-    which = "Each class is a point here: its" if points == several.sum() else which
+    which = f"{points:,} of {len(several):,} classes are points here: their"
+    which = "Each class is a point here: its" if points == len(several) else which
     return f" {which} rows lie on one another."
 
 
