@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -96,14 +96,7 @@ def gram_panel(
         middle = (i + 0.5) * cell
         canvas.text(left - 9, top + middle + 6, name, style.SMALL, ha="right")
         canvas.text(left + middle, top + height + 23, name, style.SMALL, ha="center")
-    bar = canvas.bare_axes((left + width + 14, top, 13, height), (0, 1), (-1, 1))
-    ramp = np.linspace(-1, 1, len(style.COSINES))[:, None]
-    bar.imshow(ramp, extent=(0, 1, 1, -1), **colours)
-    bar.set(ylim=(-1, 1))
-    for at, text, va in ((top, "1", "top"), (top + height / 2, "0", "center")):
-        canvas.text(left + width + 33, at, text, style.SMALL, colour=style.QUIET, va=va)
-    at = left + width + 33, top + height
-    canvas.text(*at, "−1", style.SMALL, colour=style.QUIET, va="bottom")
+    _colour_bar(canvas, (left + width + 14, top, 13, height), colours)
     inner = np.arange(c - 1) + 0.5 if c <= 10 else []
     rules = [draw(inner, -0.5, c - 0.5, color="white", lw=2) for draw in (axes.hlines, axes.vlines)]
     edge = Rectangle((-0.5, -0.5), c, c, fill=False, lw=1, ec=style.css(style.AXIS), clip_on=False)
@@ -122,6 +115,16 @@ def gram_panel(
             text.set(text=cosine_text(value), color=style.css(colour))
 
     canvas.updates.append(update)
+
+
+def _colour_bar(canvas: Canvas, box: Box, colours: dict[str, Any]) -> None:
+    bar = canvas.bare_axes(box, (0, 1), (-1, 1))
+    ramp = np.linspace(-1, 1, len(style.COSINES))[:, None]
+    bar.imshow(ramp, extent=(0, 1, 1, -1), **colours)
+    bar.set(ylim=(-1, 1))
+    for value, text, va in ((1, "1", "top"), (0, "0", "center"), (-1, "−1", "bottom")):
+        at = box[0] + 19, box[1] + box[3] * (1 - value) / 2
+        canvas.text(*at, text, style.SMALL, colour=style.QUIET, va=va)
 
 
 @dataclass(frozen=True)
@@ -348,7 +351,7 @@ def sphere_panel(
         tips, depth = middles + radius * seen[..., :2].reshape(-1, 2), seen[..., 2].ravel()
         order = np.argsort(depth, kind="stable")
         dots.set_offsets(tips[order])
-        dots.set_facecolor([_shaded(owners[i], depth[i]) for i in order])
+        dots.set_facecolor(_shaded(owners[order], depth[order]))
         dots.set_sizes((dot * (0.88 + 0.12 * depth[order])) ** 2)
         for name, tip in zip(names, tips, strict=False):
             name.set_position(tip)
@@ -360,7 +363,7 @@ def sphere_panel(
             depth, owner = np.concatenate([depth, -depth]), np.tile(owners, 2)
         order = np.argsort(depth, kind="stable")
         arms.set_segments(list(ends[order]))
-        arms.set_color([_shaded(owner[i], depth[i]) for i in order])
+        arms.set_color(_shaded(owner[order], depth[order]))
         arms.set_linewidth((width * (0.85 + 0.2 * depth[order])).tolist())
 
     canvas.updates.append(update)
@@ -379,10 +382,11 @@ def _draw_balls(axes, centres: np.ndarray, radius: float) -> None:
             axes.plot(*(centre + radius * half).T, color=style.css(grey), lw=1.2)
 
 
-def _shaded(index: int, depth: float) -> str:
-    """The colour of a class in front, thinned towards paper at the back."""
-    share = 1.0 if depth > 0 else 1.0 + 0.5 * depth
-    return style.css(style.tint(style.class_colour(index), share))
+def _shaded(owners: np.ndarray, depths: np.ndarray) -> list[str]:
+    """The colours of classes in front, thinned towards paper at the back."""
+    shares = np.where(depths > 0, 1.0, 1.0 + 0.5 * depths)
+    colours = map(style.class_colour, owners.tolist())
+    return [style.css(style.tint(*pair)) for pair in zip(colours, shares.tolist(), strict=True)]
 
 
 def camera_view(azimuth: float) -> np.ndarray:

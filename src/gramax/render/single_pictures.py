@@ -59,7 +59,7 @@ def spectrum_picture(
     low = int(np.floor(np.log10(np.fmin.reduce(shown, initial=0.1))))
     needed = c - 1 if 1 < c <= len(shown) else None
     title = f"dotted: {needed}, all that {c} classes need" if needed else ""
-    chart = Chart(title, (10.0**low, 1.0), 10.0 ** np.arange(low, 1), log=True)
+    chart = Chart(title, (10.0**low, 1.0), [10.0**k for k in range(low, 1)], log=True)
     steps = np.arange(1, len(shown) + 1)
     lines = [Line(shown, style.METRIC, steps=steps)]
     with style.look():

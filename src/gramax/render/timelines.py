@@ -214,7 +214,8 @@ def _canvas(
     charts = charts_of(tracks, metrics)
     boxes = GRID_BOXES
     found = [entry.cosines for entry in tracks[0].entries]
-    if len(tracks) > 1 or len({np.shape(cosines) for cosines in found}) > 1 or found[0] is None:
+    shapes = {None if cosines is None else cosines.shape for cosines in found}
+    if len(tracks) > 1 or len(shapes) > 1 or None in shapes:
         _legend(canvas, tracks)
     else:
         top, apart, height = (152, 154, 104) if len(charts) == 3 else (146, 126, 78)
