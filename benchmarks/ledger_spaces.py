@@ -92,8 +92,8 @@ def networks(data: str, x: Rows, y: np.ndarray) -> Iterator[Space]:
             return optax.softmax_cross_entropy(scores, target).mean()
 
         chain = optax.chain(optax.add_decayed_weights(decay), optax.sgd(0.05, momentum=0.9))
-        for epoch, (net, _) in trained((net, head), loss, chain, x[::2], y[::2]):
-            z = np.asarray(jax.nn.relu(features(net, x[1::2])))
+        for epoch, (now, _) in trained((net, head), loss, chain, x[::2], y[::2]):
+            z = np.asarray(jax.nn.relu(features(now, x[1::2])))
             yield Space(f"{data} networks", f"{settings}, epoch {epoch}", z, y[1::2])
 
 
@@ -120,10 +120,9 @@ def self_supervised(data: str, x: Rows, y: np.ndarray) -> Iterator[Space]:
     remedies = {
         "alone": lambda a, b: alignment(a, b),
         "variance": lambda a, b: alignment(a, b) + 25 * (variance(a) + variance(b)),
-        "variance and covariance": lambda a, b: alignment(a, b)
-        + 25 * (variance(a) + variance(b))
-        + covariance(a)
-        + covariance(b),
+        "variance and covariance": lambda a, b: (
+            alignment(a, b) + 25 * (variance(a) + variance(b)) + covariance(a) + covariance(b)
+        ),
         "contrast": contrast,
     }
     for name, objective in remedies.items():
@@ -139,8 +138,8 @@ def self_supervised(data: str, x: Rows, y: np.ndarray) -> Iterator[Space]:
 
             return objective(view(one), view(two))
 
-        for epoch, net in trained(net, loss, optax.adam(1e-3), x[::2], y[::2]):
-            z = np.asarray(features(net, x[1::2]))
+        for epoch, now in trained(net, loss, optax.adam(1e-3), x[::2], y[::2]):
+            z = np.asarray(features(now, x[1::2]))
             yield Space(f"{data} self-supervised", f"{name}, epoch {epoch}", z, y[1::2])
 
 
@@ -198,9 +197,8 @@ def linear_maps(family: str, x: Rows, y: np.ndarray) -> Iterator[Space]:
 
 def texts() -> Iterator[Space]:
     """Docstrings of twelve modules: TF-IDF and its SVD; layers of MiniLM × pooling."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
     from docs.studies import encode_sentences as minilm
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
     found, labels = minilm.texts()
     y = np.array(labels)
@@ -241,4 +239,6 @@ def clouds() -> Iterator[Space]:
     y = np.arange(1500) % 10
     for d, gap in product((16, 128), (0.0, 0.5, 1.0, 2.0)):
         centres = gap * rng.normal(size=(10, d)) * np.sqrt(16 / d)
-        yield Space("clouds", f"{d} dimensions, {gap:g} apart", centres[y] + rng.normal(size=(1500, d)), y)
+        yield Space(
+            "clouds", f"{d} dimensions, {gap:g} apart", centres[y] + rng.normal(size=(1500, d)), y
+        )

@@ -126,7 +126,9 @@ def worth(
     d = rows.shape[1]
     folds = many if d < WIDE else min(many, WIDE_FOLDS)
     fold = block * folds // many
-    groups = [_merged(parts[k] for k in range(many) if k * folds // many == f) for f in range(folds)]
+    groups = [
+        _merged(parts[k] for k in range(many) if k * folds // many == f) for f in range(folds)
+    ]
     right = np.zeros((1 + 2 * len(STRENGTHS), len(rows)), bool)
     for f, rest in enumerate(_without_each(groups)):
         at = np.flatnonzero(fold == f)
@@ -154,7 +156,7 @@ def worth(
     )
 
 
-def _merged(parts: Iterator[ClassMoments] | list[ClassMoments]) -> ClassMoments:
+def _merged(parts: list[ClassMoments]) -> ClassMoments:
     first, *rest = parts
     for part in rest:
         first = first.merge(part)
@@ -233,9 +235,7 @@ def _judged(
     return right
 
 
-def _chosen(
-    right: np.ndarray, fold: Int[np.ndarray, " m"], folds: int
-) -> tuple[np.ndarray, int]:
+def _chosen(right: np.ndarray, fold: Int[np.ndarray, " m"], folds: int) -> tuple[np.ndarray, int]:
     """For each fold the head that the other folds prefer; and the one that all prefer."""
     hits = np.stack([np.bincount(fold, row, folds) for row in right])
     others = hits.sum(axis=1, keepdims=True) - hits
