@@ -24,7 +24,7 @@ from benchmarks.ledger_spaces import Space, spaces
 from gramax import audit
 from gramax.arrays.rows import unit_rows
 
-TABLE = Path("docs/ledger.csv")
+TABLE, PAGE = Path("docs/ledger.csv"), Path("docs/predictions.md")
 OUTCOMES = {
     "probe": "logistic regression, five folds",
     "nearest_neighbour": "the class of the nearest other row",
@@ -102,6 +102,106 @@ def write(rows: list[dict[str, str | float]]) -> None:
             table.writerow({k: v if isinstance(v, str) else f"{v:.5g}" for k, v in row.items()})
 
 
+CLAIMS = {
+    "rankme": "RankMe (Garrido et al. 2023): higher, better linear probes",
+    "lidar": "LiDAR (Thilak et al. 2024): higher, better linear probes",
+    "alpha_req": "α-ReQ (Agrawal et al. 2022): near 1, better generalisation",
+    "cdnv": "CDNV (Galanti et al. 2022): lower, better few-shot classification",
+    "nc1": "NC1 (Papyan et al. 2020): lower, tighter classes at the end of training",
+}
+"""What papers say of numbers; α-ReQ is judged by its distance from 1."""
+
+HEAD = """# Which numbers predict what
+
+`python -m benchmarks.ledger` makes {spaces} spaces in {families} families, audits each, and measures
+on held-out rows what it is good for: {outcomes}. All of it is in [one table](ledger.csv). The page
+says how well each number ranks the spaces, as Spearman's ρ: 1 for a number that puts them in the
+order of their worth, −1 in the opposite order, 0 for no relation.
+
+*Within* is the mean over families, each the same data treated in different ways: it says whether a
+number chooses between checkpoints, layers or remedies. *Across* is over all spaces at once: whether
+it compares spaces of different data. Intervals (95 %) are of {draws} resamplings of the spaces of
+each family. A number whose interval holds 0 predicts nothing here.
+"""
+
+
+def page(rows: list[dict[str, str]], draws: int = 200) -> str:
+    """docs/predictions.md: how the numbers of the table go with its outcomes."""
+    families = np.array([row["family"] for row in rows])
+    known = {"family", "name", "n", "d", "c", "kind"}
+    names = [k for k in rows[0] if k not in known and not k.startswith(("says_", "outcome_"))]
+    numbers = {name: np.array([float(row[name] or "nan") for row in rows]) for name in names}
+    worths = {name: np.array([float(row[f"outcome_{name}"]) for row in rows]) for name in OUTCOMES}
+    numbers = {k: v for k, v in numbers.items() if np.isfinite(v).sum() > len(rows) / 2}
+    if "alpha_req" in numbers:
+        numbers["alpha_req"] = -np.abs(numbers["alpha_req"] - 1)
+    found = {
+        (name, outcome): correlations(values, worth, families, draws)
+        for name, values in numbers.items()
+        for outcome, worth in worths.items()
+    }
+    lines = [
+        HEAD.format(
+            spaces=len(rows), families=len(set(families)), outcomes="; ".join(OUTCOMES.values()),
+            draws=draws,
+        ),
+        "## As papers claim",
+        "",
+        *table([n for n in CLAIMS if n in numbers], found, "within"),
+        "",
+        *(f"- `{name}`: {claim}" for name, claim in CLAIMS.items() if name in numbers),
+        "",
+    ]  # fmt: skip
+    for how, title in (("within", "Within a family"), ("across", "Across families")):
+        order = sorted(numbers, key=lambda n: -abs(found[n, "probe"][how][0]))
+        lines += [f"## {title}", "", *table(order, found, how), ""]
+    return "\n".join(lines)
+
+
+def table(names: list[str], found: dict, how: str) -> list[str]:
+    """Rows of numbers, columns of outcomes."""
+    lines = [
+        f"| number | {' | '.join(name.replace('_', ' ') for name in OUTCOMES)} |",
+        f"| --- |{' ---: |' * len(OUTCOMES)}",
+    ]
+    for name in names:
+        cells = (found[name, outcome][how] for outcome in OUTCOMES)
+        shown = (f"{rho:+.2f} ({low:+.2f} to {high:+.2f})" for rho, low, high in cells)
+        lines.append(f"| `{name}` | {' | '.join(shown)} |")
+    return lines
+
+
+def correlations(
+    values: np.ndarray, worth: np.ndarray, families: np.ndarray, draws: int
+) -> dict[str, tuple[float, float, float]]:
+    """ρ within families and across them, each with its interval."""
+    rng = np.random.default_rng(0)
+    members = [np.flatnonzero((families == f) & np.isfinite(values)) for f in np.unique(families)]
+    members = [some for some in members if len(some) >= 4]
+
+    def both(groups: list[np.ndarray]) -> tuple[float, float]:
+        each = [spearman(values[g], worth[g]) for g in groups]
+        whole = np.concatenate(groups)
+        return float(np.nanmean(each)), spearman(values[whole], worth[whole])
+
+    again = np.array([both([rng.choice(g, len(g)) for g in members]) for _ in range(draws)])
+    low, high = np.nanquantile(again, [0.025, 0.975], axis=0)
+    return {
+        how: (rho, float(low[k]), float(high[k]))
+        for k, (how, rho) in enumerate(zip(("within", "across"), both(members), strict=True))
+    }
+
+
+def spearman(x: np.ndarray, y: np.ndarray) -> float:
+    """The correlation of the ranks, ties in the middle; NaN where all are alike."""
+    from scipy.stats import rankdata
+
+    a, b = rankdata(x), rankdata(y)
+    a, b = a - a.mean(), b - b.mean()
+    size = np.sqrt(a @ a * (b @ b))
+    return float(a @ b / size) if size > 0 else np.nan
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--page", action="store_true", help="of the table that is there")
@@ -114,6 +214,8 @@ def main() -> None:
             rows.append(measured(space))
             write(rows)
         console.print(f"{len(rows)} spaces in {(time.monotonic() - began) / 60:.1f} minutes")
+    with TABLE.open(newline="") as file:
+        PAGE.write_text(page(list(csv.DictReader(file))), encoding="utf-8")
 
 
 if __name__ == "__main__":
