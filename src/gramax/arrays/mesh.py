@@ -157,6 +157,15 @@ def _dealt(one: Any, rows: Any, carry: Any, starts: np.ndarray, merge: Any, mesh
     )(dealt, rows, carry)
 
 
+def exponent_alone(x: Array) -> Array:
+    """The largest power of two up to each positive `x`: its bits without those of the mantissa."""
+    about = jnp.finfo(x.dtype)
+    bits = jnp.dtype(f"int{about.bits}")
+    mask = np.array(-1 << about.nmant, bits)
+    whole = jax.lax.bitcast_convert_type(x, bits) & mask
+    return jax.lax.bitcast_convert_type(whole, x.dtype)
+
+
 # -- blocks of rows -----------------------------------------------------------------------------
 
 BLOCK_ROWS, WIDE_BLOCK_ROWS = 512, 1 << 15

@@ -12,6 +12,7 @@ from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import (
     Array,
     dot,
+    is_jax_array,
     is_numpy_array,
     namespace,
     segment_sum,
@@ -27,6 +28,10 @@ def power_of_two(x: Float[Array, "..."]) -> Float[Array, "..."]:
     xp = namespace(x)
     x = stop_gradient(x)
     usable = xp.isfinite(x) & (x > 0)
+    if is_jax_array(x):  # its frexp and ldexp are 60 operations, which are slow to compile
+        from gramax.arrays.mesh import exponent_alone
+
+        return xp.clip(xp.where(usable, exponent_alone(math.sqrt(2) * x), 1), *_powers(x))
     # All three libraries have these two beyond the standard; a logarithm might miss by one.
     mantissa, exponent = xp.frexp(xp.where(usable, x, 1))
     below = xp.astype(mantissa < math.sqrt(0.5), exponent.dtype)

@@ -6,16 +6,23 @@ Rows are summed in float64, so the numbers do not depend on how they were cut bu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from gramax.arrays.rows import spanned
-from gramax.moments import BlockMoments, ClassMoments
+from gramax.moments import ClassMoments
+from gramax.moments.blocks import dealt
 from gramax.moments.class_moments import NOT_FINITE
 from gramax.streaming.batches import BadFragmentError, Batch, ahead, batches, refuse
-from gramax.streaming.results import Gathered, Refused, Sample, together
+from gramax.streaming.results import Gathered, Refused, Sample, joined, together
 from gramax.streaming.tasks import Task
+
+LANES, LANE_ROWS = 2, 8192
+"""Threads that sum, and the rows of a task from which on more than one does. The numbers must not
+depend on the machine, so neither do these."""
 
 Tick = Callable[[int], None]
 """Told how many more rows are done."""
@@ -36,35 +43,49 @@ def gather(task: Task, tick: Tick | None = None) -> Gathered | Refused:
 
 
 def _gather(task: Task, tick: Tick | None) -> Gathered:
-    sums: BlockMoments | None = None
+    parts: tuple[ClassMoments, ...] = ()
     kept = []
-    for batch in ahead(batches(task)):
-        kept.append(_sampled(task, batch))
-        sums = _added(task, sums, batch)
-        if tick:
-            tick(len(batch.z))
-    assert sums is not None  # a task has rows
-    return Gathered(sums.parts, together(kept))
+    # Threads of ours instead of those of BLAS: they share all of the work, not the products alone.
+    with ThreadPoolExecutor(LANES) as pool, threadpool_limits(1, "blas"):
+        for batch in ahead(batches(task)):
+            kept.append(_sampled(task, batch))
+            parts = _added(task, parts, batch, pool)
+            if tick:
+                tick(len(batch.z))
+    return Gathered(parts if task.blocks > 1 else (joined(parts),), together(kept))
 
 
-def _added(task: Task, sums: BlockMoments | None, batch: Batch) -> BlockMoments:
+def _added(
+    task: Task, parts: tuple[ClassMoments, ...], batch: Batch, pool: ThreadPoolExecutor
+) -> tuple[ClassMoments, ...]:
     """The sums so far and the batch; a row's block depends on its number alone."""
-    z, d = batch.z, batch.z.shape[1]
+    z, n, d = batch.z, *batch.z.shape
     if task.spanned:
         if not np.isfinite(z).all():
             refuse(task, batch)
         z = spanned(z)
-    if sums is None:
-        ambient = d if task.spanned else None
+    if not parts:
         empty = ClassMoments.empty(
-            task.num_classes, z.shape[1], normalize=task.normalize, ambient=ambient
+            task.num_classes,
+            z.shape[1],
+            normalize=task.normalize,
+            ambient=d if task.spanned else None,
         )
-        sums = BlockMoments((empty,) * task.blocks, 0)
-    before = sum(part.left_out[:, NOT_FINITE].sum() for part in sums.parts)
-    sums = replace(sums, rows=batch.start).update(z, batch.y)
-    if sum(part.left_out[:, NOT_FINITE].sum() for part in sums.parts) > before:
+        lanes = 1 if task.rows < LANE_ROWS else LANES
+        parts = (empty,) * (task.blocks if task.blocks > 1 else lanes)
+    if task.blocks > 1:
+        block = dealt(batch.start, n, task.blocks, seed=0)
+        shares: list[Any] = [np.flatnonzero(block == k) for k in range(task.blocks)]
+    else:
+        shares = [slice(n * k // len(parts), n * (k + 1) // len(parts)) for k in range(len(parts))]
+    after = tuple(pool.map(lambda part, rows: part.update(z[rows], batch.y[rows]), parts, shares))
+    if _not_finite(after) > _not_finite(parts):
         refuse(task, batch)  # moments find out at no cost
-    return sums
+    return after
+
+
+def _not_finite(parts: tuple[ClassMoments, ...]) -> float:
+    return float(sum(part.left_out[:, NOT_FINITE].sum() for part in parts))
 
 
 def _sampled(task: Task, batch: Batch) -> Sample:

@@ -1,0 +1,266 @@
+"""What the space is worth for its classes: how often rows held out get the class that they have.
+
+The moments of the jackknife's blocks are the folds: the classifier that judges the rows of some
+blocks is made from the merged moments of the others, so that the rows are read once. Three
+classifiers are asked. The *nearest mean* takes the class whose mean is closest. The *linear probe*
+is linear discriminant analysis or ridge regression, both in closed form from the moments; which of
+the two, and how strongly it is regularised, is chosen for each fold by the rows of the other folds,
+so that the choice does not flatter the outcome. The *nearest neighbour* takes the class of the
+closest other row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gramax._shapes import Float, Int
+from gramax.arrays.rows import spanned, unit_rows
+from gramax.metrics.evidence import Evidence
+from gramax.moments import ClassMoments
+from gramax.moments.blocks import dealt
+from gramax.uncertainty.chance.cosines import student_quantile
+
+STRENGTHS = (1e-4, 1e-3, 1e-2, 0.1, 0.4)
+"""Regularisation that is tried: the share of the mean variance that is put in all directions."""
+
+WIDE, WIDE_FOLDS = 1024, 5
+"""Dimensions from which on the folds are fewer, as each takes time like their cube."""
+
+TILE_NUMBERS = 1 << 22
+"""Scores that are held at once."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How often a classifier is right about rows that it has not seen.
+
+    Attributes:
+        accuracy: the share of rows that get their class, in [0, 1].
+        low: lower end of its 95 % interval.
+        high: upper end.
+        method: the classifier, in words.
+    """
+
+    accuracy: float
+    low: float
+    high: float
+    method: str
+
+
+@dataclass(frozen=True)
+class Head:
+    """A linear classifier: the class of a row x is the largest entry of `weights @ x + bias`.
+
+    Attributes:
+        weights: `[c, d]`, of directions where `normalize`, else of rows as they are.
+        bias: `[c]`; -inf for a class without rows.
+        normalize: divide rows by their length first.
+    """
+
+    weights: Float[np.ndarray, "c d"]
+    bias: Float[np.ndarray, " c"]
+    normalize: bool
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What held-out rows say of the classes.
+
+    Attributes:
+        rows: how many were judged.
+        folds: in how many parts.
+        nearest_mean: by the closest class mean.
+        probe: by the linear probe.
+        nearest_neighbour: by the closest other row; None where it was not asked.
+        chance: accuracy of a guess with the frequencies of the classes.
+        largest: accuracy of always naming the largest class.
+        head: the linear probe made from all rows.
+    """
+
+    rows: int
+    folds: int
+    nearest_mean: Outcome
+    probe: Outcome
+    nearest_neighbour: Outcome | None
+    chance: float
+    largest: float
+    head: Head
+
+
+def worth(
+    parts: tuple[ClassMoments, ...],
+    rows: Float[np.ndarray, "m d"],
+    labels: Int[np.ndarray, " m"],
+    numbers: Int[np.ndarray, " m"],
+    neighbour_labels: Int[np.ndarray, " m"] | None = None,
+) -> Worth | None:
+    """Accuracies on held-out rows; None where fewer than two classes have two rows.
+
+    Args:
+        parts: the moments of the blocks that `dealt` deals rows to.
+        rows: `[m, d]` the rows to judge, all of them or a sample.
+        labels: `[m]` their classes.
+        numbers: `[m]` their numbers among all rows, which say what block each is in.
+        neighbour_labels: `[m]` the class of the closest other row; -1 where there is none.
+
+    Source:
+        Hastie, Tibshirani & Friedman 2009, The Elements of Statistical Learning, sections 4.2,
+        4.3 and 7.10; Wilson 1927 for the intervals.
+    """
+    counts = sum(part.counts for part in parts)
+    if np.sum(counts >= 2) < 2 or len(rows) < 2:
+        return None
+    normalize, many = parts[0].normalize, len(parts)
+    block = dealt(0, int(numbers.max()) + 1, many, seed=0)[numbers]
+    if parts[0].mean.shape[1] < rows.shape[1]:  # fewer rows than dimensions, which were turned
+        rows = spanned(rows)
+        c = parts[0].num_classes
+        parts = tuple(
+            ClassMoments.of(rows[block == k], labels[block == k], c, normalize=normalize)
+            for k in range(many)
+        )
+    d = rows.shape[1]
+    folds = many if d < WIDE else min(many, WIDE_FOLDS)
+    fold = block * folds // many
+    groups = [
+        _merged(parts[k] for k in range(many) if k * folds // many == f) for f in range(folds)
+    ]
+    right = np.zeros((1 + 2 * len(STRENGTHS), len(rows)), bool)
+    for f, rest in enumerate(_without_each(groups)):
+        at = np.flatnonzero(fold == f)
+        if len(at):
+            right[:, at] = _judged(list(_heads(rest)), rows, labels, at)
+    probe, best = _chosen(right[1:], fold, folds)
+    share = counts / counts.sum()
+    heads = list(_heads(_merged(groups)))
+    kinds = ["linear discriminant analysis", "ridge regression"]
+    neighbours = None
+    if neighbour_labels is not None:
+        known = neighbour_labels >= 0
+        hit = neighbour_labels[known] == labels[known]
+        neighbours = _outcome(hit, fold[known], folds, "nearest neighbour, each row left out")
+    method = f"{kinds[best % 2]}, shrunk by {STRENGTHS[best // 2]:g}"
+    return Worth(
+        rows=len(rows),
+        folds=folds,
+        nearest_mean=_outcome(right[0], fold, folds, "nearest class mean"),
+        probe=_outcome(probe, fold, folds, method),
+        nearest_neighbour=neighbours,
+        chance=float(np.sum(share**2)),
+        largest=float(share.max()),
+        head=heads[1 + best],
+    )
+
+
+def _merged(parts: list[ClassMoments]) -> ClassMoments:
+    first, *rest = parts
+    for part in rest:
+        first = first.merge(part)
+    return first
+
+
+def _without_each(groups: list[ClassMoments]) -> Iterator[ClassMoments]:
+    """The merge of all groups but each: of those before it and those after it."""
+    after = [groups[-1]]
+    for group in groups[-2:0:-1]:
+        after.append(group.merge(after[-1]))
+    before = None
+    for group in groups:
+        rest = after.pop() if after else None
+        if before is None:
+            assert rest is not None
+            yield rest
+        else:
+            yield before if rest is None else before.merge(rest)
+        before = group if before is None else before.merge(group)
+
+
+def _heads(moments: ClassMoments) -> Iterator[Head]:
+    """Nearest mean, then for each strength discriminant analysis and ridge regression."""
+    e = Evidence(moments)
+    base = e.base[0] / np.linalg.norm(e.base) if moments.normalize else e.base[0]
+    share, d = e.row_share, e.means.shape[1]
+    centre = share @ e.means
+    means = np.where(e.present[:, None], e.means - centre, 0)
+    origin = base + centre
+    with np.errstate(divide="ignore"):
+        prior = np.log(share)
+        absent = np.log(e.present)  # -inf: a class that these rows do not have is never named
+    within = moments.scatter / e.weight
+    between = (means * share[:, None]).T @ means
+
+    def head(weights: np.ndarray, bias: np.ndarray) -> Head:
+        return Head(weights, bias - weights @ origin + absent, moments.normalize)
+
+    yield head(means, -0.5 * np.sum(means**2, axis=1))
+    for strength in STRENGTHS:
+        ground = np.eye(d) * (strength * np.trace(within) / d + np.finfo(float).tiny)
+        weights = _solved((1 - strength) * within + ground, means.T).T
+        yield head(weights, prior - 0.5 * np.sum(weights * means, axis=1))
+        total = within + between
+        ground = np.eye(d) * (strength * np.trace(total) / d + np.finfo(float).tiny)
+        weights = _solved(total + ground, (means * share[:, None]).T).T
+        yield head(weights, share)
+
+
+def _solved(matrix: Float[np.ndarray, "d d"], right: Float[np.ndarray, "d c"]) -> np.ndarray:
+    """The solution, or the least one where the matrix is singular (classes that are points)."""
+    try:
+        return np.linalg.solve(matrix, right)
+    except np.linalg.LinAlgError:
+        return np.linalg.lstsq(matrix, right, rcond=None)[0]
+
+
+def _judged(
+    heads: list[Head],
+    rows: Float[np.ndarray, "m d"],
+    labels: Int[np.ndarray, " m"],
+    at: Int[np.ndarray, " f"],
+) -> np.ndarray:
+    """Whether each head names the class of each of these rows."""
+    weights, c = np.concatenate([head.weights for head in heads]), len(heads[0].bias)
+    right = np.empty((len(heads), len(at)), bool)
+    size = max(1, TILE_NUMBERS // len(weights))
+    for start in range(0, len(at), size):
+        some = at[start : start + size]
+        x = np.asarray(rows[some], np.float64)
+        scores = (unit_rows(x) if heads[0].normalize else x) @ weights.T
+        for k, head in enumerate(heads):
+            named = np.argmax(scores[:, k * c : (k + 1) * c] + head.bias, axis=1)
+            right[k, start : start + size] = named == labels[some]
+    return right
+
+
+def _chosen(right: np.ndarray, fold: Int[np.ndarray, " m"], folds: int) -> tuple[np.ndarray, int]:
+    """For each fold the head that the other folds prefer; and the one that all prefer."""
+    hits = np.stack([np.bincount(fold, row, folds) for row in right])
+    others = hits.sum(axis=1, keepdims=True) - hits
+    return right[np.argmax(others, axis=0)[fold], np.arange(len(fold))], int(
+        np.argmax(hits.sum(axis=1))
+    )
+
+
+def _outcome(right: np.ndarray, fold: Int[np.ndarray, " m"], folds: int, method: str) -> Outcome:
+    """The share that is right, with Wilson's interval for as many rows as the folds bear out.
+
+    Rows of a fold are judged by one classifier, and rows near each other stand or fall together:
+    where the folds differ by more than independent rows would, the rows count for fewer.
+    """
+    n, accuracy = len(right), float(np.mean(right))
+    sizes = np.bincount(fold, minlength=folds)
+    there = sizes > 0
+    means = np.bincount(fold, right, folds)[there] / sizes[there]
+    count, variance = int(there.sum()), accuracy * (1 - accuracy)
+    spread = 1.0
+    if count > 2 and variance > 0:
+        expected = np.sum(sizes[there] * (means - accuracy) ** 2) / (count - 1)
+        spread = max(1.0, float(expected) / variance)
+    z = student_quantile(0.95, max(count - 1, 2)) if spread > 1 else 1.96
+    effective = n / spread
+    middle = (accuracy * effective + z * z / 2) / (effective + z * z)
+    reach = z / (effective + z * z) * math.sqrt(effective * variance + z * z / 4)
+    return Outcome(accuracy, max(0.0, middle - reach), min(1.0, middle + reach), method)
