@@ -20,10 +20,9 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Literal
 
-from gramax.frames import bounds
-from gramax.frames.bounds import sizes
+from gramax.frames import bounds, sizes
 from gramax.frames.constructions import catalogue
-from gramax.frames.constructions.number_theory import prime_power
+from gramax.frames.constructions.algebra import prime_power
 
 TABLE = Path(__file__).with_name("known_packings.csv")
 
@@ -35,9 +34,6 @@ MAX_ADDED_DIMENSIONS = 15
 
 MAX_SCANNED_CODES = 4096
 """For more codes only mutually unbiased bases are looked at, beside constructions of that size."""
-
-NEAREST_DIMENSIONS = 100
-"""Among so many dimensions the largest that is a prime power is looked for."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +78,7 @@ def known_coherence(c: int, d: int, field: str = "real") -> Known | None:
         >>> found.source, round(found.value, 9)
         ('packing', 0.434258546)
     """
-    c, d = sizes.counts(c, d)
-    sizes.half_degree(field)
+    c, d = sizes.counts(c, d, field)
     exact = catalogue.best(c, d, field)
     if exact is not None:
         return Known(float(exact.value), exact.name, "construction")
@@ -104,8 +99,7 @@ def _packings(c: int, d: int, field: str) -> Iterator[Known]:
     """Packings of at least c codes in at most d dimensions; real ones serve both fields."""
     for kind, dimension, count, value in read_table():
         if count >= c and dimension <= d and kind in ("real", field):
-            name = _part("packing found by gramax", c, d, count, dimension)
-            yield Known(value, name, "packing")
+            yield Known(value, _part("packing found by gramax", c, d, count, dimension), "packing")
 
 
 def _parts_of_bases(c: int, d: int, field: str) -> Iterator[Known]:
@@ -114,8 +108,7 @@ def _parts_of_bases(c: int, d: int, field: str) -> Iterator[Known]:
     families = [(side, side // 2 + 1, "real ")] if side > 1 else []
     if field == "complex":
         fewer = range(d, max(1, d - MAX_DROPPED_CODES), -1)
-        powers = (n for n in fewer if prime_power(n))
-        families += [(n, n + 1, "") for n in powers][:1]
+        families += [(n, n + 1, "") for n in fewer if prime_power(n)][:1]
     for dimension, count, kind in families:
         if c <= dimension * count:
             name = f"{count} {kind}mutually unbiased bases"

@@ -9,12 +9,11 @@ NumPy on the host: one dense factorisation a step, quadratic at the end.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from gramax.frames.codebooks import Kind, similarities, times_i
+from gramax.frames.codebooks import Kind, similarities, times_i, unit
 
 FIRST_BARRIER = 2e-6
 """The first barrier, which is about as far from the optimum as annealing ends."""
@@ -32,6 +31,27 @@ MAX_FREE_VARIABLES = 1200
 def free_variables(c: int, width: int, kind: Kind) -> int:
     """The dimension of the space of codebooks, which is what one Newton step solves for."""
     return c * (width - (2 if kind == "complex" else 1))
+
+
+class _Point(NamedTuple):
+    """An iterate: rows, and slacks and multipliers of the pairs (i, j) that are near the worst."""
+
+    x: np.ndarray
+    i: np.ndarray
+    j: np.ndarray
+    slack: np.ndarray
+    multiplier: np.ndarray
+    barrier: float
+
+
+class _Step(NamedTuple):
+    """A Newton step of rows, t, s and multipliers, and how far its start is from stationary."""
+
+    dx: np.ndarray
+    dt: float
+    ds: np.ndarray
+    dmultiplier: np.ndarray
+    stationary: float
 
 
 def polish(x: np.ndarray, kind: Kind, steps: int = 60, beat: float = np.inf) -> np.ndarray:
@@ -101,8 +121,7 @@ def _search(
     pull = barrier / slack[near]
     rate = step.dt * (1 - np.sum(pull)) + float(pull @ step.ds)
     for _ in range(30):
-        y = x + length * step.dx
-        y /= np.linalg.norm(y, axis=1, keepdims=True)
+        y = unit(x + length * step.dx)
         left = t + length * step.dt - values(y)
         if np.all(left > 0.005 * slack):
             change = length * step.dt - barrier * np.sum(np.log(left / slack))
@@ -112,29 +131,41 @@ def _search(
     return x, t, slack, 0.0
 
 
-class _Point(NamedTuple):
-    """An iterate: rows, and slacks and multipliers of the pairs (i, j) that are near the worst."""
+def _newton_step(at: _Point, kind: Kind) -> _Step | None:
+    """The primal-dual step, solved for the rows with slacks and multipliers eliminated.
 
-    x: np.ndarray
-    i: np.ndarray
-    j: np.ndarray
-    slack: np.ndarray
-    multiplier: np.ndarray
-    barrier: float
+    None where no shift makes the Newton matrix definite.
+    """
+    c = len(at.x)
+    normal = at.x[:, :, None]
+    if kind == "complex":  # the direction i x, which changes the phase alone, is left out
+        normal = np.stack([at.x, times_i(at.x)], axis=-1)
+    basis, _ = np.linalg.qr(normal, mode="complete")
+    tangents = basis[:, :, normal.shape[-1] :]  # of each row, `[c, k, free]`
+    p = _derivatives(at, tangents, kind)
+    free = tangents.shape[-1]
+    weight, pull = at.multiplier / at.slack, at.barrier / at.slack
+
+    def gather(v: np.ndarray) -> np.ndarray:
+        """J' v: gradients of s weighted by `v`, summed at each code."""
+        total = np.zeros((c, free))
+        np.add.at(total, at.i, v[:, None] * p.at_i)
+        np.add.at(total, at.j, v[:, None] * p.at_j)
+        return total.ravel()
+
+    column, total = gather(weight), weight.sum()
+    both = _solve(_matrix(p, at, kind), np.stack([-gather(pull), column], axis=1))
+    if both is None:
+        return None
+    dt = float((pull.sum() - 1 + column @ both[:, 0]) / (total - column @ both[:, 1]))
+    dx = (both[:, 0] + both[:, 1] * dt).reshape(c, free)
+    ds = np.sum(p.at_i * dx[at.i], axis=1) + np.sum(p.at_j * dx[at.j], axis=1)
+    dmultiplier = pull - at.multiplier - weight * (dt - ds)
+    stationary = float(np.abs(gather(at.multiplier)).max())
+    return _Step(np.einsum("cka,ca->ck", tangents, dx), dt, ds, dmultiplier, stationary)
 
 
-class _Step(NamedTuple):
-    """A Newton step of rows, t, s and multipliers, and how far its start is from stationary."""
-
-    dx: np.ndarray
-    dt: float
-    ds: np.ndarray
-    dmultiplier: np.ndarray
-    stationary: float
-
-
-@dataclass(frozen=True)
-class _Pairs:
+class _Derivatives(NamedTuple):
     """Derivatives of s over a list of pairs, in tangent coordinates.
 
     `at_i` and `at_j` are the gradients at the two codes, `[pairs, free]`; `cross` the mixed second
@@ -146,45 +177,33 @@ class _Pairs:
     at_i: np.ndarray
     at_j: np.ndarray
     cross: np.ndarray
-    forms: tuple[tuple[np.ndarray, np.ndarray], ...]
+    forms: list[tuple[np.ndarray, np.ndarray]]
 
 
-def _tangents(x: np.ndarray, kind: Kind) -> np.ndarray:
-    """An orthonormal basis of each row's tangent space, `[c, k, free]`.
-
-    For complex lines the direction i x, which changes the phase alone, is left out.
-    """
-    normal = x[:, :, None]
-    if kind == "complex":
-        normal = np.stack([x, times_i(x)], axis=-1)
-    basis, _ = np.linalg.qr(normal, mode="complete")
-    return basis[:, :, normal.shape[-1] :]
-
-
-def _derivatives(x: np.ndarray, t: np.ndarray, i: np.ndarray, j: np.ndarray, kind: Kind) -> _Pairs:
+def _derivatives(at: _Point, t: np.ndarray, kind: Kind) -> _Derivatives:
     """First and second derivatives of s along geodesics."""
-    parts = [(x[i], x[j], t[j])]
+    xi, xj, ti, tj = at.x[at.i], at.x[at.j], np.swapaxes(t[at.i], 1, 2), t[at.j]
+    parts = [(xi, xj, tj)]
     if kind == "complex":  # the imaginary part: x_i . J x_j = -(J x_i) . x_j
         turned = np.swapaxes(times_i(np.swapaxes(t, 1, 2)), 1, 2)
-        parts.append((-times_i(x[i]), times_i(x[j]), turned[j]))
-    s, at_i, at_j = np.zeros(len(i)), np.zeros(()), np.zeros(())
-    cross, forms = np.zeros(()), []
-    back = np.swapaxes(t[i], 1, 2)
-    for xi, xj, tj in parts:
-        g = np.einsum("pk,pk->p", x[i], xj)
-        gi = np.matmul(back, xj[:, :, None])[..., 0]
-        gj = np.matmul(np.swapaxes(t[j], 1, 2), xi[:, :, None])[..., 0]
-        gij = np.matmul(back, tj)
+        parts.append((-times_i(xi), times_i(xj), turned[at.j]))
+    s, at_i, at_j, cross = np.zeros(len(xi)), np.zeros(()), np.zeros(()), np.zeros(())
+    forms = []
+    for left, right, tangents in parts:
+        g = np.einsum("pk,pk->p", xi, right)
+        gi = np.matmul(ti, right[:, :, None])[..., 0]
+        gj = np.matmul(np.swapaxes(tj, 1, 2), left[:, :, None])[..., 0]
+        gij = np.matmul(ti, tangents)
         if kind == "signed":
-            return _Pairs(g, gi, gj, gij, ())
+            return _Derivatives(g, gi, gj, gij, [])
         s = s + g * g
         at_i, at_j = at_i + 2 * g[:, None] * gi, at_j + 2 * g[:, None] * gj
         cross = cross + 2 * (gi[:, :, None] * gj[:, None, :] + g[:, None, None] * gij)
         forms.append((gi, gj))
-    return _Pairs(s, at_i, at_j, cross, tuple(forms))
+    return _Derivatives(s, at_i, at_j, cross, forms)
 
 
-def _matrix(p: _Pairs, at: _Point, kind: Kind) -> np.ndarray:
+def _matrix(p: _Derivatives, at: _Point, kind: Kind) -> np.ndarray:
     """H + J' diag(multiplier / slack) J, `[c free, c free]`: the Newton matrix for the rows.
 
     H is the sum of multiplier times the Riemannian Hessian of s; on the diagonal that has the
@@ -224,33 +243,3 @@ def _solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
             continue
         return np.linalg.solve(shifted, right)
     return None
-
-
-def _newton_step(at: _Point, kind: Kind) -> _Step | None:
-    """The primal-dual step, solved for the rows with slacks and multipliers eliminated.
-
-    None where no shift makes the Newton matrix definite.
-    """
-    c = len(at.x)
-    tangents = _tangents(at.x, kind)
-    p = _derivatives(at.x, tangents, at.i, at.j, kind)
-    free = tangents.shape[-1]
-    weight, pull = at.multiplier / at.slack, at.barrier / at.slack
-
-    def gather(v: np.ndarray) -> np.ndarray:
-        """J' v: gradients of s weighted by `v`, summed at each code."""
-        total = np.zeros((c, free))
-        np.add.at(total, at.i, v[:, None] * p.at_i)
-        np.add.at(total, at.j, v[:, None] * p.at_j)
-        return total.ravel()
-
-    column, total = gather(weight), weight.sum()
-    both = _solve(_matrix(p, at, kind), np.stack([-gather(pull), column], axis=1))
-    if both is None:
-        return None
-    dt = float((pull.sum() - 1 + column @ both[:, 0]) / (total - column @ both[:, 1]))
-    dx = (both[:, 0] + both[:, 1] * dt).reshape(c, free)
-    ds = np.sum(p.at_i * dx[at.i], axis=1) + np.sum(p.at_j * dx[at.j], axis=1)
-    dmultiplier = pull - at.multiplier - weight * (dt - ds)
-    stationary = float(np.abs(gather(at.multiplier)).max())
-    return _Step(np.einsum("cka,ca->ck", tangents, dx), dt, ds, dmultiplier, stationary)
