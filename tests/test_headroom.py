@@ -147,20 +147,6 @@ def test_descent_from_random_codes_and_from_these():
     assert headroom._search_in_batches(codes, 1, None)[:2] != (scratch, here)
 
 
-def test_half_of_the_descents_start_near_the_codes(monkeypatch):
-    from gramax.frames.search import anneal
-
-    started = []
-    monkeypatch.setattr(anneal, "adam", lambda x, *how: started.append(x) or (x, None))
-    codes = rows(10, 4, seed=1)
-    headroom._search_in_batches(codes, 0, None)
-    gaps = np.linalg.norm(started[0][:, :10] - codes, axis=2).max(axis=1)
-    far, near = gaps[: headroom.STARTS], gaps[headroom.STARTS :]
-    assert len(far) == len(near) == headroom.STARTS
-    assert np.all((near > 1e-4) & (near < 0.4))
-    assert np.all(far > 0.8)
-
-
 def test_descent_never_ends_above_its_start():
     lines = np.pi * np.arange(7) / 7
     codes = np.stack([np.cos(lines), np.sin(lines)], axis=1)
@@ -168,9 +154,9 @@ def test_descent_never_ends_above_its_start():
 
 
 def test_codes_that_waste_dimensions():
-    flat = rows(10, 4) * [1, 1, 1e-5, 1e-7]
-    assert of(flat).span == 3
-    assert "span 3 of 4 dimensions" in verdict._room(of(flat))
+    flat = of(rows(10, 4) * [1, 1, 1e-5, 1e-7])
+    assert flat.span == 3
+    assert "span 3 of 4 dimensions" in verdict._room(flat)
 
 
 def test_many_codes_where_it_is_asked_for(monkeypatch):
@@ -189,14 +175,11 @@ def test_many_codes_where_it_is_asked_for(monkeypatch):
 
 def test_a_look_up_imports_no_jax():
     code = (
-        "import sys, importlib.util, numpy as np\n"
-        "spec = importlib.util.spec_from_file_location('headroom', sys.argv[1])\n"
-        "module = importlib.util.module_from_spec(spec); sys.modules['headroom'] = module\n"
-        "spec.loader.exec_module(module)\n"
-        "assert module.measure(lambda: np.eye(3), 30, 8, 0.9).reachable < 0.4\n"
+        "import sys, numpy as np; from gramax.audits.headroom import measure;"
+        "assert measure(lambda: np.eye(3), 30, 8, 0.9).reachable < 0.4;"
         "assert 'jax' not in sys.modules and 'scipy' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code, headroom.__file__], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 ROOM = Headroom(20, 8, worst=0.71, floor=0.21, bound="Welch", random=0.8, span=8)

@@ -18,7 +18,7 @@ MAX_WELCH_ORDER = 256
 """Welch's bounds of orders below this one are tried."""
 
 MAX_DEGREE = 200
-"""Beyond it the last end of an interval is given, which is a weaker bound but still one."""
+"""Beyond it the end of its interval is given: still a bound, since bounds grow with the points."""
 
 HALF_DEGREE = {"real": 0.5, "complex": 1.0}
 """The m of the formulas: half the real dimension of the field."""
@@ -129,22 +129,19 @@ def levenshtein_second(c: int, d: int, field: str = "real") -> float | None:
     return math.sqrt((c * (m + 1) - d * (m * d + 1)) / ((c - d) * (m * d + 1)))
 
 
-def levenshtein(
-    c: int, d: int, field: str = "real", degree: int | None = None
-) -> tuple[float | None, int]:
+def levenshtein(c: int, d: int, field: str = "real") -> tuple[float | None, int]:
     """Levenshtein's universal bound with its degree: 1 is Welch's, 2 is `levenshtein_second`.
 
-    Without a `degree` it is the one in whose interval the bound lies. The value is None for c <= d,
-    for d = 1, and where the root is not in the interval of a degree that is asked for.
+    The value is None for c <= d and for d = 1.
 
     Source: Levenshtein 1992; Levenshtein, Universal bounds for codes and designs, in Handbook of
     Coding Theory (1998), section 6.
     """
     m = HALF_DEGREE[field]
     if c <= d or d == 1:
-        return None, degree or 1
-    t, degree = universal(c, m * (d - 1) - 1, m - 1, degree)
-    return (None if t is None else math.sqrt(max(0.0, (1 + t) / 2))), degree
+        return None, 1
+    t, degree = universal(c, m * (d - 1) - 1, m - 1)
+    return math.sqrt(max(0.0, (1 + t) / 2)), degree
 
 
 def simplex(c: int, d: int) -> float | None:
@@ -170,53 +167,33 @@ def fejes_toth(c: int, d: int = 3) -> float | None:
     return (1 / math.tan(w) ** 2 - 1) / 2
 
 
-def levenshtein_signed(c: int, d: int, degree: int | None = None) -> tuple[float | None, int]:
+def levenshtein_signed(c: int, d: int) -> tuple[float | None, int]:
     """`levenshtein` for the cosines of c > 1 points of the sphere in R^d, d > 1."""
-    if c == 1 or d == 1:
-        return None, degree or 1
-    return universal(c, (d - 3) / 2, (d - 3) / 2, degree)
+    return (None, 1) if c == 1 or d == 1 else universal(c, (d - 3) / 2, (d - 3) / 2)
 
 
-def universal(n: int, a: float, b: float, degree: int | None = None) -> tuple[float | None, int]:
+def universal(n: int, a: float, b: float) -> tuple[float, int]:
     """Levenshtein's bound `(t, degree)` for `n` points in the space of a Jacobi weight.
 
     The lines of R^d, the lines of C^d and the points of the sphere each have a Jacobi weight
-    (1-t)^a (1+t)^b on [-1, 1], with t = 2 |<x,y>|^2 - 1 for lines and <x,y> for points. t is None
-    where `n` is outside the range of a degree that is asked for.
+    (1-t)^a (1+t)^b on [-1, 1], with t = 2 |<x,y>|^2 - 1 for lines and <x,y> for points. The degree
+    is the one in whose interval the bound lies.
     """
-    wanted = range(1, MAX_DEGREE + 1) if degree is None else (degree,)
-    t, reached = None, degree or 1
-    for reached in wanted:
-        low, high = _range(reached, a, b)
-        if n < low * (1 - 1e-12):
-            return None, reached
-        if n <= high * (1 + 1e-12):
-            return _root(n, reached, a, b), reached
-    if degree is None:  # beyond the last degree: its end is still a bound, since the bound grows
-        t = jacobi_largest_zero(MAX_DEGREE // 2, a + 1, b + 1)
-    return t, reached
+    for degree in range(1, MAX_DEGREE + 1):
+        if n <= _most_points(degree, a, b) * (1 + 1e-12):
+            return _root(n, degree, a, b), degree
+    return jacobi_largest_zero(MAX_DEGREE // 2, a + 1, b + 1), MAX_DEGREE
 
 
-def _range(degree: int, a: float, b: float) -> tuple[float, float]:
-    """The numbers of points between which the root lies in the interval of this degree.
+def _most_points(degree: int, a: float, b: float) -> float:
+    """The most points whose bound lies in the interval of this degree.
 
-    At the ends the code is a tight design, and the count is that design's: K_k(1, 1).
+    There the code is a tight design of K_k(1, 1) points, K_k(1, 1) being the sum of the squares of
+    p_0..p_k at t = 1; for an even degree it is that of the weight times (1+t)/2, divided by the
+    mean of that factor.
     """
-    k = (degree + 1) // 2
-    if degree % 2:
-        return (_even_size(k - 1, a, b) if k > 1 else 1.0), _kernel_size(k, a, b)
-    return _kernel_size(k, a, b), _even_size(k, a, b)
-
-
-def _kernel_size(k: int, a: float, b: float) -> float:
-    """K_k(1, 1): the sum of the squares of p_0..p_k at t = 1."""
-    p = jacobi_values(k, a, b, 1.0)
-    return float(p @ p)
-
-
-def _even_size(k: int, a: float, b: float) -> float:
-    """The same for the weight times (1+t)/2, divided by the mean of that factor."""
-    return _kernel_size(k, a, b + 1) * (a + b + 2) / (b + 1)
+    p = jacobi_values((degree + 1) // 2, a, b + (degree + 1) % 2, 1.0)
+    return float(p @ p) * (1.0 if degree % 2 else (a + b + 2) / (b + 1))
 
 
 def _root(n: int, degree: int, a: float, b: float) -> float:
