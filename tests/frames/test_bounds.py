@@ -115,20 +115,6 @@ def test_universal_bound_beyond_the_last_degree_is_still_a_bound(monkeypatch):
     assert 0.9 * full < cut < full
 
 
-def test_universal_root_against_a_quadrature_of_the_definition():
-    """The root of the polynomial orthogonal to the weight less a point mass, the slow way."""
-    c, d, k = 30, 3, 2  # degree 3 in C^3
-    value, degree = bounds.levenshtein(c, d, "complex")
-    assert degree == 3
-    z, w = special.roots_sh_jacobi(20, d - 1, 1)  # (1-z)^(d-2) on [0, 1]
-    w = w / w.sum()
-    z, w = np.append(z, 1.0), np.append(w, -1 / c)
-    moments = np.array([(w * z**i).sum() for i in range(2 * k)])
-    system = np.array([[moments[i + j] for j in range(k)] for i in range(k)])
-    low = np.linalg.solve(system, -moments[k : 2 * k])
-    assert value**2 == pytest.approx(np.roots([1.0, *low[::-1]]).real.max(), abs=1e-12)
-
-
 @pytest.mark.parametrize(("field", "signed"), KINDS)
 def test_bounds_hold_for_random_codebooks(field, signed):
     random = np.random.default_rng(5)

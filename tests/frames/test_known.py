@@ -50,14 +50,9 @@ def test_parts_of_larger_codebooks(c, d, field, words, value):
     assert found.value == pytest.approx(value, abs=1e-11)
 
 
-@pytest.mark.parametrize(("c", "d"), [(50_000, 768), (10**12, 10**6), (10**30, 3)])
-def test_nothing_is_known_of_some(c, d):
-    found = known_coherence(c, d)
-    assert found is None or found.value <= 1
-    assert d == 3 or found is None
-
-
-def test_bad_arguments_are_quoted():
+def test_nothing_is_known_of_some_and_bad_arguments_are_quoted():
+    assert known_coherence(50_000, 768) is None
+    assert known_coherence(10**12, 10**6) is None
     with pytest.raises(ValueError, match="quaternion"):
         known_coherence(5, 3, "quaternion")
     with pytest.raises(ValueError, match="c=0"):
