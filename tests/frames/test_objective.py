@@ -66,16 +66,6 @@ def test_the_seed_losses_are_made_of_the_same_parts():
     np.testing.assert_allclose(smooth_coherence_loss(x, beta), soft + spread, rtol=1e-13)
 
 
-def test_codes_are_held_as_reals_and_come_back():
-    z = np.exp(1j * np.arange(6).reshape(3, 2)) / np.sqrt(2)
-    held = codebooks.as_real(z, "complex")
-    np.testing.assert_array_equal(held, np.concatenate([z.real, z.imag], axis=1))
-    np.testing.assert_allclose(codebooks.as_codes(2 * held, "complex"), z, atol=1e-15)
-    for kind in ("real", "signed"):
-        assert codebooks.as_real(z.real, kind).shape == (3, 2)
-        assert codebooks.as_codes(z.real, kind).dtype == np.float64
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_padding_does_not_count_and_tiles_give_the_same(kind):
     x, beta = jnp.asarray(rows(12, 6)), jnp.asarray(50.0)
