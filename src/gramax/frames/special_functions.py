@@ -17,19 +17,14 @@ def jacobi_coefficients(k: int, a: float, b: float) -> tuple[np.ndarray, np.ndar
     Returns the first `k` coefficients `(alpha, beta)` of t p_j = sqrt(beta[j+1]) p_{j+1} +
     alpha[j] p_j + sqrt(beta[j]) p_{j-1} (Szegő 1939, 4.5; Gautschi 2004, table 1.1).
     """
-    alpha, beta = np.zeros(k), np.ones(k)
-    total = a + b
-    for j in range(k):
-        if j == 0:
-            alpha[0] = (b - a) / (total + 2)
-            continue
-        s = 2 * j + total
-        alpha[j] = (b * b - a * a) / (s * (s + 2))
-        if j == 1:  # the general form is 0/0 at a + b = -1
-            beta[1] = 4 * (1 + a) * (1 + b) / ((total + 2) ** 2 * (total + 3))
-        else:
-            beta[j] = 4 * j * (j + a) * (j + b) * (j + total) / (s * s * (s + 1) * (s - 1))
-    return alpha, beta
+    j, total = np.arange(1, k), a + b
+    s = 2 * j + total
+    alpha = (b * b - a * a) / (s * (s + 2))
+    beta = 4 * j * (j + a) * (j + b) * (j + total)
+    with np.errstate(invalid="ignore"):  # 0/0 for j = 1 at a + b = -1
+        beta = beta / (s * s * (s + 1) * (s - 1))
+    beta[:1] = 4 * (1 + a) * (1 + b) / ((total + 2) ** 2 * (total + 3))
+    return np.append((b - a) / (total + 2), alpha)[:k], np.append(1.0, beta)[:k]
 
 
 def jacobi_values(k: int, a: float, b: float, t: float) -> np.ndarray:

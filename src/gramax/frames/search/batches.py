@@ -95,8 +95,8 @@ class Batches:
             base = np.tile(np.arange(size), (count, 1))
             turn = np.tile(np.eye(width), (count, size, 1, 1))
             for row, begin in enumerate(made):
-                if begin.ties is not None:
-                    base[row, :codes], turn[row, :codes] = begin.ties.base, begin.ties.turn
+                if begin.base is not None:
+                    base[row, :codes], turn[row, :codes] = begin.base, begin.turn
             ties = anneal.Ties(mask, base, turn)
         descend = anneal.adam if how == "adam" else anneal.lbfgs
         ends, soft = descend(x, ties, first, np.float64(LAST_BETA / scale), best.kind)

@@ -19,23 +19,16 @@ from gramax.frames.constructions import catalogue, weyl_heisenberg
 from gramax.frames.constructions.algebra import prime_power
 
 
-class Orbits(NamedTuple):
-    """A codebook made of orbits: row r is turn[r] @ rows[base[r]], turn[r] orthogonal."""
-
-    rows: np.ndarray
-    base: np.ndarray
-    turn: np.ndarray
-
-
 class Start(NamedTuple):
-    """Where a descent starts: real rows, the first beta, and what ties the rows together.
+    """Where a descent starts: real rows and the first beta, yet to be divided by the floor squared.
 
-    The beta is yet to be divided by the square of the floor.
+    With a symmetry, row r is turn[r] @ rows[base[r]], turn[r] orthogonal.
     """
 
     rows: np.ndarray
     beta: float
-    ties: Orbits | None = None
+    base: np.ndarray | None = None
+    turn: np.ndarray | None = None
 
 
 def width_of(d: int, kind: Kind) -> int:
@@ -72,12 +65,11 @@ def structured(c: int, d: int, kind: Kind, random: np.random.Generator) -> Start
     """Orbits of a group, or a construction near (c, d) with codes dropped or added."""
     known = nearby(c, d, kind)
     if not known or random.random() < 0.6:
-        ties = orbits(c, d, kind, random)
-        return Start(ties.rows, log_uniform(random, 0.7, 30), ties)
+        rows, base, turn = orbits(c, d, kind, random)
+        return Start(rows, log_uniform(random, 0.7, 30), base, turn)
     codes = as_real(known[random.integers(len(known))], kind)
     codes = random.permutation(codes)[:c]
-    x = np.concatenate([codes, random.normal(size=(c - len(codes), codes.shape[1]))])
-    x = unit(x)
+    x = unit(np.concatenate([codes, random.normal(size=(c - len(codes), codes.shape[1]))]))
     x = x + random.choice([1e-4, 0.02, 0.1]) * random.normal(size=x.shape)
     return Start(x, log_uniform(random, 1, 100))
 
@@ -119,8 +111,13 @@ def shed(x: np.ndarray, c: int, kind: Kind) -> np.ndarray:
     return x
 
 
-def orbits(c: int, d: int, kind: Kind, random: np.random.Generator) -> Orbits:
-    """Orbits of a random small group, filled up with random rows: c real rows of norm 1."""
+def orbits(
+    c: int, d: int, kind: Kind, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The `rows`, `base` and `turn` of a start made of orbits of a random small group.
+
+    Random rows fill it up: there are c real rows of norm 1.
+    """
     generators = _group(c, d, kind, random)
     width = len(generators[0])
     x = unit(random.normal(size=(c, width)))
@@ -140,7 +137,7 @@ def orbits(c: int, d: int, kind: Kind, random: np.random.Generator) -> Orbits:
             generators = _group(c, d, kind, random) if done == 0 else generators
             x[done] = unit(random.normal(size=width))
         done = end
-    return Orbits(x, base, turn)
+    return x, base, turn
 
 
 def _orbit(
