@@ -14,9 +14,7 @@ from operator import itemgetter
 from gramax.frames import sizes
 from gramax.frames.special_functions import beta_quantile, jacobi_largest_zero, jacobi_values
 
-MAX_WELCH_ORDER = 256
-"""Welch's bounds of orders below this one are tried."""
-
+MAX_WELCH_ORDER = 256  # Welch's bounds of orders below this one are tried
 MAX_DEGREE = 200
 """Beyond it the end of its interval is given: still a bound, since bounds grow with the points."""
 

@@ -29,9 +29,7 @@ TABLE = Path(__file__).with_name("known_packings.csv")
 MAX_DROPPED_CODES = 128
 """Constructions of so many more codes are looked at: each takes some 25 microseconds."""
 
-MAX_ADDED_DIMENSIONS = 15
-"""Constructions of so many fewer dimensions are looked at."""
-
+MAX_ADDED_DIMENSIONS = 15  # Constructions of so many fewer dimensions are looked at
 MAX_SCANNED_CODES = 4096
 """For more codes only mutually unbiased bases are looked at, beside constructions of that size."""
 

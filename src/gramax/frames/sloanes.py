@@ -15,8 +15,7 @@ import numpy as np
 
 from gramax._shapes import Complex, Inexact
 
-MAX_LINE_CHARACTERS = 64
-"""A double in full needs 25."""
+MAX_LINE_CHARACTERS = 64  # A double in full needs 25
 
 
 def name_problem(path: str | os.PathLike[str], c: int, d: int) -> str | None:

@@ -10,9 +10,7 @@ import numpy as np
 
 from gramax.frames.constructions.algebra import FiniteField, GaloisRing, prime_power
 
-LARGEST_SIC_DIMENSION = 16
-"""Up to this dimension the search for a fiducial takes a second or less."""
-
+LARGEST_SIC_DIMENSION = 16  # Up to this dimension the search for a fiducial takes a second or less
 MAX_FIDUCIAL_STARTS = 200
 
 

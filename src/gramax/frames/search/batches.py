@@ -33,8 +33,7 @@ BATCH_CYCLE = (
 MAX_SYMMETRIC_STARTS = 256
 """A batch has at most so many symmetric starts, which are made on the host one by one."""
 
-POOL_SIZE = 6
-"""Hops start from one of this many best configurations."""
+POOL_SIZE = 6  # Hops start from one of this many best configurations
 
 
 def padded(c: int) -> int:

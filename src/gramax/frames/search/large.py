@@ -21,17 +21,11 @@ from gramax.frames.search.objective import similarities, soft_slope, soft_terms
 if TYPE_CHECKING:
     from gramax.frames.search.packing import Best
 
-TILE_ENTRIES = 2**21
-"""Entries of the Gram matrix that are held at once."""
-
+TILE_ENTRIES = 2**21  # Entries of the Gram matrix that are held at once
 BETA_RANGE = (0.3, 300.0)
 RATE_RANGE = (0.3, 5e-3)
-ROUND_WORK = 3e9
-"""Multiplications in a round: half a second or so of one CPU core."""
-
-RESUMED_AT = 0.4
-"""A descent from codes that are good already skips this part of the annealing."""
-
+ROUND_WORK = 3e9  # Multiplications in a round: half a second or so of one CPU core
+RESUMED_AT = 0.4  # A descent from codes that are good already skips this part of the annealing
 FLOAT32_WORK = 1e7
 """With more multiplications a step, descent runs in float32. Results are measured in float64."""
 

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 MAX_BATCHED_CODES = 160
 """Up to so many codes are searched in batches of many starts, more in one descent in tiles."""
 
-ATTAINED_GAP = 1e-12
-"""A packing this close to the floor counts as at the floor."""
+ATTAINED_GAP = 1e-12  # A packing this close to the floor counts as at the floor
 
 FEW_CODES_ROUNDS, MANY_CODES_ROUNDS = 6, 40
 """Rounds for a head where no formula answers, for up to `MAX_BATCHED_CODES` and for more: some five

@@ -14,17 +14,12 @@ import numpy as np
 
 from gramax.frames.codebooks import Kind, similarities, times_i, unit
 
-FIRST_BARRIER = 2e-6
-"""The first barrier, which is about as far from the optimum as annealing ends."""
-
+FIRST_BARRIER = 2e-6  # The first barrier, which is about as far from the optimum as annealing ends
 LAST_BARRIER = 1e-16
 """The last barrier. The number of pairs times this is the gap that is left in s."""
 
-NEAR_WORST = 0.05
-"""Pairs whose s is this close to t enter the Newton matrix."""
-
-MAX_FREE_VARIABLES = 1200
-"""More free variables than this are not worth a dense Newton step."""
+NEAR_WORST = 0.05  # Pairs whose s is this close to t enter the Newton matrix
+MAX_FREE_VARIABLES = 1200  # More free variables than this are not worth a dense Newton step
 
 
 def free_variables(c: int, width: int, kind: Kind) -> int:
