@@ -107,7 +107,7 @@ class Batches:
         best, polished = self.best, 0
         values = np.array([coherence_of_rows(x, best.kind) for x in ends])
         values = np.where(np.isfinite(values), values, np.inf)
-        free = free_variables(*ends[0].shape, best.kind)
+        free = free_variables(self.c, ends[0].shape[1], best.kind)
         most = int(np.clip(1.5e8 / free**3, *POLISHED_RANGE)) if free <= MAX_FREE_VARIABLES else 0
         for index in np.argsort(values)[: 3 * max(most, POLISHED_RANGE[0])]:
             if not np.isfinite(values[index]):

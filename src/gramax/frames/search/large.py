@@ -100,8 +100,7 @@ def _beginning(
     best.tick("start")
     if given is not None:
         return given
-    usable = best.x is not None and best.how not in ("random", "tight frame")
-    return best.x if usable else x
+    return x if best.x is None or best.how in ("random", "tight frame") else best.x
 
 
 def descend_large(best: Best, c: int, d: int, random: np.random.Generator, construct: bool) -> str:
