@@ -62,9 +62,7 @@ def welch_best(c: int, d: int, field: str = "real") -> tuple[float | None, int]:
 
 
 def orthoplex(c: int, d: int, field: str = "real") -> float | None:
-    """The orthoplex bound 1 / sqrt(d) for c > Z(d), where lines cannot all be equiangular.
-
-    Mutually unbiased bases and parts of them attain it, and nothing with c > 2 (Z(d) - 1).
+    """The orthoplex bound 1 / sqrt(d) for c > Z(d), attained by parts of mutually unbiased bases.
 
     Source: Rankin, Proc. Glasgow Math. Assoc. 2 (1955); Conway, Hardin, Sloane 1996.
     """
@@ -72,12 +70,9 @@ def orthoplex(c: int, d: int, field: str = "real") -> float | None:
 
 
 def bukh_cox(c: int, d: int, field: str = "real") -> float | None:
-    """Bukh and Cox's bound, which is the best one for c just above d.
+    """Bukh and Cox's bound Z(k) / (c (1 + m (k-1) sqrt(1/m + k)) - Z(k)) for k = c - d > 0.
 
-    With k = c - d > 0 it is Z(k) / (c (1 + m (k-1) sqrt(1/m + k)) - Z(k)).
-
-    Source: Bukh, Cox, Israel J. Math. 238 (2020), "Nearly orthogonal vectors and small antipodal
-    spherical codes".
+    It is the best one for c just above d. Source: Bukh, Cox, Israel J. Math. 238 (2020).
     """
     if c <= d:
         return None
@@ -95,8 +90,7 @@ def plane(c: int, d: int = 2, signed: bool = False) -> float | None:
 def volume(c: int, d: int, field: str = "real") -> float | None:
     """The volume bound: caps around the vectors, half the least angle wide, do not overlap.
 
-    It is 1 - 2x where positive, x the 1/c quantile of Beta(m(d-1), m), for d > 1. It is exact in
-    R^2, and the best bound for very many vectors in few dimensions.
+    It is 1 - 2x where positive, x the 1/c quantile of Beta(m(d-1), m), for d > 1.
 
     Source: Mukkavilli, Sabharwal, Erkip, Aazhang 2003; Xia, Zhou, Giannakis 2005.
     """

@@ -1,8 +1,7 @@
 """The floor: the largest of all bounds that hold, by name, and whether it can be attained.
 
-A floor is attained by a construction in the library, or provably by nothing. The conditions for the
-latter are necessary ones: where they hold and no construction is known here, the answer is None.
-The tables of Fickus and Mixon list what else is known.
+Where the necessary conditions for attaining it hold and no construction is known here, the answer
+is None. The tables of Fickus and Mixon list what else is known.
 """
 
 from __future__ import annotations

@@ -1,12 +1,9 @@
 """How low the coherence of c codes in d dimensions is known to get: a look-up, without a search.
 
 Where a construction attains a bound, nothing is lower. Otherwise the answer is the best of the
-packings that gramax itself found (`known_packings.csv`) and of the constructions of more codes or
-fewer dimensions: codes can be dropped and zeros appended without any pair coming closer.
-
-The command `python -m benchmarks.packing_look_up --search 6` writes the table: the coherences of
-the vectors kept in `benchmarks/data/packings_best.npz`, and what `pack` reaches elsewhere in six
-rounds.
+packings that gramax itself found (`known_packings.csv`, which `python -m benchmarks.packing_look_up
+--search 6` writes) and of the constructions of more codes or fewer dimensions: codes can be dropped
+and zeros appended without any pair coming closer.
 """
 
 from __future__ import annotations

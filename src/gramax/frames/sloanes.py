@@ -1,8 +1,7 @@
 """The format in which the Game of Sloanes takes packings and gives them.
 
 2 d n lines, one number each: the real parts of the first vector, of the second, and so on, then all
-imaginary parts in the same order. The file is called `dxn_init.txt`, `init` being three or four
-letters of the submitter's. (Jasper, King, Mixon, https://github.com/gnikylime/GameofSloanes.)
+imaginary parts in the same order (Jasper, King, Mixon, https://github.com/gnikylime/GameofSloanes).
 """
 
 from __future__ import annotations

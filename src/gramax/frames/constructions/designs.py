@@ -47,8 +47,7 @@ def hadamard(n: int) -> np.ndarray:
 def paley_core(q: int) -> np.ndarray:
     """Paley's conference matrix of order q + 1, q an odd prime power.
 
-    It has 0 on the diagonal, +1 or -1 off it, and orthogonal rows; it is symmetric for q = 1 mod 4
-    and skew for q = 3 mod 4.
+    It is symmetric for q = 1 mod 4 and skew for q = 3 mod 4, with 0 on the diagonal.
     """
     field, elements = FiniteField(q), np.arange(q)
     matrix = np.ones((q + 1, q + 1), dtype=int)
@@ -70,10 +69,7 @@ def conference_order(n: int) -> str | None:
 
 
 def conference_matrix(n: int) -> np.ndarray:
-    """A conference matrix, by Paley's construction (symmetric or skew) or by doubling (skew).
-
-    Source: Paley 1933; Williamson, Duke Math. J. 11 (1944).
-    """
+    """A conference matrix, by Paley's construction (1933) or by doubling (Williamson 1944)."""
     if n == 2:
         return np.array([[0, 1], [-1, 0]])
     if prime_power(n - 1):
@@ -104,11 +100,9 @@ def harmonic(family: Callable[..., DifferenceSet | None], *parameters: int) -> n
 
 
 def singer(q: int, m: int) -> DifferenceSet:
-    """Singer's set: the hyperplanes of the projective space PG(m, q), m >= 2, as a cyclic group.
+    """Singer's set: (q^m - 1)/(q - 1) elements of Z_v, v = (q^(m+1) - 1)/(q - 1).
 
-    It has (q^m - 1)/(q - 1) elements of Z_v, v = (q^(m+1) - 1)/(q - 1), for a prime power q.
-
-    Source: Singer, Trans. Amer. Math. Soc. 43 (1938).
+    They are a hyperplane of PG(m, q), m >= 2 (Singer, Trans. Amer. Math. Soc. 43, 1938).
     """
     field, v = FiniteField(q ** (m + 1)), _pencil(m + 1, q)
     return (v,), np.flatnonzero(field.trace(field.exp[:v], q) == 0)[:, None]
@@ -121,10 +115,7 @@ def paley(q: int) -> DifferenceSet:
 
 
 def twin_prime(p: int) -> DifferenceSet:
-    """The twin prime set: (p^2 + 2p - 1)/2 elements of Z_p x Z_(p+2), p and p + 2 odd primes.
-
-    Source: Stanton, Sprott, Canad. J. Math. 10 (1958).
-    """
+    """(p^2 + 2p - 1)/2 elements of Z_p x Z_(p+2), p and p + 2 primes (Stanton, Sprott 1958)."""
     like = np.outer(FiniteField(p).squares, FiniteField(p + 2).squares)
     inside = (like == 1) | (np.arange(p + 2) == 0)
     return (p, p + 2), np.argwhere(inside)

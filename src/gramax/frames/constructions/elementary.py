@@ -10,10 +10,7 @@ from gramax.frames.constructions.designs import conference_matrix, conference_or
 
 
 def simplex(c: int, d: int) -> np.ndarray:
-    """The regular simplex of c <= d + 1 points in the first c - 1 coordinates of R^d.
-
-    Every cosine is -1/(c - 1), which attains the signed bound, and Welch's for c = d + 1.
-    """
+    """The regular simplex of c <= d + 1 points in the first c - 1 coordinates of R^d."""
     codes, n = np.zeros((c, d)), c - 1
     if c == 1:
         codes[0, 0] = 1
@@ -96,9 +93,7 @@ def tight_frame(c: int, d: int, field: str = "real") -> np.ndarray:
 def naimark_complement(codes: np.ndarray) -> np.ndarray:
     """The Naimark complement of a tight frame of c > d unit rows: c rows in c - d dimensions.
 
-    The complement is tight too, and equiangular where the frame is.
-
-    Source: Casazza, Kutyniok (eds.), Finite Frames (2013), chapter 1.
+    It is tight too, and equiangular where the frame is (Casazza, Kutyniok, Finite Frames, 2013).
     """
     c, d = codes.shape
     full, _ = np.linalg.qr(codes, mode="complete")
@@ -108,10 +103,8 @@ def naimark_complement(codes: np.ndarray) -> np.ndarray:
 def conference_etf(d: int) -> np.ndarray:
     """2d equiangular lines in d dimensions, from a conference matrix of order 2d.
 
-    They attain the Welch bound 1/sqrt(2d - 1), and are real where the matrix is symmetric (d odd),
-    complex where it is skew (d even).
-
-    Source: van Lint, Seidel 1966; Strohmer, Heath 2003.
+    Real where it is symmetric (d odd), complex where it is skew (d even). Source: van Lint, Seidel
+    1966; Strohmer, Heath 2003.
     """
     signature = conference_matrix(2 * d) * (1 if conference_order(2 * d) == "symmetric" else 1j)
     return from_gram(np.eye(2 * d) + signature / np.sqrt(2 * d - 1), d)
@@ -122,10 +115,7 @@ def bukh_cox_codes(equiangular: np.ndarray, copies: int) -> np.ndarray:
 
     The Gram matrix has one magnitude off the diagonal: the lines' own signs turned round between
     blocks of `copies` (at least 2), -1 within a block. Its kernel is the span of the lines'
-    coordinates, which leaves `copies` z codes in `copies` z - k dimensions. They attain the
-    Bukh-Cox bound where z = Z(k).
-
-    Source: Bukh, Cox 2020, theorem 3.
+    coordinates, which leaves `copies` z codes in `copies` z - k dimensions (Bukh, Cox 2020).
     """
     z, k = equiangular.shape
     gram = equiangular @ equiangular.conj().T
@@ -140,8 +130,7 @@ def quadric_etf(m: int, sign: int) -> np.ndarray:
     """The real equiangular tight frame on a quadric of the symplectic space F_2^(2m).
 
     A `sign` of 1 (m >= 2) takes the points where the hyperbolic form is 0, -1 (m >= 3) those where
-    it is 1: 2^(m-1) (2^m + sign) lines in (2^m + sign)(2^(m-1) + sign)/3 dimensions, which are 10
-    in R^5, 28 in R^7, 36 in R^15, 120 in R^35, ...
+    it is 1: 10 lines in R^5, 28 in R^7, 36 in R^15, 120 in R^35, ...
 
     Source: Seidel, A survey of two-graphs (1976); Fickus, Jasper, Mixon, Peterson 2018.
     """

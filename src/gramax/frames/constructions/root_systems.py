@@ -6,9 +6,7 @@ import numpy as np
 
 
 def root_lines(d: int) -> np.ndarray:
-    """The lines of the root system E_d: 36 in R^6, 63 in R^7, 120 in R^8.
-
-    Their |cos| is 0 or 1/2, which attains Levenshtein's second bound.
+    """The lines of the root system E_d, 36 in R^6, 63 in R^7, 120 in R^8, with |cos| 0 or 1/2.
 
     Source: Levenshtein 1992; Conway, Sloane, Sphere Packings, Lattices and Groups, chapter 4.
     """
@@ -27,8 +25,7 @@ def root_lines(d: int) -> np.ndarray:
 def mitchell_lines(d: int) -> np.ndarray:
     """The reflection lines of Mitchell's groups: 126 in C^6, 45 in C^5, 40 in C^4.
 
-    Their |<x, y>| is 0 or 1/2 (1/sqrt(3) for d = 4, the Witting polytope), which attains
-    Levenshtein's second bound.
+    Their |<x, y>| is 0 or 1/2 (1/sqrt(3) for d = 4, the Witting polytope).
 
     Source: Mitchell 1914; Coxeter, Regular Complex Polytopes (1991).
     """

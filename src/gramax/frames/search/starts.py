@@ -1,8 +1,7 @@
 """Where descent starts: random rows, hops from the best, constructions, and orbits of groups.
 
-Starts with a symmetry find optima that random ones do not. One code of every orbit moves and the
-others follow, so descent searches a space of few dimensions, in which the highly symmetric optima
-lie; left free, rounding would break the symmetry at the first saddle.
+Starts with a symmetry find optima that random ones do not: one code of every orbit moves and the
+others follow, as rounding would break the symmetry at the first saddle.
 """
 
 from __future__ import annotations
