@@ -181,8 +181,6 @@ def _signed(c: int, d: int) -> Iterator[Recipe]:
     Those beyond the cross-polytope are the icosahedron, parts of E8, and the pairs x, -x of optimal
     lines.
     """
-    floor = bounds.fejes_toth(c, d) if d == 3 else bounds.levenshtein_signed(c, d)[0]
-    bound = "Fejes Tóth" if d == 3 else "Levenshtein"
     depth = {(56, 7): 1, (27, 6): 2, (16, 5): 3}.get((c, d))
     if c <= d + 1:
         value = bounds.simplex(c, d) if c > 1 else -1.0
@@ -197,11 +195,16 @@ def _signed(c: int, d: int) -> Iterator[Recipe]:
     elif c <= 2 * d:
         name = "cross-polytope" + ("" if c == 2 * d else ", in part")
         yield Recipe(name, "orthoplex", 0.0, lambda: make.both_ends(np.eye(d))[:c])
-    elif floor is not None and depth is not None:
+    elif depth is not None:
+        floor = bounds.levenshtein_signed(c, d)[0] or 0.0
         name = "neighbours in the roots of E8"
-        yield Recipe(name, bound, floor, partial(root_systems.kissing, depth))
-    elif floor is not None and c % 2 == 0:
+        yield Recipe(name, "Levenshtein", floor, partial(root_systems.kissing, depth))
+    elif c % 2 == 0:
+        floor = bounds.fejes_toth(c, d) if d == 3 else bounds.levenshtein_signed(c, d)[0]
         lines = best(c // 2, d, "real")
-        if lines is not None and abs(lines.value - floor) < 1e-12:
-            name = f"both ends of the {lines.name}"
+        if floor is not None and lines is not None and abs(lines.value - floor) < 1e-12:
+            name, bound = (
+                f"both ends of the {lines.name}",
+                "Fejes Tóth" if d == 3 else "Levenshtein",
+            )
             yield Recipe(name, bound, floor, lambda: make.both_ends(lines.build()))
