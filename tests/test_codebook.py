@@ -12,10 +12,16 @@ from rich.console import Console
 from gramax.cli import main
 from gramax.frames import Progress, coherence_floor, sloanes
 from gramax.frames.codebooks import coherence
+from gramax.frames.search import batches
 from gramax.render import search_progress
 
 BEST = 5**-0.5
 """Of five lines in three dimensions; the floor is lower, so the search goes on."""
+
+
+@pytest.fixture(autouse=True)
+def few_starts(monkeypatch):
+    monkeypatch.setattr(batches, "batch_size", lambda *_: 8)
 
 
 def codebook(*args):
@@ -25,9 +31,11 @@ def codebook(*args):
 def test_formats_hold_the_same_codes(tmp_path, capsys):
     named = tmp_path / "3x5_abc.txt"
     assert codebook("--rounds", 1, "--out", tmp_path / "a.npy") == 0
+    assert "0.447213595" in capsys.readouterr().out
     assert codebook("--rounds", 1, "--out", tmp_path / "a.txt") == 0
+    capsys.readouterr()
     assert codebook("--rounds", 1, "--out", named, "--format", "sloanes", "--json") == 0
-    printed = json.loads(capsys.readouterr().out.split("\n", 8)[-1])
+    printed = json.loads(capsys.readouterr().out)
     codes = np.load(tmp_path / "a.npy")
     np.testing.assert_array_equal(np.loadtxt(tmp_path / "a.txt"), codes)
     np.testing.assert_array_equal(sloanes.read(named, 5, 3), codes)
@@ -46,12 +54,8 @@ def test_complex_codes_as_lines_of_text(tmp_path):
 
 
 def test_codes_of_ones_own_are_improved(tmp_path, capsys):
-    given = np.random.default_rng(0).normal(size=(5, 3))
-    np.save(tmp_path / "mine.npy", given)
-    out = tmp_path / "better.npy"
-    assert codebook("--rounds", 1, "--start", tmp_path / "mine.npy", "--out", out) == 0
-    assert coherence(np.load(out)) == pytest.approx(BEST, abs=1e-9)
-    assert codebook("--rounds", 1, "--start", out) == 0
+    np.save(tmp_path / "mine.npy", np.random.default_rng(0).normal(size=(5, 3)))
+    assert codebook("--rounds", 1, "--start", tmp_path / "mine.npy") == 0
     assert "0.447213595" in capsys.readouterr().out
 
 
@@ -95,43 +99,32 @@ def test_bad_options(tmp_path, capsys):
     assert "--signed" in capsys.readouterr().err
 
 
-def interrupting(times):
-    """In place of `display`: presses Ctrl-C so often after the first round."""
-
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_keeps_the_best_so_far_and_twice_leaves_at_once(
+    tmp_path, monkeypatch, capsys, times
+):
     @contextmanager
     def display(*_):
-        def tell(_):
+        def press(_):
             for _ in range(times):
                 os.kill(os.getpid(), signal.SIGINT)
 
-        yield tell
+        yield press
 
-    return display
-
-
-@pytest.fixture
-def ctrl_c():
-    """Tests that run in the background may have it ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-def test_ctrl_c_keeps_the_best_so_far(tmp_path, monkeypatch, capsys, ctrl_c):
-    monkeypatch.setattr(search_progress, "search_display", interrupting(1))
+    monkeypatch.setattr(search_progress, "search_display", display)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # it may have been ignored
     out = tmp_path / "codes.npy"
-    assert codebook("--seconds", 600, "--out", out) == 130
-    assert coherence(np.load(out)) == pytest.approx(BEST, abs=1e-9)
+    try:
+        assert codebook("--seconds", 600, "--out", out) == 130
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
     told = capsys.readouterr()
-    assert "interrupted" in told.out
-    assert "after this round" in told.err
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def test_a_second_ctrl_c_leaves_at_once(tmp_path, monkeypatch, ctrl_c):
-    monkeypatch.setattr(search_progress, "search_display", interrupting(2))
-    assert codebook("--seconds", 600, "--out", tmp_path / "codes.npy") == 130
-    assert list(tmp_path.iterdir()) == []
+    assert out.exists() == (times == 1)
+    if times == 1:
+        assert coherence(np.load(out)) == pytest.approx(BEST, abs=1e-9)
+        assert "interrupted" in told.out
+        assert "after this round" in told.err
 
 
 def drawn(board):
@@ -150,31 +143,21 @@ def test_the_board_shows_the_best_and_the_gap():
         value = floor.value + 10.0**-k
         board.add(Progress(k, k, value, value - floor.value, "hop"))
     shown = drawn(board)
-    assert f"{value:.12f}" in shown
-    assert f"{floor.value:.12f}  orthoplex" in shown
-    assert "1.000e-03  █▅▁" in shown
+    for words in (f"{value:.12f}", f"{floor.value:.12f}  orthoplex", "1.000e-03  █▅▁"):
+        assert words in shown
     assert "1 rounds left" in shown
     assert board.spent() == pytest.approx(0.75)
-
-
-def test_long_searches_fit_in_the_line():
-    curve = search_progress.gap_curve(list(np.geomspace(1, 1e-9, 1000)))
-    assert len(curve) == search_progress.BAR_WIDTH
-    assert curve[0] == "█"
-    assert curve[-1] == "▁"
+    curve = search_progress.gap_curve(list(np.geomspace(1, 1e-9, 1000)))  # fits in the line
+    assert (len(curve), curve[0], curve[-1]) == (search_progress.BAR_WIDTH, "█", "▁")
     assert search_progress.gap_curve([0.0, 0.0]) == "▁▁"
 
 
-def test_elsewhere_only_what_is_better_is_said(capsys):
+def test_elsewhere_only_what_is_better_is_said_and_seldom(monkeypatch, capsys):
     with search_progress.search_display(coherence_floor(7, 3), 1.0, None) as tell:
         for k, value in enumerate((0.9, 0.9, 0.8)):
             tell(Progress(k, 1.0, value, value - 0.5, "random"))
     assert len(capsys.readouterr().err.splitlines()) == 2
-
-
-def test_long_searches_are_told_of_seldom(monkeypatch, capsys):
-    tell = search_progress.occasional_lines("headroom")
-    tell(Progress(1, 1.0, 0.25, 0.1, "random"))
+    search_progress.occasional_lines("headroom")(Progress(1, 1.0, 0.25, 0.1, "random"))
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(search_progress, "SECONDS_BETWEEN_LINES", 0.0)
     search_progress.occasional_lines("headroom")(Progress(2, 1.0, 0.25, 0.1, "random"))

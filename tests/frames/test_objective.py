@@ -1,142 +1,93 @@
-"""The objective that the packer and the seed's losses share: values, gradients, no overflow."""
+"""The objective of the search: values, gradients by hand, padding, tiles, ties, no overflow."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests.frames.by_definition import KINDS, plain_soft_maximum, rows, soft_maximum
 
 from gramax.frames import codebooks
-from gramax.frames.search import large, objective
-from gramax.metrics import descent, frame_potential, smooth_coherence_loss
+from gramax.frames.search import anneal, large, objective, starts
+from gramax.metrics import frame_potential, smooth_coherence_loss
 
-C, K, BETA = 7, 4, 20.0
+KINDS = ("real", "complex", "signed")
+
+soft_maximum = jax.jit(objective.soft_maximum, static_argnames="kind")
 
 
-@pytest.fixture
-def x():
+def rows(c, width, seed=0):
+    return codebooks.unit(np.random.default_rng(seed).normal(size=(c, width)))
+
+
+@pytest.fixture(autouse=True)
+def float64():
     with jax.enable_x64(True):
-        yield jnp.asarray(np.random.default_rng(3).normal(size=(C, K)))
+        yield
 
 
-def soft(kind):
-    return lambda x: soft_maximum(x, jnp.ones(C), jnp.asarray(BETA), kind)[0]
-
-
-def differences(f, x, step=1e-6):
-    """The gradient of f at x by central differences."""
-    moves = step * jnp.eye(x.size).reshape(-1, *x.shape)
-    f = jax.jit(jax.vmap(f))
-    return ((f(x + moves) - f(x - moves)) / (2 * step)).reshape(x.shape)
+def defined(x, beta, kind):
+    """The objective from its definition, over complex codes."""
+    x = x / jnp.linalg.norm(x, axis=1, keepdims=True)
+    if kind == "complex":
+        d = x.shape[1] // 2
+        z = x[:, :d] + 1j * x[:, d:]
+        s = jnp.abs(z @ z.conj().T) ** 2
+    else:
+        s = x @ x.T if kind == "signed" else (x @ x.T) ** 2
+    i, j = np.triu_indices(len(x), 1)
+    return jax.scipy.special.logsumexp(beta * s[i, j]) / beta
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_gradient_by_hand_is_that_of_autodiff_and_of_differences(kind, x):
-    by_hand = soft_maximum(x, jnp.ones(C), jnp.asarray(BETA), kind)[1]
-    np.testing.assert_allclose(by_hand, jax.grad(soft(kind))(x), atol=1e-13)
-    np.testing.assert_allclose(by_hand, differences(soft(kind), x), atol=1e-8)
+@pytest.mark.parametrize("beta", [1.0, 300.0])
+def test_value_and_gradient_by_hand_are_those_of_the_definition(kind, beta):
+    x = jnp.asarray(rows(9, 6) * np.linspace(0.5, 2, 9)[:, None])
+    value, slope = soft_maximum(x, jnp.ones(9), jnp.asarray(beta), kind)
+    expected, gradient = jax.jit(jax.value_and_grad(defined), static_argnums=2)(x, beta, kind)
+    np.testing.assert_allclose(value, expected, atol=1e-13)
+    np.testing.assert_allclose(slope, gradient, atol=1e-12)
 
 
 @pytest.mark.parametrize("loss", [smooth_coherence_loss, frame_potential])
-def test_gradients_of_the_seed_losses_are_those_of_differences(loss, x):
-    np.testing.assert_allclose(jax.grad(loss)(x), differences(loss, x), rtol=1e-7, atol=1e-7)
+def test_gradients_of_the_seed_losses_are_those_of_differences(loss):
+    x, step = jnp.asarray(rows(7, 4, seed=3)), 1e-6
+    moves = step * jnp.eye(x.size).reshape(-1, *x.shape)
+    f = jax.jit(jax.vmap(loss))
+    differences = ((f(x + moves) - f(x - moves)) / (2 * step)).reshape(x.shape)
+    np.testing.assert_allclose(jax.grad(loss)(x), differences, rtol=1e-7, atol=1e-7)
 
 
-def test_frame_potential_is_the_sum_of_the_packers_similarities(x):
-    g, h = objective.products(x, x, "real")
-    assert h is None
-    total = jnp.sum(objective.similarity(g, h, "real"))
-    np.testing.assert_allclose(frame_potential(x), total, rtol=1e-14)
-
-
-def test_coherence_loss_is_the_soft_maximum_of_magnitudes(x):
-    u = x / jnp.linalg.norm(x, axis=1, keepdims=True)
-    g = u @ u.T
-    counted = objective.counted(jnp.abs(g), ~np.eye(C, dtype=bool))
-    terms = objective.soft_terms(counted, BETA, 0.3)
-    spread = 0.15 * jnp.sum((u.T @ u / C - jnp.eye(K) / K) ** 2)
-    expected = objective.soft_value(jnp.sum(terms), BETA, 0.3) + spread
-    np.testing.assert_allclose(smooth_coherence_loss(x, BETA), expected, rtol=1e-13)
+def test_the_seed_losses_are_made_of_the_same_parts():
+    x, beta = jnp.asarray(rows(7, 4, seed=3)), 20.0
+    s, g, _ = objective.similarities(x, x, "real")
+    np.testing.assert_allclose(frame_potential(x), jnp.sum(s), rtol=1e-14)
+    counted = jnp.where(~np.eye(7, dtype=bool), jnp.abs(g), -jnp.inf)
+    soft = 0.3 + jnp.log(jnp.sum(objective.soft_terms(counted, beta, 0.3))) / beta
+    spread = 0.15 * jnp.sum((x.T @ x / 7 - jnp.eye(4) / 4) ** 2)
+    np.testing.assert_allclose(smooth_coherence_loss(x, beta), soft + spread, rtol=1e-13)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_lines_have_the_similarity_of_their_squared_inner_products(kind, x):
-    codes = codebooks.as_codes(np.asarray(x), kind)
-    found = objective.similarity(*objective.products(*[as_unit(x)] * 2, kind), kind)
-    inner = codes @ codes.conj().T
-    np.testing.assert_allclose(found, inner if kind == "signed" else abs(inner) ** 2, atol=1e-14)
-
-
-def test_codes_are_held_as_reals_and_come_back():
-    assert codebooks.kind_of("real", False) == "real"
-    assert codebooks.kind_of("complex", False) == "complex"
-    assert codebooks.kind_of("real", True) == "signed"
-    z = np.exp(1j * np.arange(6).reshape(3, 2)) / np.sqrt(2)
-    held = codebooks.as_real(z, "complex")
-    np.testing.assert_array_equal(held, np.concatenate([z.real, z.imag], axis=1))
-    np.testing.assert_allclose(codebooks.as_codes(2 * held, "complex"), z, atol=1e-15)
-    for kind in ("real", "signed"):
-        assert codebooks.as_real(z.real, kind).shape == (3, 2)
-        assert codebooks.as_codes(z.real, kind).dtype == np.float64
-
-
-def as_unit(x):
-    return x / jnp.linalg.norm(x, axis=1, keepdims=True)
+def test_padding_does_not_count_and_tiles_give_the_same(kind):
+    x, beta = jnp.asarray(rows(12, 6)), jnp.asarray(50.0)
+    mask = jnp.asarray([1.0] * 10 + [0.0] * 2)
+    value, slope = soft_maximum(x, mask, beta, kind)
+    alone, part = soft_maximum(x[:10], mask[:10], beta, kind)
+    np.testing.assert_allclose(value, alone, atol=1e-14)
+    np.testing.assert_allclose(slope[:10], part, atol=1e-13)
+    np.testing.assert_array_equal(slope[10:], 0)
+    worst = codebooks.coherence(codebooks.as_codes(np.asarray(x)[:10], kind), kind == "signed")
+    tiled = jax.jit(large.tiled, static_argnames=("kind", "tile"))
+    for tile in (4, 12):
+        got, gradient, top = tiled(x, mask, beta, jnp.asarray(0.8), kind, tile)
+        np.testing.assert_allclose(got, value, atol=1e-13)
+        np.testing.assert_allclose(gradient, slope, atol=1e-12)
+        assert float(top) == pytest.approx(worst if kind == "signed" else worst**2, abs=1e-12)
 
 
 def test_a_shift_that_is_too_low_does_not_overflow():
     s = jnp.array([0.9, 0.5], jnp.float32)
     assert np.isfinite(objective.soft_terms(s, 1e4, 0.1)).all()
-    nothing = objective.counted(s, jnp.array([False, False]))
-    assert objective.soft_terms(nothing, 1e4, 0.1).sum() == 0
-
-
-def test_descent_lowers_the_loss_of_the_packer_too():
-    import optax
-
-    x0 = jnp.asarray(np.random.default_rng(0).normal(size=(C, K)), jnp.float32)
-    path = descent(x0, soft("real"), optax.sgd(0.05), 100)
-    assert soft("real")(path[-1]) < soft("real")(path[0]) - 0.1
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("beta", [1.0, 300.0])
-def test_objective_and_gradient(kind, beta):
-    with jax.enable_x64(True):
-        x = jnp.asarray(rows(9, 6) * np.linspace(0.5, 2, 9)[:, None])
-        value, slope = soft_maximum(x, jnp.ones(9), jnp.asarray(beta), kind)
-        plain = jax.jit(jax.value_and_grad(plain_soft_maximum), static_argnums=2)
-        expected, gradient = plain(x, beta, kind)
-        np.testing.assert_allclose(value, expected, atol=1e-13)
-        np.testing.assert_allclose(slope, gradient, atol=1e-12)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_padding_does_not_count(kind):
-    with jax.enable_x64(True):
-        x = jnp.asarray(rows(8, 6))
-        mask = jnp.asarray([1.0] * 5 + [0.0] * 3)
-        value, slope = soft_maximum(x, mask, jnp.asarray(20.0), kind)
-        alone, part = soft_maximum(x[:5], mask[:5], jnp.asarray(20.0), kind)
-        np.testing.assert_allclose(value, alone, atol=1e-14)
-        np.testing.assert_allclose(slope[:5], part, atol=1e-14)
-        np.testing.assert_array_equal(slope[5:], 0)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("tile", [4, 12])
-def test_tiles_give_the_same_objective(kind, tile):
-    with jax.enable_x64(True):
-        x, beta = jnp.asarray(rows(12, 6)), jnp.asarray(50.0)
-        mask = jnp.asarray([1.0] * 10 + [0.0] * 2)
-        value, slope = soft_maximum(x, mask, beta, kind)
-        tiled = jax.jit(large.tiled, static_argnames=("kind", "tile"))
-        got, gradient, top = tiled(x, mask, beta, jnp.asarray(0.8), kind, tile)
-        np.testing.assert_allclose(got, value, atol=1e-13)
-        np.testing.assert_allclose(gradient, slope, atol=1e-12)
-        codes = codebooks.as_codes(np.asarray(x)[:10], kind)
-        worst = codebooks.coherence(codes, kind == "signed")
-        assert float(top) == pytest.approx(worst if kind == "signed" else worst**2, abs=1e-12)
+    assert objective.soft_terms(-jnp.inf, 1e4, 0.1) == 0
 
 
 def test_coherence_in_tiles():
@@ -144,9 +95,44 @@ def test_coherence_in_tiles():
     gram = codes @ codes.T - 3 * np.eye(23)
     for tile in (4, 100):
         assert codebooks.coherence(codes, signed=True, tile=tile) == pytest.approx(gram.max())
-        expected = np.abs(gram + 3 * np.eye(23) - np.diag(np.diag(codes @ codes.T))).max()
+        expected = np.abs(gram + 2 * np.eye(23)).max(where=~np.eye(23, dtype=bool), initial=0)
         assert codebooks.coherence(codes, tile=tile) == pytest.approx(expected)
     assert codebooks.coherence(codes[:1]) == 0
     assert codebooks.coherence(codes[:1], signed=True) == -1
     codes[3, 1] = np.nan
     assert np.isnan(codebooks.coherence(codes))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tied_rows_have_the_gradient_of_the_untied_and_stay_tied(kind):
+    x, base, turn = starts.orbits(12, 4, kind, np.random.default_rng(2))
+    assert len(np.unique(base)) < 12
+    ties, beta = anneal.Ties(np.ones(12), base, turn), jnp.asarray(5.0)
+
+    def value(x):
+        return defined(anneal.untie(x, ties), beta, kind)
+
+    expected, gradient = jax.jit(jax.value_and_grad(value))(jnp.asarray(x))
+    got, slope = jax.jit(anneal.soft_value, static_argnames="kind")(x, ties, beta, kind)
+    np.testing.assert_allclose(got, expected, atol=1e-13)
+    np.testing.assert_allclose(slope, gradient, atol=1e-12)
+    ties = anneal.Ties(np.ones((1, 12)), base[None], turn[None])
+    ends, soft = anneal.lbfgs(x[None], ties, 5 * np.ones(1), np.float64(1e4), kind)
+    seeds = np.linalg.solve(turn, np.asarray(ends)[0][..., None])[..., 0]
+    np.testing.assert_allclose(seeds, seeds[base], atol=1e-9)
+    start = soft_maximum(jnp.asarray(x), jnp.ones(12), jnp.asarray(1e4), kind)[0]
+    assert float(soft[0]) < float(start)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_symmetric_starts_are_codebooks(kind):
+    random = np.random.default_rng(0)
+    symmetric = 0
+    for _ in range(40):
+        x, base, turn = starts.orbits(13, 4, kind, random)
+        np.testing.assert_allclose(np.einsum("nkl,nl->nk", turn, x[base]), x, atol=1e-12)
+        assert x.shape == (13, 8 if kind == "complex" else 4)
+        np.testing.assert_allclose(np.linalg.norm(x, axis=1), 1, atol=1e-12)
+        s = np.abs(x @ x.T) if kind != "signed" else x @ x.T
+        symmetric += np.unique(np.round(s[np.triu_indices(13, 1)], 9)).size < 60
+    assert symmetric > 10  # few distinct angles: there is a symmetry

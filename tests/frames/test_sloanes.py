@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from gramax.frames import construct, sloanes
-from gramax.frames.codebooks import coherence
 
 
 @pytest.mark.parametrize(("c", "d", "field"), [(7, 3, "complex"), (6, 3, "real")])
@@ -12,9 +11,7 @@ def test_round_trip_is_exact(tmp_path, c, d, field):
     codes = construct(c, d, field).codes
     path = tmp_path / f"{d}x{c}_abc.txt"
     path.write_text(sloanes.as_text(codes))
-    back = sloanes.read(path, c, d)
-    np.testing.assert_array_equal(back, codes)
-    assert coherence(back) == pytest.approx(coherence(codes), abs=1e-15)
+    np.testing.assert_array_equal(sloanes.read(path, c, d), codes)
 
 
 def test_the_order_is_that_of_the_leader_board():

@@ -15,13 +15,6 @@ Kind = Literal["real", "complex", "signed"]
 """Lines of R^d, lines of C^d, or points of the sphere in R^d."""
 
 
-def kind_of(field: str, signed: bool) -> Kind:
-    """The kind of codebook for a field and a sign."""
-    if signed:
-        return "signed"
-    return "complex" if field == "complex" else "real"
-
-
 def as_real(codes: np.ndarray, kind: Kind) -> np.ndarray:
     """Codes as real rows: `[c, d]`, or `[c, 2d]` for complex ones."""
     if kind != "complex":
@@ -31,12 +24,14 @@ def as_real(codes: np.ndarray, kind: Kind) -> np.ndarray:
 
 def as_codes(x: np.ndarray, kind: Kind) -> np.ndarray:
     """The inverse of `as_real`, with rows of norm 1."""
-    x = np.asarray(x, dtype=np.float64)
-    x = x / np.linalg.norm(x, axis=-1, keepdims=True)
-    if kind != "complex":
-        return x
+    x = unit(np.asarray(x, dtype=np.float64))
     d = x.shape[-1] // 2
-    return x[..., :d] + 1j * x[..., d:]
+    return x[..., :d] + 1j * x[..., d:] if kind == "complex" else x
+
+
+def unit(x: np.ndarray) -> np.ndarray:
+    """The rows, scaled to norm 1."""
+    return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
 def times_i(x: np.ndarray) -> np.ndarray:

@@ -1,21 +1,28 @@
 """The floor: the largest of all bounds that hold, by name, and whether it can be attained.
 
-A floor is attained by a construction in the library, or provably by nothing. The conditions for the
-latter are necessary ones: where they hold and no construction is known here, the answer is None.
-The tables of Fickus and Mixon list what else is known.
+Where the necessary conditions for attaining it hold and no construction is known here, the answer
+is None. The tables of Fickus and Mixon list what else is known.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from gramax.frames import bounds
-from gramax.frames.bounds import points, sizes
+from gramax.frames import bounds, sizes
 from gramax.frames.constructions import catalogue
-from gramax.frames.constructions.number_theory import is_square, no_sum_of_two_squares
+from gramax.frames.constructions.algebra import no_sum_of_two_squares
 
 TIED = 1e-12
 """Bounds this close are the same number; the floor then has the name of the first in the list."""
+
+MOST_REAL_LINES = {2: 3, 3: 6, 4: 6, 5: 10, 6: 16, 15: 36, 16: 40, 17: 48, 18: 59, 19: 74, 20: 94}
+MOST_REAL_LINES |= {21: 126, 22: 176, 43: 344} | dict.fromkeys(range(7, 15), 28)
+MOST_REAL_LINES |= dict.fromkeys(range(23, 42), 276)
+"""Equiangular lines in R^d: the largest number, or the least upper bound (arXiv 2603.02469)."""
+
+LARGEST_SIC = 121
+"""d^2 equiangular lines of C^d, to high precision at least, for every d up to here (Scott 2017)."""
 
 
 @dataclass(frozen=True)
@@ -55,74 +62,6 @@ class Floor:
     reason: str
 
 
-def _line_bounds(c: int, d: int, field: str) -> list[Bound]:
-    """The bounds on |<x, y>|."""
-    z = sizes.gerzon(d, field)
-    universal, degree = bounds.levenshtein(c, d, field)
-    best, order = bounds.welch_best(c, d, field)
-    rows = [
-        Bound("trivial", 0.0, "any c; attained for c <= d", "-"),
-        Bound(
-            "Welch",
-            bounds.welch(c, d),
-            f"c > d; attained by equiangular tight frames, so only for c <= {z}",
-            "Welch 1974; Rankin 1955",
-        ),
-        Bound("orthoplex", bounds.orthoplex(c, d, field), f"c > {z}", "Rankin 1955"),
-        Bound(
-            "Levenshtein, second",
-            bounds.levenshtein_second(c, d, field),
-            f"c > {z}",
-            "Levenshtein 1992",
-        ),
-        Bound(f"Levenshtein, degree {degree}", universal, "c > d", "Levenshtein 1992, 1998"),
-        Bound("Bukh-Cox", bounds.bukh_cox(c, d, field), "c > d", "Bukh, Cox 2020"),
-        Bound(
-            f"Welch, order {order}",
-            best,
-            "c above the dimension of the symmetric power",
-            "Welch 1974" if field == "complex" else "Sidelnikov 1974",
-        ),
-        Bound(
-            "volume",
-            bounds.volume(c, d, field),
-            "where positive; exact in R^2",
-            "Mukkavilli et al. 2003; Xia, Zhou, Giannakis 2005",
-        ),
-    ]
-    if field == "real":
-        exact = Bound("polygon", bounds.plane(c, d), "d = 2; attained", "-")
-        rows.insert(3, exact)
-    else:
-        sphere = "d = 2; attained by 3, 4, 6 and 12 lines"
-        rows.append(Bound("Fejes Tóth", points.bloch(c, d), sphere, "L. Fejes Tóth 1943"))
-    return rows
-
-
-def _signed_bounds(c: int, d: int) -> list[Bound]:
-    """The bounds on the largest cosine."""
-    universal, degree = points.levenshtein_signed(c, d)
-    line = 1.0 if d == 1 and c > 2 else None
-    return [
-        Bound("simplex", points.simplex(c, d), "any c; attained for c <= d + 1", "Rankin 1955"),
-        Bound("pigeonhole", line, "d = 1: there are two directions", "-"),
-        Bound(
-            "orthoplex",
-            points.rankin_orthoplex(c, d),
-            "c > d + 1; attained for c <= 2d",
-            "Rankin 1955",
-        ),
-        Bound("polygon", points.plane(c, d), "d = 2; attained", "-"),
-        Bound(
-            "Fejes Tóth",
-            points.fejes_toth(c, d),
-            "d = 3; attained by 3, 4, 6 and 12 points",
-            "L. Fejes Tóth 1943",
-        ),
-        Bound(f"Levenshtein, degree {degree}", universal, "any c", "Levenshtein 1992, 1998"),
-    ]
-
-
 def all_bounds(c: int, d: int, field: str = "real", signed: bool = False) -> list[Bound]:
     """Every bound at one (c, d), side by side.
 
@@ -142,11 +81,52 @@ def all_bounds(c: int, d: int, field: str = "real", signed: bool = False) -> lis
         >>> [row.name for row in all_bounds(7, 3) if row.value and row.value > 0.57]
         ['orthoplex']
     """
-    c, d = sizes.counts(c, d)
-    sizes.half_degree(field)
-    if signed and field == "complex":
-        raise ValueError("signed floors are for real codes; C^d with Re<x, y> is R^(2d)")
-    return _signed_bounds(c, d) if signed else _line_bounds(c, d, field)
+    c, d = sizes.counts(c, d, field, signed)
+    rows = _signed_bounds(c, d) if signed else _line_bounds(c, d, field)
+    return [Bound(*row) for row in rows]
+
+
+def _line_bounds(c: int, d: int, field: str) -> list[tuple[str, float | None, str, str]]:
+    """The bounds on |<x, y>|."""
+    z = sizes.gerzon(d, field)
+    lines = f"c > d; attained by equiangular tight frames, so only for c <= {z}"
+    universal, degree = bounds.levenshtein(c, d, field)
+    second = bounds.levenshtein_second(c, d, field)
+    best, order = bounds.welch_best(c, d, field)
+    power = "c above the dimension of the symmetric power"
+    prover = "Welch 1974" if field == "complex" else "Sidelnikov 1974"
+    volume, exact = bounds.volume(c, d, field), "where positive; exact in R^2"
+    rows = [
+        ("trivial", 0.0, "any c; attained for c <= d", "-"),
+        ("Welch", bounds.welch(c, d), lines, "Welch 1974; Rankin 1955"),
+        ("orthoplex", bounds.orthoplex(c, d, field), f"c > {z}", "Rankin 1955"),
+        ("Levenshtein, second", second, f"c > {z}", "Levenshtein 1992"),
+        (f"Levenshtein, degree {degree}", universal, "c > d", "Levenshtein 1992, 1998"),
+        ("Bukh-Cox", bounds.bukh_cox(c, d, field), "c > d", "Bukh, Cox 2020"),
+        (f"Welch, order {order}", best, power, prover),
+        ("volume", volume, exact, "Mukkavilli et al. 2003; Xia, Zhou, Giannakis 2005"),
+    ]
+    if field == "real":
+        rows.insert(3, ("polygon", bounds.plane(c, d), "d = 2; attained", "-"))
+    else:
+        sphere = "d = 2; attained by 3, 4, 6 and 12 lines"
+        rows.append(("Fejes Tóth", bounds.bloch(c, d), sphere, "L. Fejes Tóth 1943"))
+    return rows
+
+
+def _signed_bounds(c: int, d: int) -> list[tuple[str, float | None, str, str]]:
+    """The bounds on the largest cosine."""
+    universal, degree = bounds.levenshtein_signed(c, d)
+    line = 1.0 if d == 1 and c > 2 else None
+    orthoplex, ball = bounds.rankin_orthoplex(c, d), bounds.fejes_toth(c, d)
+    return [
+        ("simplex", bounds.simplex(c, d), "any c; attained for c <= d + 1", "Rankin 1955"),
+        ("pigeonhole", line, "d = 1: there are two directions", "-"),
+        ("orthoplex", orthoplex, "c > d + 1; attained for c <= 2d", "Rankin 1955"),
+        ("polygon", bounds.plane(c, d, signed=True), "d = 2; attained", "-"),
+        ("Fejes Tóth", ball, "d = 3; attained by 3, 4, 6 and 12 points", "L. Fejes Tóth 1943"),
+        (f"Levenshtein, degree {degree}", universal, "any c", "Levenshtein 1992, 1998"),
+    ]
 
 
 def coherence_floor(c: int, d: int, field: str = "real", signed: bool = False) -> Floor:
@@ -177,79 +157,52 @@ def coherence_floor(c: int, d: int, field: str = "real", signed: bool = False) -
     """
     rows = [(row.value, row) for row in all_bounds(c, d, field, signed) if row.value is not None]
     if c == 1:
-        value = -1.0 if signed else 0.0
-        return Floor(value, "trivial", "-", True, "one code has no pair")
+        return Floor(-1.0 if signed else 0.0, "trivial", "-", True, "one code has no pair")
     top = max(value for value, _ in rows)
     value, row = next((value, row) for value, row in rows if value >= top - TIED)
     value = min(value, 1.0)
-    if signed:
-        attainable, reason = _points_attain(c, d, row.name, value)
+    found = catalogue.best_signed(c, d) if signed else catalogue.best(c, d, field)
+    if found is not None and abs(found.value - value) <= 1e-12:
+        attainable, reason = True, f"attained by the {found.name}"
+    elif row.name == "Welch":
+        attainable, reason = _equiangular(c, d, field)
+    elif row.name == "orthoplex" and not signed and c > 2 * (sizes.gerzon(d, field) - 1):
+        attainable, reason = False, "attained only for c <= 2 (Z(d) - 1)"
+    elif row.name == "Fejes Tóth" and signed:
+        attainable, reason = False, "attained by 3, 4, 6 and 12 points only"
     else:
-        attainable, reason = _lines_attain(c, d, field, row.name, value)
+        attainable, reason = None, "no codebook at this floor is known to the library"
     return Floor(value, row.name, row.source, attainable, reason)
 
 
-MOST_REAL_LINES = {2: 3, 3: 6, 4: 6, 5: 10, 6: 16, 15: 36, 16: 40, 17: 48, 18: 59, 19: 74, 20: 94}
-MOST_REAL_LINES |= {21: 126, 22: 176, 43: 344} | dict.fromkeys(range(7, 15), 28)
-MOST_REAL_LINES |= dict.fromkeys(range(23, 42), 276)
-"""Equiangular lines in R^d: the largest number, or the least upper bound (arXiv 2603.02469)."""
-
-LARGEST_SIC = 121
-"""d^2 equiangular lines of C^d, to high precision at least, for every d up to here (Scott 2017)."""
-
-
-def _lines_attain(c: int, d: int, field: str, bound: str, value: float) -> tuple[bool | None, str]:
-    """Whether c lines of R^d or C^d reach the floor `value`, which `bound` gives."""
-    found = catalogue.best(c, d, field)
-    if found is not None and abs(found.value - value) <= 1e-12:
-        return True, f"attained by the {found.name}"
-    if bound == "Welch":
-        return _welch(c, d, field)
-    if bound == "orthoplex" and c > 2 * (sizes.gerzon(d, field) - 1):
-        return False, "attained only for c <= 2 (Z(d) - 1)"
-    return None, "no codebook at this floor is known to the library"
-
-
-def _points_attain(c: int, d: int, bound: str, value: float) -> tuple[bool | None, str]:
-    """Whether c points of the sphere in R^d reach the signed floor `value`, which `bound` gives."""
-    found = catalogue.best_signed(c, d)
-    if found is not None and abs(found.value - value) <= 1e-12:
-        return True, f"attained by the {found.name}"
-    if bound == "Fejes Tóth":
-        return False, "attained by 3, 4, 6 and 12 points only"
-    return None, "no codebook at this floor is known to the library"
-
-
-def _welch(c: int, d: int, field: str) -> tuple[bool | None, str]:
-    """Whether an equiangular tight frame of c vectors exists: the necessary conditions."""
+def _equiangular(c: int, d: int, field: str) -> tuple[bool | None, str]:
+    """Whether an equiangular tight frame of c vectors exists, by the necessary conditions."""
     if c > sizes.gerzon(d, field):
         return False, f"more than Z(d) = {sizes.gerzon(d, field)} lines cannot be equiangular"
     if c > sizes.gerzon(c - d, field):
         return False, f"its Naimark complement would be {c} equiangular lines in {c - d} dimensions"
     if field == "complex":
-        return _complex_welch(c, d)
-    for dimension in (d, c - d):
-        most = MOST_REAL_LINES.get(dimension)
-        if most is not None and c > most:
-            return False, f"R^{dimension} has at most {most} equiangular lines"
-    if not _real_conditions(c, d):
-        return False, "the integrality conditions of Sustik, Tropp, Dhillon, Heath (2007) fail"
+        if c == 8 and d in (3, 5):
+            return False, "no equiangular tight frame of 8 vectors in C^3 or C^5 (Szöllősi 2014)"
+        if c == d * d and d <= LARGEST_SIC:
+            known = f"d^2 equiangular lines are known for every d <= {LARGEST_SIC} (Scott 2017)"
+            return True, known
+    else:
+        for dimension in (d, c - d):
+            most = MOST_REAL_LINES.get(dimension, c)
+            if c > most:
+                return False, f"R^{dimension} has at most {most} equiangular lines"
+        if not _is_integral(c, d):
+            return False, "the integrality conditions of Sustik, Tropp, Dhillon, Heath (2007) fail"
     return None, "an equiangular tight frame is not excluded, and none is known to the library"
 
 
-def _complex_welch(c: int, d: int) -> tuple[bool | None, str]:
-    if c == 8 and d in (3, 5):
-        return False, "no equiangular tight frame of 8 vectors in C^3 or C^5 (Szöllősi 2014)"
-    if c == d * d and d <= LARGEST_SIC:
-        return True, f"d^2 equiangular lines are known for every d <= {LARGEST_SIC} (Scott 2017)"
-    return None, "an equiangular tight frame is not excluded, and none is known to the library"
-
-
-def _real_conditions(c: int, d: int) -> bool:
+def _is_integral(c: int, d: int) -> bool:
     """Sustik, Tropp, Dhillon, Heath, Linear Algebra Appl. 426 (2007), theorem A, 1 < d < c - 1."""
     if c == 2 * d:
         return d % 2 == 1 and not no_sum_of_two_squares(c - 1)
     for top, bottom in ((d * (c - 1), c - d), ((c - d) * (c - 1), d)):
-        if top % bottom or not is_square(top // bottom) or (top // bottom) % 2 == 0:
+        ratio, rest = divmod(top, bottom)
+        if rest or math.isqrt(ratio) ** 2 != ratio or ratio % 2 == 0:
             return False
     return True

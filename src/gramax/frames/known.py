@@ -1,12 +1,9 @@
 """How low the coherence of c codes in d dimensions is known to get: a look-up, without a search.
 
 Where a construction attains a bound, nothing is lower. Otherwise the answer is the best of the
-packings that gramax itself found (`known_packings.csv`) and of the constructions of more codes or
-fewer dimensions: codes can be dropped and zeros appended without any pair coming closer.
-
-The command `python -m benchmarks.packing_look_up --search 6` writes the table: the coherences of
-the vectors kept in `benchmarks/data/packings_best.npz`, and what `pack` reaches elsewhere in six
-rounds.
+packings that gramax itself found (`known_packings.csv`, which `python -m benchmarks.packing_look_up
+--search 6` writes) and of the constructions of more codes or fewer dimensions: codes can be dropped
+and zeros appended without any pair coming closer.
 """
 
 from __future__ import annotations
@@ -20,24 +17,18 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Literal
 
-from gramax.frames import bounds
-from gramax.frames.bounds import sizes
+from gramax.frames import bounds, sizes
 from gramax.frames.constructions import catalogue
-from gramax.frames.constructions.number_theory import prime_power
+from gramax.frames.constructions.algebra import prime_power
 
 TABLE = Path(__file__).with_name("known_packings.csv")
 
 MAX_DROPPED_CODES = 128
 """Constructions of so many more codes are looked at: each takes some 25 microseconds."""
 
-MAX_ADDED_DIMENSIONS = 15
-"""Constructions of so many fewer dimensions are looked at."""
-
+MAX_ADDED_DIMENSIONS = 15  # Constructions of so many fewer dimensions are looked at
 MAX_SCANNED_CODES = 4096
 """For more codes only mutually unbiased bases are looked at, beside constructions of that size."""
-
-NEAREST_DIMENSIONS = 100
-"""Among so many dimensions the largest that is a prime power is looked for."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +73,7 @@ def known_coherence(c: int, d: int, field: str = "real") -> Known | None:
         >>> found.source, round(found.value, 9)
         ('packing', 0.434258546)
     """
-    c, d = sizes.counts(c, d)
-    sizes.half_degree(field)
+    c, d = sizes.counts(c, d, field)
     exact = catalogue.best(c, d, field)
     if exact is not None:
         return Known(float(exact.value), exact.name, "construction")
@@ -104,8 +94,7 @@ def _packings(c: int, d: int, field: str) -> Iterator[Known]:
     """Packings of at least c codes in at most d dimensions; real ones serve both fields."""
     for kind, dimension, count, value in read_table():
         if count >= c and dimension <= d and kind in ("real", field):
-            name = _part("packing found by gramax", c, d, count, dimension)
-            yield Known(value, name, "packing")
+            yield Known(value, _part("packing found by gramax", c, d, count, dimension), "packing")
 
 
 def _parts_of_bases(c: int, d: int, field: str) -> Iterator[Known]:
@@ -114,8 +103,7 @@ def _parts_of_bases(c: int, d: int, field: str) -> Iterator[Known]:
     families = [(side, side // 2 + 1, "real ")] if side > 1 else []
     if field == "complex":
         fewer = range(d, max(1, d - MAX_DROPPED_CODES), -1)
-        powers = (n for n in fewer if prime_power(n))
-        families += [(n, n + 1, "") for n in powers][:1]
+        families += [(n, n + 1, "") for n in fewer if prime_power(n)][:1]
     for dimension, count, kind in families:
         if c <= dimension * count:
             name = f"{count} {kind}mutually unbiased bases"

@@ -1,8 +1,7 @@
 """The format in which the Game of Sloanes takes packings and gives them.
 
 2 d n lines, one number each: the real parts of the first vector, of the second, and so on, then all
-imaginary parts in the same order. The file is called `dxn_init.txt`, `init` being three or four
-letters of the submitter's. (Jasper, King, Mixon, https://github.com/gnikylime/GameofSloanes.)
+imaginary parts in the same order (Jasper, King, Mixon, https://github.com/gnikylime/GameofSloanes).
 """
 
 from __future__ import annotations
@@ -15,18 +14,11 @@ import numpy as np
 
 from gramax._shapes import Complex, Inexact
 
-LONGEST = 64
-"""Characters in a line at most: a double in full needs 25."""
+MAX_LINE_CHARACTERS = 64  # A double in full needs 25
 
 
 def name_problem(path: str | os.PathLike[str], c: int, d: int) -> str | None:
-    """What is wrong with the name of a submission, or None.
-
-    Example:
-        >>> name_problem("5x50_abc.txt", 50, 5)
-        >>> name_problem("codes.txt", 50, 5)
-        'a submission is called 5x50_abc.txt, with three or four letters of yours for abc'
-    """
+    """What is wrong with the name of a submission, or None."""
     if re.fullmatch(rf"{d}x{c}_[A-Za-z]{{3,4}}\.txt", Path(path).name):
         return None
     return f"a submission is called {d}x{c}_abc.txt, with three or four letters of yours for abc"
@@ -44,17 +36,19 @@ def as_text(codes: Inexact[np.ndarray, "c d"]) -> str:
     return "".join(f"{number!r}\n" for number in numbers.tolist())
 
 
-def from_text(text: str, c: int, d: int) -> Complex[np.ndarray, "c d"]:
-    """The codes of a submission, to the very doubles that `as_text` wrote.
+def read(path: str | os.PathLike[str], c: int, d: int) -> Complex[np.ndarray, "c d"]:
+    """The codes in a file of this format, of a known size, to the doubles that `as_text` wrote.
 
     Raises:
-        ValueError: there are not 2 c d numbers, one a line, all finite.
-
-    Example:
-        >>> from_text("1 0 .6 0 0 0 0 .8".replace(" ", chr(10)), 2, 2)[1]
-        array([0.6+0.j , 0. +0.8j])
+        OSError: the file cannot be read.
+        ValueError: it is too long, or does not hold 2 c d finite numbers, one a line.
     """
-    lines = text.split()
+    limit = 2 * c * d * MAX_LINE_CHARACTERS
+    with Path(path).open("rb") as stream:
+        text = stream.read(limit + 1)
+    if len(text) > limit:
+        raise ValueError(f"is longer than {c} codes in {d} dimensions can be")
+    lines = text.decode("ascii", errors="replace").split()
     if len(lines) != 2 * c * d:
         raise ValueError(f"{c} codes in {d} dimensions are {2 * c * d} numbers; got {len(lines)}")
     try:
@@ -65,18 +59,3 @@ def from_text(text: str, c: int, d: int) -> Complex[np.ndarray, "c d"]:
         raise ValueError("a number is not finite")
     real, imaginary = numbers.reshape(2, c, d)
     return real + 1j * imaginary
-
-
-def read(path: str | os.PathLike[str], c: int, d: int) -> Complex[np.ndarray, "c d"]:
-    """The codes in a file of this format, of a known size: no more than that is read.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: it does not hold c codes in d dimensions.
-    """
-    limit = 2 * c * d * LONGEST
-    with Path(path).open("rb") as stream:
-        text = stream.read(limit + 1)
-    if len(text) > limit:
-        raise ValueError(f"is longer than {c} codes in {d} dimensions can be")
-    return from_text(text.decode("ascii", errors="replace"), c, d)

@@ -9,27 +9,15 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from gramax.frames import bounds
-from gramax.frames.bounds import points, sizes
-from gramax.frames.constructions import difference_sets as sets
+from gramax.frames import bounds, sizes
+from gramax.frames.constructions import designs, root_systems, weyl_heisenberg
 from gramax.frames.constructions import elementary as make
-from gramax.frames.constructions import hadamard, root_systems, sic, steiner, unbiased_bases
-from gramax.frames.constructions.number_theory import prime_power, solve
-
-LARGEST_RESIDUE_PRIME = 4096
-"""Larger primes are not tried for power residues, since a trial counts all differences."""
+from gramax.frames.constructions.algebra import prime_power
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A construction that exists, not built yet.
-
-    Attributes:
-        name: what it is.
-        bound: the bound that it attains.
-        value: its coherence (its largest cosine, for a signed code).
-        build: makes the codes, `[c, d]` float64 or complex128 unit rows.
-    """
+    """A construction that exists, not built yet: its attributes are those of `Construction`."""
 
     name: str
     bound: str
@@ -82,15 +70,12 @@ def construct(c: int, d: int, field: str = "real", signed: bool = False) -> Cons
         Traceback (most recent call last):
         gramax...NoConstructionError: no construction of 11 codes in R^5 ...
     """
-    c, d = sizes.counts(c, d)
-    sizes.half_degree(field)
-    if signed and field == "complex":
-        raise ValueError("signed codes are real; C^d with Re<x, y> is R^(2d)")
+    c, d = sizes.counts(c, d, field, signed)
     found = best_signed(c, d) if signed else best(c, d, field)
     if found is None:
         raise NoConstructionError(
-            f"no construction of {c} codes in {sizes.space(d, field)} that attains a bound "
-            "is known to gramax: tight_frame gives a tight one, pack searches for better"
+            f"no construction of {c} codes in {'R' if field == 'real' else 'C'}^{d} that attains a "
+            "bound is known to gramax: tight_frame gives a tight one, pack searches for better"
         )
     return Construction(found.build(), found.name, found.bound, found.value)
 
@@ -104,7 +89,7 @@ def best(c: int, d: int, field: str) -> Recipe | None:
 @lru_cache(maxsize=4096)
 def best_signed(c: int, d: int) -> Recipe | None:
     """The construction of least largest cosine for c points of the sphere in R^d, or None."""
-    return min(_signed(c, d), key=lambda recipe: recipe.value, default=None)
+    return next(_signed(c, d), None)
 
 
 def recipes(c: int, d: int, field: str) -> Iterator[Recipe]:
@@ -116,115 +101,64 @@ def recipes(c: int, d: int, field: str) -> Iterator[Recipe]:
     if d == 1:
         yield Recipe("one line, repeated", "Welch", 1.0, lambda: np.ones((c, 1)))
     elif c == d + 1:
-        yield Recipe("regular simplex", "Welch", welch, partial(make.simplex, d))
+        yield Recipe("regular simplex", "Welch", welch, partial(make.simplex, c, d))
     else:
-        for name, build in _etfs(c, d, field):
+        for name, build in _equiangular(c, d, field):
             yield Recipe(name, "Welch", welch, build)
-        for name, build in _etfs(c, c - d, field):
-            complement = partial(_complement, build)
-            yield Recipe(f"Naimark complement of the {name}", "Welch", welch, complement)
+        for name, build in _equiangular(c, c - d, field):
+            name = f"Naimark complement of the {name}"
+            complement = lambda build=build: make.naimark_complement(build())  # noqa: E731
+            yield Recipe(name, "Welch", welch, complement)
     if d == 2 and field == "real":
-        yield Recipe(
-            "regular polygon's lines", "polygon", np.cos(np.pi / c), partial(make.polygon, c, True)
-        )
+        lines = partial(make.polygon, c, True)
+        yield Recipe("regular polygon's lines", "polygon", np.cos(np.pi / c), lines)
     yield from _beyond_equiangular(c, d, field)
 
 
-def _complement(build: Callable[[], np.ndarray]) -> np.ndarray:
-    return make.naimark_complement(build())
-
-
-Named = Iterator[tuple[str, Callable[[], np.ndarray]]]
-
-
-def _etfs(c: int, d: int, field: str) -> Named:
+def _equiangular(c: int, d: int, field: str) -> designs.Named:
     """Equiangular tight frames of c vectors in d dimensions, 1 < d < c - 1."""
     if d < 2 or c < d + 2 or c > sizes.gerzon(d, field):
         return
     complex_too = field == "complex"
-    kind = hadamard.conference_order(c) if c == 2 * d else None
+    kind = designs.conference_order(c) if c == 2 * d else None
     if kind == "symmetric" or (kind and complex_too):
         yield f"conference frame of order {c}", partial(make.conference_etf, d)
-    yield from _quadrics(c, d)
-    for label, r, (kind, parameters) in steiner.steiner_systems(c, d):
-        real = hadamard.hadamard_order(r + 1)
-        if real or complex_too:
-            name = f"Steiner frame of {label}"
-            yield name, partial(_steiner, kind, parameters, real)
-    if complex_too:
-        yield from _difference_sets(c, d)
-        if c == d * d and d <= sic.LARGEST_DIMENSION:
-            yield "Weyl-Heisenberg SIC", partial(sic.sic, d)
-
-
-def _steiner(kind: str, parameters: tuple[int, ...], real: bool) -> np.ndarray:
-    return steiner.steiner(getattr(steiner, kind)(*parameters), real)
-
-
-def _quadrics(c: int, d: int) -> Named:
     for m in range(2, 8):
         for sign in (1, -1):
-            shape = 2 ** (m - 1) * (2**m + sign), (2**m + sign) * (2 ** (m - 1) + sign) // 3
-            if (c, d) == shape and d > 1:
+            lines, span = 2**m + sign, 2 ** (m - 1) + sign
+            if (c, d) == (2 ** (m - 1) * lines, lines * span // 3):
                 yield f"quadric frame of F_2^{2 * m}", partial(make.quadric_etf, m, sign)
-
-
-def _difference_sets(v: int, k: int) -> Named:
-    """Harmonic frames of the difference sets of k elements in a group of v."""
-    if k * (k - 1) % (v - 1):
-        return
-    families: list[tuple[str, Callable[[], sets.DifferenceSet | None]]] = []
-    for m in range(v.bit_length() - 1, 1, -1):  # 2^(m+1) - 1 points, or more
-        q = solve(lambda q, m=m: (q ** (m + 1) - 1) // (q - 1), v)
-        if q and prime_power(q) and (q**m - 1) // (q - 1) == k:
-            families.append((f"Singer set PG({m}, {q})", partial(sets.singer, q, m)))
-    if v % 4 == 3 and k == (v - 1) // 2 and prime_power(v):
-        families.append((f"Paley set of GF({v})", partial(sets.paley, v)))
-    p = math.isqrt(v + 1) - 1
-    odd_primes = p > 2 and prime_power(p) == (p, 1) and prime_power(p + 2) == (p + 2, 1)
-    if p * (p + 2) == v and odd_primes and 2 * k == p * p + 2 * p - 1:
-        families.append((f"twin prime set {p}, {p + 2}", partial(sets.twin_prime, p)))
-    for e in (4, 8) if v <= LARGEST_RESIDUE_PRIME else ():
-        for zero in (False, True):
-            if k == (v - 1) // e + zero and sets.power_residues(v, e, zero):
-                found = partial(sets.power_residues, v, e, zero)
-                families.append((f"{e}th powers modulo {v}", found))
-    for name, family in families:
-        yield f"harmonic frame of the {name}", partial(_harmonic, family)
-
-
-def _harmonic(family: Callable[[], sets.DifferenceSet | None]) -> np.ndarray:
-    points = family()
-    assert points is not None, "offered only where the set exists"
-    return sets.harmonic(points)
+    yield from designs.steiner_frames(c, d, complex_too)
+    if complex_too:
+        yield from designs.harmonic_frames(c, d)
+        if c == d * d and d <= weyl_heisenberg.LARGEST_SIC_DIMENSION:
+            yield "Weyl-Heisenberg SIC", partial(weyl_heisenberg.sic, d)
 
 
 def _beyond_equiangular(c: int, d: int, field: str) -> Iterator[Recipe]:
     """Optimal lines with more than one angle: unbiased bases, root systems, reflection groups."""
-    z, power = sizes.gerzon(d, field), prime_power(d)
-    flat = 1 / math.sqrt(d)
-    if field == "complex" and power and z < c <= d * (d + 1):
-        name = f"{d + 1} mutually unbiased bases" + ("" if c == d * (d + 1) else ", in part")
-        yield Recipe(name, "orthoplex", flat, lambda: unbiased_bases.mutually_unbiased_bases(d)[:c])
-    if field == "real" and d > 1 and 4 ** (d.bit_length() // 2) == d and z < c <= d * (d // 2 + 1):
-        name = f"{d // 2 + 1} real mutually unbiased bases"
-        name += "" if c == d * (d // 2 + 1) else ", in part"
-        yield Recipe(
-            name, "orthoplex", flat, lambda: unbiased_bases.real_mutually_unbiased_bases(d)[:c]
-        )
+    z, flat = sizes.gerzon(d, field), 1 / math.sqrt(d)
+    if field == "complex":
+        bases, kind = d + 1 if prime_power(d) else 0, ""
+        family = weyl_heisenberg.mutually_unbiased_bases
+    else:
+        bases, kind = d // 2 + 1 if sizes.has_real_bases(d) else 0, "real "
+        family = weyl_heisenberg.real_mutually_unbiased_bases
+    if z < c <= d * bases:
+        name = f"{bases} {kind}mutually unbiased bases" + (", in part" if c < d * bases else "")
+        yield Recipe(name, "orthoplex", flat, lambda: family(d)[:c])
     if (c, d, field) == (7, 3, "real"):
         yield Recipe("axes and diagonals of the cube", "orthoplex", flat, make.cube_lines)
     yield from _bukh_cox(c, d, field)
     second = bounds.levenshtein_second(c, d, field)
     if field == "real" and {6: 36, 7: 63, 8: 120}.get(d) == c and second:
-        yield Recipe(
-            f"lines of the roots of E{d}", "Levenshtein", second, lambda: root_systems.root_lines(d)
-        )
+        lines = partial(root_systems.root_lines, d)
+        yield Recipe(f"lines of the roots of E{d}", "Levenshtein", second, lines)
     if field == "complex" and {4: 40, 5: 45, 6: 126}.get(d) == c and second:
-        name = "Mitchell's reflection lines"
-        yield Recipe(name, "Levenshtein", second, lambda: root_systems.mitchell_lines(d))
+        lines = partial(root_systems.mitchell_lines, d)
+        yield Recipe("Mitchell's reflection lines", "Levenshtein", second, lines)
     if (c, d, field) == (12, 2, "complex"):
-        value = points.bloch(12) or 0.0
+        value = bounds.bloch(12) or 0.0
         yield Recipe("icosahedron on the Bloch sphere", "Fejes Tóth", value, make.bloch_icosahedron)
 
 
@@ -242,35 +176,35 @@ def _bukh_cox(c: int, d: int, field: str) -> Iterator[Recipe]:
 
 
 def _signed(c: int, d: int) -> Iterator[Recipe]:
-    """Spherical codes that attain a bound on the largest cosine."""
+    """Spherical codes that attain a bound on the largest cosine: kissing configurations, and more.
+
+    Those beyond the cross-polytope are the icosahedron, parts of E8, and the pairs x, -x of optimal
+    lines.
+    """
+    depth = {(56, 7): 1, (27, 6): 2, (16, 5): 3}.get((c, d))
     if c <= d + 1:
-        value = points.simplex(c, d) if c > 1 else -1.0
-        yield Recipe(
-            "regular simplex", "simplex", value or 0.0, lambda: make.embedded_simplex(c, d)
-        )
+        value = bounds.simplex(c, d) if c > 1 else -1.0
+        yield Recipe("regular simplex", "simplex", value or 0.0, partial(make.simplex, c, d))
     elif d == 1:
-        yield Recipe("two directions, repeated", "pigeonhole", 1.0, lambda: make.two_directions(c))
+        directions = np.array([[1.0], [-1.0]])
+        name = "two directions, repeated"
+        yield Recipe(name, "pigeonhole", 1.0, lambda: directions[np.arange(c) % 2])
     elif d == 2:
         value = np.cos(2 * np.pi / c)
         yield Recipe("regular polygon", "polygon", value, partial(make.polygon, c))
     elif c <= 2 * d:
         name = "cross-polytope" + ("" if c == 2 * d else ", in part")
-        yield Recipe(name, "orthoplex", 0.0, lambda: make.orthoplex(d)[:c])
-    else:
-        yield from _sharp(c, d)
-
-
-def _sharp(c: int, d: int) -> Iterator[Recipe]:
-    """Kissing configurations, icosahedron, and the pairs x, -x of optimal lines."""
-    floor = points.fejes_toth(c, d) if d == 3 else points.levenshtein_signed(c, d)[0]
-    bound = "Fejes Tóth" if d == 3 else "Levenshtein"
-    if floor is None:
-        return
-    depth = {(56, 7): 1, (27, 6): 2, (16, 5): 3}.get((c, d))
-    if depth is not None:
+        yield Recipe(name, "orthoplex", 0.0, lambda: make.both_ends(np.eye(d))[:c])
+    elif depth is not None:
+        floor = bounds.levenshtein_signed(c, d)[0] or 0.0
         name = "neighbours in the roots of E8"
-        yield Recipe(name, bound, floor, lambda: root_systems.kissing(depth))
-    lines = best(c // 2, d, "real") if c % 2 == 0 else None
-    if lines is not None and abs(lines.value - floor) < 1e-12:
-        name = f"both ends of the {lines.name}"
-        yield Recipe(name, bound, floor, lambda: make.both_ends(lines.build()))
+        yield Recipe(name, "Levenshtein", floor, partial(root_systems.kissing, depth))
+    elif c % 2 == 0:
+        floor = bounds.fejes_toth(c, d) if d == 3 else bounds.levenshtein_signed(c, d)[0]
+        lines = best(c // 2, d, "real")
+        if floor is not None and lines is not None and abs(lines.value - floor) < 1e-12:
+            name, bound = (
+                f"both ends of the {lines.name}",
+                "Fejes Tóth" if d == 3 else "Levenshtein",
+            )
+            yield Recipe(name, bound, floor, lambda: make.both_ends(lines.build()))

@@ -4,52 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from gramax.frames.bounds import sizes
-from gramax.frames.constructions.hadamard import conference_matrix, conference_order
+from gramax.frames import sizes
+from gramax.frames.codebooks import unit
+from gramax.frames.constructions.designs import conference_matrix, conference_order
 
 
-def simplex(d: int) -> np.ndarray:
-    """The regular simplex: d + 1 unit vectors of R^d with every cosine -1/d.
-
-    It attains the Welch bound 1/d and the signed simplex bound -1/d.
-
-    >>> codes = simplex(2)
-    >>> print((codes @ codes.T).round(12))
-    [[ 1.  -0.5 -0.5]
-     [-0.5  1.  -0.5]
-     [-0.5 -0.5  1. ]]
-    """
-    _, d = sizes.counts(1, d)
-    codes = np.zeros((d + 1, d))
-    for j in range(d):  # Cholesky factor of the simplex's Gram matrix, column by column
-        codes[j, j] = np.sqrt((d - j) * (d + 1) / (d * (d - j + 1)))
-        codes[j + 1 :, j] = -codes[j, j] / (d - j)
-    return codes
-
-
-def embedded_simplex(c: int, d: int) -> np.ndarray:
-    """A regular simplex of c <= d + 1 points in the first c - 1 coordinates of R^d."""
-    codes = np.zeros((c, d))
+def simplex(c: int, d: int) -> np.ndarray:
+    """The regular simplex of c <= d + 1 points in the first c - 1 coordinates of R^d."""
+    codes, n = np.zeros((c, d)), c - 1
     if c == 1:
         codes[0, 0] = 1
-    else:
-        codes[:, : c - 1] = simplex(c - 1)
+    for j in range(n):  # Cholesky factor of the simplex's Gram matrix, column by column
+        codes[j, j] = np.sqrt((n - j) * (n + 1) / (n * (n - j + 1)))
+        codes[j + 1 :, j] = -codes[j, j] / (n - j)
     return codes
-
-
-def orthoplex(d: int) -> np.ndarray:
-    """The cross-polytope: the 2d vectors +e_i and -e_i of R^d, at Rankin's signed bound 0.
-
-    >>> orthoplex(2)
-    array([[ 1.,  0.], [ 0.,  1.], [-1., -0.], [-0., -1.]])
-    """
-    _, d = sizes.counts(1, d)
-    return np.concatenate([np.eye(d), -np.eye(d)])
-
-
-def two_directions(c: int) -> np.ndarray:
-    """Points of R^1: +1 and -1 in turn."""
-    return orthoplex(1)[np.arange(c) % 2]
 
 
 def both_ends(lines: np.ndarray) -> np.ndarray:
@@ -58,11 +26,7 @@ def both_ends(lines: np.ndarray) -> np.ndarray:
 
 
 def polygon(c: int, lines: bool = False) -> np.ndarray:
-    """The regular polygon of c points, or c lines at equal angles: the exact optima in R^2.
-
-    >>> polygon(3, lines=True).shape
-    (3, 2)
-    """
+    """The regular polygon of c points, or c lines at equal angles: the exact optima in R^2."""
     angle = (1 if lines else 2) * np.pi * np.arange(c) / c
     return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
@@ -79,8 +43,7 @@ def bloch_icosahedron() -> np.ndarray:
     south = z < 0  # of the two forms of a qubit the one that divides by the larger number
     up = np.where(south, x - 1j * y, 1 + z)
     down = np.where(south, 1 - z, x + 1j * y)
-    codes = np.stack([up, down], axis=-1)
-    return codes / np.linalg.norm(codes, axis=1, keepdims=True)
+    return unit(np.stack([up, down], axis=-1))
 
 
 def from_gram(gram: np.ndarray, d: int) -> np.ndarray:
@@ -113,8 +76,7 @@ def tight_frame(c: int, d: int, field: str = "real") -> np.ndarray:
          [0.    1.667 0.   ]
          [0.    0.    1.667]]
     """
-    c, d = sizes.counts(c, d)
-    sizes.half_degree(field)
+    c, d = sizes.counts(c, d, field)
     if c < d:
         raise ValueError(f"a tight frame spans its space, so it needs c >= d; got c={c}, d={d}")
     if c == d:
@@ -124,28 +86,16 @@ def tight_frame(c: int, d: int, field: str = "real") -> np.ndarray:
         return np.exp(2j * np.pi * np.arange(c) / c)[phase] / np.sqrt(d)
     phase = np.outer(np.arange(c), np.arange(1, d // 2 + 1)) % c
     angle = (2 * np.pi * np.arange(c) / c)[phase]
-    columns = [np.cos(angle), np.sin(angle)]
-    if d % 2:
-        columns.append(np.full((c, 1), np.sqrt(0.5)))
+    columns = [np.cos(angle), np.sin(angle), *[np.full((c, 1), np.sqrt(0.5))] * (d % 2)]
     return np.concatenate(columns, axis=1) * np.sqrt(2 / d)
 
 
 def naimark_complement(codes: np.ndarray) -> np.ndarray:
     """The Naimark complement of a tight frame of c > d unit rows: c rows in c - d dimensions.
 
-    The complement is tight too, and equiangular where the frame is. Anything but a tight frame is
-    a ValueError.
-
-    Source: Casazza, Kutyniok (eds.), Finite Frames (2013), chapter 1.
-
-    >>> naimark_complement(simplex(4)).round(12) ** 2
-    array([[1.], [1.], [1.], [1.], [1.]])
+    It is tight too, and equiangular where the frame is (Casazza, Kutyniok, Finite Frames, 2013).
     """
-    codes = np.asarray(codes)
     c, d = codes.shape
-    tight = np.allclose(codes.conj().T @ codes, np.eye(d) * c / d, atol=1e-9)
-    if c <= d or not tight:
-        raise ValueError(f"needs a tight frame of unit rows with c > d; got shape {codes.shape}")
     full, _ = np.linalg.qr(codes, mode="complete")
     return full[:, d:].conj() * np.sqrt(c / (c - d))
 
@@ -153,16 +103,10 @@ def naimark_complement(codes: np.ndarray) -> np.ndarray:
 def conference_etf(d: int) -> np.ndarray:
     """2d equiangular lines in d dimensions, from a conference matrix of order 2d.
 
-    They attain the Welch bound 1/sqrt(2d - 1), and are real where the matrix is symmetric (d odd),
-    complex where it is skew (d even).
-
-    Source: van Lint, Seidel 1966; Strohmer, Heath 2003.
-
-    >>> conference_etf(3).shape  # the diagonals of the icosahedron
-    (6, 3)
+    Real where it is symmetric (d odd), complex where it is skew (d even). Source: van Lint, Seidel
+    1966; Strohmer, Heath 2003.
     """
-    matrix = conference_matrix(2 * d)
-    signature = matrix * (1 if conference_order(2 * d) == "symmetric" else 1j)
+    signature = conference_matrix(2 * d) * (1 if conference_order(2 * d) == "symmetric" else 1j)
     return from_gram(np.eye(2 * d) + signature / np.sqrt(2 * d - 1), d)
 
 
@@ -171,19 +115,12 @@ def bukh_cox_codes(equiangular: np.ndarray, copies: int) -> np.ndarray:
 
     The Gram matrix has one magnitude off the diagonal: the lines' own signs turned round between
     blocks of `copies` (at least 2), -1 within a block. Its kernel is the span of the lines'
-    coordinates, which leaves `copies` z codes in `copies` z - k dimensions. They attain the
-    Bukh-Cox bound where z = Z(k).
-
-    Source: Bukh, Cox 2020, theorem 3.
-
-    >>> bukh_cox_codes(polygon(3, lines=True), 2).shape
-    (6, 4)
+    coordinates, which leaves `copies` z codes in `copies` z - k dimensions (Bukh, Cox 2020).
     """
     z, k = equiangular.shape
     gram = equiangular @ equiangular.conj().T
     angle = np.sqrt((z - k) / (k * (z - 1)))
-    signs = (np.eye(z) - gram) / angle
-    signature = np.kron(signs, np.ones((copies, copies)))
+    signature = np.kron((np.eye(z) - gram) / angle, np.ones((copies, copies)))
     signature -= np.kron(np.eye(z), np.ones((copies, copies)) - np.eye(copies))
     coherence = 1 / (copies - 1 + copies * (z / k - 1) / angle)
     return from_gram(np.eye(z * copies) + coherence * signature, z * copies - k)
@@ -193,16 +130,10 @@ def quadric_etf(m: int, sign: int) -> np.ndarray:
     """The real equiangular tight frame on a quadric of the symplectic space F_2^(2m).
 
     A `sign` of 1 (m >= 2) takes the points where the hyperbolic form is 0, -1 (m >= 3) those where
-    it is 1: 2^(m-1) (2^m + sign) lines in (2^m + sign)(2^(m-1) + sign)/3 dimensions, which are 10
-    in R^5, 28 in R^7, 36 in R^15, 120 in R^35, ...
+    it is 1: 10 lines in R^5, 28 in R^7, 36 in R^15, 120 in R^35, ...
 
     Source: Seidel, A survey of two-graphs (1976); Fickus, Jasper, Mixon, Peterson 2018.
-
-    >>> quadric_etf(3, -1).shape
-    (28, 7)
     """
-    if sign not in (1, -1) or m < (2 if sign == 1 else 3):
-        raise ValueError(f"needs a sign of 1 (m >= 2) or -1 (m >= 3); got m={m}, sign={sign}")
     bits = (np.arange(4**m)[:, None] >> np.arange(2 * m)) & 1
     form = (bits[:, :m] * bits[:, m:]).sum(1) % 2
     points = bits[form == (1 - sign) // 2]

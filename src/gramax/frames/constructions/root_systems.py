@@ -1,58 +1,40 @@
-"""Optimal codes from root systems and reflection groups, and from parts of them."""
+"""Optimal codes from root systems and reflection groups, at Levenshtein's bounds."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from gramax.frames.constructions.elementary import both_ends
-
 
 def root_lines(d: int) -> np.ndarray:
-    """The lines of the root system E_d: 36 in R^6, 63 in R^7, 120 in R^8.
-
-    Their |cos| is 0 or 1/2, which attains Levenshtein's second bound.
+    """The lines of the root system E_d, 36 in R^6, 63 in R^7, 120 in R^8, with |cos| 0 or 1/2.
 
     Source: Levenshtein 1992; Conway, Sloane, Sphere Packings, Lattices and Groups, chapter 4.
-
-    >>> root_lines(8).shape
-    (120, 8)
     """
-    if d not in (6, 7, 8):
-        raise ValueError(f"the root systems E_d have d = 6, 7 or 8; got {d}")
-    pairs = [s for i in range(8) for j in range(i) for s in _pair(i, j)]
+    pairs = np.zeros((56, 8))
+    places = [(i, j, sign) for i in range(8) for j in range(i) for sign in (1, -1)]
+    for row, (i, j, sign) in zip(pairs, places, strict=True):
+        row[i], row[j] = 1, sign
     signs = 1 - 2 * ((np.arange(128)[:, None] >> np.arange(7)) & 1)
     halves = np.column_stack([signs, signs.prod(1)])
     halves = halves[halves[:, 0] > 0] / 2
-    roots = np.concatenate([np.array(pairs), halves]) / np.sqrt(2)
+    roots = np.concatenate([pairs, halves]) / np.sqrt(2)
     fixed = {8: [], 7: [0], 6: [0, 2]}[d]  # a root, or two that meet at 60 degrees
     return _orthogonal_part(roots, roots[fixed])
-
-
-def _pair(i: int, j: int) -> list[np.ndarray]:
-    plus, minus = np.zeros(8), np.zeros(8)
-    plus[[i, j]], minus[i], minus[j] = 1, 1, -1
-    return [plus, minus]
 
 
 def mitchell_lines(d: int) -> np.ndarray:
     """The reflection lines of Mitchell's groups: 126 in C^6, 45 in C^5, 40 in C^4.
 
-    Their |<x, y>| is 0 or 1/2 (1/sqrt(3) for d = 4, the Witting polytope), which attains
-    Levenshtein's second bound.
+    Their |<x, y>| is 0 or 1/2 (1/sqrt(3) for d = 4, the Witting polytope).
 
     Source: Mitchell 1914; Coxeter, Regular Complex Polytopes (1991).
-
-    >>> mitchell_lines(5).shape
-    (45, 5)
     """
     w = np.exp(2j * np.pi * np.arange(3) / 3)
-    a, b = (x.ravel() for x in np.meshgrid(w, w))
-    zero, one = np.zeros(9), np.ones(9)
     if d == 4:
+        a, b = (x.ravel() for x in np.meshgrid(w, w))
+        zero, one = np.zeros(9), np.ones(9)
         rows = [(zero, one, -a, b), (one, zero, -a, -b), (one, -a, zero, b), (one, a, b, zero)]
         return np.concatenate([np.eye(4), *(np.stack(r, -1) / np.sqrt(3) for r in rows)])
-    if d not in (5, 6):
-        raise ValueError(f"Mitchell's lines have d = 4, 5 or 6; got {d}")
     exponents = np.stack(np.meshgrid(*[np.arange(3)] * 5, indexing="ij"), -1).reshape(-1, 5)
     last = exponents[exponents.sum(1) % 3 == 0]
     full = w[np.column_stack([np.zeros(len(last), dtype=int), last])] / np.sqrt(6)
@@ -73,30 +55,20 @@ def _orthogonal_part(codes: np.ndarray, fixed: np.ndarray) -> np.ndarray:
     return inside @ basis[:, len(fixed) :].conj()
 
 
-def _neighbours(codes: np.ndarray) -> np.ndarray:
-    """The nearest neighbours of the first code, seen from it: a spherical code one dimension down.
-
-    They are the codes of largest cosine with the first, projected off it.
-    """
-    cosine = codes[1:] @ codes[0]
-    near = codes[1:][cosine > cosine.max() - 1e-9]
-    basis, _ = np.linalg.qr(codes[:1].T, mode="complete")
-    inside = near @ basis[:, 1:]
-    return inside / np.linalg.norm(inside, axis=1, keepdims=True)
-
-
 def kissing(depth: int) -> np.ndarray:
     """The roots of E8 (depth 0), the neighbours of one among them (1), of one of those (2), ...
 
     These are 240 points in R^8, 56 in R^7, 27 in R^6 and 16 in R^5, which attain Levenshtein's
-    signed bound, 1/2, 1/3, 1/4 and 1/5.
+    signed bound, 1/2, 1/3, 1/4 and 1/5. Neighbours are seen from the point, one dimension down.
 
     Source: Conway, Sloane, Sphere Packings, Lattices and Groups, chapter 14; Levenshtein 1992.
-
-    >>> kissing(2).shape
-    (27, 6)
     """
-    codes = both_ends(root_lines(8))
+    codes = root_lines(8)
+    codes = np.concatenate([codes, -codes])
     for _ in range(depth):
-        codes = _neighbours(codes)
+        cosine = codes[1:] @ codes[0]
+        near = codes[1:][cosine > cosine.max() - 1e-9]
+        basis, _ = np.linalg.qr(codes[:1].T, mode="complete")
+        inside = near @ basis[:, 1:]
+        codes = inside / np.linalg.norm(inside, axis=1, keepdims=True)
     return codes

@@ -1,4 +1,1 @@
-"""The search for codebooks by descent. JAX is imported only when one runs.
-
-`packing` holds `pack`, the way in; `batches` searches among few codes, `large` among many.
-"""
+"""The search for codebooks by descent; `packing` holds `pack`, the way in."""

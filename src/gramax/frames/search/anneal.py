@@ -43,7 +43,7 @@ def untie(x: Array, ties: Ties) -> Array:
     return jnp.einsum("nkl,nl->nk", jnp.asarray(ties.turn), x[jnp.asarray(ties.base)])
 
 
-def _value(x: Array, ties: Ties, beta: Array, kind: Kind) -> tuple[Array, Array]:
+def soft_value(x: Array, ties: Ties, beta: Array, kind: Kind) -> tuple[Array, Array]:
     """The soft maximum of the codebook, and its gradient by the free rows."""
     value, slope = soft_maximum(untie(x, ties), jnp.asarray(ties.mask), beta, kind)
     if ties.base is not None and ties.turn is not None:
@@ -71,7 +71,10 @@ def _dot(a: Array, b: Array) -> Array:
 
 
 def _direction(s: _State, slot: Array) -> Array:
-    """The two-loop recursion (Nocedal 1980), newest pair at `slot`; weight 0 skips a pair."""
+    """The two-loop recursion (Nocedal 1980), newest pair at `slot`; weight 0 skips a pair.
+
+    Where rounding leaves no descent in it, the steepest descent.
+    """
     order = (slot - jnp.arange(LBFGS_MEMORY)) % LBFGS_MEMORY
 
     def first(q: Array, i: Array) -> tuple[Array, Array]:
@@ -85,37 +88,29 @@ def _direction(s: _State, slot: Array) -> Array:
 
     q, a = jax.lax.scan(first, s.slope, order)
     r, _ = jax.lax.scan(second, q * s.scale, (order[::-1], a[::-1]))
-    return -r
+    return jnp.where(_dot(-r, s.slope) < 0, -r, -s.scale * s.slope)
 
 
 def _iterate(k: Array, s: _State, ties: Ties, beta: Array, kind: Kind) -> _State:
     """Try the step. If it lowers the value, take it and choose a new direction; else shorten it."""
     trial = s.x + s.step * s.direction
-    value, slope = _value(trial, ties, beta, kind)
+    value, slope = soft_value(trial, ties, beta, kind)
     accept = value <= s.value + 1e-4 * s.step * _dot(s.slope, s.direction)
     move, change = trial - s.x, slope - s.slope
     curvature, size = _dot(move, change), _dot(change, change)
     good = accept & (curvature > 1e-10 * size) & (size > 0)
     slot = k % LBFGS_MEMORY
-    safe = jnp.where(good, curvature, 1.0)
-    taken = _State(
+    taken = s._replace(
         x=jnp.where(accept, trial, s.x),
         value=jnp.where(accept, value, s.value),
         slope=jnp.where(accept, slope, s.slope),
-        direction=s.direction,
-        step=s.step,
+        step=jnp.where(accept, 1.0, 0.4 * s.step),
         moves=s.moves.at[slot].set(jnp.where(good, move, 0)),
         changes=s.changes.at[slot].set(jnp.where(good, change, 0)),
-        weights=s.weights.at[slot].set(jnp.where(good, 1 / safe, 0)),
+        weights=s.weights.at[slot].set(jnp.where(good, 1 / jnp.where(good, curvature, 1.0), 0)),
         scale=jnp.where(good, curvature / jnp.where(good, size, 1.0), s.scale),
     )
-    turned = _direction(taken, slot)
-    downhill = _dot(turned, taken.slope) < 0
-    turned = jnp.where(downhill, turned, -taken.scale * taken.slope)
-    return taken._replace(
-        direction=jnp.where(accept, turned, s.direction),
-        step=jnp.where(accept, 1.0, 0.4 * s.step),
-    )
+    return taken._replace(direction=jnp.where(accept, _direction(taken, slot), s.direction))
 
 
 def _stage(s: _State, ties: Ties, beta: Array, rise: Array, kind: Kind) -> _State:
@@ -124,7 +119,7 @@ def _stage(s: _State, ties: Ties, beta: Array, rise: Array, kind: Kind) -> _Stat
     The curvature that matters is that of the pairs on the ridge, which grows with beta: the memory
     is scaled and kept, which saves the ten iterations of learning it again.
     """
-    value, slope = _value(s.x, ties, beta, kind)
+    value, slope = soft_value(s.x, ties, beta, kind)
     s = s._replace(
         value=value,
         slope=slope,
@@ -133,26 +128,9 @@ def _stage(s: _State, ties: Ties, beta: Array, rise: Array, kind: Kind) -> _Stat
         scale=s.scale / rise,
         step=jnp.ones_like(s.step),
     )
-    turned = _direction(s, jnp.array(STAGE_ITERATIONS - 1) % LBFGS_MEMORY)
-    downhill = _dot(turned, slope) < 0
-    s = s._replace(direction=jnp.where(downhill, turned, -s.scale * slope))
+    s = s._replace(direction=_direction(s, jnp.array(STAGE_ITERATIONS - 1) % LBFGS_MEMORY))
     step = partial(_iterate, ties=ties, beta=beta, kind=kind)
     return jax.lax.fori_loop(0, STAGE_ITERATIONS, step, s)
-
-
-def _anneal(x: Array, ties: Ties, first: Array, last: Array, kind: Kind) -> tuple[Array, Array]:
-    rise = (last / first) ** (1 / (BETA_STAGES - 1))
-    value, slope = _value(x, ties, first, kind)
-    scale = 0.1 * jnp.sqrt(jnp.sum(ties.mask)) / (jnp.sqrt(_dot(slope, slope)) + 1e-30) * rise
-    memory = jnp.zeros((LBFGS_MEMORY, *x.shape), x.dtype)
-    one, none = jnp.ones((), x.dtype), jnp.zeros((LBFGS_MEMORY,), x.dtype)
-    s = _State(x, value, slope, -slope, one, memory, memory, none, scale)
-
-    def stage(s: _State, i: Array) -> tuple[_State, None]:
-        return _stage(s, ties, first * rise**i, rise, kind), None
-
-    s, _ = jax.lax.scan(stage, s, jnp.arange(BETA_STAGES))
-    return s.x, s.value
 
 
 @partial(jax.jit, static_argnames="kind")
@@ -170,8 +148,18 @@ def lbfgs(
     """
 
     def one(x: Array, ties: Ties, first: Array) -> tuple[Array, Array]:
-        x, value = _anneal(x, ties, first, last, kind)
-        return untie(x, ties), value
+        rise = (last / first) ** (1 / (BETA_STAGES - 1))
+        value, slope = soft_value(x, ties, first, kind)
+        scale = 0.1 * jnp.sqrt(jnp.sum(ties.mask)) / (jnp.sqrt(_dot(slope, slope)) + 1e-30) * rise
+        memory = jnp.zeros((LBFGS_MEMORY, *x.shape), x.dtype)
+        step, weights = jnp.ones((), x.dtype), jnp.zeros((LBFGS_MEMORY,), x.dtype)
+        s = _State(x, value, slope, -slope, step, memory, memory, weights, scale)
+
+        def stage(s: _State, i: Array) -> tuple[_State, None]:
+            return _stage(s, ties, first * rise**i, rise, kind), None
+
+        s, _ = jax.lax.scan(stage, s, jnp.arange(BETA_STAGES))
+        return untie(s.x, ties), s.value
 
     return jax.vmap(one)(x, ties, first)
 
@@ -193,7 +181,7 @@ def adam(
             part = i / (steps - 1)
             beta = first * (last / first) ** part
             rate = ADAM_RATES[0] * (ADAM_RATES[1] / ADAM_RATES[0]) ** part
-            _, slope = _value(x, ties, beta, kind)
+            _, slope = soft_value(x, ties, beta, kind)
             mean = 0.9 * mean + 0.1 * slope
             square = 0.999 * square + 0.001 * slope * slope
             fair = mean / (1 - 0.9 ** (i + 1.0))
@@ -203,6 +191,6 @@ def adam(
 
         zero = jnp.zeros_like(x)
         x, _, _ = jax.lax.fori_loop(0, steps, step, (x, zero, zero))
-        return x, _value(x, ties, last, kind)[0]
+        return x, soft_value(x, ties, last, kind)[0]
 
     return jax.vmap(one)(x, ties, first)

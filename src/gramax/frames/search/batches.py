@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
-from gramax.frames.codebooks import Kind, coherence_of_rows
-from gramax.frames.search import anneal, starts, symmetry
+from gramax.frames.codebooks import coherence_of_rows, unit
+from gramax.frames.search import anneal, starts
 from gramax.frames.search.polish import MAX_FREE_VARIABLES, free_variables, polish
 
 if TYPE_CHECKING:
-    from gramax.frames.search.progress import Best
+    from gramax.frames.search.packing import Best
 
 LAST_BETA = 1.3e5
 """Beta at the end of an annealing, before it is divided by the square of the floor."""
@@ -33,8 +33,7 @@ BATCH_CYCLE = (
 MAX_SYMMETRIC_STARTS = 256
 """A batch has at most so many symmetric starts, which are made on the host one by one."""
 
-POOL_SIZE = 6
-"""Hops start from one of this many best configurations."""
+POOL_SIZE = 6  # Hops start from one of this many best configurations
 
 
 def padded(c: int) -> int:
@@ -50,120 +49,91 @@ def batch_size(size: int, width: int) -> int:
     return int(2 ** np.floor(np.log2(np.clip(0.6 / each, 8, 256))))
 
 
-class _Pool:
-    """The best distinct configurations, and the soft values that have been polished."""
+class Batches:
+    """The search: the best distinct configurations, and the soft values that have been polished."""
 
-    def __init__(self) -> None:
-        self.items: list[tuple[float, np.ndarray]] = []
+    def __init__(self, best: Best, c: int, d: int, random: np.random.Generator) -> None:
+        """Begin from the codes that `best` holds already, where there are any."""
+        self.best, self.c, self.d, self.random = best, c, d, random
+        self.pool: list[tuple[float, np.ndarray]] = []
         self.polished: list[float] = []
+        if best.x is not None:
+            self.keep(best.value, best.x)
 
-    def add(self, value: float, x: np.ndarray) -> None:
-        """Keep `x` if it is among the best and differs from those that are kept."""
-        if all(abs(value - other) > 1e-9 for other, _ in self.items):
-            self.items = sorted([*self.items, (value, x)], key=lambda item: item[0])[:POOL_SIZE]
+    def keep(self, value: float, x: np.ndarray) -> None:
+        """Keep `x` for hops if it is among the best and differs from those that are kept."""
+        if all(abs(value - other) > 1e-9 for other, _ in self.pool):
+            self.pool = sorted([*self.pool, (value, x)], key=lambda item: item[0])[:POOL_SIZE]
 
-    def is_new(self, soft: float) -> bool:
-        """Whether no candidate with this soft value has been polished; notes it."""
-        fresh = all(abs(soft - other) > 2e-9 for other in self.polished)
-        if fresh:
-            self.polished.append(soft)
-        return fresh
+    def start(self, how: str, codes: int, done: int) -> starts.Start:
+        """A start of this kind, of `codes` rows, `done` being those made before it."""
+        if how == "hop":
+            return starts.hop(self.pool[self.random.integers(len(self.pool))][1], self.random)
+        if how == "structured" and done < MAX_SYMMETRIC_STARTS:
+            return starts.structured(codes, self.d, self.best.kind, self.random)
+        return starts.fresh(codes, starts.width_of(self.d, self.best.kind), self.random)
+
+    def run(self, how: str, count: int) -> tuple[list[np.ndarray], np.ndarray]:
+        """Anneal starts of one kind; returns their ends, `[c, k]` each, and their soft values."""
+        best, random = self.best, self.random
+        size, codes = padded(self.c), self.c
+        if how == "closure":  # a few codes too many: the worst are dropped at the end
+            size = padded(self.c + 1)
+            codes = self.c + int(random.integers(1, size - self.c + 1))
+        made = [self.start(how, codes, done) for done in range(count)]
+        x = random.normal(size=(count, size, made[0].rows.shape[1]))
+        x[:, :codes] = [begin.rows for begin in made]
+        x = unit(x)
+        mask = np.zeros((count, size))
+        mask[:, :codes] = 1
+        scale = max(best.floor if best.kind == "signed" else best.floor**2, 0.05)
+        first = np.array([begin.beta for begin in made]) / scale
+        ties = anneal.Ties(mask)
+        if how == "structured":
+            width = x.shape[-1]
+            base = np.tile(np.arange(size), (count, 1))
+            turn = np.tile(np.eye(width), (count, size, 1, 1))
+            for row, begin in enumerate(made):
+                if begin.base is not None:
+                    base[row, :codes], turn[row, :codes] = begin.base, begin.turn
+            ties = anneal.Ties(mask, base, turn)
+        descend = anneal.adam if how == "adam" else anneal.lbfgs
+        ends, soft = descend(x, ties, first, np.float64(LAST_BETA / scale), best.kind)
+        ends = unit(np.asarray(ends)[:, :codes])
+        return [starts.shed(end, self.c, best.kind) for end in ends], np.asarray(soft)
+
+    def harvest(self, ends: list[np.ndarray], soft: np.ndarray, how: str) -> None:
+        """Polish the few best distinct ends, and keep them for hops."""
+        best, polished = self.best, 0
+        values = np.array([coherence_of_rows(x, best.kind) for x in ends])
+        values = np.where(np.isfinite(values), values, np.inf)
+        free = free_variables(self.c, ends[0].shape[1], best.kind)
+        most = int(np.clip(1.5e8 / free**3, *POLISHED_RANGE)) if free <= MAX_FREE_VARIABLES else 0
+        for index in np.argsort(values)[: 3 * max(most, POLISHED_RANGE[0])]:
+            if not np.isfinite(values[index]):
+                break
+            x, value = ends[index], float(soft[index])
+            close = values[index] < min(best.value, values.min()) + POLISHED_GAP
+            if close and polished < most and all(abs(value - v) > 2e-9 for v in self.polished):
+                self.polished.append(value)
+                if polished and best.stop():
+                    break
+                x = polish(x, best.kind, beat=best.value)
+                polished += 1
+            best.offer(x, how)
+            self.keep(coherence_of_rows(x, best.kind), x)
 
 
 def search(
-    best: Best,
-    c: int,
-    d: int,
-    random: np.random.Generator,
-    count: int | None,
-    construct: bool,
+    best: Best, c: int, d: int, random: np.random.Generator, count: int | None, construct: bool
 ) -> str:
     """Run batches until the budget is spent or the floor is reached; returns why it stopped."""
-    width = 2 * d if best.kind == "complex" else d
-    count = count or batch_size(padded(c), width)
-    pool = _Pool()
-    if best.x is not None:
-        pool.add(best.value, best.x)
+    batches = Batches(best, c, d, random)
+    count = count or batch_size(padded(c), starts.width_of(d, best.kind))
     while (reason := best.stop()) is None or best.x is None:
-        how = BATCH_CYCLE[best.done % len(BATCH_CYCLE)]
-        if (how == "hop" and not pool.items) or (how == "structured" and not construct):
+        how = BATCH_CYCLE[len(best.trace) % len(BATCH_CYCLE)]
+        if (how == "hop" and not batches.pool) or (how == "structured" and not construct):
             how = "random"
-        ends, soft = _batch(how, best, c, d, count, pool, random)
-        _harvest(ends, soft, best, pool, how)
+        batches.harvest(*batches.run(how, count), how)
         best.tick(how)
     return reason
-
-
-def _made(
-    how: str, codes: int, d: int, kind: Kind, count: int, pool: _Pool, random: np.random.Generator
-) -> list[starts.Start]:
-    """Make `count` starts of one kind, of `codes` rows each."""
-    width = 2 * d if kind == "complex" else d
-    made = []
-    for done in range(count):
-        if how == "hop":
-            base = pool.items[random.integers(len(pool.items))][1]
-            made.append(starts.hop(base, random))
-        elif how == "structured" and done < MAX_SYMMETRIC_STARTS:
-            made.append(starts.structured(codes, d, kind, random))
-        else:
-            made.append(starts.fresh(codes, width, random))
-    return made
-
-
-def _batch(
-    how: str, best: Best, c: int, d: int, count: int, pool: _Pool, random: np.random.Generator
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Anneal starts of one kind; returns their ends, `[c, k]` each, and their soft values."""
-    size, codes = padded(c), c
-    if how == "closure":  # a few codes too many: the worst are dropped at the end
-        size, codes = padded(c + 1), c + int(random.integers(1, padded(c + 1) - c + 1))
-    made = _made(how, codes, d, best.kind, count, pool, random)
-    x = random.normal(size=(count, size, made[0][0].shape[1]))
-    for row, begin in zip(x, made, strict=True):
-        row[:codes] = begin.rows
-    x /= np.linalg.norm(x, axis=-1, keepdims=True)
-    mask = np.zeros((count, size))
-    mask[:, :codes] = 1
-    scale = max(best.floor if best.kind == "signed" else best.floor**2, 0.05)
-    first = np.array([begin.beta for begin in made]) / scale
-    ties = anneal.Ties(mask)
-    if how == "structured":
-        tied = [symmetry.free(row) for row in x]
-        for t, begin in zip(tied, made, strict=True):
-            if begin.ties is not None:
-                t.base[:codes], t.turn[:codes] = begin.ties.base, begin.ties.turn
-        ties = anneal.Ties(mask, np.stack([t.base for t in tied]), np.stack([t.turn for t in tied]))
-    descend = anneal.adam if how == "adam" else anneal.lbfgs
-    ends, soft = descend(x, ties, first, np.float64(LAST_BETA / scale), best.kind)
-    ends, soft = np.asarray(ends)[:, :codes], np.asarray(soft)
-    ends = ends / np.linalg.norm(ends, axis=-1, keepdims=True)
-    if codes == c:
-        return list(ends), soft
-    return [starts.shed(end, c, best.kind) for end in ends], soft
-
-
-def _harvest(ends: list[np.ndarray], soft: np.ndarray, best: Best, pool: _Pool, how: str) -> None:
-    """Polish the few best distinct ends, and keep them for hops."""
-    values = np.array([coherence_of_rows(x, best.kind) for x in ends])
-    values = np.where(np.isfinite(values), values, np.inf)
-    free = free_variables(len(ends[0]), ends[0].shape[1], best.kind)
-    most = int(np.clip(1.5e8 / free**3, *POLISHED_RANGE))
-    polished = 0
-    for index in np.argsort(values)[: 3 * most]:
-        x = ends[index]
-        if not np.isfinite(values[index]):
-            break
-        close = values[index] < min(best.value, values.min()) + POLISHED_GAP
-        if (
-            free <= MAX_FREE_VARIABLES
-            and close
-            and polished < most
-            and pool.is_new(float(soft[index]))
-        ):
-            if polished and best.stop():
-                break
-            x = polish(x, best.kind, beat=best.value)
-            polished += 1
-        best.offer(x, how)
-        pool.add(coherence_of_rows(x, best.kind), x)

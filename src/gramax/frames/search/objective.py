@@ -20,37 +20,26 @@ def _times_i(x: Float[Array, "n k"]) -> Float[Array, "n k"]:
     return jnp.concatenate([-x[..., d:], x[..., :d]], axis=-1)
 
 
-def products(
+def similarities(
     rows: Float[Array, "m k"], u: Float[Array, "n k"], kind: Kind
-) -> tuple[Float[Array, "m n"], Float[Array, "m n"] | None]:
-    """Inner products of rows with rows: the real parts, and the imaginary ones where complex."""
+) -> tuple[Float[Array, "m n"], Float[Array, "m n"], Float[Array, "m n"] | None]:
+    """How close rows are to rows, <x,y> of points and |<x,y>|^2 of lines, with its parts.
+
+    The parts are the inner products: the real parts, and the imaginary ones where complex.
+    """
     g = jnp.matmul(rows, u.T, precision=PRECISION)
-    return g, jnp.matmul(rows, _times_i(u).T, precision=PRECISION) if kind == "complex" else None
-
-
-def similarity(g: Array, h: Array | None, kind: Kind) -> Array:
-    """How close pairs are, from their inner products: <x,y> of points, |<x,y>|^2 of lines."""
-    if kind == "signed":
-        return g
-    return g * g if h is None else g * g + h * h
-
-
-def counted(s: Array, pairs: Array) -> Array:
-    """The similarities of the pairs that count, -inf for the others."""
-    return jnp.where(pairs, s, -jnp.inf)
+    if kind == "complex":
+        h = jnp.matmul(rows, _times_i(u).T, precision=PRECISION)
+        return g * g + h * h, g, h
+    return g if kind == "signed" else g * g, g, None
 
 
 def soft_terms(s: Array, beta: Array | float, shift: Array | float) -> Array:
-    """exp(beta (s - shift)) of `counted` pairs, 0 of others; `shift` is about the largest s.
+    """exp(beta (s - shift)), 0 where s is -inf; `shift` is about the largest s.
 
     The exponent stops at 30: a shift that is too low costs digits, never an overflow.
     """
     return jnp.exp(jnp.minimum(beta * (s - shift), 30.0))
-
-
-def soft_value(total: Array, beta: Array | float, shift: Array | float) -> Array:
-    """The soft maximum whose terms, shifted, have this sum."""
-    return shift + jnp.log(total) / beta
 
 
 def soft_slope(
@@ -80,12 +69,12 @@ def soft_maximum(
     """
     length = jnp.linalg.norm(x, axis=-1, keepdims=True)
     u = x / length
-    g, h = products(u, u, kind)
+    s, g, h = similarities(u, u, kind)
     pairs = (mask[:, None] * mask[None, :] > 0) & ~jnp.eye(x.shape[0], dtype=bool)
-    s = counted(similarity(g, h, kind), pairs)
+    s = jnp.where(pairs, s, -jnp.inf)
     top = jnp.max(s)
     terms = soft_terms(s, beta, top)
     total = jnp.sum(terms)
     slope = soft_slope(terms / total, g, h, u, kind)
     slope = (slope - jnp.sum(slope * u, axis=-1, keepdims=True) * u) / length
-    return soft_value(total / 2, beta, top), slope
+    return top + jnp.log(total / 2) / beta, slope

@@ -1,23 +1,55 @@
-"""`pack`: the best codebook that descent finds, where no formula gives one at the floor."""
+"""`pack`: the best codebook that descent finds, where no formula gives one at the floor.
+
+Here are the budget and the trace of a search. `batches` searches among few codes, `large` among
+many; both are imported, and JAX with them, only where a search runs.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gramax._optional import need
-from gramax.frames.bounds import sizes
-from gramax.frames.codebooks import Kind, as_codes, as_real, kind_of
+from gramax._shapes import Float
+from gramax.frames import sizes
+from gramax.frames.codebooks import Kind, as_codes, as_real, coherence_of_rows
 from gramax.frames.constructions import catalogue
 from gramax.frames.floor import Floor, coherence_floor
-from gramax.frames.search.progress import Best, Progress
+
+if TYPE_CHECKING:
+    from jax import Array
 
 MAX_BATCHED_CODES = 160
 """Up to so many codes are searched in batches of many starts, more in one descent in tiles."""
+
+ATTAINED_GAP = 1e-12  # A packing this close to the floor counts as at the floor
+
+FEW_CODES_ROUNDS, MANY_CODES_ROUNDS = 6, 40
+"""Rounds for a head where no formula answers, for up to `MAX_BATCHED_CODES` and for more: some five
+seconds of a CPU core, and half a minute."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One line of the trace, after a batch.
+
+    Attributes:
+        round: how many batches have run.
+        seconds: since the start.
+        coherence: the best so far.
+        gap: the best so far, less the floor.
+        how: what the batch was: "random", "hop", "structured", "closure", "adam", ...
+    """
+
+    round: int
+    seconds: float
+    coherence: float
+    gap: float
+    how: str
 
 
 @dataclass(frozen=True)
@@ -42,6 +74,67 @@ class Packing:
     trace: tuple[Progress, ...]
     stopped: str
     found: str
+
+
+@dataclass
+class Best:
+    """The best real rows so far, their trace, and the budget: what the searches share."""
+
+    kind: Kind
+    floor: float
+    seconds: float | None
+    rounds: int | None
+    patience: int
+    report: Callable[[Progress], bool | None] | None
+    clock: Callable[[], float]
+    target: float | None
+    x: np.ndarray | None = None
+    value: float = np.inf
+    how: str = ""
+    idle: int = 0
+    told: bool = False
+    trace: list[Progress] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.began = self.clock()
+
+    def offer(self, x: np.ndarray, how: str) -> None:
+        """Keep real rows `x` if they are the best so far."""
+        value = coherence_of_rows(x, self.kind)
+        if value < self.value:
+            if value < self.value - 1e-10:
+                self.idle = 0
+            self.x, self.value, self.how = x, value, how
+
+    def tick(self, how: str) -> None:
+        """Count a round and report it."""
+        self.idle += 1
+        gap, spent = self.value - self.floor, self.clock() - self.began
+        self.trace.append(Progress(len(self.trace) + 1, spent, self.value, gap, how))
+        self.told = self.report is not None and bool(self.report(self.trace[-1]))
+
+    def spent(self) -> float:
+        """The part of the budget that is spent, 0 to 1 and beyond."""
+        parts = [len(self.trace) / self.rounds] if self.rounds is not None else []
+        if self.seconds is not None:
+            parts.append((self.clock() - self.began) / self.seconds)
+        return max(parts)
+
+    def stop(self) -> str | None:
+        """Why to stop now, or None."""
+        if self.told:
+            return "told to stop"
+        if self.value <= self.floor + ATTAINED_GAP:
+            return "the floor is attained: nothing better exists"
+        if self.target is not None and self.value <= self.target:
+            return f"the target of {self.target:.12g} is reached"
+        if self.rounds is not None and len(self.trace) >= self.rounds:
+            return f"the budget of {self.rounds} rounds is spent"
+        if self.seconds is not None and self.clock() - self.began >= self.seconds:
+            return f"the budget of {self.seconds:g} seconds is spent"
+        if self.idle >= self.patience:
+            return f"{self.idle} rounds brought nothing better"
+        return None
 
 
 def pack(
@@ -103,12 +196,12 @@ def pack(
         >>> round(found.coherence, 9)
         0.447213595
     """
-    c, d = sizes.counts(c, d)
+    c, d = sizes.counts(c, d, field, signed)
     floor = coherence_floor(c, d, field, signed)
-    kind = kind_of(field, signed)
+    kind: Kind = "signed" if signed else "complex" if field == "complex" else "real"
     if seconds is None and rounds is None:
         seconds = 10.0
-    best = Best(kind, floor.value, seconds, rounds, patience, report, clock, target, clock())
+    best = Best(kind, floor.value, seconds, rounds, patience, report, clock, target)
     if start is not None:
         best.offer(_checked(start, c, d, kind), "the start given")
     recipe = catalogue.best_signed(c, d) if signed else catalogue.best(c, d, field)
@@ -117,41 +210,33 @@ def pack(
         best.tick("construction")
     reason = best.stop()
     if reason is None and c > 1:
-        reason = _search(best, c, d, np.random.default_rng(_seed(key)), starts, construct)
+        jax, random = need("jax", "the search for codebooks", extra="jax"), _generator(key)
+        with jax.enable_x64(True):
+            if c > MAX_BATCHED_CODES:
+                from gramax.frames.search.large import descend_large
+
+                reason = descend_large(best, c, d, random, construct)
+            else:
+                from gramax.frames.search.batches import search
+
+                reason = search(best, c, d, random, starts, construct)
     if best.x is None:
         raise ValueError("the budget allows no round: give seconds > 0 or rounds > 0")
-    codes = as_codes(best.x, kind)
-    gap = best.value - floor.value
-    trace = tuple(best.trace or ())
-    return Packing(codes, best.value, floor, gap, trace, reason or "one code", best.how)
+    codes, gap = as_codes(best.x, kind), best.value - floor.value
+    stopped = reason or "one code"
+    return Packing(codes, best.value, floor, gap, tuple(best.trace), stopped, best.how)
 
 
-def _search(
-    best: Best, c: int, d: int, random: np.random.Generator, starts: int | None, construct: bool
-) -> str:
-    """Run the search that suits the number of codes; returns why it stopped."""
-    jax = need("jax", "the search for codebooks", extra="jax")
-
-    with jax.enable_x64(True):
-        if c > MAX_BATCHED_CODES:
-            from gramax.frames.search.large import descend_large
-
-            return descend_large(best, c, d, random, construct)
-        from gramax.frames.search.batches import search
-
-        return search(best, c, d, random, starts, construct)
-
-
-def _seed(key: Any) -> list[int]:
-    """Entropy for NumPy from an integer or a JAX key."""
+def _generator(key: Any) -> np.random.Generator:
+    """NumPy's generator for an integer or a JAX key."""
     if isinstance(key, int | np.integer):
-        return [int(key)]
+        return np.random.default_rng([int(key)])
     import jax
     from jax import numpy as jnp
 
     typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
     words = np.asarray(jax.random.key_data(key) if typed else key).ravel()
-    return [int(word) & 0xFFFFFFFF for word in words]
+    return np.random.default_rng([int(word) & 0xFFFFFFFF for word in words])
 
 
 def _checked(start: np.ndarray, c: int, d: int, kind: Kind) -> np.ndarray:
@@ -165,3 +250,46 @@ def _checked(start: np.ndarray, c: int, d: int, kind: Kind) -> np.ndarray:
     if bad.size:
         raise ValueError(f"start: row {bad[0]} is zero or not finite")
     return x / length
+
+
+def etf_head(
+    c: int, d: int, key: Any = 0, *, scale: float = 1.0, seconds: float | None = None
+) -> Float[Array, "c d"]:
+    """Classifier weights that stay fixed: c codes as far apart as c directions of R^d can be.
+
+    A regular simplex for c <= d + 1 (the geometry that neural collapse arrives at), otherwise the
+    best packing of points; turned by a random rotation, so that no axis is special.
+
+    Args:
+        c: number of classes.
+        d: dimension of the features.
+        key: an integer or a JAX random key, for the rotation and for the search: the weights are
+            a function of it, unless `seconds` are given.
+        scale: norm of every row.
+        seconds: time for the search, where there is no formula; by default a few rounds, forty
+            for more than 160 codes.
+
+    Returns:
+        `[c, d]` weights in the default float type; every cosine is -1/(c-1) for c <= d + 1, and
+        none is above the packing's largest cosine otherwise.
+
+    Raises:
+        ValueError: `c` or `d` is not a positive integer.
+
+    Source:
+        Papyan, Han, Donoho, PNAS 117 (2020); Yang et al., NeurIPS 2022 (fixed ETF classifiers).
+
+    Example:
+        >>> head = etf_head(4, 8, key=0)
+        >>> print((head @ head.T)[0].round(4))
+        [ 1.     -0.3333 -0.3333 -0.3333]
+    """
+    c, d = sizes.counts(c, d)
+    jax = need("jax", "a fixed head", extra="jax")
+    key = jax.random.key(key) if isinstance(key, int | np.integer) else key
+    turn, search = jax.random.split(key)
+    rounds = None if seconds else MANY_CODES_ROUNDS if c > MAX_BATCHED_CODES else FEW_CODES_ROUNDS
+    codes = pack(c, d, signed=True, seconds=seconds, rounds=rounds, key=search).codes
+    with jax.enable_x64(True):
+        rotation = np.asarray(jax.random.orthogonal(turn, d, dtype=np.float64))
+    return jax.numpy.asarray(scale * codes @ rotation.T)

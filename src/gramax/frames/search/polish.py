@@ -9,24 +9,17 @@ NumPy on the host: one dense factorisation a step, quadratic at the end.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
-from gramax.frames.codebooks import Kind, similarities, times_i
+from gramax.frames.codebooks import Kind, similarities, times_i, unit
 
-FIRST_BARRIER = 2e-6
-"""The first barrier, which is about as far from the optimum as annealing ends."""
-
+FIRST_BARRIER = 2e-6  # The first barrier, which is about as far from the optimum as annealing ends
 LAST_BARRIER = 1e-16
 """The last barrier. The number of pairs times this is the gap that is left in s."""
 
-NEAR_WORST = 0.05
-"""Pairs whose s is this close to t enter the Newton matrix."""
-
-MAX_FREE_VARIABLES = 1200
-"""More free variables than this are not worth a dense Newton step."""
+NEAR_WORST = 0.05  # Pairs whose s is this close to t enter the Newton matrix
+MAX_FREE_VARIABLES = 1200  # More free variables than this are not worth a dense Newton step
 
 
 def free_variables(c: int, width: int, kind: Kind) -> int:
@@ -53,20 +46,23 @@ def polish(x: np.ndarray, kind: Kind, steps: int = 60, beat: float = np.inf) -> 
     hopeless = beat if kind == "signed" else beat * beat
     for _ in range(steps):
         near = slack < NEAR_WORST  # the others pull with barrier / slack: nothing
-        point = _Point(x, i[near], j[near], slack[near], multiplier[near], barrier)
-        step = _newton_step(point, kind)
+        pairs = (i[near], j[near])
+        step = _newton_step(x, pairs, slack[near], multiplier[near], barrier, kind)
         if step is None:
             break
-        x, t, slack, length = _search(x, t, slack, near, step, barrier, values)
+        dx, dt, ds, change, stationary = step
+        pull = barrier / slack[near]
+        rate = dt * (1 - np.sum(pull)) + float(pull @ ds)
+        x, t, slack, length = _search(x, t, slack, dx, dt, rate, barrier, values)
         multiplier[~near] = barrier / slack[~near]
-        falling = step.dmultiplier < 0
-        room = np.min(-multiplier[near][falling] / step.dmultiplier[falling], initial=2.0)
-        multiplier[near] += min(1.0, 0.99 * room) * step.dmultiplier
+        falling = change < 0
+        room = np.min(-multiplier[near][falling] / change[falling], initial=2.0)
+        multiplier[near] += min(1.0, 0.99 * room) * change
         multiplier = np.clip(multiplier, 1e-4 * barrier / slack, 1e4 * barrier / slack)
         now = values(x).max()
         if now < worst:
             best, worst = x, now
-        central = length > 0.9 and step.stationary < 20 * barrier * near.sum() + 1e-10
+        central = length > 0.9 and stationary < 20 * barrier * near.sum() + 1e-10
         if central or length == 0.0:
             least = t - 2 * barrier * near.sum()  # the duality gap, and as much again for doubt
             if barrier <= LAST_BARRIER or (central and least > hopeless + 1e-10):
@@ -91,122 +87,114 @@ def _search(
     x: np.ndarray,
     t: float,
     slack: np.ndarray,
-    near: np.ndarray,
-    step: _Step,
+    dx: np.ndarray,
+    dt: float,
+    rate: float,
     barrier: float,
     values: Callable[[np.ndarray], np.ndarray],
 ) -> tuple[np.ndarray, float, np.ndarray, float]:
-    """Backtrack until every slack stays positive and the barrier function falls (Armijo)."""
-    length = min(1.0, 0.2 / (np.abs(step.dx).max() + 1e-300))
-    pull = barrier / slack[near]
-    rate = step.dt * (1 - np.sum(pull)) + float(pull @ step.ds)
+    """Backtrack until every slack stays positive and the barrier function falls (Armijo).
+
+    `rate` is the slope of the barrier function. Returns rows, t, slacks and the length of the step.
+    """
+    length = min(1.0, 0.2 / (np.abs(dx).max() + 1e-300))
     for _ in range(30):
-        y = x + length * step.dx
-        y /= np.linalg.norm(y, axis=1, keepdims=True)
-        left = t + length * step.dt - values(y)
+        y = unit(x + length * dx)
+        left = t + length * dt - values(y)
         if np.all(left > 0.005 * slack):
-            change = length * step.dt - barrier * np.sum(np.log(left / slack))
+            change = length * dt - barrier * np.sum(np.log(left / slack))
             if change <= 1e-4 * length * rate + 1e-15:
-                return y, t + length * step.dt, left, length
+                return y, t + length * dt, left, length
         length *= 0.5
     return x, t, slack, 0.0
 
 
-class _Point(NamedTuple):
-    """An iterate: rows, and slacks and multipliers of the pairs (i, j) that are near the worst."""
+def _newton_step(
+    x: np.ndarray,
+    pairs: tuple[np.ndarray, np.ndarray],
+    slack: np.ndarray,
+    multiplier: np.ndarray,
+    barrier: float,
+    kind: Kind,
+) -> tuple[np.ndarray, float, np.ndarray, np.ndarray, float] | None:
+    """The primal-dual step, solved for the rows with slacks and multipliers eliminated.
 
-    x: np.ndarray
-    i: np.ndarray
-    j: np.ndarray
-    slack: np.ndarray
-    multiplier: np.ndarray
-    barrier: float
-
-
-class _Step(NamedTuple):
-    """A Newton step of rows, t, s and multipliers, and how far its start is from stationary."""
-
-    dx: np.ndarray
-    dt: float
-    ds: np.ndarray
-    dmultiplier: np.ndarray
-    stationary: float
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    """Derivatives of s over a list of pairs, in tangent coordinates.
-
-    `at_i` and `at_j` are the gradients at the two codes, `[pairs, free]`; `cross` the mixed second
-    derivatives, `[pairs, free, free]`. For lines, `forms` holds the gradients at i and j of the
-    real and the imaginary part of <x, y>, whose squares make up s.
+    Returns the steps of rows, t, s and multipliers, and how far the rows are from stationary; None
+    where no shift makes the Newton matrix definite. That matrix is H + J' diag(multiplier / slack)
+    J, `[c free, c free]`. H is the sum of multiplier times the Riemannian Hessian of s; on the
+    diagonal that has the squares of the forms' gradients, and -2s (-s for points) from the spheres'
+    curvature.
     """
-
-    s: np.ndarray
-    at_i: np.ndarray
-    at_j: np.ndarray
-    cross: np.ndarray
-    forms: tuple[tuple[np.ndarray, np.ndarray], ...]
-
-
-def _tangents(x: np.ndarray, kind: Kind) -> np.ndarray:
-    """An orthonormal basis of each row's tangent space, `[c, k, free]`.
-
-    For complex lines the direction i x, which changes the phase alone, is left out.
-    """
+    (i, j), c = pairs, len(x)
     normal = x[:, :, None]
-    if kind == "complex":
+    if kind == "complex":  # the direction i x, which changes the phase alone, is left out
         normal = np.stack([x, times_i(x)], axis=-1)
     basis, _ = np.linalg.qr(normal, mode="complete")
-    return basis[:, :, normal.shape[-1] :]
+    tangents = basis[:, :, normal.shape[-1] :]  # of each row, `[c, k, free]`
+    free = tangents.shape[-1]
+    s, at_i, at_j, mixed, forms = _derivatives(x, tangents, i, j, kind)
+    weight, pull = multiplier / slack, barrier / slack
 
-
-def _derivatives(x: np.ndarray, t: np.ndarray, i: np.ndarray, j: np.ndarray, kind: Kind) -> _Pairs:
-    """First and second derivatives of s along geodesics."""
-    parts = [(x[i], x[j], t[j])]
-    if kind == "complex":  # the imaginary part: x_i . J x_j = -(J x_i) . x_j
-        turned = np.swapaxes(times_i(np.swapaxes(t, 1, 2)), 1, 2)
-        parts.append((-times_i(x[i]), times_i(x[j]), turned[j]))
-    s, at_i, at_j = np.zeros(len(i)), np.zeros(()), np.zeros(())
-    cross, forms = np.zeros(()), []
-    back = np.swapaxes(t[i], 1, 2)
-    for xi, xj, tj in parts:
-        g = np.einsum("pk,pk->p", x[i], xj)
-        gi = np.matmul(back, xj[:, :, None])[..., 0]
-        gj = np.matmul(np.swapaxes(t[j], 1, 2), xi[:, :, None])[..., 0]
-        gij = np.matmul(back, tj)
-        if kind == "signed":
-            return _Pairs(g, gi, gj, gij, ())
-        s = s + g * g
-        at_i, at_j = at_i + 2 * g[:, None] * gi, at_j + 2 * g[:, None] * gj
-        cross = cross + 2 * (gi[:, :, None] * gj[:, None, :] + g[:, None, None] * gij)
-        forms.append((gi, gj))
-    return _Pairs(s, at_i, at_j, cross, tuple(forms))
-
-
-def _matrix(p: _Pairs, at: _Point, kind: Kind) -> np.ndarray:
-    """H + J' diag(multiplier / slack) J, `[c free, c free]`: the Newton matrix for the rows.
-
-    H is the sum of multiplier times the Riemannian Hessian of s; on the diagonal that has the
-    squares of the forms' gradients, and -2s (-s for points) from the spheres' curvature.
-    """
-    c, free = len(at.x), p.at_i.shape[-1]
-    i, j, weight = at.i, at.j, at.multiplier / at.slack
-    cross = at.multiplier[:, None, None] * p.cross
-    cross += (weight[:, None] * p.at_i)[:, :, None] * p.at_j[:, None, :]
+    cross = multiplier[:, None, None] * mixed
+    cross += (weight[:, None] * at_i)[:, :, None] * at_j[:, None, :]
     blocks = np.zeros((c, c, free, free))
     blocks[i, j], blocks[j, i] = cross, np.swapaxes(cross, 1, 2)
-    bend = (1 if kind == "signed" else 2) * at.multiplier * p.s
+    bend = (1 if kind == "signed" else 2) * multiplier * s
     bend = np.bincount(i, bend, c) + np.bincount(j, bend, c)
     diagonal = -bend[:, None, None] * np.eye(free)
-    squares = [(gi, gj, 2 * at.multiplier) for gi, gj in p.forms]
-    for gi, gj, scale in [*squares, (p.at_i, p.at_j, weight)]:
+    for gi, gj, scale in [*((*form, 2 * multiplier) for form in forms), (at_i, at_j, weight)]:
         dense = np.zeros((c, c, free))
         root = np.sqrt(scale)[:, None]
         dense[i, j], dense[j, i] = root * gi, root * gj
         diagonal += np.matmul(np.swapaxes(dense, 1, 2), dense)
     blocks[np.arange(c), np.arange(c)] = diagonal
-    return np.swapaxes(blocks, 1, 2).reshape(c * free, c * free)
+    matrix = np.swapaxes(blocks, 1, 2).reshape(c * free, c * free)
+
+    def gather(v: np.ndarray) -> np.ndarray:
+        """J' v: gradients of s weighted by `v`, summed at each code."""
+        total = np.zeros((c, free))
+        np.add.at(total, i, v[:, None] * at_i)
+        np.add.at(total, j, v[:, None] * at_j)
+        return total.ravel()
+
+    column = gather(weight)
+    both = _solve(matrix, np.stack([-gather(pull), column], axis=1))
+    if both is None:
+        return None
+    dt = float((pull.sum() - 1 + column @ both[:, 0]) / (weight.sum() - column @ both[:, 1]))
+    move = (both[:, 0] + both[:, 1] * dt).reshape(c, free)
+    ds = np.sum(at_i * move[i], axis=1) + np.sum(at_j * move[j], axis=1)
+    dx = np.einsum("cka,ca->ck", tangents, move)
+    return dx, dt, ds, pull - multiplier - weight * (dt - ds), np.abs(gather(multiplier)).max()
+
+
+def _derivatives(
+    x: np.ndarray, t: np.ndarray, i: np.ndarray, j: np.ndarray, kind: Kind
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    """The s of pairs (i, j) and its derivatives along geodesics, in coordinates of tangents `t`.
+
+    These are the gradients at the two codes, `[pairs, free]`, and the mixed second derivatives,
+    `[pairs, free, free]`; for lines also the gradients at i and j of the real and the imaginary
+    part of <x, y>, whose squares make up s.
+    """
+    parts = [(x[i], x[j], t[j])]
+    if kind == "complex":  # the imaginary part: x_i . J x_j = -(J x_i) . x_j
+        turned = np.swapaxes(times_i(np.swapaxes(t, 1, 2)), 1, 2)
+        parts.append((-times_i(x[i]), times_i(x[j]), turned[j]))
+    s = at_i = at_j = cross = np.zeros(())
+    forms, back = [], np.swapaxes(t[i], 1, 2)
+    for left, right, tangents in parts:
+        g = np.einsum("pk,pk->p", x[i], right)
+        gi = np.matmul(back, right[:, :, None])[..., 0]
+        gj = np.matmul(np.swapaxes(t[j], 1, 2), left[:, :, None])[..., 0]
+        gij = np.matmul(back, tangents)
+        if kind == "signed":
+            return g, gi, gj, gij, []
+        s = s + g * g
+        at_i, at_j = at_i + 2 * g[:, None] * gi, at_j + 2 * g[:, None] * gj
+        cross = cross + 2 * (gi[:, :, None] * gj[:, None, :] + g[:, None, None] * gij)
+        forms.append((gi, gj))
+    return s, at_i, at_j, cross, forms
 
 
 def _solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
@@ -224,33 +212,3 @@ def _solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
             continue
         return np.linalg.solve(shifted, right)
     return None
-
-
-def _newton_step(at: _Point, kind: Kind) -> _Step | None:
-    """The primal-dual step, solved for the rows with slacks and multipliers eliminated.
-
-    None where no shift makes the Newton matrix definite.
-    """
-    c = len(at.x)
-    tangents = _tangents(at.x, kind)
-    p = _derivatives(at.x, tangents, at.i, at.j, kind)
-    free = tangents.shape[-1]
-    weight, pull = at.multiplier / at.slack, at.barrier / at.slack
-
-    def gather(v: np.ndarray) -> np.ndarray:
-        """J' v: gradients of s weighted by `v`, summed at each code."""
-        total = np.zeros((c, free))
-        np.add.at(total, at.i, v[:, None] * p.at_i)
-        np.add.at(total, at.j, v[:, None] * p.at_j)
-        return total.ravel()
-
-    column, total = gather(weight), weight.sum()
-    both = _solve(_matrix(p, at, kind), np.stack([-gather(pull), column], axis=1))
-    if both is None:
-        return None
-    dt = float((pull.sum() - 1 + column @ both[:, 0]) / (total - column @ both[:, 1]))
-    dx = (both[:, 0] + both[:, 1] * dt).reshape(c, free)
-    ds = np.sum(p.at_i * dx[at.i], axis=1) + np.sum(p.at_j * dx[at.j], axis=1)
-    dmultiplier = pull - at.multiplier - weight * (dt - ds)
-    stationary = float(np.abs(gather(at.multiplier)).max())
-    return _Step(np.einsum("cka,ca->ck", tangents, dx), dt, ds, dmultiplier, stationary)

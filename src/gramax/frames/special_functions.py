@@ -1,7 +1,7 @@
 """Orthonormal Jacobi polynomials and the quantiles of a Beta law, in plain float64.
 
-`scipy.special` has both, but importing it takes longer than any audit's look-up of a floor; the
-tests compare these with SciPy's.
+SciPy has both, but importing it would take longer than any audit's look-up of a floor. The tests
+compare these with SciPy's.
 """
 
 from __future__ import annotations
@@ -14,35 +14,26 @@ import numpy as np
 def jacobi_coefficients(k: int, a: float, b: float) -> tuple[np.ndarray, np.ndarray]:
     """Three-term recurrence of the Jacobi weight (1-t)^a (1+t)^b, scaled to total mass 1.
 
-    The first `k` coefficients `(alpha, beta)` of
-    t p_j = sqrt(beta[j+1]) p_{j+1} + alpha[j] p_j + sqrt(beta[j]) p_{j-1}, for a, b > -1, with
-    beta[0] = 1 the mass (Szegő 1939, 4.5; Gautschi 2004, table 1.1).
+    Returns the first `k` coefficients `(alpha, beta)` of t p_j = sqrt(beta[j+1]) p_{j+1} +
+    alpha[j] p_j + sqrt(beta[j]) p_{j-1} (Szegő 1939, 4.5; Gautschi 2004, table 1.1).
     """
-    alpha, beta = np.zeros(k), np.ones(k)
-    total = a + b
-    for j in range(k):
-        if j == 0:
-            alpha[0] = (b - a) / (total + 2)
-            continue
-        s = 2 * j + total
-        alpha[j] = (b * b - a * a) / (s * (s + 2))
-        if j == 1:  # the general form is 0/0 at a + b = -1
-            beta[1] = 4 * (1 + a) * (1 + b) / ((total + 2) ** 2 * (total + 3))
-        else:
-            beta[j] = 4 * j * (j + a) * (j + b) * (j + total) / (s * s * (s + 1) * (s - 1))
-    return alpha, beta
+    j, total = np.arange(1, k), a + b
+    s = 2 * j + total
+    alpha = (b * b - a * a) / (s * (s + 2))
+    beta = 4 * j * (j + a) * (j + b) * (j + total)
+    with np.errstate(invalid="ignore"):  # 0/0 for j = 1 at a + b = -1
+        beta = beta / (s * s * (s + 1) * (s - 1))
+    beta[:1] = 4 * (1 + a) * (1 + b) / ((total + 2) ** 2 * (total + 3))
+    return np.append((b - a) / (total + 2), alpha)[:k], np.append(1.0, beta)[:k]
 
 
 def jacobi_values(k: int, a: float, b: float, t: float) -> np.ndarray:
     """Orthonormal Jacobi polynomials p_0..p_k at `t`, for the weight scaled to mass 1."""
     alpha, beta = jacobi_coefficients(k + 1, a, b)
-    p = np.ones(k + 1)
-    previous = 0.0
-    root = np.sqrt(beta)
+    p, previous, root = np.ones(k + 1), 0.0, np.sqrt(beta)
     for j in range(k):
         below = root[j] * previous if j else 0.0
-        following = ((t - alpha[j]) * p[j] - below) / root[j + 1]
-        previous, p[j + 1] = p[j], following
+        previous, p[j + 1] = p[j], ((t - alpha[j]) * p[j] - below) / root[j + 1]
     return p
 
 
@@ -55,25 +46,20 @@ def jacobi_largest_zero(k: int, a: float, b: float) -> float:
         return -1.0
     alpha, beta = jacobi_coefficients(k, a, b)
     off = np.sqrt(beta[1:])
-    matrix = np.diag(alpha) + np.diag(off, 1) + np.diag(off, -1)
-    return float(np.linalg.eigvalsh(matrix)[-1])
+    return float(np.linalg.eigvalsh(np.diag(alpha) + np.diag(off, 1) + np.diag(off, -1))[-1])
 
 
 def _beta_fraction(a: float, b: float, x: float) -> float:
     """Continued fraction of the incomplete Beta function, by Lentz's method (DLMF 8.17.22)."""
-    tiny = 1e-300
-    c, d = 1.0, 1 - (a + b) * x / (a + 1)
-    d = 1 / (d if abs(d) > tiny else tiny)
+    c, d = 1.0, 1 / (1 - (a + b) * x / (a + 1))
     value = d
     for i in range(1, 10_000):
         even = i * (b - i) * x / ((a + 2 * i - 1) * (a + 2 * i))
         odd = -(a + i) * (a + b + i) * x / ((a + 2 * i) * (a + 2 * i + 1))
         for term in (even, odd):
-            d, c = 1 + term * d, 1 + term / c
-            d = 1 / (d if abs(d) > tiny else tiny)
-            c = c if abs(c) > tiny else tiny
-            value *= d * c
-        if abs(d * c - 1) < 1e-16:
+            c, d = 1 + term / c, 1 / (1 + term * d)
+            value *= c * d
+        if abs(c * d - 1) < 1e-16:
             break
     return value
 
@@ -90,10 +76,9 @@ def beta_cdf(x: float, a: float, b: float) -> float:
 
 
 def beta_quantile(p: float, a: float, b: float) -> float:
-    """The x with P(X <= x) = `p` for X ~ Beta(a, b), by bisection on log x.
+    """The x with P(X <= x) = `p` for X ~ Beta(a, b), by bisection.
 
-    On the logarithm, so that a quantile of 1e-200 keeps its digits; bisection, so that no shape
-    of the law can lead it astray.
+    It is on log x, so that a quantile of 1e-200 keeps its digits.
     """
     low, high = -745.0, 0.0
     for _ in range(200):

@@ -8,8 +8,8 @@ LARGEST = 10**30
 """Codes and dimensions go up to here: the formulas are in float64, which ends at 10^308."""
 
 
-def counts(c: int, d: int) -> tuple[int, int]:
-    """`c` and `d` as Python integers of 1 to `LARGEST`; ValueError that quotes them if not."""
+def counts(c: int, d: int, field: str = "real", signed: bool = False) -> tuple[int, int]:
+    """`c` and `d` as Python integers of 1 to `LARGEST`; a ValueError quotes what is wrong."""
     try:
         c, d = operator.index(c), operator.index(d)
     except TypeError:
@@ -19,22 +19,18 @@ def counts(c: int, d: int) -> tuple[int, int]:
     if max(c, d) > LARGEST:
         digits = int(max(c, d).bit_length() * 0.30103) + 1
         raise ValueError(f"c and d go up to {LARGEST:.0e}; got a number of about {digits} digits")
+    if field not in ("real", "complex"):
+        raise ValueError(f"field must be 'real' or 'complex'; got {field!r}")
+    if signed and field == "complex":
+        raise ValueError("signed is for real codes only; C^d with Re<x, y> is R^(2d)")
     return c, d
 
 
-def half_degree(field: str) -> float:
-    """The m of the formulas: half the real dimension of the field."""
-    if field not in ("real", "complex"):
-        raise ValueError(f"field must be 'real' or 'complex'; got {field!r}")
-    return 0.5 if field == "real" else 1.0
-
-
 def gerzon(d: int, field: str) -> int:
-    """Z(d): the dimension of the Hermitian d x d matrices, the most equiangular lines there are."""
-    half_degree(field)
+    """Z(d), the dimension of the Hermitian d x d matrices: the most equiangular lines there are."""
     return d * (d + 1) // 2 if field == "real" else d * d
 
 
-def space(d: int, field: str) -> str:
-    """How the space is written: R^3, C^4."""
-    return f"{'R' if field == 'real' else 'C'}^{d}"
+def has_real_bases(d: int) -> bool:
+    """Whether R^d has the d/2 + 1 unbiased bases that are known for powers of 4."""
+    return d > 1 and 4 ** (d.bit_length() // 2) == d
