@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 import gramax
-from gramax.audits.diagnosis import KINDS
-from gramax.audits.verdict import simplex_floor
+from gramax.audits.verdict import KINDS, simplex_floor
 from tests import transcription as seed
 
 D = 32  # as the spaces of the examples have: each shape is a compilation of seconds

@@ -120,7 +120,7 @@ class Diagnosis:
     """The kind of space, the evidence in a sentence, and what to try.
 
     Attributes:
-        kind: a key of `gramax.audits.diagnosis.KINDS`.
+        kind: a key of `gramax.audits.verdict.KINDS`.
         text: what was seen.
         advice: what to try; empty where nothing is wrong.
     """

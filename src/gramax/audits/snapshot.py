@@ -11,7 +11,7 @@ import numpy as np
 from gramax.arrays.namespace import Array, compiled, to_numpy
 from gramax.arrays.rows import gram
 from gramax.audits.audit import audit_moments
-from gramax.audits.headline import floors
+from gramax.audits.headline_metrics import floors
 from gramax.audits.portrait import Portrait
 from gramax.audits.report import Report
 from gramax.audits.run_log import Entry

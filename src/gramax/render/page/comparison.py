@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gramax._text import named
-from gramax.audits.facts import SURE
 from gramax.audits.portrait import Heat
 from gramax.audits.portrait.order import similar_order
+from gramax.audits.thresholds import SURE
 from gramax.metrics.registry import METRICS
 from gramax.render.number_text import (
     CHANGE_MARKS,
