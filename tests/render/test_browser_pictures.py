@@ -8,8 +8,7 @@ import pytest
 from tests.render.browsing import browser, column, visit  # noqa: F401  (fixtures)
 from tests.render.test_page import report, thousand  # noqa: F401  (fixtures)
 
-from gramax.audits.portrait import Cloud
-from gramax.audits.portrait.heat import heat_of
+from gramax.audits.portrait import Cloud, heat_of
 from gramax.audits.report import Pair
 from gramax.render.page import audit_page
 

@@ -5,8 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from gramax.audits.portrait import Scree
-from gramax.audits.portrait.heat import histogram_of
+from gramax.audits.portrait import Scree, histogram_of
 from gramax.audits.run_log import Entry
 from gramax.render.axis_scales import even_ticks, log_ticks, root_ticks
 from gramax.render.page.svg_charts import cosine_chart, scree_chart

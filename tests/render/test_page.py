@@ -13,9 +13,14 @@ import pytest
 from tests.test_seed import clouds
 
 import gramax
-from gramax.audits.portrait import Cloud, portrait_of
-from gramax.audits.portrait.heat import heat_of, histogram_of_rows
-from gramax.audits.portrait.order import LINKED, similar_order
+from gramax.audits.portrait import (
+    LINKED,
+    Cloud,
+    heat_of,
+    histogram_of_rows,
+    portrait_of,
+    similar_order,
+)
 from gramax.audits.report import ClassView, Pair
 from gramax.cli import main
 from gramax.render.page import audit_page

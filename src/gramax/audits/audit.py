@@ -275,17 +275,7 @@ def build_report(
 ) -> Report:
     """Numbers, and the moments that they are of, to a judged report, made once on the host.
 
-    Args:
-        name: what the report calls the source.
-        evidence: the moments, in float64.
-        names: of the classes.
-        numbers: of the report.
-        labelled: whether labels were given, or the rows are codes.
-        worst: how many of the worst pairs of classes to name.
-        search: for headroom; by default it is looked up.
-        searching: called after every round of a search.
-        notes: what to say beside the warnings that sizes ask for.
-        left_out: files and fragments that could not be read.
+    `search` is for headroom, which is looked up by default; `notes` stand beside the warnings.
     """
     moments, d = evidence.moments, evidence.moments.dim
     sizes = np.asarray(moments.rows).sum(axis=0)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gramax._text import named
-from gramax.audits.portrait import Heat
-from gramax.audits.portrait.order import similar_order
+from gramax.audits.portrait import Heat, similar_order
 from gramax.audits.thresholds import SURE
 from gramax.metrics.registry import METRICS
 from gramax.render.number_text import (
