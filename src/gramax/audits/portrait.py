@@ -138,7 +138,7 @@ def portrait_of(
     labels: Int[np.ndarray, " m"],
     floor: float,
 ) -> Portrait:
-    """Compute a portrait.
+    """The portrait of n rows, of which `rows` are some, in random order or sorted by their number.
 
     Args:
         names: of the classes; one, or none, where rows have no labels.
@@ -146,7 +146,7 @@ def portrait_of(
         centred: the same after centring.
         eigenvalues: of the covariance, those beyond the rank 0.
         n: number of rows of the audit.
-        rows: some of them, in random order or sorted by their number; on the sphere if so audited.
+        rows: some of them, on the sphere if so audited.
         labels: the class of each of `rows`.
         floor: of the coherence; the histogram reaches it.
     """
@@ -269,16 +269,10 @@ def histogram_of(counts: Int[np.ndarray, " f"], d: int, of: str, shown: float = 
 
 
 def similar_order(codes: Float[np.ndarray, "c d"]) -> Int[np.ndarray, " c"]:
-    """An order of the codes in which those with large cosines are neighbours.
+    """An order of unit codes in which those with large cosines are neighbours.
 
     Up to `LINKED` codes are ordered by average linkage. More are first halved along their principal
     axis (Boley 1998), again and again.
-
-    Args:
-        codes: `[c, d]` unit rows; a zero row has cosine 0 with all.
-
-    Returns:
-        Each of 0..c-1 once.
 
     Example:
         >>> turn = np.array([0.0, 2.0, 0.1, 2.1])

@@ -1,7 +1,4 @@
-"""The result of an audit: numbers with their reasons, the worst pairs, the classes, the answers.
-
-A `Report` is plain Python data, made once on the host; `to_dict` is its form for machines.
-"""
+"""The result of an audit, as plain Python data: numbers, pairs, classes and answers."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ What counts as good or poor is decided by the thresholds in `thresholds`; this m
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 
 from gramax._text import named
 from gramax.audits import thresholds
@@ -23,18 +23,16 @@ UNLABELLED = "needs labels (or --codes, where each row is itself a code)"
 
 def judge(report: Report) -> tuple[Answer, ...]:
     """The five questions answered, in order, from the numbers of a report."""
-    asked = zip(HEADLINE.items(), (_collapse, _rank, _simplex, _crosstalk, _reach), strict=True)
     needed = {"collapse": "scatter_ratio", "simplex": "class_simplex_error"}
-    return tuple(
-        ask(report)
-        if defined(report, metric, needed.get(question, metric))
-        else _answer(report, question, "open", f"Cannot be told: {_why_open(report, metric)}.")
-        for (question, metric), ask in asked
-    )
-
-
-def _why_open(report: Report, metric: str) -> str:
-    return number_of(report, metric).reason or UNLABELLED
+    asks = (_collapse, _rank, _simplex, _crosstalk, _reach)
+    answers = []
+    for (question, metric), ask in zip(HEADLINE.items(), asks, strict=True):
+        if defined(report, metric, needed.get(question, metric)):
+            answers.append(ask(report))
+        else:
+            why = number_of(report, metric).reason or UNLABELLED
+            answers.append(_answer(report, question, "open", f"Cannot be told: {why}."))
+    return tuple(answers)
 
 
 def _answer(
@@ -220,136 +218,85 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:,.0f}" if whole else f"{value:.{digits}g}"
 
 
-# -- the diagnosis: what kind of space it is -----------------------------------------------------
-#
-# "Collapsed well" (classes tight, spread as a simplex, rank c-1) and "collapsed badly" (to a point,
-# into a cone, onto few dimensions, classes merged) look alike to any single number. Each function
-# below says what it sees in the space, or None where the space is not of its kind.
-
-
-def _point(report: Report) -> str | None:
-    if "same point" in (number_of(report, "effective_rank").reason or ""):
-        return "All rows are one point."
-    if number_of(report, "mean_cosine").value > thresholds.POINT_COSINE:
-        return "All rows point in one direction, to float32's precision."
-    return None
-
-
-def _cone(report: Report) -> str | None:
-    cosine = number_of(report, "mean_cosine").value
-    if not cosine > thresholds.CONE_COSINE:
-        return None
-    return (
-        f"All rows lie in a cone: their average cosine is {cosine:.3g}, so more of each row is "
-        "common to all than its own."
-    )
-
-
-def _thin(report: Report) -> str | None:
-    if not thresholds.is_rank_lost(report):
-        return None
-    rank, need = report["effective_rank"], thresholds.directions_needed(report)
-    return f"Dimensions are lost: rows spread over {rank:.3g} where {need} could be used."
-
-
-def _merged(report: Report) -> str | None:
-    if not report.merged or not labels_matter(report):
-        return None
-    names = ", ".join(f"{named(pair.a)} and {named(pair.b)}" for pair in report.merged[:3])
-    more = f", and {len(report.merged) - 3} more pairs" if len(report.merged) > 3 else ""
-    return f"Classes have merged: these rows cannot tell apart {names}{more}."
-
-
-def _random(report: Report) -> str | None:
-    if not defined(report, "scatter_ratio") or labels_matter(report):
-        return None
-    return "Labels and geometry are unrelated: the space is as good as random for these classes."
-
-
-def _collapsed_well(report: Report) -> str | None:
-    if not (thresholds.is_simplex(report) and thresholds.is_tight(report)):
-        return None
-    share = percent(report["scatter_ratio"])
-    return f"Collapsed well: tight classes ({share} of the scatter) on a simplex of {report.c}."
-
-
-def _crowded(report: Report) -> str | None:
-    if simplex_fits(report) or not defined(report, "class_coherence"):
-        return None
-    chance = chance_of(report, "class_coherence")
-    if chance.z(report["class_coherence"]) <= thresholds.SURE:
-        return None
-    random = number(chance.mean)
-    return f"Overloaded, and badly packed: {_load(report)}, random codes {random}."
-
-
-def _packed(report: Report) -> str | None:
-    if simplex_fits(report) or not defined(report, "class_coherence"):
-        return None
-    worst, chance = report["class_coherence"], chance_of(report, "class_coherence")
-    floor = coherence_floor(report.c, report.d).value
-    if not thresholds.is_near_floor(worst, floor, chance.mean):
-        return None
-    return f"Overloaded, and well packed: {_load(report)}; the floor is {floor:.3g}."
-
-
-def _load(report: Report) -> str:
-    codes = f"{report.c:,} codes in {report.d:,} dimensions"
-    return f"{codes} have a worst crosstalk of {report['class_coherence']:.3g}"
-
-
-def _untold(report: Report) -> str | None:
-    if defined(report, "effective_rank") or defined(report, "scatter_ratio"):
-        return None
-    why = number_of(report, "effective_rank").reason or "no number is defined"
-    return f"These rows are too few to tell: {why}."
-
-
-def _healthy(report: Report) -> str:
-    if not report.c:
-        return "Nothing is wrong that can be seen without labels."
-    if thresholds.is_tight(report):
-        share = percent(report["scatter_ratio"])
-        simplex = ", but their means are no simplex" if simplex_fits(report) else ""
-        return f"Classes are tight ({share} of the scatter) and the space is used{simplex}."
-    return "Classes differ and the space is used; nothing has collapsed."
-
-
-KINDS: dict[str, tuple[Callable[[Report], str | None], str]] = {
-    "point-collapsed": (
-        _point,
-        "Look for a dead layer, a loss without negatives or variance term, or a learning rate that "
-        "blew up; add a term that spreads rows (uniformity, variance) and train again.",
-    ),
-    "cone": (
-        _cone,
-        "Centre the embeddings by their mean before cosines are taken (ReLU features share an "
-        "offset), or train with a term that spreads them (uniformity).",
-    ),
-    "dimensionally collapsed": (
-        _thin,
-        "Add a term against rank loss (decorrelation, variance, smooth_coherence_loss), weaken "
-        "strong augmentation or weight decay, or use a smaller dimension.",
-    ),
-    "random": (_random, "Check that labels and rows are in the same order; train longer."),
-    "classes merged": (
-        _merged,
-        "Look at the labels of these classes first; then give them more rows or a larger margin.",
-    ),
-    "neural-collapsed": (_collapsed_well, ""),
-    "overloaded, poor": (
-        _crowded,
-        "Train the codes against their crosstalk (smooth_coherence_loss), use a fixed packing as "
-        "the classifier, or more dimensions.",
-    ),
-    "overloaded, near-optimal": (_packed, ""),
-    "cannot be told": (_untold, "Audit more rows."),
-    "healthy": (_healthy, ""),
+KINDS = {
+    "point-collapsed": "Look for a dead layer, a loss without negatives or variance term, or a "
+    "learning rate that blew up; add a term that spreads rows (uniformity, variance) and train "
+    "again.",
+    "cone": "Centre the embeddings by their mean before cosines are taken (ReLU features share an "
+    "offset), or train with a term that spreads them (uniformity).",
+    "dimensionally collapsed": "Add a term against rank loss (decorrelation, variance, "
+    "smooth_coherence_loss), weaken strong augmentation or weight decay, or use a smaller "
+    "dimension.",
+    "random": "Check that labels and rows are in the same order; train longer.",
+    "classes merged": "Look at the labels of these classes first; then give them more rows or a "
+    "larger margin.",
+    "neural-collapsed": "",
+    "overloaded, poor": "Train the codes against their crosstalk (smooth_coherence_loss), use a "
+    "fixed packing as the classifier, or more dimensions.",
+    "overloaded, near-optimal": "",
+    "cannot be told": "Audit more rows.",
+    "healthy": "",
 }
-"""The kinds of space, in the order in which they are tried, and what to try for each."""
+"""The kinds of space, and what to try for each."""
 
 
 def diagnose(report: Report) -> Diagnosis:
-    """The first kind of space that the numbers show; the last kind always holds."""
-    seen = ((kind, see(report), advice) for kind, (see, advice) in KINDS.items())
-    return next(Diagnosis(kind, text, advice) for kind, text, advice in seen if text)
+    """The first kind of space that the numbers show.
+
+    "Collapsed well" (classes tight, spread as a simplex, rank c-1) and "collapsed badly" (to a
+    point, into a cone, onto few dimensions, classes merged) look alike to any single number.
+    """
+    kind, text = next(_kinds_seen(report))
+    return Diagnosis(kind, text, KINDS[kind])
+
+
+def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
+    """The kinds of space that the numbers show, most telling first, and what is seen of each."""
+    rank, cosine = number_of(report, "effective_rank"), number_of(report, "mean_cosine").value
+    if "same point" in (rank.reason or ""):
+        yield "point-collapsed", "All rows are one point."
+    if cosine > thresholds.POINT_COSINE:
+        yield "point-collapsed", "All rows point in one direction, to float32's precision."
+    if cosine > thresholds.CONE_COSINE:
+        text = f"All rows lie in a cone: their average cosine is {cosine:.3g}, so more of each row "
+        yield "cone", f"{text}is common to all than its own."
+    if thresholds.is_rank_lost(report):
+        need = thresholds.directions_needed(report)
+        text = f"Dimensions are lost: rows spread over {rank.value:.3g} where {need} could be used."
+        yield "dimensionally collapsed", text
+    if defined(report, "scatter_ratio") and not labels_matter(report):
+        text = (
+            "Labels and geometry are unrelated: the space is as good as random for these classes."
+        )
+        yield "random", text
+    if report.merged and labels_matter(report):
+        names = ", ".join(f"{named(pair.a)} and {named(pair.b)}" for pair in report.merged[:3])
+        more = f", and {len(report.merged) - 3} more pairs" if len(report.merged) > 3 else ""
+        text = f"Classes have merged: these rows cannot tell apart {names}{more}."
+        yield "classes merged", text
+    share = percent(number_of(report, "scatter_ratio").value)
+    if thresholds.is_simplex(report) and thresholds.is_tight(report):
+        text = f"Collapsed well: tight classes ({share} of the scatter) on a simplex of {report.c}."
+        yield "neural-collapsed", text
+    if not simplex_fits(report) and defined(report, "class_coherence"):
+        worst, chance = report["class_coherence"], chance_of(report, "class_coherence")
+        floor = coherence_floor(report.c, report.d).value
+        codes = (
+            f"{report.c:,} codes in {report.d:,} dimensions have a worst crosstalk of {worst:.3g}"
+        )
+        if not chance.z(worst) <= thresholds.SURE:
+            text = f"Overloaded, and badly packed: {codes}, random codes {number(chance.mean)}."
+            yield "overloaded, poor", text
+        if thresholds.is_near_floor(worst, floor, chance.mean):
+            text = f"Overloaded, and well packed: {codes}; the floor is {floor:.3g}."
+            yield "overloaded, near-optimal", text
+    if not defined(report, "effective_rank") and not defined(report, "scatter_ratio"):
+        why = rank.reason or "no number is defined"
+        yield "cannot be told", f"These rows are too few to tell: {why}."
+    if not report.c:
+        yield "healthy", "Nothing is wrong that can be seen without labels."
+    if thresholds.is_tight(report):
+        simplex = ", but their means are no simplex" if simplex_fits(report) else ""
+        text = f"Classes are tight ({share} of the scatter) and the space is used{simplex}."
+        yield "healthy", text
+    yield "healthy", "Classes differ and the space is used; nothing has collapsed."
