@@ -60,8 +60,8 @@ def test_a_lack_of_memory_names_only_what_the_command_takes(monkeypatch, capsys)
     assert main(["codebook", "9", "3"]) == 2
     words = "out of memory; give it more, or less to do: fewer codes, fewer dimensions"
     assert capsys.readouterr().err == f"gramax: {words}\n"
-    assert "fewer --workers" in cli._line(MemoryError(), ["audit", "z.npy"])
-    assert cli._line(MemoryError(), ["demo"]) == "out of memory; give it more"
+    assert "fewer --workers" in cli._lack_of_memory(MemoryError(), ["audit", "z.npy"])
+    assert cli._lack_of_memory(MemoryError(), ["demo"]) == "out of memory; give it more"
 
 
 @pytest.mark.parametrize("command", ["demo", "figures"])

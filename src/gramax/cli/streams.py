@@ -13,7 +13,7 @@ import sys
 import unicodedata
 from typing import Any
 
-from gramax.cli.codes import BAD_INPUT
+from gramax.cli.options import BAD_INPUT
 
 INSTEAD = (
     "●+ ◐~ ○! –- —- −- ×x ·- →-> ↑^ ↓v ▲^ ▼v ◆* ±+/- ≤<= ≥>= ≠!= …... ▁1 ▂2 ▃3 ▄4 ▅5 ▆6 ▇7 █8 "
