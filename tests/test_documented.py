@@ -43,26 +43,25 @@ EXECUTED = {
 """Pages with blocks that need a large framework, and the nightly tests that execute them."""
 
 
-def blocks() -> dict[str, str]:
-    """Every block of Python that neither Sphinx nor another test executes, by place."""
-    return {
-        f"{page}, block {number}": block
-        for page, text in TEXT.items()
-        if page.as_posix() not in EXECUTED
-        for number, block in enumerate(b for _, kind, b in FENCES.findall(text) if kind == "python")
-    }
+BLOCKS = {
+    f"{page}, block {number}": block
+    for page, text in TEXT.items()
+    if page.as_posix() not in EXECUTED
+    for number, block in enumerate(b for _, kind, b in FENCES.findall(text) if kind == "python")
+}
+"""Every block of Python that neither Sphinx nor another test executes, by place."""
 
-
-def shown() -> list[str]:
-    """`gramax` lines of shell blocks; cells, with `%%sh`, are run when the docs are built."""
-    blocks = [
-        block
+SHOWN = sorted(
+    {
+        line.removeprefix("$ ").split("  #")[0].strip()
         for text in TEXT.values()
-        for block in re.findall(r"^```(?:sh|console)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    ]
-    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
-    return sorted({line.split("  #")[0].strip() for line in lines if line.startswith("gramax ")})
-
+        for _, kind, block in FENCES.findall(text)
+        if kind in COMMANDS
+        for line in block.splitlines()
+        if line.removeprefix("$ ").startswith("gramax ")
+    }
+)
+"""`gramax` lines of shell blocks; cells, with `%%sh`, are run when the docs are built."""
 
 BUCKET = """
 from fsspec.implementations.local import LocalFileSystem
@@ -78,15 +77,6 @@ class Bucket(LocalFileSystem):
 
 Addresses are read in a child process, which would not see a file system that a test has patched in.
 """
-
-
-def install_bucket(folder: Path) -> None:
-    """Packages in `folder` that fsspec finds by itself: its file system for s3://."""
-    info = folder / "bucket-1.dist-info"
-    info.mkdir(parents=True)
-    (folder / "bucket.py").write_text(BUCKET, encoding="utf-8")
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bucket\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[fsspec.specs]\ns3 = bucket:Bucket\n")
 
 
 def clouds() -> tuple[np.ndarray, np.ndarray]:
@@ -108,8 +98,12 @@ def write_table(path: str, labels: str) -> None:
 def files(tmp_path, monkeypatch):
     """A folder, and a bucket, with the files that the commands name."""
     z, y = clouds()
-    install_bucket(tmp_path / "installed")
-    monkeypatch.syspath_prepend(tmp_path / "installed")
+    info = tmp_path / "installed" / "bucket-1.dist-info"  # fsspec finds its file system by itself
+    info.mkdir(parents=True)
+    (info.parent / "bucket.py").write_text(BUCKET, encoding="utf-8")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bucket\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[fsspec.specs]\ns3 = bucket:Bucket\n")
+    monkeypatch.syspath_prepend(info.parent)
     monkeypatch.chdir(tmp_path)
     for name in ("shards/a.parquet", "shards/b.parquet"):
         write_table(name, "species")
@@ -126,11 +120,7 @@ def files(tmp_path, monkeypatch):
         archive.write("labels.npy", "y.npy")
 
 
-def test_there_are_commands():
-    assert len(shown()) > 6
-
-
-@pytest.mark.parametrize("line", shown())
+@pytest.mark.parametrize("line", SHOWN)
 def test_a_command_runs(files, line):
     arguments = [
         name
@@ -138,7 +128,7 @@ def test_a_command_runs(files, line):
         for name in (map(str, sorted(Path().glob(word))) if word.startswith("shard-") else [word])
     ]
     if arguments[0] == "codebook":
-        arguments += ["--seconds", "1"]
+        arguments += ["--seconds", "0.5"]
     # 1: a threshold of --fail-on does not hold, as is meant.
     assert main(arguments) == (1 if "--fail-on" in arguments else 0)
 
@@ -203,16 +193,17 @@ CHECKS = {
 
 
 def test_every_block_is_checked():
-    assert set(blocks()) == set(CHECKS)
+    assert set(BLOCKS) == set(CHECKS)
+    assert len(SHOWN) > 6
     for page, test in EXECUTED.items():
         assert page in (ROOT / test).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("place", blocks())
+@pytest.mark.parametrize("place", BLOCKS)
 def test_a_block_runs(names, place):
     check, more = CHECKS[place]
     names |= more
-    exec(compile(blocks()[place], place, "exec"), names)
+    exec(compile(BLOCKS[place], place, "exec"), names)
     check(names)
 
 
@@ -226,24 +217,17 @@ def test_no_block_is_of_a_kind_that_nobody_executes():
         assert executed or CELL not in kinds, f"{page}: its cells are not executed"
 
 
-def test_every_named_command_and_option_is_there():
-    for page, text in TEXT.items():
-        for line in re.findall(r"`gramax (\w+)([^`\n]*)`", text):
-            command = cli.commands[line[0]]
-            options = {name for one in command.params for name in one.opts}
-            assert set(re.findall(r"--[\w-]+", line[1])) <= options | {"--help"}, (page, line)
-
-
-def test_every_named_target_and_benchmark_is_there():
+def test_every_named_command_option_and_target_is_there():
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page, text in TEXT.items():
+        for line in re.findall(r"`gramax (\w+)([^`\n]*)`", text):
+            options = {name for one in cli.commands[line[0]].params for name in one.opts}
+            assert set(re.findall(r"--[\w-]+", line[1])) <= options | {"--help"}, (page, line)
         for line in re.findall(r"`make ([a-z][a-z -]*)`", text):
             assert set(line.split()) <= targets, (page, line)
-        for name in re.findall(r"`python -m benchmarks\.([a-z]\w*)", text):
-            assert (ROOT / "benchmarks" / f"{name}.py").exists(), (page, name)
 
 
-def test_options_of_benchmarks_are_there():
+def test_every_named_benchmark_and_its_options_are_there():
     commands = re.findall(r"python -m benchmarks\.([a-z]\w*)([^`|\n]*)", "\n".join(TEXT.values()))
     assert len(commands) > 10
     for name, options in commands:
