@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,9 +35,9 @@ from gramax.streaming import (
     in_words,
     joined,
 )
-from gramax.uncertainty.chance import Chance, chance, for_answers
-from gramax.uncertainty.companions import Companion, companions
-from gramax.uncertainty.errorbars import ErrorBar, error_bars, warnings_for
+from gramax.uncertainty.chance import chance, for_answers
+from gramax.uncertainty.companions import companions
+from gramax.uncertainty.errorbars import error_bars, warnings_for
 from gramax.uncertainty.rows import (
     MIN_ROWS,
     bars_of_rows,
@@ -116,31 +117,30 @@ def audit(
         blocks, how = BLOCKS if explain else 1, execution or Execution()
         collected = collect(Request(source, labels, column, codes, blocks, not raw, how), progress)
     totals, labelled = collected.totals, collected.labelled
-    with telling_memory(
-        f"computing the numbers of {collected.name}, {len(collected.names):,} classes"
-    ):
+    sizes = f"{len(collected.names):,} classes"
+    with telling_memory(f"computing the numbers of {collected.name}, {sizes}"):
         tell("numbers", 0, 1, 0)
         moments, rows = joined(totals.blocks), totals.sample.rows
         evidence = _evidence(collected.name, moments, options)
         of_rows, notes = _of_rows(rows, moments, tell)
         tell("chance", 0, 1, 0)
-        law, bars, beside = for_answers(moments, options), {}, {}
+        law = for_answers(moments, options)
+        beside: dict[str, Mapping[str, Any]] = {"chance": law}
         if explain:
-            law = chance_of_rows(len(rows), moments.dim, moments.normalize) | (
-                chance(moments, options=options) | law
-            )
-            law = {name: one for name, one in law.items() if one.sd >= 0}
+            law = chance(moments, options=options) | law
+            law = chance_of_rows(len(rows), moments.dim, moments.normalize) | law
+            beside["chance"] = {name: one for name, one in law.items() if one.sd >= 0}
             tell("error bars", 0, 1, 0)
             parts = BlockMoments.of_parts(totals.blocks)
-            bars = error_bars(parts, options=options)
-            bars |= bars_of_rows(rows, moments.normalize, of_rows)
-            beside = companions(parts, options)
+            of_parts = error_bars(parts, options=options)
+            beside["error"] = of_parts | bars_of_rows(rows, moments.normalize, of_rows)
+            beside["companion"] = companions(parts, options)
         left_out = collected.left_out
         found = build_report(
             collected.name,
             evidence,
             collected.names,
-            _numbers(evidence, labelled, of_rows, law, bars, beside),
+            _numbers(evidence, beside, of_rows, labelled),
             labelled=labelled,
             worst=worst,
             search=headroom,
@@ -191,17 +191,15 @@ def audit_moments(
         raise ValueError(f"{len(names)} names for moments of {c} classes")
     options, moments = options or Options(), moments.widened()
     evidence = _evidence(source, moments, options)
-    numbers = _numbers(evidence, True, chance=for_answers(moments, options))
+    numbers = _numbers(evidence, {"chance": for_answers(moments, options)})
     return build_report(source, evidence, names, numbers, worst=worst, search=False)
 
 
 def _evidence(name: str, moments: ClassMoments, options: Options) -> Evidence:
     """What metrics are computed from; `InputError` where the moments hold no row."""
     if not np.sum(moments.rows) > 0:
-        out = ", ".join(
-            f"{n:,} {why.replace('_', ' ')}" for why, n in _left_out(moments).items() if n
-        )
-        raise InputError(f"{name}: no row is left to audit ({out})")
+        out = [f"{n:,} {why.replace('_', ' ')}" for why, n in _left_out(moments).items() if n]
+        raise InputError(f"{name}: no row is left to audit ({', '.join(out)})")
     return Evidence(moments, options)
 
 
@@ -234,13 +232,11 @@ def _of_rows(
 
 def _numbers(
     evidence: Evidence,
-    labelled: bool,
-    of_rows: Mapping[str, tuple[float, str | None]] | None = None,
-    chance: Mapping[str, Chance] | None = None,
-    bars: Mapping[str, ErrorBar] | None = None,
-    beside: Mapping[str, Companion] | None = None,
+    beside: Mapping[str, Mapping[str, Any]],
+    of_rows: Mapping[str, tuple[float, str | None]] = MappingProxyType({}),
+    labelled: bool = True,
 ) -> dict[str, Number]:
-    """Every number, with its reason where undefined, else with what it is held against."""
+    """Every number: with its reason where undefined, else with what there is beside it."""
     values: dict[str, tuple[float, str | None]] = {}
     with np.errstate(all="ignore"):
         for metric in METRICS.of(evidence.moments.scatter):
@@ -250,13 +246,11 @@ def _numbers(
             value = float(metric.value(evidence))
             undefined = (metric.reason(evidence) or "not a number") if value != value else None
             values[metric.name] = value, undefined
-    values |= of_rows or {}
-    laws, errors, others = chance or {}, bars or {}, beside or {}
     return {
-        name: Number(value, None, laws.get(name), errors.get(name), others.get(name))
-        if reason is None
-        else Number(value, reason)
-        for name, (value, reason) in values.items()
+        name: Number(value, reason)
+        if reason
+        else Number(value, **{what: found.get(name) for what, found in beside.items()})
+        for name, (value, reason) in {**values, **of_rows}.items()
     }
 
 

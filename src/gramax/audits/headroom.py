@@ -39,31 +39,19 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class Headroom:
-    """The worst crosstalk of c codes in d dimensions, and what it can be held against.
-
-    Attributes:
-        c: codes; d: their length.
-        worst: their largest |cosine|.
-        floor: no c codes have less; bound: the name of that bound.
-        random: the largest |cosine| to expect of random codes; NaN where not known.
-        span: dimensions that the codes span; None where that was not computed.
-        reachable: the least crosstalk that is known to be reached; None where none is known.
-        from_here: the least that descent from the codebook reached; None without a search.
-        how: what reaches it, and whether it was looked up or searched.
-        seconds: that the search took.
-    """
+    """The worst crosstalk of c codes in d dimensions, and what it can be held against."""
 
     c: int
     d: int
-    worst: float
-    floor: float
-    bound: str
-    random: float
-    span: int | None = None
-    reachable: float | None = None
-    from_here: float | None = None
-    how: str = "not known without a search"
-    seconds: float = 0.0
+    worst: float  # their largest |cosine|
+    floor: float  # no c codes have less
+    bound: str  # the name of that floor
+    random: float  # the largest |cosine| to expect of random codes; NaN where not known
+    span: int | None = None  # dimensions that the codes span; None where that was not computed
+    reachable: float | None = None  # the least that is known to be reached; None where none is
+    from_here: float | None = None  # the least by descent from the codes; None without a search
+    how: str = "not known without a search"  # what reaches it: looked up, or searched
+    seconds: float = 0.0  # that the search took
 
 
 def measure(

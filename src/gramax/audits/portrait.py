@@ -39,93 +39,55 @@ AT_ONCE = 1 << 22
 
 @dataclass(frozen=True)
 class Heat:
-    """A heat map of cosines; where a cell stands for many pairs it shows the largest |cosine|.
+    """A heat map of cosines; where a cell stands for many pairs it shows the largest |cosine|."""
 
-    Attributes:
-        order: `[c]` the codes from top to bottom.
-        size: codes in a block, 1 where each pair has its cell.
-        cosines: `[s, s]` symmetric; the diagonal of single codes is 1, NaN where there is no pair.
-        first: `[s, s]` one code of the pair that the cell shows.
-        second: `[s, s]` the other.
-    """
-
-    order: Int[np.ndarray, " c"]
-    size: int
-    cosines: Float[np.ndarray, "s s"]
-    first: Int[np.ndarray, "s s"]
-    second: Int[np.ndarray, "s s"]
+    order: Int[np.ndarray, " c"]  # the codes from top to bottom
+    size: int  # codes in a block, 1 where each pair has its cell
+    cosines: Float[np.ndarray, "s s"]  # symmetric; 1 for a code with itself, NaN for no pair
+    first: Int[np.ndarray, "s s"]  # one code of the pair that the cell shows
+    second: Int[np.ndarray, "s s"]  # the other
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """How the cosines of pairs are spread.
+    """How the cosines of pairs are spread."""
 
-    Attributes:
-        edges: `[bars + 1]`, from -limit to limit.
-        counts: `[bars]` pairs in each.
-        chance: `[bars]` pairs expected there of random directions; None in one dimension.
-        of: "classes" (codes) or "rows".
-    """
-
-    edges: Float[np.ndarray, " b+1"]
-    counts: Int[np.ndarray, " b"]
-    chance: Float[np.ndarray, " b"] | None
-    of: str
+    edges: Float[np.ndarray, " b+1"]  # from -limit to limit
+    counts: Int[np.ndarray, " b"]  # pairs in each bar
+    chance: Float[np.ndarray, " b"] | None  # expected of random directions; None in one dimension
+    of: str  # "classes" (codes) or "rows"
 
 
 @dataclass(frozen=True)
 class Scree:
-    """The covariance spectrum.
+    """The covariance spectrum."""
 
-    Attributes:
-        index: which eigenvalues, from 1.
-        share: of the whole variance, descending.
-        chance: what isotropic rows of the same number would have there.
-    """
-
-    index: Int[np.ndarray, " k"]
-    share: Float[np.ndarray, " k"]
-    chance: Float[np.ndarray, " k"]
+    index: Int[np.ndarray, " k"]  # which eigenvalues, from 1
+    share: Float[np.ndarray, " k"]  # of the whole variance, descending
+    chance: Float[np.ndarray, " k"]  # what isotropic rows of the same number would have there
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """Some rows in the plane of their first two principal axes.
-
-    Attributes:
-        points: `[m, 2]` coordinates.
-        labels: `[m]` class of each, as a place in `Portrait.names`.
-        explained: share of the variance of these rows along each axis.
-    """
+    """Some rows in the plane of their first two principal axes."""
 
     points: Float[np.ndarray, "m 2"]
-    labels: Int[np.ndarray, " m"]
-    explained: tuple[float, float]
+    labels: Int[np.ndarray, " m"]  # class of each, as a place in `Portrait.names`
+    explained: tuple[float, float]  # share of the variance of these rows along each axis
 
 
 @dataclass(frozen=True)
 class Portrait:
-    """The data behind the pictures of an audit.
+    """The data behind the pictures of an audit; None where there is too little for a picture."""
 
-    Attributes:
-        names: of the classes that have rows; indices elsewhere are places in it.
-        codes: heat map of the unit class means; None for fewer than two.
-        centred: the same after centring by the mean of the class means, in the same order.
-        cosines: of all pairs of codes, or of the rows shown where there are no classes.
-        spectrum: of the covariance; None where rows do not differ.
-        cloud: rows in the plane; None for fewer than three.
-        floor: no codes of this number and length have a smaller coherence.
-        eigenvalues: `[d]` of the covariance, largest first; None where rows do not differ.
-    """
-
-    names: tuple[str, ...]
-    codes: Heat | None
-    centred: Heat | None
-    cosines: Histogram | None
+    names: tuple[str, ...]  # of the classes that have rows; indices elsewhere are places in it
+    codes: Heat | None  # the unit class means
+    centred: Heat | None  # the same after centring by their mean, in the same order
+    cosines: Histogram | None  # of all pairs of codes, or of rows where there are no classes
     spectrum: Scree | None
     cloud: Cloud | None
-    floor: float = 0.0
-    eigenvalues: Float[np.ndarray, " d"] | None = None
+    floor: float = 0.0  # no codes of this number and length have a smaller coherence
+    eigenvalues: Float[np.ndarray, " d"] | None = None  # of the covariance, largest first
 
 
 def portrait_of(
@@ -138,17 +100,10 @@ def portrait_of(
     labels: Int[np.ndarray, " m"],
     floor: float,
 ) -> Portrait:
-    """The portrait of n rows, of which `rows` are some, in random order or sorted by their number.
+    """The portrait of an audit of n rows, of which `rows` are some, on the sphere if so audited.
 
-    Args:
-        names: of the classes; one, or none, where rows have no labels.
-        codes: their unit codes; a zero row has none.
-        centred: the same after centring.
-        eigenvalues: of the covariance, those beyond the rank 0.
-        n: number of rows of the audit.
-        rows: some of them, on the sphere if so audited.
-        labels: the class of each of `rows`.
-        floor: of the coherence; the histogram reaches it.
+    Classes have `names`, unit `codes` (a zero row has none), and the same after centring; the rows
+    have `labels`. Eigenvalues beyond the rank are 0. The histogram reaches the floor.
     """
     if len(rows) > MAX_POINTS:
         few = np.sort(np.random.default_rng(0).choice(len(rows), MAX_POINTS, replace=False))

@@ -14,37 +14,24 @@ from gramax.uncertainty.chance.laws import Chance
 SURE = 3.0
 """Standard deviations from chance beyond which a number is not put down to it."""
 
-TIGHT_SCATTER = 1.0
-"""All scatter within classes, over that along one of the c-1 directions between them: below this
-classes are tight."""
+# Whether classes are tight, a simplex, and moved off the origin together.
+TIGHT_SCATTER = 1.0  # all scatter within classes, over that along one direction between them: below
+SIMPLEX_ERROR = 0.5  # distance of centred cosines from -1/(c-1), over that from it to 0: below
+SHARED_OFFSET = 2.0  # uncentred over centred simplex error: above
 
-SIMPLEX_ERROR = 0.5
-"""Distance of centred cosines from -1/(c-1), over 1/(c-1): below this they are nearer to those of a
-simplex than to 0, those of orthogonal codes."""
+# Whether rows have collapsed.
+LOST_RANK = 0.5  # effective rank over the directions that rows need: below
+CONE_COSINE = 0.5  # average cosine of rows, here the share of their length in common: above
+POINT_COSINE = 1 - 1e-6  # the same: above it float32 rows are one direction, to their precision
 
-SHARED_OFFSET = 2.0
-"""Uncentred over centred simplex error: above this the class means share an offset."""
+# Where a number stands between a floor and chance.
+NEAR_FLOOR = 0.5  # the part of the way to chance in which it is near the floor
+AT_FLOOR = 1e-3  # relative distance at which it stands at the floor: well above float32's error
 
-LOST_RANK = 0.5
-"""Effective rank over the directions that the rows need: below this dimensions are lost."""
-
-CONE_COSINE = 0.5
-"""Average cosine of two rows: above this more of a row's squared length lies along the common
-direction than across it."""
-
-POINT_COSINE = 1 - 1e-6
-"""Average cosine above which float32 rows are one direction: a few times its precision from 1."""
-
-NEAR_FLOOR = 0.5
-"""The part of the way from a floor to chance in which a number counts as near the floor."""
-
-AT_FLOOR = 1e-3
-"""Relative distance to a floor below which a number stands at it: well above float32's error."""
-
+# Squared distance of two class means over the variance of their difference, up to which the rows do
+# not tell the classes apart. For classes of one distribution the mean is 1, and the standard
+# deviation is √(2/D) for a covariance within classes of D dimensions: √2 at most.
 MERGED_GAP = 1 + SURE * math.sqrt(2)
-"""Squared distance of two class means over the variance of their difference: up to this the rows do
-not tell the classes apart. For classes of one distribution the mean is 1 and the standard deviation
-√(2/D), D the dimensions of the covariance within classes: √2 at most."""
 
 
 def number_of(report: Report, name: str) -> Number:
