@@ -54,10 +54,10 @@ file_option = partial(click.option, shell_complete=complete_files)
 json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def _choice(name: str, *choices: str, words: str) -> Any:
+def _choice(name: str, choices: str, words: str) -> Any:
     """An option that takes one of a few words, the first by default."""
-    kind = click.Choice(choices)
-    return click.option(name, type=kind, default=choices[0], show_default=True, help=words)
+    kind = click.Choice(choices.split())
+    return click.option(name, type=kind, default=kind.choices[0], show_default=True, help=words)
 
 
 def _together(*options: Any) -> Callable[[Any], Any]:
@@ -70,33 +70,21 @@ row_options = _together(
     click.option("--codes", is_flag=True, help="The rows are a codebook: one vector a class."),
     click.option("--raw", is_flag=True, help="Take rows as they are, not on the unit sphere."),
 )
+DEVIATION = "Deviations over K classes divide by K, or by K-1."
+CENTRE = "Take class means and spectra about the global mean, or from the origin."
 definition_options = _together(
-    _choice("--weighting", "sample", "macro", words="Weigh every row alike, or every class."),
+    _choice("--weighting", "sample macro", "Weigh every row alike, or every class."),
     _choice(
-        "--deviation",
-        "population",
-        "sample",
-        words="Deviations over K classes divide by K, or by K-1.",
+        "--deviation", "population sample", "Deviations over K classes divide by K, or by K-1."
     ),
-    _choice(
-        "--center",
-        "global",
-        "none",
-        words="Take class means and spectra about the global mean, or from the origin.",
-    ),
+    _choice("--center", "global none", CENTRE),
 )
+ENGINE = "Who reads and sums the rows: this process, several, or a Ray cluster."
+ADDRESS = "A running Ray cluster, or auto."
 engine_options = _together(
-    _choice(
-        "--engine",
-        "serial",
-        "processes",
-        "ray",
-        words="Who reads and sums the rows: this process, several, or a Ray cluster.",
-    ),
+    _choice("--engine", "serial processes ray", ENGINE),
     click.option("--workers", type=int, help="Workers of the engine; by default one a core."),
-    click.option(
-        "--engine-address", "address", metavar="ADDRESS", help="A running Ray cluster, or auto."
-    ),
+    click.option("--engine-address", "address", metavar="ADDRESS", help=ADDRESS),
     click.option("--skip-bad", is_flag=True, help="Leave out what cannot be read, and say so."),
 )
 
