@@ -74,7 +74,7 @@ def audit(
     Args:
         source: `[n, d]` array of NumPy, JAX or PyTorch, or files: a path, a folder, a pattern
             (`data/*.parquet`), an address (`s3://...`), or a list of these. Files may be larger
-            than memory. What `gramax.streaming.collect` has gathered is taken as it is.
+            than memory.
         labels: one class a row: an array or list (integers ≥ 0, or strings; -1 leaves a row out),
             the path of a file (or files), or the name of a column of the source. None answers the
             questions that need no labels.
@@ -111,7 +111,7 @@ def audit(
         2 0.0099
     """
     options, tell = options or Options(), progress or (lambda *_: None)
-    if isinstance(source, Collected):
+    if isinstance(source, Collected):  # as a comparison has read its two sides
         collected = source
     else:
         blocks, how = BLOCKS if explain else 1, execution or Execution()

@@ -127,8 +127,12 @@ def codebook(
         )
     write(found)
     if as_json:
-        told = {"c": c, "d": d, "field": field, "signed": signed, **_told(found), "out": out}
-        click.echo(json.dumps(told, indent=2))
+        told = {"c": c, "d": d, "field": field, "signed": signed}
+        told |= {"coherence": found.coherence, "gap": found.gap, "floor": vars(found.floor)}
+        told |= {"found": found.found, "stopped": found.stopped}
+        last = found.trace[-1] if found.trace else None
+        told |= {"rounds": last.round if last else 0, "seconds": last.seconds if last else 0.0}
+        click.echo(json.dumps(told | {"out": out}, indent=2))
     else:
         click.echo(f"coherence {found.coherence:.12f}  gap {found.gap:.3e}  ({found.found})")
         click.echo(f"floor     {found.floor.value:.12f}  {found.floor.bound}")
@@ -136,19 +140,6 @@ def codebook(
         if out:
             click.echo(f"written:  {out}")
     return 128 + asked[0] if asked else OK
-
-
-def _told(found: Packing) -> dict[str, Any]:
-    last = found.trace[-1] if found.trace else None
-    return {
-        "coherence": found.coherence,
-        "gap": found.gap,
-        "floor": vars(found.floor),
-        "found": found.found,
-        "stopped": found.stopped,
-        "rounds": last.round if last else 0,
-        "seconds": last.seconds if last else 0.0,
-    }
 
 
 @contextmanager
@@ -193,14 +184,15 @@ def _writer(
     form = form or ("txt" if out.endswith(".txt") else "npy")
     if form == "npy":
         return lambda found: write_array(out, found.codes)
-    text = sloanes.as_text if form == "sloanes" else _lines
-    return lambda found: write_text(out, text(found.codes))
+    if form == "sloanes":
+        return lambda found: write_text(out, sloanes.as_text(found.codes))
 
+    def write_lines(found: Packing) -> None:
+        """One code a line, numbers in full: `numpy.loadtxt` reads them (as dtype=complex too)."""
+        rows = (" ".join(repr(v).strip("()") for v in row) for row in found.codes.tolist())
+        write_text(out, "".join(f"{row}\n" for row in rows))
 
-def _lines(codes: np.ndarray) -> str:
-    """One code a line, numbers in full; `numpy.loadtxt` reads them (dtype=complex for complex)."""
-    rows = (" ".join(repr(v).strip("()") for v in row) for row in codes.tolist())
-    return "".join(f"{row}\n" for row in rows)
+    return write_lines
 
 
 def _start(path: str, c: int, d: int, field: str) -> np.ndarray:
