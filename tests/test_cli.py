@@ -104,15 +104,6 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(folder, capfd, args, words)
         assert len(err.strip().splitlines()) == 1
 
 
-def test_an_interrupt_is_exit_code_130(folder, monkeypatch, capsys):
-    def stop(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("gramax.audits.audit.audit", stop)
-    assert main(["audit", "z.npy"]) == 130
-    assert "interrupted" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("code", "heavy"),
     [

@@ -3,7 +3,6 @@
 import json
 import sys
 
-import numpy as np
 import pytest
 
 from gramax import cli
@@ -37,16 +36,6 @@ def test_bounds_side_by_side(capsys):
     capsys.readouterr()
     assert main(["bounds", "3", "1" + 30 * "0" + "1"]) == 2
     assert "about 32 digits" in capsys.readouterr().err
-
-
-def test_codebook_is_written_and_is_as_good_as_it_says(tmp_path, capsys):
-    out = tmp_path / "codes.npy"
-    assert main(["codebook", "6", "3", "--seconds", "5", "--out", str(out)]) == 0
-    codes = np.load(out)
-    cosines = np.abs(codes @ codes.T)[~np.eye(6, dtype=bool)]
-    assert codes.shape == (6, 3)
-    assert cosines.max() == pytest.approx(5**-0.5, abs=1e-9)
-    assert "0.447213595" in capsys.readouterr().out
 
 
 def test_a_lack_of_memory_names_only_what_the_command_takes(monkeypatch, capsys):

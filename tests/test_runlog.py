@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,22 +37,10 @@ def path(tmp_path):
 
 
 def test_what_is_written_is_read(path):
-    whole = Entry(
-        7,
-        NUMBERS,
-        {"class_coherence": "one class"},
-        "val",
-        n=10,
-        d=4,
-        c=2,
-        floors={"effective_rank": 1.0},
-        verdict="Good.",
-        answers={"rank": "good"},
-        extra={"loss": 0.5},
-        cosines=np.array([[1.0, -0.5], [-0.5, 1.0]]),
-        classes=("a", "b"),
-        time=5.0,
-    )
+    cosines = np.array([[1.0, -0.5], [-0.5, 1.0]])
+    known = {"floors": {"effective_rank": 1.0}, "verdict": "Good.", "answers": {"rank": "good"}}
+    known |= {"cosines": cosines, "classes": ("a", "b"), "time": 5.0}
+    whole = replace(entry(7, "val", loss=0.5), **known)
     before = time.time()
     with RunLog(path, fsync=True) as log:
         log.append(whole)

@@ -64,11 +64,10 @@ def audit(
     from gramax.cli import thresholds
 
     conditions = [thresholds.parse(text) for text in fail_on]
-    json_file = None if json_out == "-" else json_out
-    check_outputs([json_file, html_out, given["checkpoint"]], *embeddings, labels)
+    check_outputs([json_out, html_out, given["checkpoint"]], *embeddings, labels)
 
     from gramax.audits.audit import audit as run
-    from gramax.render import search_progress, terminal
+    from gramax.render import search_progress
 
     with showing() as progress:
         report = run(
@@ -81,10 +80,4 @@ def audit(
             **as_arguments(given),
         )
     broken = [one.broken_by(report) for one in thresholds.named(conditions, report)]
-
-    def page() -> str:
-        from gramax.render.page import audit_page
-
-        return audit_page(report)
-
-    return leave(report, terminal.show, page, json_out, html_out, broken)
+    return leave(report, json_out, html_out, broken)

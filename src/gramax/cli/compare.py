@@ -71,13 +71,11 @@ def compare(
     Two checkpoints, two models, two layers; or two reports saved by `gramax audit --json`.
     """
     saved = [f"{given['checkpoint']}.{side}" for side in "ab"] if given["checkpoint"] else []
-    json_file = None if json_out == "-" else json_out
-    check_outputs([json_file, html_out, *saved], a, b, labels, labels_b)
+    check_outputs([json_out, html_out, *saved], a, b, labels, labels_b)
 
     from gramax.cli.thresholds import full_name
     from gramax.comparison import compare as run
     from gramax.comparison import compare_saved
-    from gramax.render import terminal
 
     if a.lower().endswith(".json") and b.lower().endswith(".json"):
         found = compare_saved(a, b)
@@ -86,14 +84,8 @@ def compare(
             known = as_arguments(given)
             found = run(a, b, labels, labels_b, moved=max(moved, 1), progress=progress, **known)
     asked = [full_name(name, found, f"--fail-on-worse {name}") for name in fail_on_worse]
-
-    def page() -> str:
-        from gramax.render.page import comparison_page
-
-        return comparison_page(found)
-
     worse = [_worse(name, found[name]) for name in asked]
-    return leave(found, terminal.show_comparison, page, json_out, html_out, worse)
+    return leave(found, json_out, html_out, worse)
 
 
 def _worse(name: str, change: Change) -> str | None:

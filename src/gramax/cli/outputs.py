@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from gramax.cli.options import CROSSED, OK
 from gramax.errors import InputError
 
+if TYPE_CHECKING:
+    from gramax.audits.report import Report
+    from gramax.comparison import Comparison
+
 
 def check_outputs(paths: Sequence[str | None], *inputs: str | None) -> None:
     """`check_output` of each file that is given; and no two of them may be the same."""
     seen: list[str] = []
-    for path in filter(None, paths):
+    for path in paths:
+        if not path or path == "-":
+            continue
         check_output(path, *inputs)
         if any(_is_same(path, other) for other in seen):
             raise InputError(f"{path}: is to be written twice; give every output its own name")
@@ -61,9 +67,7 @@ def _files(given: str) -> list[str]:
 
 
 def leave(
-    found: Any,
-    show: Callable[[Any], None],
-    page: Callable[[], str],
+    found: Report | Comparison,
     json_out: str | None,
     html_out: str | None,
     broken: Sequence[str | None],
@@ -73,17 +77,26 @@ def leave(
     Where one file cannot be written, the other is all the same; `InputError` tells of each.
     """
     from gramax import _files
+    from gramax.audits.report import Report
+    from gramax.render import terminal
 
     def as_json() -> str:
         return json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n"
 
+    def as_page() -> str:
+        from gramax.render.page import audit_page, comparison_page
+
+        return audit_page(found) if isinstance(found, Report) else comparison_page(found)
+
     if json_out == "-":
         click.echo(as_json(), nl=False)
         json_out = None
+    elif isinstance(found, Report):
+        terminal.show(found)
     else:
-        show(found)
+        terminal.show_comparison(found)
     failed = []
-    for out, text in ((json_out, as_json), (html_out, page)):
+    for out, text in ((json_out, as_json), (html_out, as_page)):
         try:
             if out:
                 _files.write_text(out, text())
