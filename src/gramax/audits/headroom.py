@@ -92,21 +92,14 @@ def measure(
     rows = rows[np.any(rows != 0, axis=1)]
     if small:
         room = replace(room, span=int(np.linalg.matrix_rank(rows, rtol=ROUNDING)))
-    return _searched(room, rows, key, report) if search else room
-
-
-def _searched(
-    room: Headroom,
-    codes: Float[np.ndarray, "c d"],
-    key: int,
-    report: Callable[[Progress], None] | None,
-) -> Headroom:
+    if not search:
+        return room
     need("jax", "the search for headroom", extra="jax")
     from gramax.frames.search.packing import MAX_BATCHED_CODES
 
     began = time.monotonic()
-    search = _search_in_tiles if room.c > MAX_BATCHED_CODES else _search_in_batches
-    scratch, here, how = search(codes, key, report)
+    descend = _search_in_tiles if c > MAX_BATCHED_CODES else _search_in_batches
+    scratch, here, how = descend(rows, key, report)
     room = replace(room, from_here=here, seconds=round(time.monotonic() - began, 2))
     if here < scratch:
         scratch, how = here, "descent from these codes"

@@ -1,9 +1,8 @@
 """The run log: one audit a line of JSON, appended while a network trains.
 
-A line is written with one call to a file opened for appending, so a crash can tear the last line at
-most: readers leave a torn last line out, and the next writer cuts it off. Lines carry the version
-of their layout. A number that is undefined is null, with its reason beside it. Lines of another
-`type` than "audit" (a logger's own scalars, say) may stand between the audits.
+A line is written with one call, so a crash can tear the last line at most: readers leave it out,
+and the next writer cuts it off. An undefined number is null, with its reason beside it. Lines of
+another `type` than "audit" (a logger's own scalars, say) may stand between the audits.
 """
 
 from __future__ import annotations
@@ -145,12 +144,7 @@ class RunLog:
             raise InputError(f"{path}: {words}") from None
 
     def append(self, entry: Entry) -> None:
-        """Write one audit; its time is now where the entry has none.
-
-        Raises:
-            ValueError: the log is closed, or the line would be longer than `MAX_LINE`.
-            InputError: the disk does not take the whole line; the log is left as it was.
-        """
+        """Write one audit, as `write` does; its time is now where the entry has none."""
         self.write(entry.to_dict() | ({} if entry.time else {"time": round(time.time(), 3)}))
 
     def write(self, record: Mapping[str, Any]) -> None:
@@ -165,10 +159,8 @@ class RunLog:
         text = json.dumps({MARK: VERSION, **record}, allow_nan=False, separators=(",", ":"))
         line = text.encode() + b"\n"
         if len(line) > MAX_LINE:
-            raise ValueError(
-                f"{self.path}: an entry of {len(line):,} bytes; a run log takes {MAX_LINE:,}: "
-                "leave out its cosines, or shorten `extra`"
-            )
+            size = f"an entry of {len(line):,} bytes; a run log takes {MAX_LINE:,}"
+            raise ValueError(f"{self.path}: {size}: leave out its cosines, or shorten `extra`")
         before = os.fstat(self._file).st_size
         try:
             written = os.write(self._file, line)

@@ -24,16 +24,14 @@ def check_outputs(paths: Sequence[str | None], *inputs: str | None) -> None:
         if not path or path == "-":
             continue
         check_output(path, *inputs)
-        if any(_is_same(path, other) for other in seen):
-            raise InputError(f"{path}: is to be written twice; give every output its own name")
+        for other in seen:
+            same = os.path.realpath(path) == os.path.realpath(other)
+            if os.path.exists(path) and os.path.exists(other):  # a device takes any number
+                same = os.path.isfile(path) and os.path.samefile(path, other)
+            if same:
+                words = "is to be written twice; give every output its own name"
+                raise InputError(f"{path}: {words}")
         seen.append(path)
-
-
-def _is_same(a: str, b: str) -> bool:
-    """Whether two outputs are one file, there already or not; a device takes any number."""
-    if os.path.exists(a) and os.path.exists(b):
-        return os.path.isfile(a) and os.path.samefile(a, b)
-    return os.path.realpath(a) == os.path.realpath(b)
 
 
 def check_output(path: str, *inputs: str | None) -> None:
