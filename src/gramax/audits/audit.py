@@ -13,7 +13,7 @@ import numpy as np
 from gramax._shapes import Float
 from gramax.arrays import pairs
 from gramax.arrays.rows import unit_rows
-from gramax.audits.headroom import Headroom, measure
+from gramax.audits.headroom import measure
 from gramax.audits.portrait import CHEAP, Portrait, portrait_of
 from gramax.audits.report import ClassView, Diagnosis, Number, Pair, Report
 from gramax.audits.thresholds import MERGED_GAP
@@ -279,7 +279,18 @@ def build_report(
         with np.errstate(all="ignore"):
             classes, merged = _classes(evidence, names)
             where, cosines = pairs.largest(evidence.codes, min(worst, max(1, c * (c - 1) // 2)))
-            room = _headroom(evidence.codes, d, numbers["class_coherence"], search, searching)
+            codes, coherence = evidence.codes, numbers["class_coherence"]
+            random = float(coherence.chance.mean) if coherence.chance else math.nan
+            if math.isfinite(coherence.value):  # two codes at least
+                room = measure(
+                    lambda: np.pad(codes, ((0, 0), (0, d - codes.shape[1]))),
+                    int(codes.any(axis=1).sum()),
+                    d,
+                    coherence.value,
+                    random,
+                    search=search,
+                    report=searching,
+                )
         worst_pairs = tuple(
             Pair(names[a], names[b], float(cosine))
             for (a, b), cosine in zip(where, cosines, strict=True)
@@ -333,27 +344,6 @@ def _classes(
     close = (who >= 0) & (gaps <= MERGED_GAP * (noise + noise[who]))
     ends = {(min(k, who[k]), max(k, who[k])): float(cosines[k]) for k in np.flatnonzero(close)}
     return views, tuple(Pair(names[a], names[b], ends[a, b]) for a, b in sorted(ends))
-
-
-def _headroom(
-    codes: Float[np.ndarray, "c d"],
-    d: int,
-    worst: Number,
-    search: bool | None,
-    searching: Callable[[Searched], None] | None,
-) -> Headroom | None:
-    """The worst crosstalk beside what is reachable; None for fewer than two codes."""
-    if not math.isfinite(worst.value):
-        return None
-    return measure(
-        lambda: np.pad(codes, ((0, 0), (0, d - codes.shape[1]))),
-        int(codes.any(axis=1).sum()),
-        d,
-        worst.value,
-        float(worst.chance.mean) if worst.chance else math.nan,
-        search=search,
-        report=searching,
-    )
 
 
 def _portrait(evidence: Evidence, collected: Collected) -> Portrait:

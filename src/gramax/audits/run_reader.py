@@ -150,30 +150,28 @@ def _number(value: Any, key: str) -> float:
     return float(value)
 
 
-def _word(value: Any, key: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{key} holds what is not text")
-    return visible(value)
-
-
-def _list(value: Any, key: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise ValueError(f"{key} is not a list")
+def _typed(value: Any, kind: type, problem: str) -> Any:
+    if not isinstance(value, kind):
+        raise ValueError(problem)
     return value
 
 
-def _object(value: Any, key: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"{key} is not an object")
-    return {visible(name): entry for name, entry in value.items()}
+def _word(value: Any, key: str) -> str:
+    return visible(_typed(value, str, f"{key} holds what is not text"))
+
+
+def _list(value: Any, key: str) -> list[Any]:
+    return _typed(value, list, f"{key} is not a list")
 
 
 def _numbers(value: Any, key: str) -> dict[str, float]:
-    return {name: _number(entry, key) for name, entry in _object(value, key).items()}
+    entries = _typed(value, dict, f"{key} is not an object")
+    return {visible(name): _number(entry, key) for name, entry in entries.items()}
 
 
 def _words(value: Any, key: str) -> dict[str, str]:
-    return {name: _word(entry, key) for name, entry in _object(value, key).items()}
+    entries = _typed(value, dict, f"{key} is not an object")
+    return {visible(name): _word(entry, key) for name, entry in entries.items()}
 
 
 def _square(value: Any, key: str) -> np.ndarray | None:
