@@ -6,6 +6,7 @@ executed here, by the test that `EXECUTED` names, or by Sphinx as the pages are 
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import zipfile
@@ -43,26 +44,25 @@ EXECUTED = {
 """Pages with blocks that need a large framework, and the nightly tests that execute them."""
 
 
-def blocks() -> dict[str, str]:
-    """Every block of Python that neither Sphinx nor another test executes, by place."""
-    return {
-        f"{page}, block {number}": block
-        for page, text in TEXT.items()
-        if page.as_posix() not in EXECUTED
-        for number, block in enumerate(b for _, kind, b in FENCES.findall(text) if kind == "python")
-    }
+BLOCKS = {
+    f"{page}, block {number}": block
+    for page, text in TEXT.items()
+    if page.as_posix() not in EXECUTED
+    for number, block in enumerate(b for _, kind, b in FENCES.findall(text) if kind == "python")
+}
+"""Every block of Python that neither Sphinx nor another test executes, by place."""
 
-
-def shown() -> list[str]:
-    """`gramax` lines of shell blocks; cells, with `%%sh`, are run when the docs are built."""
-    blocks = [
-        block
+SHOWN = sorted(
+    {
+        line.removeprefix("$ ").split("  #")[0].strip()
         for text in TEXT.values()
-        for block in re.findall(r"^```(?:sh|console)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    ]
-    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
-    return sorted({line.split("  #")[0].strip() for line in lines if line.startswith("gramax ")})
-
+        for _, kind, block in FENCES.findall(text)
+        if kind in COMMANDS
+        for line in block.splitlines()
+        if line.removeprefix("$ ").startswith("gramax ")
+    }
+)
+"""`gramax` lines of shell blocks; cells, with `%%sh`, are run when the docs are built."""
 
 BUCKET = """
 from fsspec.implementations.local import LocalFileSystem
@@ -78,15 +78,6 @@ class Bucket(LocalFileSystem):
 
 Addresses are read in a child process, which would not see a file system that a test has patched in.
 """
-
-
-def install_bucket(folder: Path) -> None:
-    """Packages in `folder` that fsspec finds by itself: its file system for s3://."""
-    info = folder / "bucket-1.dist-info"
-    info.mkdir(parents=True)
-    (folder / "bucket.py").write_text(BUCKET, encoding="utf-8")
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bucket\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[fsspec.specs]\ns3 = bucket:Bucket\n")
 
 
 def clouds() -> tuple[np.ndarray, np.ndarray]:
@@ -108,8 +99,12 @@ def write_table(path: str, labels: str) -> None:
 def files(tmp_path, monkeypatch):
     """A folder, and a bucket, with the files that the commands name."""
     z, y = clouds()
-    install_bucket(tmp_path / "installed")
-    monkeypatch.syspath_prepend(tmp_path / "installed")
+    info = tmp_path / "installed" / "bucket-1.dist-info"  # fsspec finds its file system by itself
+    info.mkdir(parents=True)
+    (info.parent / "bucket.py").write_text(BUCKET, encoding="utf-8")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bucket\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[fsspec.specs]\ns3 = bucket:Bucket\n")
+    monkeypatch.syspath_prepend(info.parent)
     monkeypatch.chdir(tmp_path)
     for name in ("shards/a.parquet", "shards/b.parquet"):
         write_table(name, "species")
@@ -126,11 +121,7 @@ def files(tmp_path, monkeypatch):
         archive.write("labels.npy", "y.npy")
 
 
-def test_there_are_commands():
-    assert len(shown()) > 6
-
-
-@pytest.mark.parametrize("line", shown())
+@pytest.mark.parametrize("line", SHOWN)
 def test_a_command_runs(files, line):
     arguments = [
         name
@@ -138,82 +129,44 @@ def test_a_command_runs(files, line):
         for name in (map(str, sorted(Path().glob(word))) if word.startswith("shard-") else [word])
     ]
     if arguments[0] == "codebook":
-        arguments += ["--seconds", "1"]
+        arguments += ["--seconds", "0.5"]
     # 1: a threshold of --fail-on does not hold, as is meant.
     assert main(arguments) == (1 if "--fail-on" in arguments else 0)
 
 
-@pytest.fixture
-def names(monkeypatch, tmp_path):
-    """What a block may take for granted, in a folder with a table of the same rows."""
-    monkeypatch.chdir(tmp_path)
-    write_table("data/a.parquet", "label")
-    z, labels = clouds()
-    rows = {"z": z, "labels": labels, "num_classes": C, "dim": D, "params": 2.0}
-    given = {"batches": list(zip(np.split(z, 4), np.split(labels, 4), strict=True))}
-    given |= {"embed": lambda params, x: params * x, "jax": jax, "gramax": gramax}
-    return rows | given | {"__name__": "__main__"}
-
-
-def audits(names):
-    assert names["report"].n == N
-    assert names["report"].worst_pairs
-
-
-def plans(names):
-    audits(names)
-    assert Path("run.ckpt").exists()
-
-
-def steps(names):
-    found = names["eval_step"](names["params"], names["z"], names["labels"])
-    assert len(found) == 6
-    assert float(found["effective_rank"]) > 1
-
-
-def streams(names):
-    assert float(names["moments"].total) == N
-    assert float(names["numbers"]["effective_rank"]) > 1
-
+CHECKS = {
+    "README.md, block 0": "report.n == N and report.worst_pairs",
+    "README.md, block 1": "float(eval_step(params, z, labels)['effective_rank']) > 1",
+    "README.md, block 2": "float(moments.total) == N and float(numbers['effective_rank']) > 1",
+    "CONTRIBUTING.md, block 0": "float(NESUM.value(Evidence(moments))) == approx(2)",
+    "CONTRIBUTING.md, block 1": "float(NEAREST.of_rows(RowEvidence(copied))) == approx(2**0.5)",
+    "docs/streaming.md, block 0": "report.n == N and report.worst_pairs and found('run.ckpt')",
+}
+"""What holds when a block of Python was executed."""
 
 SQUARE = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
 
 
-def declares(names):
-    (metric,) = names["METRICS"]
-    moments = gramax.ClassMoments.of(SQUARE, None, 1)
-    assert float(metric.value(Evidence(moments))) == pytest.approx(2)
-
-
-def declares_of_rows(names):
-    (metric,) = names["METRICS"].everything()
-    evidence = RowEvidence(np.concatenate([SQUARE, SQUARE[:1]]))  # a copy is no neighbour
-    assert float(metric.of_rows(evidence)) == pytest.approx(2**0.5)
-
-
-CHECKS = {
-    "README.md, block 0": (audits, {}),
-    "README.md, block 1": (steps, {}),
-    "README.md, block 2": (streams, {}),
-    "CONTRIBUTING.md, block 0": (declares, {"METRICS": Registry(), "Metric": Metric}),
-    "CONTRIBUTING.md, block 1": (declares_of_rows, {"METRICS": Registry(), "Metric": Metric}),
-    "docs/streaming.md, block 0": (plans, {}),
-}
-"""For every block of Python: the check of what it has done, and the further names that it needs."""
+@pytest.mark.parametrize("place", BLOCKS)
+def test_a_block_runs(place, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    write_table("data/a.parquet", "label")
+    z, labels = clouds()
+    names = {"z": z, "labels": labels, "num_classes": C, "dim": D, "params": 2.0, "N": N}
+    names |= {"batches": list(zip(np.split(z, 4), np.split(labels, 4), strict=True))}
+    names |= {"embed": lambda params, x: params * x, "jax": jax, "gramax": gramax}
+    names |= {"__name__": "__main__", "METRICS": Registry(), "Metric": Metric}
+    names |= {"moments": gramax.ClassMoments.of(SQUARE, None, 1), "Evidence": Evidence}
+    names |= {"copied": np.concatenate([SQUARE, SQUARE[:1]]), "RowEvidence": RowEvidence}
+    exec(compile(BLOCKS[place], place, "exec"), names)
+    assert eval(CHECKS[place], names | {"approx": pytest.approx, "found": os.path.exists})
 
 
 def test_every_block_is_checked():
-    assert set(blocks()) == set(CHECKS)
+    assert set(BLOCKS) == set(CHECKS)
+    assert len(SHOWN) > 6
     for page, test in EXECUTED.items():
         assert page in (ROOT / test).read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("place", blocks())
-def test_a_block_runs(names, place):
-    check, more = CHECKS[place]
-    names |= more
-    exec(compile(blocks()[place], place, "exec"), names)
-    check(names)
 
 
 def test_no_block_is_of_a_kind_that_nobody_executes():
@@ -226,34 +179,22 @@ def test_no_block_is_of_a_kind_that_nobody_executes():
         assert executed or CELL not in kinds, f"{page}: its cells are not executed"
 
 
-def test_every_named_command_and_option_is_there():
-    for page, text in TEXT.items():
-        for line in re.findall(r"`gramax (\w+)([^`\n]*)`", text):
-            command = cli.commands[line[0]]
-            options = {name for one in command.params for name in one.opts}
-            assert set(re.findall(r"--[\w-]+", line[1])) <= options | {"--help"}, (page, line)
-
-
-def test_every_named_target_and_benchmark_is_there():
+def test_every_named_command_option_and_target_is_there():
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page, text in TEXT.items():
+        for line in re.findall(r"`gramax (\w+)([^`\n]*)`", text):
+            options = {name for one in cli.commands[line[0]].params for name in one.opts}
+            assert set(re.findall(r"--[\w-]+", line[1])) <= options | {"--help"}, (page, line)
         for line in re.findall(r"`make ([a-z][a-z -]*)`", text):
             assert set(line.split()) <= targets, (page, line)
-        for name in re.findall(r"`python -m benchmarks\.([a-z]\w*)", text):
-            assert (ROOT / "benchmarks" / f"{name}.py").exists(), (page, name)
 
 
-def test_options_of_benchmarks_are_there():
-    commands = re.findall(r"python -m benchmarks\.([a-z]\w*)([^`|\n]*)", "\n".join(TEXT.values()))
-    assert len(commands) > 10
-    for name, options in commands:
+def test_every_benchmark_option_and_target_that_is_told_of_is_there_and_no_other():
+    told = "\n".join(TEXT.values())
+    for name, options in re.findall(r"python -m benchmarks\.([a-z]\w*)([^`|\n]*)", told):
         source = (ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8")
         for option in re.findall(r"--[\w-]+", options):
             assert f'"{option}"' in source, (name, option)
-
-
-def test_every_benchmark_and_target_is_told_of():
-    told = "\n".join(TEXT.values())
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split():
         assert re.search(rf"`make [a-z -]*\b{target}\b", told), target

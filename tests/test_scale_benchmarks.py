@@ -12,14 +12,6 @@ def test_exponent_is_the_power():
     assert growth.exponent(x, [7.0, 7.0, 7.0]) == pytest.approx(0, abs=1e-12)
 
 
-def test_every_sweep_changes_one_size_and_keeps_chunks_bounded():
-    for name, (changed, sizes) in growth.SWEEPS.items():
-        assert name not in changed
-        for size in sizes:
-            p = growth.BASE | changed | {name: size}
-            assert growth.chunk_rows(**p) * p["d"] <= max(2**22, 4 * p["c"] * p["d"])
-
-
 def test_point_reports_all_that_the_table_shows(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["growth", "--point", "50", "4", "3"])
     growth.main()

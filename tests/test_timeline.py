@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from gramax.audits.headline import HEADLINE, floors
+from gramax.audits.headline_metrics import HEADLINE, floors
 from gramax.audits.run_log import Entry, RunLog
 from gramax.cli import main
 from gramax.render.number_text import sparkline

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 import gramax
-from gramax.audits.diagnosis import KINDS
-from gramax.audits.verdict import simplex_floor
+from gramax.audits.verdict import KINDS, simplex_floor
 from tests import transcription as seed
 
 D = 32  # as the spaces of the examples have: each shape is a compilation of seconds
@@ -19,36 +18,33 @@ def simplex(c, d):
     return np.pad(codes[:, -min(c, d) :], ((0, 0), (0, max(0, d - c))))
 
 
+def six_lines(_):
+    g = (1 + 5**0.5) / 2
+    return np.array([[0, 1, g], [0, 1, -g], [1, g, 0], [1, -g, 0], [g, 0, 1], [-g, 0, 1]])
+
+
 def cloud(codes, per_class, noise, rng):
     y = np.repeat(np.arange(len(codes)), per_class)
     z = np.asarray(codes)[y]
     return z + noise * rng.normal(size=z.shape) / np.sqrt(z.shape[1]), y
 
 
-def healthy(rng):
-    return cloud(rng.normal(size=(10, D)), 40, 4.0, rng)
-
-
-def neural_collapsed(rng):
-    return cloud(simplex(10, D), 40, 1e-3, rng)
+def spread(rng):
+    return cloud(rng.normal(size=(10, D)), 40, 2.0, rng)
 
 
 def dimensionally_collapsed(rng):
-    z, y = cloud(rng.normal(size=(10, D)), 40, 2.0, rng)
+    z, y = spread(rng)
     basis = np.linalg.qr(rng.normal(size=(D, 3)))[0]
     return z @ basis @ basis.T + 1e-3 * rng.normal(size=z.shape), y
 
 
-def point_collapsed(rng):
-    return np.ones((400, D)) + 1e-5 * rng.normal(size=(400, D)), np.arange(400) % 10
-
-
-def exact_point(rng):
-    return np.ones((400, D)), np.arange(400) % 10
+def point(rng, noise):
+    return np.ones((400, D)) + noise * rng.normal(size=(400, D)), np.arange(400) % 10
 
 
 def cone(rng):
-    z, y = cloud(rng.normal(size=(10, D)), 40, 2.0, rng)
+    z, y = spread(rng)
     return z + 5.0, y
 
 
@@ -58,69 +54,43 @@ def two_merged(rng):
     return cloud(codes, 40, 2.0, rng)
 
 
-def random(rng):
-    return rng.normal(size=(400, D)), rng.integers(0, 10, 400)
-
-
-def six_lines(_):
-    g = (1 + 5**0.5) / 2
-    return np.array([[0, 1, g], [0, 1, -g], [1, g, 0], [1, -g, 0], [g, 0, 1], [-g, 0, 1]])
-
-
-def overloaded_near_optimal(rng):
-    return cloud(six_lines(rng), 40, 0.1, rng)
-
-
 def overloaded_poor(rng):
     codes = seed.unit(rng.normal(size=(20, 16)))
     twins = codes + 0.05 * rng.normal(size=codes.shape)
     return cloud(np.concatenate([codes, twins]), 20, 0.01, rng)
 
 
-def too_few(rng):
-    return (rng.normal(size=(1, 4)),)
-
-
 SPACES = {
-    too_few: "cannot be told",
-    healthy: "healthy",
-    neural_collapsed: "neural-collapsed",
-    dimensionally_collapsed: "dimensionally collapsed",
-    point_collapsed: "point-collapsed",
-    exact_point: "point-collapsed",
-    cone: "cone",
-    two_merged: "classes merged",
-    random: "random",
-    overloaded_near_optimal: "overloaded, near-optimal",
-    overloaded_poor: "overloaded, poor",
+    "too few": (lambda rng: (rng.normal(size=(1, 4)),), "cannot be told"),
+    "spread": (spread, "healthy"),
+    "simplex": (lambda rng: cloud(simplex(10, D), 40, 1e-3, rng), "neural-collapsed"),
+    "thin": (dimensionally_collapsed, "dimensionally collapsed"),
+    "nearly a point": (lambda rng: point(rng, 1e-5), "point-collapsed"),
+    "point": (lambda rng: point(rng, 0), "point-collapsed"),
+    "cone": (cone, "cone"),
+    "twins": (two_merged, "classes merged"),
+    "random": (lambda rng: (rng.normal(size=(400, D)), rng.integers(0, 10, 400)), "random"),
+    "six lines": (lambda rng: cloud(six_lines(0), 40, 0.1, rng), "overloaded, near-optimal"),
+    "twenty twins": (overloaded_poor, "overloaded, poor"),
 }
 
 
-@pytest.mark.parametrize("make", SPACES, ids=lambda f: f.__name__)
-@pytest.mark.parametrize("draw", range(3))
-def test_each_kind_of_space_is_told(make, draw):
-    report = gramax.audit(*make(np.random.default_rng(draw)))
-    assert report.diagnosis.kind == SPACES[make], report.diagnosis
-    assert bool(report.diagnosis.advice) == bool(KINDS[report.diagnosis.kind][1])
+@pytest.mark.parametrize("name", SPACES)
+def test_each_kind_of_space_is_told(name):
+    make, kind = SPACES[name]
+    for draw in range(3):
+        report = gramax.audit(*make(np.random.default_rng(draw)))
+        assert report.diagnosis.kind == kind, report.diagnosis
+        assert report.diagnosis.advice == KINDS[kind]
+        status = {answer.question: answer.status for answer in report.answers}
+        if kind == "neural-collapsed":
+            assert set(status.values()) == {"good"}
+        if kind == "point-collapsed":
+            assert "good" not in {status["collapse"], status["simplex"], status["crosstalk"]}
 
 
 def test_all_kinds_are_tested():
-    assert set(SPACES.values()) == set(KINDS)
-
-
-def statuses(report):
-    return {answer.question: answer.status for answer in report.answers}
-
-
-def test_answers_of_a_collapse_done_well(rng):
-    report = gramax.audit(*neural_collapsed(rng))
-    assert set(statuses(report).values()) == {"good"}
-
-
-def test_answers_of_a_point_are_never_good(rng):
-    for make in (point_collapsed, exact_point):
-        found = statuses(gramax.audit(*make(rng)))
-        assert "good" not in {found["collapse"], found["simplex"], found["crosstalk"]}
+    assert {kind for _, kind in SPACES.values()} == set(KINDS)
 
 
 @pytest.mark.parametrize(("c", "d"), [(40, 16), pytest.param(300, 64, marks=pytest.mark.slow)])
@@ -128,8 +98,7 @@ def test_one_merged_pair_among_many_is_named(rng, c, d):
     codes = rng.normal(size=(c, d))
     codes[35] = codes[17]
     z, y = cloud(codes, 20, 1.0, rng)
-    names = np.array([f"class-{k}" for k in range(c)])
-    report = gramax.audit(z, names[y])
+    report = gramax.audit(z, np.array([f"class-{k}" for k in range(c)])[y])
     assert [(p.a, p.b) for p in report.merged] == [("class-17", "class-35")]
     assert "class-17 and class-35" in report.diagnosis.text
 
@@ -141,20 +110,18 @@ def test_one_loose_class_among_many_is_seen(rng):
     assert loosest.name == "31"
 
 
-def test_without_labels_rank_and_cone_are_still_told(rng):
-    unlabelled = gramax.audit(cone(rng)[0])
-    assert unlabelled.diagnosis.kind == "cone"
-    assert unlabelled.headroom is None
+@pytest.mark.parametrize(
+    ("name", "kind"), [("cone", "cone"), ("thin", "dimensionally collapsed"), ("random", "healthy")]
+)
+def test_without_labels_rank_and_cone_are_still_told(rng, name, kind):
+    unlabelled = gramax.audit(SPACES[name][0](rng)[0])
+    assert unlabelled.diagnosis.kind == kind
     assert unlabelled.to_dict()["headroom"] is None
-    assert gramax.audit(dimensionally_collapsed(rng)[0]).diagnosis.kind == "dimensionally collapsed"
-    assert gramax.audit(random(rng)[0]).diagnosis.kind == "healthy"
-    assert all("class" not in line for line in gramax.audit(*too_few(rng)).warnings)
+    assert all("class" not in line for line in gramax.audit(rng.normal(size=(1, 4))).warnings)
 
 
-@pytest.mark.parametrize(("c", "d"), [(6, 3), (7, 3), (20, 4), (4, 3), (3, 8)])
+@pytest.mark.parametrize(("c", "d"), [(6, 3), (3, 8)])
 def test_simplex_floor_is_a_floor_that_descent_attains(c, d):
-    path = gramax.run_many(jax.random.key(1), c, d, n_seeds=1, steps=10)
-    assert path.shape == (1, 11)
     x = jax.random.normal(jax.random.key(0), (c, d))
     x = jax.lax.fori_loop(0, 3000, lambda _, x: gramax.simplex_step(x, lr=0.05 * c), x)
     error = float(gramax.simplex_error(x))

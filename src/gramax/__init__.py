@@ -66,41 +66,13 @@ _HOMES = {
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = [
-    "ClassMoments",
-    "Comparison",
-    "Execution",
-    "InputError",
-    "Options",
-    "Report",
-    "__version__",
-    "audit",
-    "chance",
-    "class_means",
-    "coherence",
-    "collapse_ratio",
-    "compare",
-    "covariance_eigs",
-    "descent",
-    "effective_rank",
-    "errorbars",
-    "frame_potential",
-    "frames",
-    "gram",
-    "l2_normalize",
-    "latent_geometry_report",
-    "metrics",
-    "report",
-    "run_many",
-    "scatter_ratio",
-    "simplex_error",
-    "simplex_gram",
-    "simplex_step",
-    "smooth_coherence_loss",
-    "welch_floor",
-    "welch_gap",
-    "within_class_variance",
-]
+__all__ = ["ClassMoments", "Comparison", "Execution", "InputError", "Options", "Report"]
+__all__ += ["__version__", "audit", "chance", "compare", "errorbars", "frames", "metrics"]
+__all__ += ["class_means", "gram", "l2_normalize", "latent_geometry_report", "report"]
+__all__ += ["collapse_ratio", "covariance_eigs", "effective_rank", "frame_potential"]
+__all__ += ["scatter_ratio", "simplex_error", "simplex_gram", "within_class_variance"]
+__all__ += ["coherence", "smooth_coherence_loss", "welch_floor", "welch_gap"]
+__all__ += ["descent", "run_many", "simplex_step"]
 
 
 def __getattr__(name: str) -> Any:
@@ -109,8 +81,7 @@ def __getattr__(name: str) -> Any:
         return import_module(f"gramax.{_PACKAGES[name]}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'gramax' has no attribute {name!r}")
-    value = getattr(import_module(f"gramax.{_HOME_OF[name]}"), name)
-    globals()[name] = value
+    globals()[name] = value = getattr(import_module(f"gramax.{_HOME_OF[name]}"), name)
     return value
 
 

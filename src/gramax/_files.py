@@ -19,12 +19,9 @@ from gramax.errors import InputError
 def replacing(path: str | os.PathLike[str], part: str | None = None) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends without error.
 
-    A link is followed, and what is no file (a pipe, /dev/stdout) is written straight to.
-
-    Args:
-        path: of the file.
-        part: the name of the temporary file, which then replaces what a process that was killed
-            has left of it; for files that one process writes at a time. Else it is random.
+    A link is followed, and what is no file (a pipe, /dev/stdout) is written straight to. `part` is
+    the name of the temporary file, for files that one process writes at a time: it replaces what a
+    process that was killed has left of it. Else the name is random.
 
     Raises:
         InputError: the folder does not exist, or cannot be written to.
@@ -34,31 +31,25 @@ def replacing(path: str | os.PathLike[str], part: str | None = None) -> Iterator
             yield Path(path)
             return
         target = Path(os.path.realpath(path))
-        with _beside(target, part) as temporary:
+        if part is None:
+            prefix = f".{target.name}."
+            handle, name = tempfile.mkstemp(target.suffix, prefix, target.parent)
+            temporary = Path(name)
+        else:
+            temporary = target.parent / part
+            temporary.unlink(missing_ok=True)
+            handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        os.close(handle)
+        try:
             yield temporary
-            temporary.chmod(0o666 & ~_umask())
+            mask = os.umask(0)
+            os.umask(mask)
+            temporary.chmod(0o666 & ~mask)
             temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-
-
-@contextmanager
-def _beside(target: Path, part: str | None) -> Iterator[Path]:
-    """A new empty file in the folder of `target`, gone when the block ends."""
-    if part is None:
-        handle, name = tempfile.mkstemp(
-            dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix
-        )
-        temporary = Path(name)
-    else:
-        temporary = target.parent / part
-        temporary.unlink(missing_ok=True)
-        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    try:
-        os.close(handle)
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def lock(file: int) -> bool:
@@ -110,12 +101,6 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise InputError(f"{path}: cannot be written: there is no folder {str(folder)!r}")
     if Path(path).is_dir() or not os.access(folder, os.W_OK):
         raise InputError(f"{path}: cannot be written: not a file in a folder open to you")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

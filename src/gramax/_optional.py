@@ -9,13 +9,9 @@ from gramax.errors import MissingExtraError
 
 
 def need(module: str, feature: str, package: str = "", extra: str | None = None) -> Any:
-    """Import `module` for a feature.
+    """Import `module`, the full name of one, for a feature: the error names what to install.
 
-    Args:
-        module: its full name.
-        feature: what needs it, as the error says.
-        package: what to install; by default the first part of the module's name.
-        extra: the extra of gramax that brings it, if one does.
+    That is `package`, by default the first part of the name, and the extra that brings it.
 
     Raises:
         MissingExtraError: it is not installed. An error inside an installed package passes.
@@ -38,7 +34,6 @@ def need(module: str, feature: str, package: str = "", extra: str | None = None)
 def drawing(module: str) -> Any:
     """A module of `gramax.render`, for the methods of reports that draw them.
 
-    Numbers know nothing of pictures: imports go from pictures to numbers alone. A method such as
-    `Report.plot` is the one way back, so it names what it draws with only when it is called.
+    Imports go from pictures to numbers alone: a method such as `Report.plot` is the one way back.
     """
     return import_module(f"gramax.render.{module}")

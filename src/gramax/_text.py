@@ -57,22 +57,17 @@ def distinct_names(raw: Iterable[str]) -> tuple[str, ...]:
     # A cut before the escapes keeps the work small on a name of many kilobytes.
     safe = [cut(visible(text[: LONGEST_NAME + 1])) for text in raw]
     used = {text for text, name in zip(raw, safe, strict=True) if text == name}
-    alike: Counter[str] = Counter()
+    tried: Counter[str] = Counter()
     names = []
     for text, name in zip(raw, safe, strict=True):
-        names.append(name if text == name else _unused(name, used, alike))
-        used.add(names[-1])
+        trial = name
+        while trial in used and text != name:
+            tried[name] += 1
+            mark = f"~{tried[name] + 1}"
+            trial = cut(name, LONGEST_NAME - len(mark)) + mark
+        names.append(trial)
+        used.add(trial)
     return tuple(names)
-
-
-def _unused(name: str, used: set[str], alike: Counter[str]) -> str:
-    """`name`, or `name~k` with the next k that no class has; `alike` remembers the last k tried."""
-    trial = name
-    while trial in used:
-        alike[name] += 1
-        mark = f"~{alike[name] + 1}"
-        trial = cut(name, LONGEST_NAME - len(mark)) + mark
-    return trial
 
 
 def no_constant(text: str) -> NoReturn:

@@ -10,8 +10,7 @@ import pytest
 from rich.console import Console
 from tests.render.test_page import report, thousand  # noqa: F401  (fixtures)
 
-from gramax.audits.portrait import Cloud
-from gramax.audits.portrait.heat import heat_of
+from gramax.audits.portrait import Cloud, heat_of
 from gramax.audits.report import Pair
 from gramax.audits.run_log import Entry
 from gramax.comparison import Alignment, Comparison, Moved

@@ -16,9 +16,16 @@ from tests.test_seed import clouds
 
 import gramax
 from gramax._text import named
-from gramax.audits.portrait import Cloud, Scree, portrait_of
-from gramax.audits.portrait.heat import heat_of, histogram_of, histogram_of_rows
-from gramax.audits.portrait.order import LINKED, similar_order
+from gramax.audits.portrait import (
+    LINKED,
+    Cloud,
+    Scree,
+    heat_of,
+    histogram_of,
+    histogram_of_rows,
+    portrait_of,
+    similar_order,
+)
 from gramax.audits.report import ClassView, Pair
 from gramax.cli import main
 from gramax.render import terminal

@@ -13,7 +13,7 @@ from tests.sinks import contract
 from tests.sinks.contract import Written
 
 import gramax
-from gramax.audits.headline import LogConfig
+from gramax.audits.headline_metrics import LogConfig
 from gramax.audits.run_reader import read_log
 from gramax.errors import MissingExtraError
 from gramax.training.sinks import (

@@ -13,7 +13,7 @@ import pytest
 
 import gramax
 from gramax import ClassMoments
-from gramax.audits.headline import HEADLINE, LogConfig
+from gramax.audits.headline_metrics import HEADLINE, LogConfig
 from gramax.audits.run_reader import read_runs
 from gramax.training import RowCollector, measure
 from gramax.training.sinks import JsonLinesSink

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gramax import ClassMoments
-from gramax.audits.headline import HEADLINE, LogConfig, floors
+from gramax.audits.headline_metrics import HEADLINE, LogConfig, floors
 from gramax.errors import MissingExtraError
 from gramax.training import RowCollector, measure
 

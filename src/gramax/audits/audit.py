@@ -1,36 +1,43 @@
-"""`audit`: from an array or a file to a `Report`, in one pass over the rows."""
+"""`audit`: from an array or a file to a judged `Report`, in one pass over the rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gramax._shapes import Float
+from gramax.arrays import pairs
 from gramax.arrays.rows import unit_rows
-from gramax.audits.build import Extras, build_report, floor_of
+from gramax.audits.headroom import measure
 from gramax.audits.portrait import CHEAP, Portrait, portrait_of
-from gramax.audits.report import Number, Report
-from gramax.errors import telling_memory
+from gramax.audits.report import ClassView, Diagnosis, Number, Pair, Report
+from gramax.audits.thresholds import MERGED_GAP
+from gramax.audits.verdict import UNLABELLED, diagnose, judge
+from gramax.errors import InputError, telling_memory
+from gramax.frames import coherence_floor
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.neighbours import RowEvidence
 from gramax.metrics.options import Options
-from gramax.moments import BlockMoments, ClassMoments
+from gramax.metrics.registry import METRICS
+from gramax.moments import REASONS, BlockMoments, ClassMoments
 from gramax.streaming import (
     Collected,
     Execution,
+    LeftOut,
     Progress,
     Request,
-    Sample,
     collect,
     in_words,
     joined,
 )
-from gramax.uncertainty.chance import Chance, chance, for_answers
+from gramax.uncertainty.chance import chance, for_answers
 from gramax.uncertainty.companions import companions
-from gramax.uncertainty.errorbars import error_bars
+from gramax.uncertainty.errorbars import error_bars, warnings_for
 from gramax.uncertainty.rows import (
     MIN_ROWS,
     bars_of_rows,
@@ -103,76 +110,47 @@ def audit(
         >>> print(found.c, round(found["collapse_ratio"], 4))
         2 0.0099
     """
-    request = Request(
-        source, labels, column, codes, BLOCKS if explain else 1, not raw, execution or Execution()
-    )
-    collected = collect(request, progress)
-    return audit_collected(
-        collected,
-        worst=worst,
-        explain=explain,
-        portrait=portrait,
-        headroom=headroom,
-        searching=searching,
-        options=options,
-        progress=progress,
-    )
-
-
-def audit_collected(
-    collected: Collected,
-    *,
-    worst: int = 10,
-    explain: bool = False,
-    portrait: bool | None = None,
-    headroom: bool | None = None,
-    searching: Callable[[Searched], None] | None = None,
-    options: Options | None = None,
-    progress: Progress | None = None,
-) -> Report:
-    """The report of what was gathered; arguments as for `audit`."""
-    options = options or Options()
-    tell = progress or (lambda *_: None)
-    totals, sizes = collected.totals, f"{len(collected.names):,} classes"
+    options, tell = options or Options(), progress or (lambda *_: None)
+    if isinstance(source, Collected):  # as a comparison has read its two sides
+        collected = source
+    else:
+        blocks, how = BLOCKS if explain else 1, execution or Execution()
+        collected = collect(Request(source, labels, column, codes, blocks, not raw, how), progress)
+    totals, labelled = collected.totals, collected.labelled
+    sizes = f"{len(collected.names):,} classes"
     with telling_memory(f"computing the numbers of {collected.name}, {sizes}"):
         tell("numbers", 0, 1, 0)
-        moments = joined(totals.blocks)
-        rows = totals.sample.rows
-        of_rows, copies = _of_rows(rows, moments.normalize, tell)
+        moments, rows = joined(totals.blocks), totals.sample.rows
+        evidence = _evidence(collected.name, moments, options)
+        of_rows, notes = _of_rows(rows, moments, tell)
         tell("chance", 0, 1, 0)
-        law = _chance(moments, options, explain, len(rows))
-        bars, beside = {}, {}
+        law = for_answers(moments, options)
+        beside: dict[str, Mapping[str, Any]] = {"chance": law}
         if explain:
+            law = chance(moments, options=options) | law
+            law = chance_of_rows(len(rows), moments.dim, moments.normalize) | law
+            beside["chance"] = {name: one for name, one in law.items() if one.sd >= 0}
             tell("error bars", 0, 1, 0)
-            blocks = BlockMoments.of_parts(totals.blocks)
-            bars = error_bars(blocks, options=options)
-            bars |= bars_of_rows(rows, moments.normalize, of_rows)
-            beside = companions(blocks, options)
-        notes = (*_sampled(totals.sample, moments, of_rows), *copies, *collected.notes)
-        extras = Extras(
-            of_rows={name: Number(value, reason) for name, (value, reason) in of_rows.items()},
-            chance=law,
-            bars=bars,
-            companions=beside,
-            warnings=notes,
-            left_out=collected.left_out,
-        )
-        if extras.left_out:
-            extras = replace(extras, warnings=(*extras.warnings, in_words(extras.left_out)))
+            parts = BlockMoments.of_parts(totals.blocks)
+            of_parts = error_bars(parts, options=options)
+            beside["error"] = of_parts | bars_of_rows(rows, moments.normalize, of_rows)
+            beside["companion"] = companions(parts, options)
+        left_out = collected.left_out
         found = build_report(
             collected.name,
-            moments,
+            evidence,
             collected.names,
-            labelled=collected.labelled,
+            _numbers(evidence, beside, of_rows, labelled),
+            labelled=labelled,
             worst=worst,
-            options=options,
             search=headroom,
             searching=searching,
-            extras=extras,
+            notes=(*notes, *collected.notes, *([in_words(left_out)] if left_out else [])),
+            left_out=left_out,
         )
         if portrait or (portrait is None and max(found.c, found.d) <= CHEAP):
             tell("pictures", 0, 1, 0)
-            found = replace(found, portrait=_portrait(moments, totals.sample, collected))
+            found = replace(found, portrait=_portrait(evidence, collected))
     return found
 
 
@@ -212,65 +190,175 @@ def audit_moments(
     if len(names) != c:
         raise ValueError(f"{len(names)} names for moments of {c} classes")
     options, moments = options or Options(), moments.widened()
-    extras = Extras(chance=for_answers(moments, options))
-    return build_report(
-        source, moments, names, worst=worst, options=options, search=False, extras=extras
-    )
+    evidence = _evidence(source, moments, options)
+    numbers = _numbers(evidence, {"chance": for_answers(moments, options)})
+    return build_report(source, evidence, names, numbers, worst=worst, search=False)
+
+
+def _evidence(name: str, moments: ClassMoments, options: Options) -> Evidence:
+    """What metrics are computed from; `InputError` where the moments hold no row."""
+    if not np.sum(moments.rows) > 0:
+        out = [f"{n:,} {why.replace('_', ' ')}" for why, n in _left_out(moments).items() if n]
+        raise InputError(f"{name}: no row is left to audit ({', '.join(out)})")
+    return Evidence(moments, options)
+
+
+def _left_out(moments: ClassMoments) -> dict[str, int]:
+    rows = np.asarray(moments.left_out).sum(axis=0)
+    return {why: round(count) for why, count in zip(REASONS, rows, strict=True)}
 
 
 def _of_rows(
-    rows: Float[np.ndarray, "m d"], normalize: bool, tell: Progress
-) -> tuple[dict[str, tuple[float, str | None]], tuple[str, ...]]:
-    """The metrics of the rows themselves, and what to say of copies among them."""
+    rows: Float[np.ndarray, "m d"], moments: ClassMoments, tell: Progress
+) -> tuple[dict[str, tuple[float, str | None]], list[str]]:
+    """The metrics of the rows themselves; what to say of a sample, and of copies in it."""
     tell("neighbours", 0, 1, 0)
     if len(rows) < MIN_ROWS:
-        return measure_rows(rows, normalize), ()
-    evidence = RowEvidence(
-        rows, normalize, lambda share: tell("neighbours", round(1000 * share), 1000, 0)
-    )
-    with np.errstate(all="ignore"):
-        found = row_values(evidence)
-    if not evidence.copies:
-        return found, ()
-    of = f"{evidence.copies:,} of {len(rows):,} rows"
-    return found, (f"{of} are copies of others, up to rounding: neighbours count them once",)
-
-
-def _chance(moments: ClassMoments, options: Options, explain: bool, rows: int) -> dict[str, Chance]:
-    """What chance gives: for the answers alone, or for every number that it gives one for."""
-    if not explain:
-        return for_answers(moments, options)
-    found = chance_of_rows(rows, moments.dim, moments.normalize)
-    found |= chance(moments, options=options) | for_answers(moments, options)
-    return {name: law for name, law in found.items() if law.sd >= 0}
-
-
-def _sampled(sample: Sample, moments: ClassMoments, of_rows: Any) -> tuple[str, ...]:
-    """What to say where the metrics of rows are of a sample."""
-    n = round(float(np.sum(moments.rows)))
-    if len(sample.rows) >= n:
-        return ()
-    return (f"{', '.join(of_rows)} are of a random sample of {len(sample.rows):,} rows",)
-
-
-def _portrait(moments: ClassMoments, sample: Sample, collected: Collected) -> Portrait:
-    with np.errstate(all="ignore"):
-        evidence = Evidence(moments)
-        codes, centred, eigenvalues = (
-            evidence.codes,
-            evidence.centred_codes,
-            evidence.eigenvalues,
+        found, copies = measure_rows(rows, moments.normalize), 0
+    else:
+        evidence = RowEvidence(
+            rows, moments.normalize, lambda share: tell("neighbours", round(1000 * share), 1000, 0)
         )
-    counts = moments.counts
-    present = np.flatnonzero(counts > 0)
-    rows = unit_rows(sample.rows) if moments.normalize else sample.rows
+        with np.errstate(all="ignore"):
+            found, copies = row_values(evidence), evidence.copies
+    notes = []
+    if len(rows) < round(float(np.sum(moments.rows))):
+        notes.append(f"{', '.join(found)} are of a random sample of {len(rows):,} rows")
+    if copies:
+        of = f"{copies:,} of {len(rows):,} rows"
+        notes.append(f"{of} are copies of others, up to rounding: neighbours count them once")
+    return found, notes
+
+
+def _numbers(
+    evidence: Evidence,
+    beside: Mapping[str, Mapping[str, Any]],
+    of_rows: Mapping[str, tuple[float, str | None]] = MappingProxyType({}),
+    labelled: bool = True,
+) -> dict[str, Number]:
+    """Every number: with its reason where undefined, else with what there is beside it."""
+    values: dict[str, tuple[float, str | None]] = {}
+    with np.errstate(all="ignore"):
+        for metric in METRICS.of(evidence.moments.scatter):
+            if metric.labels and not labelled:
+                values[metric.name] = math.nan, UNLABELLED
+                continue
+            value = float(metric.value(evidence))
+            undefined = (metric.reason(evidence) or "not a number") if value != value else None
+            values[metric.name] = value, undefined
+    return {
+        name: Number(value, reason)
+        if reason
+        else Number(value, **{what: found.get(name) for what, found in beside.items()})
+        for name, (value, reason) in {**values, **of_rows}.items()
+    }
+
+
+def build_report(
+    name: str,
+    evidence: Evidence,
+    names: tuple[str, ...],
+    numbers: dict[str, Number],
+    *,
+    labelled: bool = True,
+    worst: int = 10,
+    search: bool | None = None,
+    searching: Callable[[Searched], None] | None = None,
+    notes: tuple[str, ...] = (),
+    left_out: tuple[LeftOut, ...] = (),
+) -> Report:
+    """Numbers, and the moments that they are of, to a judged report, made once on the host.
+
+    `search` is for headroom, which is looked up by default; `notes` stand beside the warnings.
+    """
+    moments, d = evidence.moments, evidence.moments.dim
+    sizes = np.asarray(moments.rows).sum(axis=0)
+    n, c = round(float(sizes.sum())), int((sizes > 0).sum()) if labelled else 0
+    classes, merged, worst_pairs, room = (), (), (), None
+    if labelled:
+        with np.errstate(all="ignore"):
+            classes, merged = _classes(evidence, names)
+            where, cosines = pairs.largest(evidence.codes, min(worst, max(1, c * (c - 1) // 2)))
+            codes, coherence = evidence.codes, numbers["class_coherence"]
+            random = float(coherence.chance.mean) if coherence.chance else math.nan
+            if math.isfinite(coherence.value):  # two codes at least
+                room = measure(
+                    lambda: np.pad(codes, ((0, 0), (0, d - codes.shape[1]))),
+                    int(codes.any(axis=1).sum()),
+                    d,
+                    coherence.value,
+                    random,
+                    search=search,
+                    report=searching,
+                )
+        worst_pairs = tuple(
+            Pair(names[a], names[b], float(cosine))
+            for (a, b), cosine in zip(where, cosines, strict=True)
+            if a >= 0
+        )
+    report = Report(
+        source=name,
+        n=n,
+        d=d,
+        c=c,
+        normalized=moments.normalize,
+        numbers=numbers,
+        worst_pairs=worst_pairs,
+        merged=merged,
+        classes=classes,
+        answers=(),
+        diagnosis=Diagnosis("", "", ""),
+        # Without labels no class is too small.
+        warnings=(*warnings_for(n, d, sizes if labelled else sizes[:0], names), *notes),
+        left_out=_left_out(moments),
+        left_out_fragments=left_out,
+        options=asdict(evidence.options),
+        headroom=room,
+    )
+    return replace(report, answers=judge(report), diagnosis=diagnose(report))
+
+
+def _classes(
+    evidence: Evidence, names: tuple[str, ...]
+) -> tuple[tuple[ClassView, ...], tuple[Pair, ...]]:
+    """The classes, each beside the one nearest to it; pairs that the rows do not tell apart."""
+    who, cosines = pairs.nearest_codes(evidence.codes)
+    counts, spread = (np.asarray(x) for x in (evidence.moments.counts, evidence.moments.spread))
+    whole = spread.sum() or 1.0
+    views = tuple(
+        ClassView(
+            name=name,
+            count=round(float(counts[k])),
+            within=float(spread[k] / counts[k]),
+            share=float(spread[k] / whole),
+            nearest=names[who[k]] if who[k] >= 0 else None,
+            cosine=float(cosines[k]) if who[k] >= 0 else None,
+        )
+        for k, name in enumerate(names)
+        if counts[k] > 0
+    )
+    if counts.max() < 2:
+        return views, ()
+    noise = spread / np.maximum(counts, 1) ** 2
+    gaps = np.sum((evidence.means - evidence.means[who]) ** 2, axis=1)
+    close = (who >= 0) & (gaps <= MERGED_GAP * (noise + noise[who]))
+    ends = {(min(k, who[k]), max(k, who[k])): float(cosines[k]) for k in np.flatnonzero(close)}
+    return views, tuple(Pair(names[a], names[b], ends[a, b]) for a, b in sorted(ends))
+
+
+def _portrait(evidence: Evidence, collected: Collected) -> Portrait:
+    moments, sample = evidence.moments, collected.totals.sample
+    with np.errstate(all="ignore"):
+        codes, centred, eigenvalues = evidence.codes, evidence.centred_codes, evidence.eigenvalues
+    present = np.flatnonzero(moments.counts > 0)
+    c = len(present)
     return portrait_of(
         [collected.names[k] for k in present] if collected.labelled else [],
         codes[present] if collected.labelled else codes[:0],
         centred[present],
         eigenvalues,
-        round(float(counts.sum())),
-        rows,
+        round(float(moments.counts.sum())),
+        unit_rows(sample.rows) if moments.normalize else sample.rows,
         np.searchsorted(present, sample.labels),
-        floor_of(len(present), moments.dim)[0],
+        coherence_floor(c, moments.dim).value if c > 1 else 0.0,
     )

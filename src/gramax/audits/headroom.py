@@ -39,31 +39,19 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class Headroom:
-    """The worst crosstalk of c codes in d dimensions, and what it can be held against.
-
-    Attributes:
-        c: codes; d: their length.
-        worst: their largest |cosine|.
-        floor: no c codes have less; bound: the name of that bound.
-        random: the largest |cosine| to expect of random codes; NaN where not known.
-        span: dimensions that the codes span; None where that was not computed.
-        reachable: the least crosstalk that is known to be reached; None where none is known.
-        from_here: the least that descent from the codebook reached; None without a search.
-        how: what reaches it, and whether it was looked up or searched.
-        seconds: that the search took.
-    """
+    """The worst crosstalk of c codes in d dimensions, and what it can be held against."""
 
     c: int
     d: int
-    worst: float
-    floor: float
-    bound: str
-    random: float
-    span: int | None = None
-    reachable: float | None = None
-    from_here: float | None = None
-    how: str = "not known without a search"
-    seconds: float = 0.0
+    worst: float  # their largest |cosine|
+    floor: float  # no c codes have less
+    bound: str  # the name of that floor
+    random: float  # the largest |cosine| to expect of random codes; NaN where not known
+    span: int | None = None  # dimensions that the codes span; None where that was not computed
+    reachable: float | None = None  # the least that is known to be reached; None where none is
+    from_here: float | None = None  # the least by descent from the codes; None without a search
+    how: str = "not known without a search"  # what reaches it: looked up, or searched
+    seconds: float = 0.0  # that the search took
 
 
 def measure(
@@ -79,26 +67,23 @@ def measure(
 ) -> Headroom:
     """What the worst crosstalk of a codebook could be.
 
-    Args:
-        codes: gives the unit rows; called only where they are needed. Zero rows are left out.
-        c: how many of them are not zero, at least 2.
-        d: their length.
-        worst: their largest |cosine|.
-        random: the largest |cosine| to expect of random codes.
-        search: whether to descend; otherwise what is reachable is looked up.
-        key: of the random starts; the result is a function of it for up to 160 codes.
-        report: called after every round of a search among more codes than that.
-
-    Returns:
-        The `Headroom`.
+    `codes` gives the unit rows, and is called only where they are needed; the c rows that are not
+    zero count, whose largest |cosine| is `worst`, where random codes have `random`. With `search`,
+    descents start from random codes of this `key`, which decides the result for up to 160 codes.
+    Among more, `report` is told of every round.
 
     Example:
         >>> found = measure(lambda: np.eye(6)[:, :3] + 0.1, 6, 3, worst=1.0)
         >>> round(found.reachable, 4), found.how
         (0.4472, 'looked up: conference frame of order 6')
     """
-    floor = coherence_floor(c, d)
-    room = _looked_up(Headroom(c, d, worst, floor.value, floor.bound, random))
+    floor, known = coherence_floor(c, d), known_coherence(c, d)
+    room = Headroom(c, d, worst, floor.value, floor.bound, random)
+    if known is not None and known.value <= worst + ROUNDING:
+        room = replace(room, reachable=known.value, how=f"looked up: {known.how}")
+    elif known is not None:
+        how = f"these codes, which are better than what was looked up: {known.how}"
+        room = replace(room, reachable=worst, how=how)
     search = bool(search) and c > d + 1  # a formula is all there is to say of codes that fit
     small = c * d * min(c, d) <= SPAN_WORK
     if not (search or small):
@@ -107,32 +92,14 @@ def measure(
     rows = rows[np.any(rows != 0, axis=1)]
     if small:
         room = replace(room, span=int(np.linalg.matrix_rank(rows, rtol=ROUNDING)))
-    return _searched(room, rows, key, report) if search else room
-
-
-def _looked_up(room: Headroom) -> Headroom:
-    """What is known to be reached, which is no more than the codes reach themselves."""
-    known = known_coherence(room.c, room.d)
-    if known is not None and known.value <= room.worst + ROUNDING:
-        return replace(room, reachable=known.value, how=f"looked up: {known.how}")
-    if known is not None:
-        how = f"these codes, which are better than what was looked up: {known.how}"
-        return replace(room, reachable=room.worst, how=how)
-    return room
-
-
-def _searched(
-    room: Headroom,
-    codes: Float[np.ndarray, "c d"],
-    key: int,
-    report: Callable[[Progress], None] | None,
-) -> Headroom:
+    if not search:
+        return room
     need("jax", "the search for headroom", extra="jax")
     from gramax.frames.search.packing import MAX_BATCHED_CODES
 
     began = time.monotonic()
-    search = _search_in_tiles if room.c > MAX_BATCHED_CODES else _search_in_batches
-    scratch, here, how = search(codes, key, report)
+    descend = _search_in_tiles if c > MAX_BATCHED_CODES else _search_in_batches
+    scratch, here, how = descend(rows, key, report)
     room = replace(room, from_here=here, seconds=round(time.monotonic() - began, 2))
     if here < scratch:
         scratch, how = here, "descent from these codes"

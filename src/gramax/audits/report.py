@@ -1,7 +1,4 @@
-"""The result of an audit: numbers with their reasons, the worst pairs, the classes, the answers.
-
-A `Report` is plain Python data, made once on the host; `to_dict` is its form for machines.
-"""
+"""The result of an audit, as plain Python data: numbers, pairs, classes and answers."""
 
 from __future__ import annotations
 
@@ -120,7 +117,7 @@ class Diagnosis:
     """The kind of space, the evidence in a sentence, and what to try.
 
     Attributes:
-        kind: a key of `gramax.audits.diagnosis.KINDS`.
+        kind: a key of `gramax.audits.verdict.KINDS`.
         text: what was seen.
         advice: what to try; empty where nothing is wrong.
     """
@@ -200,11 +197,7 @@ class Report(Mapping[str, float]):
         """The report as JSON-ready data: no NaN or infinity, null with a reason instead."""
         return {
             "schema": SCHEMA,
-            "source": self.source,
-            "n": self.n,
-            "d": self.d,
-            "c": self.c,
-            "normalized": self.normalized,
+            **{name: getattr(self, name) for name in ("source", "n", "d", "c", "normalized")},
             "options": dict(self.options),
             "left_out": dict(self.left_out),
             "left_out_fragments": [vars(one) for one in self.left_out_fragments],
@@ -214,7 +207,8 @@ class Report(Mapping[str, float]):
                 name: _number(METRICS[name], number, self.options)
                 for name, number in self.numbers.items()
             },
-            "headroom": _headroom(self.headroom),
+            "headroom": self.headroom
+            and {**vars(self.headroom), "random": finite(self.headroom.random)},
             "worst_pairs": [vars(pair) for pair in self.worst_pairs],
             "merged": [vars(pair) for pair in self.merged],
             "classes": [vars(view) for view in self.classes],
@@ -222,11 +216,8 @@ class Report(Mapping[str, float]):
                 {
                     "question": answer.question,
                     "asks": QUESTIONS[answer.question],
-                    "status": answer.status,
-                    "text": answer.text,
-                    "metric": answer.metric,
+                    **vars(answer),
                     "value": finite(answer.value),
-                    "against": answer.against,
                     "floor": finite(answer.floor),
                     "bound": answer.bound or None,
                     "gap": finite(answer.gap),
@@ -237,7 +228,7 @@ class Report(Mapping[str, float]):
 
 
 def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str, Any]:
-    value = finite(number.value)
+    value, law, bar, beside = finite(number.value), number.chance, number.error, number.companion
     entry: dict[str, Any] = {
         "value": value,
         "reason": (number.reason or "the number is not finite") if value is None else None,
@@ -246,33 +237,22 @@ def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str
         "direction": metric.direction,
         "options": {name: options[name] for name in metric.options if name in options},
     }
-    if number.chance and value is not None:
-        random = number.chance
-        entry["chance"] = {
-            "mean": finite(random.mean),
-            "sd": finite(random.sd),
-            "z": finite(random.z(value)),
-            "method": random.method,
-        }
-    if number.error and value is not None:
-        bar = number.error
-        entry["error"] = {
-            "standard": bar.error,
-            "low": bar.low,
-            "high": bar.high,
-            "reason": bar.reason or None,
-        }
-    if number.companion and value is not None and finite(number.companion.value) is not None:
+    if value is None:
+        return entry
+    if law:
+        z = finite(law.z(value))
+        mean, sd = finite(law.mean), finite(law.sd)
+        entry["chance"] = {"mean": mean, "sd": sd, "z": z, "method": law.method}
+    if bar:
+        reason = bar.reason or None
+        entry["error"] = {"standard": bar.error, "low": bar.low, "high": bar.high, "reason": reason}
+    if beside and finite(beside.value) is not None:
         entry["companion"] = {
-            "value": number.companion.value,
-            "method": number.companion.method,
+            "value": beside.value,
+            "method": beside.method,
             "off_by_more_than_error": number.few_rows,
         }
     return entry
-
-
-def _headroom(room: Headroom | None) -> dict[str, Any] | None:
-    return {**vars(room), "random": finite(room.random)} if room else None
 
 
 def finite(value: float) -> float | None:

@@ -1,9 +1,8 @@
 """The run log: one audit a line of JSON, appended while a network trains.
 
-A line is written with one call to a file opened for appending, so a crash can tear the last line at
-most: readers leave a torn last line out, and the next writer cuts it off. Lines carry the version
-of their layout. A number that is undefined is null, with its reason beside it. Lines of another
-`type` than "audit" (a logger's own scalars, say) may stand between the audits.
+A line is written with one call, so a crash can tear the last line at most: readers leave it out,
+and the next writer cuts it off. An undefined number is null, with its reason beside it. Lines of
+another `type` than "audit" (a logger's own scalars, say) may stand between the audits.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,11 +67,7 @@ class Entry:
 
     def to_dict(self) -> dict[str, Any]:
         """The entry as JSON-ready data: no NaN or infinity, null with a reason instead."""
-        undefined = {
-            name: self.reasons.get(name, "the number is not finite")
-            for name, value in self.numbers.items()
-            if not math.isfinite(value)
-        }
+        undefined = [name for name, value in self.numbers.items() if not math.isfinite(value)]
         data: dict[str, Any] = {
             "type": "audit",
             "step": int(self.step),
@@ -82,7 +77,7 @@ class Entry:
             "d": self.d,
             "c": self.c,
             "numbers": _nulled(self.numbers),
-            "reasons": undefined,
+            "reasons": {k: self.reasons.get(k, "the number is not finite") for k in undefined},
             "floors": _nulled(self.floors),
             "verdict": self.verdict,
             "answers": dict(self.answers),
@@ -90,17 +85,15 @@ class Entry:
         }
         if self.cosines is not None:
             rounded = np.round(np.asarray(self.cosines, float), 4) + 0.0  # no -0.0
-            data["cosines"] = [_finite_or_null(row) for row in rounded.tolist()]
+            data["cosines"] = [
+                [x if math.isfinite(x) else None for x in row] for row in rounded.tolist()
+            ]
             data["classes"] = list(self.classes)
         return data
 
 
 def _nulled(numbers: Mapping[str, float]) -> dict[str, float | None]:
-    return dict(zip(numbers, _finite_or_null(numbers.values()), strict=True))
-
-
-def _finite_or_null(values: Iterable[float]) -> list[float | None]:
-    return [float(value) if math.isfinite(value) else None for value in values]
+    return {k: float(value) if math.isfinite(value) else None for k, value in numbers.items()}
 
 
 class RunLog:
@@ -137,20 +130,21 @@ class RunLog:
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror}") from None
         try:
-            _lock(self._file, self.path)
-            _check_own(self._file, self.path)
+            lock(self._file)
+            start = f'{{"{MARK}":'.encode()
+            if not start.startswith(os.pread(self._file, len(start), 0)):
+                words = "is not a run log, and is left as it is; choose another file"
+                raise InputError(f"{path}: {words}")
             os.ftruncate(self._file, 0 if fresh else _whole_lines(self._file))
-        except BaseException:
+        except BaseException as error:
             self.close()
-            raise
+            if not isinstance(error, BlockingIOError):
+                raise
+            words = "another run (or sink) is writing this log; give each its own file"
+            raise InputError(f"{path}: {words}") from None
 
     def append(self, entry: Entry) -> None:
-        """Write one audit; its time is now where the entry has none.
-
-        Raises:
-            ValueError: the log is closed, or the line would be longer than `MAX_LINE`.
-            InputError: the disk does not take the whole line; the log is left as it was.
-        """
+        """Write one audit, as `write` does; its time is now where the entry has none."""
         self.write(entry.to_dict() | ({} if entry.time else {"time": round(time.time(), 3)}))
 
     def write(self, record: Mapping[str, Any]) -> None:
@@ -165,10 +159,8 @@ class RunLog:
         text = json.dumps({MARK: VERSION, **record}, allow_nan=False, separators=(",", ":"))
         line = text.encode() + b"\n"
         if len(line) > MAX_LINE:
-            raise ValueError(
-                f"{self.path}: an entry of {len(line):,} bytes; a run log takes {MAX_LINE:,}: "
-                "leave out its cosines, or shorten `extra`"
-            )
+            size = f"an entry of {len(line):,} bytes; a run log takes {MAX_LINE:,}"
+            raise ValueError(f"{self.path}: {size}: leave out its cosines, or shorten `extra`")
         before = os.fstat(self._file).st_size
         try:
             written = os.write(self._file, line)
@@ -191,24 +183,6 @@ class RunLog:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-
-def _lock(file: int, path: Path) -> None:
-    """Hold the file against other writers, where the system can."""
-    try:
-        lock(file)
-    except BlockingIOError:
-        raise InputError(
-            f"{path}: another run (or sink) is writing this log; give each its own file"
-        ) from None
-
-
-def _check_own(file: int, path: Path) -> None:
-    """Refuse to append to, or cut, a file that is not a run log."""
-    start = f'{{"{MARK}":'.encode()
-    head = os.pread(file, len(start), 0)
-    if not start.startswith(head):
-        raise InputError(f"{path}: is not a run log, and is left as it is; choose another file")
 
 
 def _whole_lines(file: int) -> int:

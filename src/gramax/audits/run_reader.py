@@ -6,7 +6,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,9 +17,6 @@ from gramax.audits.run_log import MARK, MAX_LINE, VERSION, Entry, add_in_order
 from gramax.errors import InputError
 
 __all__ = ["Follower", "read_log", "read_runs"]
-
-MAX_ENTRIES = 1_000_000
-"""Audits of a log at most."""
 
 
 def read_log(path: str | os.PathLike[str]) -> list[Entry]:
@@ -78,12 +75,8 @@ class Follower:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Start before the first line; the file need not exist yet."""
         self.path = Path(path)
-        self.restarts = -1
-        self._from_the_start()
-
-    def _from_the_start(self) -> None:
-        self.restarts += 1
-        self._read, self._line, self._count = 0, 0, 0
+        self.restarts = 0
+        self._read, self._line = 0, 0
         self._file: int | None = None
 
     def exists(self) -> bool:
@@ -100,7 +93,8 @@ class Follower:
             with self.path.open("rb") as file:
                 about = os.fstat(file.fileno())
                 if self._file not in (None, about.st_ino) or about.st_size < self._read:
-                    self._from_the_start()
+                    self.restarts += 1
+                    self._read, self._line = 0, 0
                 self._file = about.st_ino
                 file.seek(self._read)
                 return list(self._entries(file))
@@ -114,16 +108,11 @@ class Follower:
             self._read += len(line)
             self._line += 1
             entry = _entry(line, f"{self.path}: line {self._line}")
-            if entry is None:
-                continue
-            self._count += 1
-            if self._count > MAX_ENTRIES:
-                raise InputError(f"{self.path}: holds more than {MAX_ENTRIES:,} audits")
-            yield entry
+            if entry is not None:
+                yield entry
         if len(line) > MAX_LINE:
-            raise InputError(
-                f"{self.path}: line {self._line + 1} is longer than {MAX_LINE:,} bytes"
-            )
+            line = f"line {self._line + 1}"
+            raise InputError(f"{self.path}: {line} is longer than {MAX_LINE:,} bytes")
 
 
 def _entry(line: bytes, where: str) -> Entry | None:
@@ -141,30 +130,10 @@ def _entry(line: bytes, where: str) -> Entry | None:
     if data.get("type") != "audit":
         return None
     try:
-        return _checked(data)
+        asked = {key: check for key, check in CHECKS.items() if key in data or key in REQUIRED}
+        return Entry(**{key: check(data[key], key) for key, check in asked.items()})
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{where} is not an audit: {visible(str(error))[:200]}") from None
-
-
-def _checked(data: dict[str, Any]) -> Entry:
-    get: Callable[[str, Any], Any] = data.get
-    cosines = get("cosines", None)
-    return Entry(
-        step=_count(data["step"], "step"),
-        numbers=_numbers(data["numbers"], "numbers"),
-        reasons=_words(get("reasons", {}), "reasons"),
-        name=_word(get("name", ""), "name"),
-        n=_count(get("n", 0), "n"),
-        d=_count(get("d", 0), "d"),
-        c=_count(get("c", 0), "c"),
-        floors=_numbers(get("floors", {}), "floors"),
-        verdict=_word(get("verdict", ""), "verdict"),
-        answers=_words(get("answers", {}), "answers"),
-        extra=_numbers(get("extra", {}), "extra"),
-        cosines=None if cosines is None else _square(cosines),
-        classes=tuple(_word(name, "classes") for name in _list(get("classes", []), "classes")),
-        time=_number(get("time", 0.0), "time"),
-    )
 
 
 def _count(value: Any, key: str) -> int:
@@ -181,38 +150,57 @@ def _number(value: Any, key: str) -> float:
     return float(value)
 
 
-def _numbers(value: Any, key: str) -> dict[str, float]:
-    return {visible(name): _number(entry, key) for name, entry in _dict(value, key).items()}
-
-
-def _words(value: Any, key: str) -> dict[str, str]:
-    return {visible(name): _word(entry, key) for name, entry in _dict(value, key).items()}
+def _typed(value: Any, kind: type, problem: str) -> Any:
+    if not isinstance(value, kind):
+        raise ValueError(problem)
+    return value
 
 
 def _word(value: Any, key: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{key} holds what is not text")
-    return visible(value)
-
-
-def _dict(value: Any, key: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"{key} is not an object")
-    return value
+    return visible(_typed(value, str, f"{key} holds what is not text"))
 
 
 def _list(value: Any, key: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise ValueError(f"{key} is not a list")
-    return value
+    return _typed(value, list, f"{key} is not a list")
 
 
-def _square(value: Any) -> np.ndarray:
-    rows = [
-        [_number(x, "cosines") for x in _list(row, "cosines")] for row in _list(value, "cosines")
-    ]
+def _numbers(value: Any, key: str) -> dict[str, float]:
+    entries = _typed(value, dict, f"{key} is not an object")
+    return {visible(name): _number(entry, key) for name, entry in entries.items()}
+
+
+def _words(value: Any, key: str) -> dict[str, str]:
+    entries = _typed(value, dict, f"{key} is not an object")
+    return {visible(name): _word(entry, key) for name, entry in entries.items()}
+
+
+def _square(value: Any, key: str) -> np.ndarray | None:
+    if value is None:
+        return None
+    rows = [[_number(x, key) for x in _list(row, key)] for row in _list(value, key)]
     if not rows or any(len(row) != len(rows) for row in rows):
-        raise ValueError("cosines is not a square matrix")
+        raise ValueError(f"{key} is not a square matrix")
     if any(abs(x) > 2 for row in rows for x in row):
-        raise ValueError("cosines holds what is no cosine")
+        raise ValueError(f"{key} holds what is no cosine")
     return np.asarray(rows, np.float32)
+
+
+CHECKS = {
+    "step": _count,
+    "numbers": _numbers,
+    "reasons": _words,
+    "name": _word,
+    "n": _count,
+    "d": _count,
+    "c": _count,
+    "floors": _numbers,
+    "verdict": _word,
+    "answers": _words,
+    "extra": _numbers,
+    "cosines": _square,
+    "classes": lambda value, key: tuple(_word(name, key) for name in _list(value, key)),
+    "time": _number,
+}
+"""What checks, and makes safe to show, each value of an audit."""
+
+REQUIRED = ("step", "numbers")

@@ -11,7 +11,7 @@ import numpy as np
 from gramax.arrays.namespace import Array, compiled, to_numpy
 from gramax.arrays.rows import gram
 from gramax.audits.audit import audit_moments
-from gramax.audits.headline import floors
+from gramax.audits.headline_metrics import floors
 from gramax.audits.portrait import Portrait
 from gramax.audits.report import Report
 from gramax.audits.run_log import Entry
@@ -75,29 +75,33 @@ def snapshot(
     """
     own = {key: float(value) for key, value in (extra or {}).items()}
     if isinstance(found, Report):
-        return _with_portrait(_entry(step, name, found, own), found.portrait)
+        return _of_report(_entry(step, name, found, own), found.portrait)
     names = tuple(map(str, range(found.num_classes) if classes is None else classes))
     if not float(found.total) > 0:
-        return Snapshot(_nothing(step, name, found, own), classes=names)
+        out = int(to_numpy(found.left_out).sum())
+        why = f"no row to audit ({out:,} were left out)" if out else "no row to audit"
+        none = [metric.name for metric in METRICS.of(found.scatter)]
+        numbers, reasons = dict.fromkeys(none, math.nan), dict.fromkeys(none, why)
+        told = f"Nothing to tell: {why}."
+        entry = Entry(step, numbers, reasons, name, d=found.dim, verdict=told, extra=own)
+        return Snapshot(entry, classes=names)
     entry = _entry(step, name, audit_moments(found, names), own)
     cosines, spectrum = (None if x is None else to_numpy(x) for x in _pictures(found))
     return _pictured(entry, cosines, spectrum, names)
 
 
-def _with_portrait(entry: Entry, portrait: Portrait | None) -> Snapshot:
+def _of_report(entry: Entry, portrait: Portrait | None) -> Snapshot:
     """With the pictures that a report has: codes in the order of the labels, as those of moments.
 
     Where there are too many for that, blocks of codes in the order that the report has them in.
     """
-    if portrait is None:
-        return Snapshot(entry)
-    heat = portrait.centred
-    if heat is None or heat.size > 1:
-        cosines = None if heat is None else heat.cosines
-        return Snapshot(entry, cosines, portrait.eigenvalues)
+    heat = portrait.centred if portrait else None
+    spectrum = portrait.eigenvalues if portrait else None
+    if portrait is None or heat is None or heat.size > 1:
+        return Snapshot(entry, heat.cosines if heat else None, spectrum)
     back = np.argsort(heat.order)
     names = tuple(portrait.names[k] for k in heat.order[back])
-    return _pictured(entry, heat.cosines[np.ix_(back, back)], portrait.eigenvalues, names)
+    return _pictured(entry, heat.cosines[np.ix_(back, back)], spectrum, names)
 
 
 def _pictured(
@@ -120,10 +124,9 @@ def _pictures(moments: ClassMoments) -> tuple[Array | None, Array | None]:
 
 
 def _entry(step: int, name: str, report: Report, extra: Mapping[str, float]) -> Entry:
-    numbers = {key: number.value for key, number in report.numbers.items()}
     return Entry(
         step=step,
-        numbers=numbers,
+        numbers={key: number.value for key, number in report.numbers.items()},
         reasons={key: number.reason for key, number in report.numbers.items() if number.reason},
         name=name,
         n=report.n,
@@ -132,20 +135,5 @@ def _entry(step: int, name: str, report: Report, extra: Mapping[str, float]) -> 
         floors=floors(report.c, report.d),
         verdict=report.diagnosis.text,
         answers={answer.question: answer.status for answer in report.answers},
-        extra=extra,
-    )
-
-
-def _nothing(step: int, name: str, moments: ClassMoments, extra: Mapping[str, float]) -> Entry:
-    out = int(to_numpy(moments.left_out).sum())
-    why = f"no row to audit ({out:,} were left out)" if out else "no row to audit"
-    names = [metric.name for metric in METRICS.of(moments.scatter)]
-    return Entry(
-        step,
-        numbers=dict.fromkeys(names, math.nan),
-        reasons=dict.fromkeys(names, why),
-        name=name,
-        d=moments.dim,
-        verdict=f"Nothing to tell: {why}.",
         extra=extra,
     )

@@ -1,236 +1,190 @@
-"""Numbers to answers: the five questions in words, each with its evidence.
+"""Numbers to words: the five questions answered, and the diagnosis, each with its evidence.
 
-Every threshold is a floor, a law of chance, or a comparison of two measured lengths; each is named
-where it is used, and docs/questions.md explains them.
+What counts as good or poor is decided by the thresholds in `thresholds`; this module says it.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from gramax._text import named
-from gramax.audits.facts import SURE, Facts
+from gramax.audits import thresholds
+from gramax.audits.headline_metrics import HEADLINE, potential_floor, simplex_floor
 from gramax.audits.headroom import Headroom
-from gramax.audits.report import Answer
+from gramax.audits.report import Answer, Diagnosis, Report
+from gramax.audits.thresholds import chance_of, defined, labels_matter, number_of, simplex_fits
 from gramax.frames import coherence_floor
 from gramax.metrics.registry import Question
 from gramax.uncertainty.chance.laws import Chance
 
 UNLABELLED = "needs labels (or --codes, where each row is itself a code)"
 
-ROUNDING = 1e-3
-"""Relative distance to a floor below which a codebook stands at it: well above float32's error."""
 
-
-def judge(facts: Facts) -> tuple[Answer, ...]:
-    """The five questions answered, in order."""
-    return tuple(ask(facts) for ask in (_collapse, _rank, _simplex, _crosstalk, _reach))
+def judge(report: Report) -> tuple[Answer, ...]:
+    """The five questions answered, in order, from the numbers of a report."""
+    needed = {"collapse": "scatter_ratio", "simplex": "class_simplex_error"}
+    asks = (_collapse, _rank, _simplex, _crosstalk, _reach)
+    answers = []
+    for (question, metric), ask in zip(HEADLINE.items(), asks, strict=True):
+        if defined(report, metric, needed.get(question, metric)):
+            answers.append(ask(report))
+        else:
+            why = number_of(report, metric).reason or UNLABELLED
+            answers.append(_answer(report, question, "open", f"Cannot be told: {why}."))
+    return tuple(answers)
 
 
 def _answer(
-    facts: Facts,
+    report: Report,
     question: Question,
-    metric: str,
     status: str,
-    against: str,
     text: str,
+    against: str = "",
     floor: tuple[float, str] = (math.nan, ""),
+    metric: str = "",
 ) -> Answer:
-    value = facts.values.get(metric, math.nan)
-    return Answer(question, status, text, metric, value, against, *floor)
+    metric = metric or HEADLINE[question]
+    return Answer(question, status, text, metric, number_of(report, metric).value, against, *floor)
 
 
-def _open(facts: Facts, question: Question, metric: str) -> Answer:
-    why = facts.reasons.get(metric) or UNLABELLED
-    return _answer(facts, question, metric, "open", "", f"Cannot be told: {why}.")
-
-
-def _collapse(facts: Facts) -> Answer:
-    metric = "collapse_ratio"
-    if not facts.defined(metric, "scatter_ratio"):
-        return _open(facts, "collapse", metric)
-    share = percent(facts.values["scatter_ratio"])
-    chance = percent(facts.by_chance("scatter_ratio").mean)
-    against = f"0 collapsed{_by_chance(facts.by_chance(metric))}"
-    if not facts.labels_matter:
+def _collapse(report: Report) -> Answer:
+    share = percent(number_of(report, "scatter_ratio").value)
+    chance = percent(chance_of(report, "scatter_ratio").mean)
+    if not labels_matter(report):
         status = "poor"
         text = (
             f"Labels say little about where rows lie: {share} of the scatter is within classes, "
             f"{chance} would be with random labels."
         )
-    elif facts.tight:
+    elif thresholds.is_tight(report):
         status = "good"
         text = (
             f"Classes are tight: {share} of the scatter is within them, less than one of the "
-            f"{facts.c - 1} directions between them carries."
+            f"{report.c - 1} directions between them carries."
         )
     else:
         status = "fair"
         text = f"Classes differ, but are loose: {share} of the scatter is within them."
-    return _answer(facts, "collapse", metric, status, against, text)
+    against = f"0 collapsed{_by_chance(chance_of(report, 'collapse_ratio'))}"
+    return _answer(report, "collapse", status, text, against)
 
 
-def _rank(facts: Facts) -> Answer:
-    metric = "effective_rank"
-    if not facts.defined(metric):
-        return _open(facts, "rank", metric)
-    rank, need = facts.values[metric], facts.need
-    chance = facts.by_chance(metric)
-    against = f"{min(facts.n - 1, facts.d)} at most{_by_chance(chance)}"
-    if need < min(facts.n - 1, facts.d):
-        against += f", {need} for {facts.c} classes"
+def _rank(report: Report) -> Answer:
+    rank, chance = report["effective_rank"], chance_of(report, "effective_rank")
+    need, most = thresholds.directions_needed(report), min(report.n - 1, report.d)
     spread = f"Rows spread over {rank:.3g} dimensions"
-    if facts.rank_lost:
-        status = "poor"
-        text = f"{spread}, less than half of the {need} {_needed(facts)}."
+    needed = f"that {report.c:,} classes need" if report.c > 1 else "that there is room for"
+    if thresholds.is_rank_lost(report):
+        status, text = "poor", f"{spread}, less than half of the {need} {needed}."
     elif rank >= need:
-        status, text = "good", f"{spread}: enough for the {need} {_needed(facts)}."
-    elif chance.z(rank) > -SURE:
+        status, text = "good", f"{spread}: enough for the {need} {needed}."
+    elif chance.z(rank) > -thresholds.SURE:
         status, text = "good", f"{spread} of {need}, as many as isotropic rows show."
     else:
         status, text = "fair", f"{spread} of {need}."
-    return _answer(facts, "rank", metric, status, against, text)
+    classes = f", {need} for {report.c} classes" if need < most else ""
+    return _answer(report, "rank", status, text, f"{most} at most{_by_chance(chance)}{classes}")
 
 
-def _needed(facts: Facts) -> str:
-    labelled = facts.labelled and facts.c > 1
-    return f"that {facts.c:,} classes need" if labelled else "that there is room for"
-
-
-def simplex_floor(c: int, d: int) -> float:
-    """Least simplex error of c unit codes in d dimensions: sqrt(max(0, 1/d - 1/(c-1))).
-
-    |G - T|² = |G|² - 2⟨G, T⟩ + |T|² with |G|² ≥ c²/d and, the codes summing to 0,
-    ⟨G, T⟩ = |T|² = c²/(c-1); balanced tight frames attain it.
-    """
-    return math.sqrt(max(0.0, 1 / d - 1 / max(c - 1, 1)))
-
-
-def potential_floor(c: int, d: int) -> float:
-    """Least frame potential of c unit codes, summed over all pairs, in the directions they need.
-
-    c²/(c-1) of a simplex where one fits, c²/d of a tight frame where none does.
-    """
-    return c * c / min(c - 1, d)
-
-
-def _simplex(facts: Facts) -> Answer:
-    metric = "class_simplex_error_centred"
-    if not facts.defined(metric, "class_simplex_error"):
-        return _open(facts, "simplex", metric)
-    error, raw = facts.values[metric], facts.values["class_simplex_error"]
-    c, d = facts.c, facts.d
-    if not facts.fits:
-        return _separation(facts)
-    random = facts.by_chance(metric).mean
-    random = random if math.isfinite(random) else 1 / math.sqrt(d)
-    against = f"0 (a simplex of {c}), {number(random)} by chance"
-    if facts.simplex:
+def _simplex(report: Report) -> Answer:
+    if not simplex_fits(report):
+        return _separation(report)
+    error, raw = report["class_simplex_error_centred"], report["class_simplex_error"]
+    c, random = report.c, chance_of(report, "class_simplex_error_centred").mean
+    random = random if math.isfinite(random) else 1 / math.sqrt(report.d)
+    off = f"cosines {error:.2g} off, random codes {random:.2g}."
+    if thresholds.is_simplex(report):
         status = "good"
         text = f"Class means form a simplex, centred: cosines {error:.2g} from {-1 / (c - 1):.3g}."
     elif error < random:
-        status = "fair"
-        text = f"On the way to a simplex: cosines {error:.2g} off, random codes {random:.2g}."
+        status, text = "fair", f"On the way to a simplex: {off}"
     else:
-        status = "poor"
-        text = f"Far from a simplex: cosines {error:.2g} off, random codes {random:.2g}."
-    if raw > 2 * error and raw > 0.5 / (c - 1):
+        status, text = "poor", f"Far from a simplex: {off}"
+    if raw > thresholds.SHARED_OFFSET * error and raw > thresholds.SIMPLEX_ERROR / (c - 1):
         text += f" Uncentred they are {raw:.2g} off: the means share an offset."
-    return _answer(facts, "simplex", metric, status, against, text, (0.0, "simplex"))
+    against = f"0 (a simplex of {c}), {number(random)} by chance"
+    return _answer(report, "simplex", status, text, against, (0.0, "simplex"))
 
 
-def _separation(facts: Facts) -> Answer:
+def _separation(report: Report) -> Answer:
     """Where no simplex fits: the largest signed cosine of the centred codes against its floor."""
-    metric = "class_largest_cosine"
-    c, d = facts.c, facts.d
-    error, largest = facts.values["class_simplex_error_centred"], facts.values[metric]
-    floor = coherence_floor(c, d, signed=True)
-    random = facts.by_chance(metric)
-    against = f"{floor.value:.3g} ({floor.bound}){_by_chance(random)}"
-    text = f"{c:,} codes cannot be a simplex in {d:,} dimensions. "
-    if near(largest, floor.value, random.mean):
-        status = "good"
-        text += f"They lie about as far apart as they can: the largest cosine is {largest:.3g}."
-    elif random.z(largest) <= SURE:
-        status = "fair"
-        text += f"They lie about as far apart as random codes: the largest cosine is {largest:.3g}."
+    metric, c, d = "class_largest_cosine", report.c, report.d
+    largest, error = report[metric], report["class_simplex_error_centred"]
+    floor, chance = coherence_floor(c, d, signed=True), chance_of(report, metric)
+    status = thresholds.status_of(largest, floor.value, chance)
+    how = {
+        "good": "They lie about as far apart as they can",
+        "fair": "They lie about as far apart as random codes",
+        "poor": "Some lie closer than random codes do",
+    }
+    text = (
+        f"{c:,} codes cannot be a simplex in {d:,} dimensions. {how[status]}: the largest cosine "
+        f"is {largest:.3g}. The least simplex error is {simplex_floor(c, d):.3g}, here {error:.3g}."
+    )
+    against = f"{floor.value:.3g} ({floor.bound}){_by_chance(chance)}"
+    return _answer(report, "simplex", status, text, against, (floor.value, floor.bound), metric)
+
+
+def _crosstalk(report: Report) -> Answer:
+    worst, chance = report["class_coherence"], chance_of(report, "class_coherence")
+    if simplex_fits(report):  # codes that fit need not be orthogonal: a simplex is what they reach
+        floor, bound = 1 / (report.c - 1), "simplex"
+        ideal = f"a simplex has {floor:.3g}"
     else:
-        status = "poor"
-        text += f"Some lie closer than random codes do: the largest cosine is {largest:.3g}."
-    text += f" The least simplex error is {simplex_floor(c, d):.3g}, here {error:.3g}."
-    return _answer(facts, "simplex", metric, status, against, text, (floor.value, floor.bound))
-
-
-def near(value: float, floor: float, chance: float) -> bool:
-    """Whether a number stands at its floor, or in the half between it and chance next to it."""
-    return value <= max(floor + ROUNDING * abs(floor), (floor + chance) / 2)
-
-
-def _crosstalk(facts: Facts) -> Answer:
-    metric = "class_coherence"
-    if not facts.defined(metric):
-        return _open(facts, "crosstalk", metric)
-    worst, c = facts.values[metric], facts.c
-    floor, name = facts.floor
-    if facts.fits:  # codes that fit need not be orthogonal: a simplex has |cosines| of 1/(c-1)
-        floor, name = max(floor, 1 / (c - 1)), "simplex"
-    ideal = f"{'a simplex has' if facts.fits else 'the floor is'} {floor:.3g}"
-    random = facts.by_chance(metric)
-    against = f"{floor:.3g} ({name}){_by_chance(random, floor)}"
-    pair = ""
-    if facts.worst:
-        pair = f" The worst pair is {named(facts.worst.a)} and {named(facts.worst.b)}."
-    if worst <= floor * (1 - ROUNDING):
-        status, text = "good", f"Worst crosstalk {worst:.3g}; {ideal}, which is more."
-    elif near(worst, floor, random.mean):
-        status, text = "good", f"Worst crosstalk {worst:.3g}; {ideal}."
-    elif random.z(worst) <= SURE:
-        status, text = "fair", f"Worst crosstalk {worst:.3g} is about what random codes have."
+        best = coherence_floor(report.c, report.d)
+        floor, bound = best.value, best.bound
+        ideal = f"the floor is {floor:.3g}"
+    status = thresholds.status_of(worst, floor, chance)
+    if status == "good":
+        below = worst <= floor * (1 - thresholds.AT_FLOOR)
+        text = f"Worst crosstalk {worst:.3g}; {ideal}{', which is more' if below else ''}."
+    elif status == "fair":
+        text = f"Worst crosstalk {worst:.3g} is about what random codes have."
     else:
-        status = "poor"
-        text = f"Worst crosstalk {worst:.3g} is above that of random codes.{pair}"
-    return _answer(facts, "crosstalk", metric, status, against, text, (floor, name))
+        text = f"Worst crosstalk {worst:.3g} is above that of random codes."
+        for pair in report.worst_pairs[:1]:
+            text += f" The worst pair is {named(pair.a)} and {named(pair.b)}."
+    against = f"{floor:.3g} ({bound}){_by_chance(chance, floor)}"
+    return _answer(report, "crosstalk", status, text, against, (floor, bound))
 
 
-def _reach(facts: Facts) -> Answer:
+def _reach(report: Report) -> Answer:
     """Codes that fit and are told apart by sign end in a simplex, tight in its own dimensions."""
-    metric = "class_frame_potential"
-    if not facts.defined(metric):
-        return _open(facts, "reach", metric)
-    here, c, d = facts.values[metric], facts.c, facts.d
-    floor = potential_floor(c, d)
-    random = facts.by_chance(metric)
-    kind = "simplex" if facts.fits else "tight frame"
-    against = f"{number(floor, 4)} ({kind}){_by_chance(random, floor)}"
-    ideal = "a simplex's" if facts.fits else "a tight frame's, the floor"
+    here, chance = report["class_frame_potential"], chance_of(report, "class_frame_potential")
+    floor, fits = potential_floor(report.c, report.d), simplex_fits(report)
+    kind, ideal = (
+        ("simplex", "a simplex's") if fits else ("tight frame", "a tight frame's, the floor")
+    )
     text = f"Total crosstalk is {percent(here / floor - 1)} above {ideal}"
-    if here < floor * (1 + ROUNDING):
+    if here < floor * (1 + thresholds.AT_FLOOR):
         text = f"Total crosstalk is no more than {ideal}"
-    if near(here, floor, random.mean):
-        status, text = "good", f"{text}: where descent ends from any start."
-    elif random.z(here) <= SURE:
-        status, text = "fair", f"{text}, where descent ends from any start."
-    else:
-        status, text = "poor", f"{text}, and above that of random codes."
-    text += _room(facts.headroom)
-    return _answer(facts, "reach", metric, status, against, text, (floor, kind))
+    status = thresholds.status_of(here, floor, chance)
+    text += {
+        "good": ": where descent ends from any start.",
+        "fair": ", where descent ends from any start.",
+        "poor": ", and above that of random codes.",
+    }[status]
+    text += _room(report.headroom)
+    against = f"{number(floor, 4)} ({kind}){_by_chance(chance, floor)}"
+    return _answer(report, "reach", status, text, against, (floor, kind))
 
 
 def _room(room: Headroom | None) -> str:
     """The worst crosstalk, its floor, and what of the way between them can be gone."""
     if room is None:
         return ""
+    floor = f"floor {number(room.floor)} ({room.bound})"
     if room.c <= room.d:
         beside = f"a simplex has {number(1 / (room.c - 1))}, an orthonormal basis 0."
     elif room.reachable is None:
         beside = (
-            f"floor {number(room.floor)} ({room.bound}); random codes {number(room.random)}; "
+            f"{floor}; random codes {number(room.random)}; "
             "what is reachable is not known: --headroom (headroom=True) searches for it."
         )
     else:
-        beside = f"floor {number(room.floor)} ({room.bound}); reachable {number(room.reachable)} "
-        here = f", from these codes {number(room.from_here)}" if room.from_here is not None else ""
-        beside += f"({room.how}){here}."
+        here = "" if room.from_here is None else f", from these codes {number(room.from_here)}"
+        beside = f"{floor}; reachable {number(room.reachable)} ({room.how}){here}."
     text = f" Worst crosstalk {number(room.worst)}; {beside}"
     if room.span is not None and room.span < min(room.c - 1, room.d):
         text += f" The codes span {room.span} of {min(room.c, room.d)} dimensions."
@@ -262,3 +216,87 @@ def number(value: float, digits: int = 3) -> str:
         return "?"
     whole = 10**digits <= abs(value) < 10 ** (digits + 4)
     return f"{value:,.0f}" if whole else f"{value:.{digits}g}"
+
+
+KINDS = {
+    "point-collapsed": "Look for a dead layer, a loss without negatives or variance term, or a "
+    "learning rate that blew up; add a term that spreads rows (uniformity, variance) and train "
+    "again.",
+    "cone": "Centre the embeddings by their mean before cosines are taken (ReLU features share an "
+    "offset), or train with a term that spreads them (uniformity).",
+    "dimensionally collapsed": "Add a term against rank loss (decorrelation, variance, "
+    "smooth_coherence_loss), weaken strong augmentation or weight decay, or use a smaller "
+    "dimension.",
+    "random": "Check that labels and rows are in the same order; train longer.",
+    "classes merged": "Look at the labels of these classes first; then give them more rows or a "
+    "larger margin.",
+    "neural-collapsed": "",
+    "overloaded, poor": "Train the codes against their crosstalk (smooth_coherence_loss), use a "
+    "fixed packing as the classifier, or more dimensions.",
+    "overloaded, near-optimal": "",
+    "cannot be told": "Audit more rows.",
+    "healthy": "",
+}
+"""The kinds of space, and what to try for each."""
+
+
+def diagnose(report: Report) -> Diagnosis:
+    """The first kind of space that the numbers show.
+
+    "Collapsed well" (classes tight, spread as a simplex, rank c-1) and "collapsed badly" (to a
+    point, into a cone, onto few dimensions, classes merged) look alike to any single number.
+    """
+    kind, text = next(_kinds_seen(report))
+    return Diagnosis(kind, text, KINDS[kind])
+
+
+def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
+    """The kinds of space that the numbers show, most telling first, and what is seen of each."""
+    rank, cosine = number_of(report, "effective_rank"), number_of(report, "mean_cosine").value
+    if "same point" in (rank.reason or ""):
+        yield "point-collapsed", "All rows are one point."
+    if cosine > thresholds.POINT_COSINE:
+        yield "point-collapsed", "All rows point in one direction, to float32's precision."
+    if cosine > thresholds.CONE_COSINE:
+        text = f"All rows lie in a cone: their average cosine is {cosine:.3g}, so more of each row "
+        yield "cone", f"{text}is common to all than its own."
+    if thresholds.is_rank_lost(report):
+        need = thresholds.directions_needed(report)
+        text = f"Dimensions are lost: rows spread over {rank.value:.3g} where {need} could be used."
+        yield "dimensionally collapsed", text
+    if defined(report, "scatter_ratio") and not labels_matter(report):
+        text = (
+            "Labels and geometry are unrelated: the space is as good as random for these classes."
+        )
+        yield "random", text
+    if report.merged and labels_matter(report):
+        names = ", ".join(f"{named(pair.a)} and {named(pair.b)}" for pair in report.merged[:3])
+        more = f", and {len(report.merged) - 3} more pairs" if len(report.merged) > 3 else ""
+        text = f"Classes have merged: these rows cannot tell apart {names}{more}."
+        yield "classes merged", text
+    share = percent(number_of(report, "scatter_ratio").value)
+    if thresholds.is_simplex(report) and thresholds.is_tight(report):
+        text = f"Collapsed well: tight classes ({share} of the scatter) on a simplex of {report.c}."
+        yield "neural-collapsed", text
+    if not simplex_fits(report) and defined(report, "class_coherence"):
+        worst, chance = report["class_coherence"], chance_of(report, "class_coherence")
+        floor = coherence_floor(report.c, report.d).value
+        codes = (
+            f"{report.c:,} codes in {report.d:,} dimensions have a worst crosstalk of {worst:.3g}"
+        )
+        if not chance.z(worst) <= thresholds.SURE:
+            text = f"Overloaded, and badly packed: {codes}, random codes {number(chance.mean)}."
+            yield "overloaded, poor", text
+        if thresholds.is_near_floor(worst, floor, chance.mean):
+            text = f"Overloaded, and well packed: {codes}; the floor is {floor:.3g}."
+            yield "overloaded, near-optimal", text
+    if not defined(report, "effective_rank") and not defined(report, "scatter_ratio"):
+        why = rank.reason or "no number is defined"
+        yield "cannot be told", f"These rows are too few to tell: {why}."
+    if not report.c:
+        yield "healthy", "Nothing is wrong that can be seen without labels."
+    if thresholds.is_tight(report):
+        simplex = ", but their means are no simplex" if simplex_fits(report) else ""
+        text = f"Classes are tight ({share} of the scatter) and the space is used{simplex}."
+        yield "healthy", text
+    yield "healthy", "Classes differ and the space is used; nothing has collapsed."

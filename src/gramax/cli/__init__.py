@@ -1,4 +1,4 @@
-"""The command line: parse, call, print, exit code. One file a command.
+"""The command line: parse, call, print, exit code.
 
 Heavy modules are imported by the command that needs them, so that `--help` is quick.
 """
@@ -12,21 +12,17 @@ import click
 
 from gramax._version import __version__
 from gramax.cli.audit import audit
-from gramax.cli.bounds import bounds
-from gramax.cli.codebook import codebook
-from gramax.cli.codes import BAD_INPUT, INTERRUPTED, MEANING, OK
+from gramax.cli.codebook import bounds, codebook
 from gramax.cli.compare import compare
-from gramax.cli.demo import demo
-from gramax.cli.figures import figures
-from gramax.cli.metrics import metrics
-from gramax.cli.timeline import timeline
-from gramax.cli.watch import watch
+from gramax.cli.options import BAD_INPUT, EXIT_CODES, INTERRUPTED, OK
+from gramax.cli.run_logs import timeline, watch
+from gramax.cli.showcase import demo, figures, metrics
 from gramax.errors import InputError, MissingExtraError, exhausted
 
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=MEANING,
+    epilog=EXIT_CODES,
 )
 @click.version_option(__version__, prog_name="gramax")
 def cli() -> None:
@@ -52,33 +48,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return INTERRUPTED
-    except (InputError, MissingExtraError, OSError, MemoryError) as error:
-        return _refused(error, given)
     except Exception as error:
-        if not exhausted(error):
+        short = isinstance(error, MemoryError) or exhausted(error)
+        if not (short or isinstance(error, (InputError, MissingExtraError, OSError))):
             raise
-        return _refused(MemoryError("XLA"), given)
+        line = _lack_of_memory(error, given) if short else _line(error)
+        click.echo(f"gramax: {line}", err=True)
+        return BAD_INPUT
     return result if isinstance(result, int) else OK
 
 
-def _refused(error: Exception, given: Sequence[str]) -> int:
-    click.echo(f"gramax: {_line(error, given)}", err=True)
-    return BAD_INPUT
-
-
-def _line(error: Exception, given: Sequence[str]) -> str:
-    if isinstance(error, MemoryError):
-        notes = "".join(f" {note}" for note in getattr(error, "__notes__", ())[:1])
-        return f"out of memory{notes}; give it more{_less(given)}"
+def _line(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"{error.filename or 'a file'}: {error.strerror or error}"
     return str(error)
 
 
-def _less(given: Sequence[str]) -> str:
-    """What else helps against a lack of memory: what the command has an option for."""
+def _lack_of_memory(error: Exception, given: Sequence[str]) -> str:
+    """What lacked it, and what helps beside more: the options that the command has for that."""
     command = next((cli.commands[word] for word in given if word in cli.commands), None)
     asks = {parameter.name for parameter in command.params} if command else set()
+    less = ""
     if "workers" in asks:
-        return ", or less to do: fewer --workers, fewer dimensions"
-    return ", or less to do: fewer codes, fewer dimensions" if {"c", "d"} <= asks else ""
+        less = ", or less to do: fewer --workers, fewer dimensions"
+    elif {"c", "d"} <= asks:
+        less = ", or less to do: fewer codes, fewer dimensions"
+    notes = getattr(error, "__notes__", ())
+    return f"out of memory{f' {notes[0]}' if notes else ''}; give it more{less}"

@@ -1,4 +1,4 @@
-"""`gramax codebook`: the best codes that a formula or descent gives."""
+"""`gramax bounds` and `gramax codebook`: the floors of codes, and the best codes that are found."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gramax.cli.bounds import check_asked
-from gramax.cli.codes import OK
-from gramax.cli.completing import files
+from gramax.cli.options import OK, file_option, json_flag
 from gramax.cli.outputs import check_output
 from gramax.errors import InputError
 
@@ -22,11 +20,50 @@ if TYPE_CHECKING:
 
     from gramax.frames import Packing
 
+number_of_codes = click.argument("c", type=click.IntRange(min=1))
+dimensions = click.argument("d", type=click.IntRange(min=1))
+field_option = click.option("--field", type=click.Choice(["real", "complex"]), default="real")
+
 
 @click.command()
-@click.argument("c", type=click.IntRange(min=1))
-@click.argument("d", type=click.IntRange(min=1))
-@click.option("--field", type=click.Choice(["real", "complex"]), default="real")
+@number_of_codes
+@dimensions
+@field_option
+@click.option("--signed", is_flag=True, help="Bound the largest cosine, not the largest |cosine|.")
+@json_flag
+def bounds(c: int, d: int, field: str, signed: bool, as_json: bool) -> int:
+    """Every lower bound on the coherence of C codes in D dimensions, and the largest."""
+    _check_asked(c, d, field, signed)
+    from gramax.frames import all_bounds, coherence_floor
+
+    floor = coherence_floor(c, d, field, signed)
+    rows = all_bounds(c, d, field, signed)
+    if as_json:
+        data = {"c": c, "d": d, "field": field, "signed": signed, "floor": vars(floor)}
+        click.echo(json.dumps(data | {"bounds": [vars(row) for row in rows]}, indent=2))
+    else:
+        from gramax.render import terminal
+
+        terminal.show_bounds(floor, rows)
+    return OK
+
+
+def _check_asked(c: int, d: int, field: str, signed: bool) -> None:
+    """Raise `InputError` for numbers too large for bounds, and for complex codes with a sign."""
+    from gramax.frames.bounds import sizes
+
+    try:
+        sizes.counts(c, d)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    if signed and field == "complex":
+        raise InputError("--signed is for real codes: complex ones have no signed cosine")
+
+
+@click.command()
+@number_of_codes
+@dimensions
+@field_option
 @click.option("--signed", is_flag=True, help="Spread points: least largest cosine, not |cosine|.")
 @click.option(
     "--seconds", type=click.FloatRange(min=0, min_open=True), help="Time to search.  [default: 10]"
@@ -37,18 +74,10 @@ if TYPE_CHECKING:
     help="Batches to run; without --seconds the codes depend on the seed alone.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of the random starts.")
-@click.option(
-    "--start",
-    metavar="FILE",
-    shell_complete=files,
-    help="Codes to improve: a .npy, or a .txt of the Game of Sloanes.",
+@file_option(
+    "--start", metavar="FILE", help="Codes to improve: a .npy, or a .txt of the Game of Sloanes."
 )
-@click.option(
-    "--out",
-    metavar="FILE",
-    shell_complete=files,
-    help="Write the codes; the best so far on Ctrl-C.",
-)
+@file_option("--out", metavar="FILE", help="Write the codes; the best so far on Ctrl-C.")
 @click.option(
     "--format",
     "form",
@@ -56,7 +85,7 @@ if TYPE_CHECKING:
     help="Of --out: NumPy's, one code a line, or that of submissions to the Game of Sloanes."
     "  [default: by the ending]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_flag
 def codebook(
     c: int,
     d: int,
@@ -75,7 +104,7 @@ def codebook(
     Ctrl-C (or SIGTERM) ends the search after the round, and the best so far is written; again, it
     ends at once.
     """
-    check_asked(c, d, field, signed)
+    _check_asked(c, d, field, signed)
     if out:
         check_output(out, start)
     write = _writer(out, form, c, d, signed)
@@ -91,66 +120,43 @@ def codebook(
 
         def tell(line: Any) -> bool:
             show(line)
-            return asked.is_set()
+            return bool(asked)
 
         found = pack(
             c, d, field, signed, seconds=seconds, rounds=rounds, key=seed, start=given, report=tell
         )
     write(found)
     if as_json:
-        click.echo(json.dumps(_json(found, c, d, field, signed, out), indent=2))
+        told = {"c": c, "d": d, "field": field, "signed": signed}
+        told |= {"coherence": found.coherence, "gap": found.gap, "floor": vars(found.floor)}
+        told |= {"found": found.found, "stopped": found.stopped}
+        last = found.trace[-1] if found.trace else None
+        told |= {"rounds": last.round if last else 0, "seconds": last.seconds if last else 0.0}
+        click.echo(json.dumps(told | {"out": out}, indent=2))
     else:
-        _print(found, out, "interrupted" if asked.is_set() else found.stopped)
-    return asked.code
-
-
-def _json(
-    found: Packing, c: int, d: int, field: str, signed: bool, out: str | None
-) -> dict[str, Any]:
-    asked = {"c": c, "d": d, "field": field, "signed": signed}
-    last = found.trace[-1] if found.trace else None
-    return asked | {
-        "coherence": found.coherence,
-        "gap": found.gap,
-        "floor": vars(found.floor),
-        "found": found.found,
-        "stopped": found.stopped,
-        "rounds": last.round if last else 0,
-        "seconds": last.seconds if last else 0.0,
-        "out": out,
-    }
-
-
-def _print(found: Packing, out: str | None, stopped: str) -> None:
-    click.echo(f"coherence {found.coherence:.12f}  gap {found.gap:.3e}  ({found.found})")
-    click.echo(f"floor     {found.floor.value:.12f}  {found.floor.bound}")
-    click.echo(f"stopped:  {stopped}")
-    if out:
-        click.echo(f"written:  {out}")
-
-
-class _Asked(threading.Event):
-    """Set when the search is asked to stop; `code` is the exit code from then on."""
-
-    code = OK
+        click.echo(f"coherence {found.coherence:.12f}  gap {found.gap:.3e}  ({found.found})")
+        click.echo(f"floor     {found.floor.value:.12f}  {found.floor.bound}")
+        click.echo(f"stopped:  {'interrupted' if asked else found.stopped}")
+        if out:
+            click.echo(f"written:  {out}")
+    return 128 + asked[0] if asked else OK
 
 
 @contextmanager
-def _asked_to_stop() -> Iterator[_Asked]:
-    """An event that the first Ctrl-C or SIGTERM sets; the second interrupts at once."""
-    asked = _Asked()
+def _asked_to_stop() -> Iterator[list[int]]:
+    """A list that the first Ctrl-C or SIGTERM puts its number into; the second interrupts."""
+    asked: list[int] = []
 
-    def heard(number: int, _: object) -> None:
-        if asked.is_set():
+    def hear(number: int, _: object) -> None:
+        if asked:
             raise KeyboardInterrupt
-        asked.set()
-        asked.code = 128 + number
+        asked.append(number)
         click.echo("stopping after this round; Ctrl-C again leaves at once", err=True)
 
     main = threading.current_thread() is threading.main_thread()
     stops = (signal.SIGINT, signal.SIGTERM) if main else ()
     ours = [number for number in stops if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, heard) for number in ours}
+    before = {number: signal.signal(number, hear) for number in ours}
     try:
         yield asked
     finally:
@@ -178,14 +184,15 @@ def _writer(
     form = form or ("txt" if out.endswith(".txt") else "npy")
     if form == "npy":
         return lambda found: write_array(out, found.codes)
-    text = sloanes.as_text if form == "sloanes" else _lines
-    return lambda found: write_text(out, text(found.codes))
+    if form == "sloanes":
+        return lambda found: write_text(out, sloanes.as_text(found.codes))
 
+    def write_lines(found: Packing) -> None:
+        """One code a line, numbers in full: `numpy.loadtxt` reads them (as dtype=complex too)."""
+        rows = (" ".join(repr(v).strip("()") for v in row) for row in found.codes.tolist())
+        write_text(out, "".join(f"{row}\n" for row in rows))
 
-def _lines(codes: np.ndarray) -> str:
-    """One code a line, numbers in full; `numpy.loadtxt` reads them (dtype=complex for complex)."""
-    rows = (" ".join(repr(v).strip("()") for v in row) for row in codes.tolist())
-    return "".join(f"{row}\n" for row in rows)
+    return write_lines
 
 
 def _start(path: str, c: int, d: int, field: str) -> np.ndarray:
@@ -195,7 +202,7 @@ def _start(path: str, c: int, d: int, field: str) -> np.ndarray:
     from gramax.data.readers.numpy import npy_entries
 
     text = path.endswith(".txt")
-    held = _text_codes(path, c, d, field) if text else npy_entries(path)[0]
+    held = _sloanes_codes(path, c, d, field) if text else npy_entries(path)[0]
     if held.shape != (c, d) or held.dtype.kind not in "fc":
         words = f"is {held.dtype} of shape {list(held.shape)}"
         raise InputError(f"{path}: {words}; --start takes floats of shape [{c}, {d}]")
@@ -211,7 +218,7 @@ def _start(path: str, c: int, d: int, field: str) -> np.ndarray:
     return codes
 
 
-def _text_codes(path: str, c: int, d: int, field: str) -> np.ndarray:
+def _sloanes_codes(path: str, c: int, d: int, field: str) -> np.ndarray:
     """The codes in a text of Sloane's format, real where they can be."""
     import numpy as np
 

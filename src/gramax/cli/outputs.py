@@ -4,89 +4,105 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+import click
+
+from gramax.cli.options import CROSSED, OK
 from gramax.errors import InputError
+
+if TYPE_CHECKING:
+    from gramax.audits.report import Report
+    from gramax.comparison import Comparison
 
 
 def check_outputs(paths: Sequence[str | None], *inputs: str | None) -> None:
-    """`check_output` of each path that is given; and no two of them may be the same file."""
+    """`check_output` of each file that is given; and no two of them may be the same."""
     seen: list[str] = []
-    for path in filter(None, paths):
+    for path in paths:
+        if not path or path == "-":
+            continue
         check_output(path, *inputs)
         for other in seen:
-            if _is_same(path, other):
-                raise InputError(f"{path}: is to be written twice; give every output its own name")
+            same = os.path.realpath(path) == os.path.realpath(other)
+            if os.path.exists(path) and os.path.exists(other):  # a device takes any number
+                same = os.path.isfile(path) and os.path.samefile(path, other)
+            if same:
+                words = "is to be written twice; give every output its own name"
+                raise InputError(f"{path}: {words}")
         seen.append(path)
-
-
-def _is_same(a: str, b: str) -> bool:
-    """Whether two outputs are one file, there already or not; a device takes any number."""
-    if os.path.exists(a) and os.path.exists(b):
-        return os.path.isfile(a) and os.path.samefile(a, b)
-    return os.path.realpath(a) == os.path.realpath(b)
 
 
 def check_output(path: str, *inputs: str | None) -> None:
     """Raise `InputError` where `path` plainly cannot be written, or is one of the inputs."""
     from gramax._files import check_writable
+    from gramax.data.paths import is_store
 
     check_writable(path)
     if not os.path.exists(path):
         return
-    if any(_is_among(path, file) for given in inputs for file in _files(given)):
+    read = [file for given in inputs if given for file in _files(given) if os.path.exists(file)]
+    for store in filter(is_store, read.copy()):
+        read += [os.path.join(at, name) for at, _, names in os.walk(store) for name in names]
+    if any(os.path.samefile(path, file) for file in read if os.path.exists(file)):
         raise InputError(f"{path}: is an input and is not written over")
 
 
-def _files(given: str | None) -> list[str]:
+def _files(given: str) -> list[str]:
     """The files that an input means (`folder`, `data/*.npy`, `file::name`)."""
     from gramax.data.formats import LABEL_READERS
     from gramax.data.paths import files_of, outermost, parse
 
-    place = given or ""
-    if "://" in place and parse(place).after:
-        return [outermost(place)]  # all of it is in one archive
-    if "::" in place and not os.path.exists(place):
-        place = place.rpartition("::")[0]
+    if "://" in given and parse(given).after:
+        return [outermost(given)]  # all of it is in one archive
+    if "::" in given and not os.path.exists(given):
+        given = given.rpartition("::")[0]
     try:
-        return [place, *files_of([place], LABEL_READERS)]
+        return [given, *files_of([given], LABEL_READERS)]
     except InputError:  # whoever reads it says why
-        return [place]
+        return [given]
 
 
-def _is_among(path: str, given: str) -> bool:
-    """Whether `path` is the file `given`, through links too, or one of those of a zarr store."""
-    from gramax.data.paths import is_store
+def leave(
+    found: Report | Comparison,
+    json_out: str | None,
+    html_out: str | None,
+    broken: Sequence[str | None],
+) -> int:
+    """Print what was found, write it as JSON and as a page, and tell which conditions it broke.
 
-    if not os.path.exists(given):
-        return False
-    if not is_store(given):
-        return os.path.samefile(path, given)
-    inside = (os.path.join(at, name) for at, _, names in os.walk(given) for name in names)
-    return any(os.path.samefile(path, file) for file in inside if os.path.exists(file))
-
-
-def write_found(
-    data: dict[str, Any], page: Callable[[], str], json_out: str | None, html_out: str | None
-) -> None:
-    """Write what was found as JSON and as a page; where one fails, the other all the same.
-
-    Raises:
-        InputError: a file cannot be written; the message tells of each.
+    Where one file cannot be written, the other is all the same; `InputError` tells of each.
     """
-    from gramax._files import write_text
+    from gramax import _files
+    from gramax.audits.report import Report
+    from gramax.render import terminal
 
+    def as_json() -> str:
+        return json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n"
+
+    def as_page() -> str:
+        from gramax.render.page import audit_page, comparison_page
+
+        return audit_page(found) if isinstance(found, Report) else comparison_page(found)
+
+    if json_out == "-":
+        click.echo(as_json(), nl=False)
+        json_out = None
+    elif isinstance(found, Report):
+        terminal.show(found)
+    else:
+        terminal.show_comparison(found)
     failed = []
-    for out, text in ((json_out, lambda: _json(data)), (html_out, page)):
+    for out, text in ((json_out, as_json), (html_out, as_page)):
         try:
             if out:
-                write_text(out, text())
+                _files.write_text(out, text())
         except InputError as error:
             failed.append(str(error))
     if failed:
         raise InputError("; ".join(failed))
-
-
-def _json(data: dict[str, Any]) -> str:
-    return json.dumps(data, indent=2, allow_nan=False) + "\n"
+    words = [one for one in broken if one]
+    for one in words:
+        click.echo(f"failed: {one}", err=True)
+    return CROSSED if words else OK

@@ -27,9 +27,8 @@ WEAK = (weakref.__file__, _weakrefset.__file__)
 class Stop:
     """What was heard: `signal` is the number of the signal that asked to stop, or None."""
 
-    def __init__(self) -> None:
-        self.signal: int | None = None
-        self._waited = 0
+    signal: int | None = None
+    _waited = 0
 
     def hear(self, number: int, frame: FrameType | None) -> None:
         """The handler: raise `KeyboardInterrupt`, now or as soon as it reaches somebody."""
@@ -48,8 +47,7 @@ def _forgotten(frame: FrameType | None) -> bool:
     while frame is not None:
         code = frame.f_code
         importing = code.co_filename.startswith("<frozen importlib")
-        dropped = code.co_name == "__del__" or code.co_filename in WEAK or code in collecting
-        if importing or dropped:
+        if importing or code.co_name == "__del__" or code.co_filename in WEAK or code in collecting:
             return True
         frame = frame.f_back
     return False
@@ -65,10 +63,8 @@ def stoppable() -> Iterator[Stop]:
     stop = Stop()
     stops = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     ours = [number for number, usual in stops.items() if signal.getsignal(number) == usual]
-    for number in ours:
+    for number in [*ours, *([signal.SIGALRM] if hasattr(signal, "SIGALRM") else [])]:
         signal.signal(number, stop.hear)
-    if hasattr(signal, "SIGALRM"):
-        signal.signal(signal.SIGALRM, stop.hear)
     try:
         yield stop
     finally:

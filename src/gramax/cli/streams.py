@@ -13,7 +13,7 @@ import sys
 import unicodedata
 from typing import Any
 
-from gramax.cli.codes import BAD_INPUT
+from gramax.cli.options import BAD_INPUT
 
 INSTEAD = (
     "●+ ◐~ ○! –- —- −- ×x ·- →-> ↑^ ↓v ▲^ ▼v ◆* ±+/- ≤<= ≥>= ≠!= …... ▁1 ▂2 ▃3 ▄4 ▅5 ▆6 ▇7 █8 "
@@ -59,16 +59,15 @@ def prepare() -> None:
         os.set_inheritable(file, True)
     os.close(file)
     codecs.register_error("gramax.plain", plain)
-    sys.stdout, sys.stderr = _stream(sys.stdout, 1), _stream(sys.stderr, 2)
-
-
-def _stream(given: Any, number: int) -> Stream:
-    """A `Stream` over the bytes of `given`, which is None where the parent has closed it."""
-    if given is None:
-        return Stream(os.fdopen(number, "wb", closefd=False), "utf-8", "gramax.plain")
-    given.flush()
-    bytewise, lines = given.buffer, given.line_buffering
-    return Stream(bytewise, given.encoding, "gramax.plain", line_buffering=lines)
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        given: Any = getattr(sys, name)
+        if given is None:  # the parent has closed it
+            stream = Stream(os.fdopen(number, "wb", closefd=False), "utf-8", "gramax.plain")
+        else:
+            given.flush()
+            lines = given.line_buffering
+            stream = Stream(given.buffer, given.encoding, "gramax.plain", line_buffering=lines)
+        setattr(sys, name, stream)
 
 
 def finish(code: int) -> int:

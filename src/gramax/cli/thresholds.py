@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from gramax._text import visible
 from gramax.errors import InputError
 
-COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+COMPARISONS = {
     "<=": operator.le,
     ">=": operator.ge,
     "==": operator.eq,
@@ -20,7 +20,7 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
-PATTERN = re.compile(r"\s*([a-z][a-z0-9_]{0,79})\s*(<=|>=|==|!=|<|>)\s*(\S+)\s*")
+PATTERN = re.compile(rf"\s*([a-z][a-z0-9_]{{0,79}})\s*({'|'.join(COMPARISONS)})\s*(\S+)\s*")
 
 
 @dataclass(frozen=True)
@@ -39,28 +39,22 @@ class Threshold:
         value = numbers[self.metric]
         if math.isnan(value):
             return f"{self}: {self.metric} is undefined here"
-        if COMPARISONS[self.comparison](value, self.bound):
-            return f"{self}: {self.metric} is {value:.6g}"
-        return None
+        broken = COMPARISONS[self.comparison](value, self.bound)
+        return f"{self}: {self.metric} is {value:.6g}" if broken else None
 
 
 def parse(text: str) -> Threshold:
-    """A threshold from its text.
-
-    Raises:
-        InputError: the text does not follow the grammar.
+    """A threshold from its text; `InputError` where that does not follow the grammar.
 
     Example:
         >>> print(parse("effective_rank < 50"))
         effective_rank<50
     """
     match = PATTERN.fullmatch(text)
-    bound = math.nan
-    if match:
-        try:
-            bound = float(match[3])
-        except ValueError:
-            match = None
+    try:
+        bound = float(match[3]) if match else math.nan
+    except ValueError:
+        bound = math.nan
     if match is None or math.isnan(bound):
         raise InputError(
             f'--fail-on "{visible(text[:80])}" is not a condition; write NAME<NUMBER, for example '
@@ -77,10 +71,7 @@ def named(thresholds: list[Threshold], known: Collection[str]) -> list[Threshold
 
 
 def full_name(name: str, known: Collection[str], where: str) -> str:
-    """The number that is meant by its name, or by the short one that reports print.
-
-    Raises:
-        InputError: there is none in `known`.
+    """The number in `known` that is meant by its name, or by the short one that reports print.
 
     Example:
         >>> full_name("coherence", ["class_coherence", "vci"], "--fail-on-worse coherence")

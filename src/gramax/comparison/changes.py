@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gramax.audits.facts import SURE
+from gramax.audits.thresholds import SURE
 from gramax.comparison.results import Change, Kind, Side
 from gramax.comparison.spaces import Space
 from gramax.metrics.options import Options

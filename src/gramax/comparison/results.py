@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from gramax._shapes import Float
-from gramax.audits.facts import SURE
 from gramax.audits.report import Report, finite
+from gramax.audits.thresholds import SURE
 from gramax.streaming import LeftOut
 from gramax.uncertainty.chance.laws import Chance
 

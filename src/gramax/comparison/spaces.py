@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gramax._shapes import Float
-from gramax.audits.audit import audit_collected
+from gramax.audits.audit import audit
 from gramax.audits.report import Report
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
@@ -31,7 +31,7 @@ class Space(NamedTuple):
 
 def judged(collected: Collected, options: Options, progress: Progress | None) -> Space:
     """A space with its numbers."""
-    report = audit_collected(
+    report = audit(
         collected, worst=1, portrait=False, headroom=False, options=options, progress=progress
     )
     with np.errstate(all="ignore"):

@@ -95,7 +95,7 @@ def abbreviations_told(names: Iterable[str]) -> str:
 
 def comparison_headline(found: Comparison) -> str:
     """What changed between two spaces, in a sentence or two."""
-    from gramax.audits.headline import HEADLINE
+    from gramax.audits.headline_metrics import HEADLINE
 
     counts = {kind: len(found.of_kind(kind)) for kind in ("better", "worse", "changed", "same")}
     told, same = sum(counts.values()), counts.pop("same")

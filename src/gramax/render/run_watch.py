@@ -12,7 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from gramax.audits.headline import HEADLINE
+from gramax.audits.headline_metrics import HEADLINE
 from gramax.audits.run_log import Entry
 from gramax.render.number_text import SPARKLINE_WIDTH, STATUS_MARKS, number, sparkline, spoken
 from gramax.render.terminal import STATUS_STYLES

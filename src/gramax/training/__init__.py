@@ -6,7 +6,7 @@ one who uses it. A loop in plain JAX, Equinox or PyTorch needs none: `ClassMomen
 of each. Where the numbers go is the business of `gramax.training.sinks`.
 """
 
-from gramax.audits.headline import HEADLINE, LogConfig
+from gramax.audits.headline_metrics import HEADLINE, LogConfig
 from gramax.training.collector import RowCollector, measure
 
 __all__ = ["HEADLINE", "LogConfig", "RowCollector", "measure"]

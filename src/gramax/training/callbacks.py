@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
-from gramax.audits.headline import LogConfig
+from gramax.audits.headline_metrics import LogConfig
 from gramax.moments import ClassMoments
 from gramax.training.collector import RowCollector, measure
 from gramax.training.sinks import Sink, log_report

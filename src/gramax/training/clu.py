@@ -7,7 +7,7 @@ from typing import Any
 from jaxtyping import Array, ArrayLike, Float
 
 from gramax._optional import need
-from gramax.audits.headline import LogConfig
+from gramax.audits.headline_metrics import LogConfig
 from gramax.moments import ClassMoments
 from gramax.training.collector import measure
 

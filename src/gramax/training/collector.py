@@ -9,7 +9,7 @@ from array_api_compat import is_jax_array
 
 from gramax._shapes import Float
 from gramax.arrays.namespace import Array, as_array, compiled, namespace, to_numpy
-from gramax.audits.headline import HEADLINE
+from gramax.audits.headline_metrics import HEADLINE
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.registry import METRICS
 from gramax.moments import ClassMoments

@@ -10,7 +10,7 @@ from array_api_compat import is_array_api_obj
 from numpy.typing import ArrayLike
 
 from gramax._optional import need
-from gramax.audits.headline import LogConfig
+from gramax.audits.headline_metrics import LogConfig
 from gramax.training.callbacks import Pick, Recorder
 from gramax.training.collector import RowCollector
 from gramax.training.sinks import Sink

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from gramax._optional import need
-from gramax.audits.headline import LogConfig
+from gramax.audits.headline_metrics import LogConfig
 from gramax.training.callbacks import Pick, Recorder, Tap, labels_in
 from gramax.training.collector import RowCollector
 from gramax.training.sinks import Sink

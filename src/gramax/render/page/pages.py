@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gramax.audits.facts import SURE
-from gramax.audits.portrait import Heat
-from gramax.audits.portrait.order import similar_order
+from gramax.audits.portrait import Heat, similar_order
+from gramax.audits.thresholds import SURE
 from gramax.render.number_text import (
     abbreviations_told,
     comparison_headline,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from gramax.audits.headline import LogConfig
+from gramax.audits.headline_metrics import LogConfig
 from gramax.audits.report import Report
 from gramax.audits.snapshot import Snapshot, snapshot
 from gramax.moments.class_moments import ClassMoments

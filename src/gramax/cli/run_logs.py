@@ -1,14 +1,14 @@
-"""`gramax timeline`: the story of training runs as a picture, a film or a page."""
+"""`gramax timeline` and `gramax watch`: training runs, from their logs."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from gramax.cli.codes import OK
-from gramax.cli.completing import files
+from gramax.cli.options import OK, file_argument, file_option
 from gramax.cli.outputs import check_output
 from gramax.errors import InputError
 
@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=files)
-@click.option(
-    "--out", default="timeline.png", show_default=True, metavar="FILE", shell_complete=files
-)
+@file_argument("runs", nargs=-1, required=True, metavar="RUN...")
+@file_option("--out", default="timeline.png", show_default=True, metavar="FILE")
 @click.option("--rows", metavar="NAME", help='Only audits of these rows, e.g. "val".')
 @click.option("--title", default="How the space changed", show_default=True)
 def timeline(runs: tuple[str, ...], out: str, rows: str | None, title: str) -> int:
@@ -71,3 +69,49 @@ def short_names(paths: tuple[str, ...]) -> list[str]:
         if len(set(names)) == len(names):
             return names
     raise InputError(f"the same run is named twice: {', '.join(paths)}")
+
+
+@click.command()
+@file_argument("run")
+@click.option("--once", is_flag=True, help="Show how it stands, and end.")
+@click.option(
+    "--every",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(min=0.05),
+    help="Seconds between looks at the file.",
+)
+def watch(run: str, once: bool, every: float) -> int:
+    """Follow a run log (.jsonl): the course of every headline number, its floor, the verdict.
+
+    Waits for RUN where it is not there yet. Ctrl-C ends it.
+    """
+    from rich.console import Console
+    from rich.live import Live
+
+    from gramax.audits.run_log import add_in_order
+    from gramax.audits.run_reader import Follower
+    from gramax.render.run_watch import run_overview
+
+    follower, runs = Follower(run), dict[str, list["Entry"]]()
+
+    def look() -> bool:
+        """Add the new audits to the runs, by the name of their rows; whether there were any."""
+        before, new = follower.restarts, follower.poll()
+        if follower.restarts != before:
+            runs.clear()
+        for entry in new:
+            add_in_order(runs.setdefault(entry.name, []), entry)
+        return bool(new)
+
+    if once and not follower.exists():
+        raise InputError(f"{run}: there is no such file")
+    look()
+    if once:
+        Console().print(run_overview(run, runs))
+        return OK
+    with Live(run_overview(run, runs), auto_refresh=False, vertical_overflow="visible") as live:
+        while True:
+            time.sleep(every)
+            if look():
+                live.update(run_overview(run, runs), refresh=True)

@@ -1,12 +1,12 @@
-"""The five numbers to watch while training, one a question, with their floors; what is logged."""
+"""The five numbers to watch, one for each question: their floors, and which a run logs."""
 
 from __future__ import annotations
 
 import difflib
+import math
 from dataclasses import dataclass
 
 import gramax.metrics  # noqa: F401  (fills the registry)
-from gramax.audits.verdict import potential_floor, simplex_floor
 from gramax.frames import coherence_floor
 from gramax.metrics.registry import METRICS, Question
 
@@ -18,6 +18,23 @@ HEADLINE: dict[Question, str] = {
     "reach": "class_frame_potential",
 }
 """The metric that stands for each audit question."""
+
+
+def simplex_floor(c: int, d: int) -> float:
+    """Least simplex error of c unit codes in d dimensions: sqrt(max(0, 1/d - 1/(c-1))).
+
+    |G - T|² = |G|² - 2⟨G, T⟩ + |T|² with |G|² ≥ c²/d and, the codes summing to 0,
+    ⟨G, T⟩ = |T|² = c²/(c-1); balanced tight frames attain it.
+    """
+    return math.sqrt(max(0.0, 1 / d - 1 / max(c - 1, 1)))
+
+
+def potential_floor(c: int, d: int) -> float:
+    """Least frame potential of c unit codes, summed over all pairs, in the directions they need.
+
+    c²/(c-1) of a simplex where one fits, c²/d of a tight frame where none does.
+    """
+    return c * c / min(c - 1, d)
 
 
 def floors(c: int, d: int) -> dict[str, float]:
@@ -33,8 +50,7 @@ def floors(c: int, d: int) -> dict[str, float]:
     """
     if c < 2:
         return {}
-    fits = c <= d + 1
-    coherence = 1 / (c - 1) if fits else coherence_floor(c, d).value
+    coherence = 1 / (c - 1) if c <= d + 1 else coherence_floor(c, d).value
     values = (0.0, float(min(c - 1, d)), simplex_floor(c, d), coherence, potential_floor(c, d))
     return dict(zip(HEADLINE.values(), values, strict=True))
 
