@@ -94,29 +94,26 @@ def readable_numbers(dtype: np.dtype) -> bool:
     return dtype.kind in "fiu" and dtype.itemsize <= 8
 
 
-def hint(dtype: np.dtype) -> str:
+def check_matrix(where: str, shape: tuple[int, ...], dtype: np.dtype, text: str) -> None:
+    """Raise `InputError` unless this is a matrix of real numbers; `text` says what it is."""
+    if dtype.hasobject and dtype.kind != "T":
+        why = "holds Python objects (a pickle), which are not read; save a matrix of numbers"
+        raise fail(where, why)
+    if not readable_numbers(dtype):
+        kinds = "integers, float16/32/64, or bfloat16 where the file says so"
+        raise fail(where, f"embeddings must be {kinds}; got {text}{_hint(dtype, text)}")
+    if len(shape) != 2:
+        raise fail(where, f"embeddings must be a matrix [rows, columns]; got {text}")
+
+
+def _hint(dtype: np.dtype, text: str) -> str:
     """What to do about bytes that lost their type, as bfloat16 does in NumPy's files and HDF5."""
-    if dtype.kind != "V" or dtype.names or dtype.itemsize > 2:
+    if dtype.kind != "V" or dtype.names or dtype.itemsize > 2 or "void" not in text:
         return ""
     return (
         ", bytes without a type, which bfloat16 and float8 become in such files; save "
         "z.astype(numpy.float32), or bfloat16 as .safetensors"
     )
-
-
-def check_matrix(where: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
-    """Raise `InputError` unless this is a matrix of real numbers with rows and columns."""
-    if dtype.hasobject:
-        raise fail(where, "holds Python objects, not numbers; save one matrix of numbers")
-    if not readable_numbers(dtype):
-        raise fail(where, f"embeddings must be integers or floats; got {dtype.name}{hint(dtype)}")
-    if len(shape) != 2:
-        raise fail(where, f"embeddings must be a matrix [rows, columns]; got shape {shape}")
-    if 0 in shape:
-        axis = "rows" if shape[0] == 0 else "columns"
-        raise fail(where, f"has no {axis}; got shape {shape}")
-    if shape[1] > MAX_COLUMNS:
-        raise fail(where, f"has {shape[1]} columns; embeddings have at most {MAX_COLUMNS}")
 
 
 def check_finite(chunk: np.ndarray, start: int, name: str) -> None:

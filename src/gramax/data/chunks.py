@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -44,11 +44,7 @@ def groups_within(bounds: Sequence[int], start: int, stop: int) -> range:
         >>> print(list(groups_within([0, 3, 6, 9], 3, 7)), list(groups_within([0, 3, 3], 0, 3)))
         [1, 2] [0]
     """
-    first = bisect_right(bounds, start) - 1
-    last = first
-    while last < len(bounds) - 1 and bounds[last] < stop:
-        last += 1
-    return range(first, last)
+    return range(bisect_right(bounds, start) - 1, bisect_left(bounds, stop))
 
 
 def trimmed(arrays: Iterable[Any], first: int, start: int, stop: int) -> Iterator[Any]:
@@ -84,17 +80,8 @@ def rechunk(arrays: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
         yield np.concatenate(pending)
 
 
-def bands(start: int, stop: int, size: int, grain: int) -> Iterator[tuple[int, int]]:
-    """Runs of about `size` rows from `start` to `stop`, cut at multiples of `grain`.
-
-    An array that is stored in blocks of `grain` rows is thus decoded once, by whole blocks.
-
-    Example:
-        >>> print(list(bands(2, 20, 7, 3)), list(bands(2, 8, 2, 4)))
-        [(2, 6), (6, 12), (12, 18), (18, 20)] [(2, 4), (4, 8)]
-    """
-    height = max(size // grain, 1) * grain
-    while start < stop:
-        end = min(start // grain * grain + height, stop)
-        yield start, end
-        start = end
+def numbered(arrays: Iterable[np.ndarray], start: int = 0) -> Iterator[tuple[int, np.ndarray]]:
+    """Each of the `arrays` with the number of its first row."""
+    for array in arrays:
+        yield start, array
+        start += len(array)

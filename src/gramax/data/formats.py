@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from gramax._text import cut
-from gramax.data.checks import fail, hint, readable_numbers
+from gramax.data.checks import check_matrix, fail, readable_numbers
 from gramax.data.paths import (
     Places,
     addresses,
@@ -20,7 +20,7 @@ from gramax.data.paths import (
     title,
 )  # fmt: skip
 from gramax.data.readers import arrow, hdf5, numpy, safetensors, text, zarr
-from gramax.data.source import UNREADABLE, Entry, FileSource, Part
+from gramax.data.source import Entry, FileSource, Part
 from gramax.data.under_way import under_way
 
 Readers = Mapping[str, Callable[[str], tuple[Entry, ...]]]
@@ -133,12 +133,17 @@ def open_embeddings(path: Places, *, column: str | None = None) -> FileSource:
 def part_of(file: str, column: str | None, first: str = "") -> Part:
     """The matrix in `file`: `column`, or what is called as in the `first` file, if it has names."""
     found = list_entries(file)
-    if column is None and first and any(entry.name for entry in found):
-        column = first
-    entry = _pick_matrix(found, file) if column is None else _named(found, column, file)
-    if not _is_matrix(entry):
-        lost = "" if entry.dtype == UNREADABLE and "void" not in entry.text else hint(entry.dtype)
-        raise fail(entry.where, f"{_advice(entry)}; got {entry.text}{lost}")
+    names = any(entry.name for entry in found)
+    column = first if column is None and first and names else column
+    if column is None:
+        entry = _pick_matrix(found, file)
+    else:
+        entry = find(found, column)
+        if entry is None and names:
+            raise fail(file, f"has no column or array {column}; it has {listing(found)}")
+        if entry is None:
+            raise fail(file, f"holds no names, so no {column}; leave --column out")
+    check_matrix(entry.where, entry.shape, entry.dtype, entry.text)
     with under_way(file):
         return Part(file, entry.measured(), found)
 
@@ -154,38 +159,14 @@ def listing(entries: Sequence[Entry], most: int = 8) -> str:
     return f"{shown} and {len(entries) - most} more" if len(entries) > most else shown
 
 
-def _named(entries: Sequence[Entry], column: str, file: str) -> Entry:
-    entry = find(entries, column)
-    if entry is None and any(entry.name for entry in entries):
-        raise fail(file, f"has no column or array {column}; it has {listing(entries)}")
-    if entry is None:
-        raise fail(file, f"holds no names, so no {column}; leave --column out")
-    return entry
-
-
 def _pick_matrix(entries: Sequence[Entry], file: str) -> Entry:
-    matrices = [entry for entry in entries if _is_matrix(entry)]
-    if len(matrices) == 1:
-        return matrices[0]
+    matrices = [entry for entry in entries if entry.rank == 2 and readable_numbers(entry.dtype)]
+    usual = [one for name in USUAL_NAMES for one in matrices if one.name.lower() == name]
+    if len(matrices) == 1 or usual:
+        return (usual or matrices)[0]
+    if matrices:
+        raise fail(file, f"has several matrices: {listing(matrices)}; pick one with --column NAME")
     if len(entries) == 1:  # the caller says what is wrong with it
         return entries[0]
-    if not matrices:
-        found = f"it has {listing(entries)}" if entries else "it is empty"
-        raise fail(file, f"has no matrix of real numbers; {found}")
-    for usual in USUAL_NAMES:
-        for entry in matrices:
-            if entry.name.lower() == usual:
-                return entry
-    raise fail(file, f"has several matrices: {listing(matrices)}; pick one with --column NAME")
-
-
-def _is_matrix(entry: Entry) -> bool:
-    return entry.rank == 2 and readable_numbers(entry.dtype)
-
-
-def _advice(entry: Entry) -> str:
-    if entry.dtype.hasobject:
-        return "holds Python objects (a pickle), which are not read; save a matrix of numbers"
-    if not readable_numbers(entry.dtype):
-        return "embeddings must be integers, float16/32/64, or bfloat16 where the file says so"
-    return "embeddings must be a matrix [rows, columns]"
+    found = f"it has {listing(entries)}" if entries else "it is empty"
+    raise fail(file, f"has no matrix of real numbers; {found}")

@@ -13,7 +13,6 @@ import numpy as np
 
 from gramax._text import no_constant
 from gramax.data.checks import decoding, fail
-from gramax.data.chunks import even_cuts
 from gramax.data.classes import MAX_LABEL
 from gramax.data.paths import byte_size, open_binary
 from gramax.data.source import TEXT, UNREADABLE, Entry
@@ -35,9 +34,10 @@ class JsonColumn(Entry):
     marks: tuple[int, ...]
     """Where every `MARK_ROWS`th line begins."""
 
-    def cuts(self, rows: int) -> list[int]:
-        """At marks."""
-        return even_cuts(self.shape[0], rows, MARK_ROWS)
+    @property
+    def grain(self) -> int:
+        """It is cut at marks."""
+        return MARK_ROWS
 
     def read(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
         """Pieces of `size` rows, parsed as they are asked for."""
@@ -45,36 +45,31 @@ class JsonColumn(Entry):
             at = start // MARK_ROWS if start < stop else 0
             stream.seek(self.marks[at])
             first = at * MARK_ROWS
-            values = islice(self._values(stream, first), start - first, stop - first)
-            while piece := list(islice(values, size)):
-                yield self._array(piece, start)
-                start += len(piece)
+            rows = enumerate(_records(stream, self.file, first), first)
+            rows = islice(rows, start - first, stop - first)
+            while piece := list(islice(rows, size)):
+                yield (self._matrix if self.rank == 2 else self._vector)(piece)
 
-    def _values(self, stream: io.BufferedIOBase, row: int) -> Iterator[Any]:
-        for record in _records(stream, self.file, row):
-            if self.name not in record and self.rank == 2:
+    def _matrix(self, piece: list[tuple[int, dict[str, Any]]]) -> np.ndarray:
+        for row, record in piece:
+            numbers = record.get(self.name)
+            if self.name not in record:
                 raise fail(self.file, f"row {row} has no {self.name}")
-            yield record.get(self.name)
-            row += 1
+            if not isinstance(numbers, list) or set(map(type, numbers)) - {int, float}:
+                raise fail(self.file, f"row {row}: {self.name} is not a list of numbers")
+            if len(numbers) != self.shape[1]:
+                has = f"row {row} has {len(numbers)} values"
+                raise fail(self.file, f"{has}, but row 0 has {self.shape[1]}")
+        with decoding(self.file, "list of numbers"):
+            return np.array([record[self.name] for _, record in piece], np.float64)
 
-    def _array(self, values: list[Any], start: int) -> np.ndarray:
-        if self.rank == 2:
-            for row, numbers in enumerate(values, start):
-                self._check_numbers(numbers, row)
-            with decoding(self.file, "list of numbers"):
-                return np.array(values, np.float64)
+    def _vector(self, piece: list[tuple[int, dict[str, Any]]]) -> np.ndarray:
+        values = [record.get(self.name) for _, record in piece]
         if self.dtype == TEXT:
             return np.array([*values, None], object)[:-1]
         if set(map(type, values)) - {int, float, type(None)}:
             raise fail(self.file, f"{self.name} is a number in some rows, and no number in others")
         return np.array([-1 if value is None else value for value in values])
-
-    def _check_numbers(self, numbers: Any, row: int) -> None:
-        if not isinstance(numbers, list) or set(map(type, numbers)) - {int, float}:
-            raise fail(self.file, f"row {row}: {self.name} is not a list of numbers")
-        if len(numbers) != self.shape[1]:
-            has = f"row {row} has {len(numbers)} values"
-            raise fail(self.file, f"{has}, but row 0 has {self.shape[1]}")
 
 
 def json_entries(file: str) -> tuple[Entry, ...]:
@@ -116,21 +111,22 @@ def _lines(stream: io.BufferedIOBase, file: str, row: int) -> Iterator[bytes]:
 
 
 def _records(stream: io.BufferedIOBase, file: str, row: int) -> Iterator[dict[str, Any]]:
-    for line in _lines(stream, file, row):
-        with decoding(f"{file}: row {row}", "JSON object"):
+    for at, line in enumerate(_lines(stream, file, row), row):
+        with decoding(f"{file}: row {at}", "JSON object"):
             record = json.loads(line, parse_constant=no_constant)
         if not isinstance(record, dict):
-            raise fail(file, f"row {row} is not a JSON object")
+            raise fail(file, f"row {at} is not a JSON object")
         yield record
-        row += 1
 
 
 @dataclass(frozen=True)
 class TextLines(Entry):
     """An `Entry`: the lines of a .txt `file`, without the space around them."""
 
-    def cuts(self, rows: int) -> None:
-        """Nowhere: where a line begins is not known."""
+    @property
+    def grain(self) -> int:
+        """None: where a line begins is not known."""
+        return 0
 
     def read(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
         """Object arrays of `size` lines."""

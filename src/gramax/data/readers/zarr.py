@@ -27,7 +27,7 @@ from gramax.data.paths import (
     parse,
     read_json,
 )  # fmt: skip
-from gramax.data.readers.stored import MAX_BAND_BYTES, BlockArray, decoded_dtype, described
+from gramax.data.readers.stored import MAX_BAND_BYTES, BlockArray, layout
 from gramax.data.source import UNREADABLE, Entry
 from gramax.errors import MissingExtraError
 
@@ -51,8 +51,9 @@ class ZarrArray(BlockArray):
     metadata: str = ""
     """The document that describes it, as it was checked."""
 
-    def bands(self, runs: Iterator[tuple[int, int]]) -> Iterator[np.ndarray]:
+    def runs(self, runs: Iterator[tuple[int, int]]) -> Iterator[np.ndarray]:
         """The rows of each run."""
+        zarr = _zarr()
         with decoding(self.where, "zarr array"):
             array = _opened(self.file, self.name, json.loads(self.metadata))
         # Readers of an archive share one position in it, so its chunks are read one by one.
@@ -60,7 +61,7 @@ class ZarrArray(BlockArray):
         for start, stop in runs:
             with (
                 decoding(f"{self.where} (rows {start} to {stop - 1})", "zarr chunk"),
-                _zarr().config.set({"async.concurrency": at_once}),
+                zarr.config.set({"async.concurrency": at_once}),
             ):
                 rows = np.asarray(array[start:stop])
             yield rows
@@ -84,9 +85,8 @@ def entries(folder: str) -> tuple[Entry, ...]:
         count += len(names)
         if count > MAX_OBJECTS:
             raise fail(folder, f"holds more than {MAX_OBJECTS} groups and arrays")
-        for child in names:
-            if is_folder(join(place, child)):
-                waiting.append(f"{name}/{child}" if name else child)
+        below = [child for child in names if is_folder(join(place, child))]
+        waiting += [f"{name}/{child}" if name else child for child in below]
     if not found:
         raise fail(folder, "is not a zarr store: no array in it")
     return tuple(found)
@@ -123,32 +123,34 @@ def _array(folder: str, name: str, place: str) -> ZarrArray | None:
 
 def _described(folder: str, name: str, about: dict[str, Any], file: str) -> ZarrArray:
     """An array by its metadata; one that cannot be read is listed, and refused when chosen."""
-    version, shape = about["zarr_format"], tuple(about["shape"])
+    key = "dtype" if about["zarr_format"] == 2 else "data_type"
+    shape, kind, why, array = tuple(about["shape"]), about[key], "", None
     check_shape(shape, file)
-    kind = about["dtype" if version == 2 else "data_type"]
-    bfloat16 = kind == BFLOAT16
-
-    def refused(why: str) -> ZarrArray:
-        return ZarrArray(folder, name, (), UNREADABLE, f"{str(kind)[:40]} {list(shape)}, {why}")
-
     if unknown := set(_codecs(about)) - CODECS:
-        return refused(f"encoded by {min(unknown)} (use one of {', '.join(sorted(CODECS))})")
-    about = _as_bits(about) if bfloat16 else about
-    try:
-        array = _opened(folder, name, about)
-    except MissingExtraError:
-        raise
-    except Exception as error:
-        return refused(f"which is not read ({cause(error)})")
-    stored, block = array.dtype, array.chunks
-    if stored.kind not in "biufcSU":
-        return refused("which has no fixed size, or is no number")
-    if not all(block) or math.prod(block) * stored.itemsize > MAX_BAND_BYTES:
-        return refused(f"in chunks of more than {MAX_BAND_BYTES} bytes")
-    dtype, text = decoded_dtype(stored, bfloat16), described(shape, stored, bfloat16)
-    return ZarrArray(
-        *(folder, name, shape, dtype, text, block, bfloat16), metadata=json.dumps(about)
-    )
+        why = f"encoded by {min(unknown)} (use one of {', '.join(sorted(CODECS))})"
+    else:
+        if kind == BFLOAT16:
+            fill = str(about.get("fill_value") or 0)
+            # The bits of a bfloat16 are the upper half of a float32's.
+            bits = fill if fill.startswith("0x") else hex(np.float32(fill).view(np.uint32) >> 16)
+            about = about | {key: "<u2" if key == "dtype" else "uint16", "fill_value": int(bits, 16)}
+        try:
+            array = _opened(folder, name, about)
+        except MissingExtraError:
+            raise
+        except Exception as error:
+            why = f"which is not read ({cause(error)})"
+    if array is not None:
+        if array.dtype.kind not in "biufcSU":
+            why = "which has no fixed size, or is no number"
+        elif not all(array.chunks) or (
+            math.prod(array.chunks) * array.dtype.itemsize > MAX_BAND_BYTES
+        ):
+            why = f"in chunks of more than {MAX_BAND_BYTES} bytes"
+        else:
+            known = layout(shape, array.dtype, kind == BFLOAT16)
+            return ZarrArray(folder, name, *known, array.chunks, metadata=json.dumps(about))
+    return ZarrArray(folder, name, (), UNREADABLE, f"{str(kind)[:40]} {list(shape)}, {why}")
 
 
 def _codecs(about: dict[str, Any]) -> Iterator[str]:
@@ -163,17 +165,3 @@ def _codecs(about: dict[str, Any]) -> Iterator[str]:
         yield str(codec["name"])
         inside = codec.get("configuration") or {}
         waiting += [*inside.get("codecs", ()), *inside.get("index_codecs", ())]
-
-
-def _as_bits(about: dict[str, Any]) -> dict[str, Any]:
-    """The metadata of an array of bfloat16 as those of its bits, which are unsigned integers."""
-    fill = about.get("fill_value") or 0
-    fill = int(str(fill), 16) if str(fill).startswith("0x") else _bits(float(fill))
-    if about["zarr_format"] == 2:
-        return about | {"dtype": "<u2", "fill_value": fill}
-    return about | {"data_type": "uint16", "fill_value": fill}
-
-
-def _bits(value: float) -> int:
-    """The bits of a bfloat16, which is the upper half of a float32."""
-    return int(np.float32(value).view(np.uint32)) >> 16
