@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -18,14 +18,14 @@ from gramax.data.chunks import rechunk
 from gramax.data.classes import IGNORED, MAX_CLASSES, MAX_LABEL, Classes, Located, collect
 from gramax.data.formats import LABEL_READERS, PICKLES, READERS, find, list_entries, listing
 from gramax.data.paths import PATTERN, Places, addresses, files_of, split_name, title
-from gramax.data.readers.text import TextLines
 from gramax.data.source import Entry, FileSource
 from gramax.errors import InputError
 
 LABELS_AT_ONCE, BYTES_AT_ONCE = 1 << 16, 1 << 24
 """How many labels are read at once, or fewer where each is a wide text."""
 
-T = TypeVar("T")
+Labelled = Places | FileSource | None
+"""The files of embeddings, or what was made of them; None where they come from memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,16 +63,13 @@ class LabelFile:
         """The number of labels."""
         return self.stop - self.start
 
-    def chunks(self) -> Located:
-        """The labels, a bounded number of bytes at a time."""
-        size = max(1, min(LABELS_AT_ONCE, BYTES_AT_ONCE // self.entry.dtype.itemsize))
-        for row, labels in self.entry.chunks(size, self.start, self.stop):
-            yield self.where, row, labels
 
-
-def chunks_of(files: Iterable[LabelFile]) -> Located:
-    """The labels in all `files`, one after the other."""
-    return (chunk for file in files for chunk in file.chunks())
+def _chunks_of(files: Iterable[LabelFile]) -> Located:
+    """The labels in all `files`, one after the other, a bounded number of bytes at a time."""
+    for file in files:
+        size = max(1, min(LABELS_AT_ONCE, BYTES_AT_ONCE // file.entry.dtype.itemsize))
+        for row, labels in file.entry.chunks(size, file.start, file.stop):
+            yield file.where, row, labels
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ class FileLabels:
 
     def chunks(self, size: int) -> Iterator[np.ndarray]:
         """The codes in pieces of `size` rows, int32."""
-        codes = (self.classes.encode(*chunk) for chunk in chunks_of(self.files))
+        codes = (self.classes.encode(*chunk) for chunk in _chunks_of(self.files))
         return rechunk(codes, check_size(size))
 
 
@@ -142,11 +139,7 @@ class Labels:
 
 
 def read_labels(
-    spec: Places,
-    source: Places | FileSource | None,
-    rows: int,
-    *,
-    most: int | None = MAX_CLASSES,
+    spec: Places, source: Labelled, rows: int, *, most: int | None = MAX_CLASSES
 ) -> Labels:
     """The labels of the rows of embeddings in files.
 
@@ -184,16 +177,11 @@ def read_labels(
     count = sum(file.rows for file in files)
     if count != rows and isinstance(source, FileSource) and source.unopened:
         raise untold(source, f"{where} has {count} for the {rows} rows of the other files")
-    _check_count(count, rows, where, _title(source))
-    return _from_files(files, where, most)
-
-
-def _from_files(files: Sequence[LabelFile], where: str, most: int | None) -> Labels:
-    """Labels that are read where they are needed, or held where they cannot be read in parts."""
-    text = all(isinstance(file.entry, TextLines) for file in files)
-    classes = collect(chunks_of(files), where, most=most, numbers_in_text=text)
-    if any(file.entry.cuts(1 << 20) is None for file in files):
-        return held(classes, chunks_of(files))
+    name = source.name if isinstance(source, FileSource) else title(addresses(source or ()))
+    _check_count(count, rows, where, "the embeddings" if source is None else name)
+    classes = collect(_chunks_of(files), where, most=most)
+    if any(file.entry.grain == 0 for file in files):  # it cannot be read in parts
+        return _held(classes, _chunks_of(files))
     return Labels(classes.names, FileLabels(tuple(files), classes))
 
 
@@ -218,15 +206,14 @@ def labels_from_array(y: Any, rows: int, name: str = "labels") -> Labels:
     """
     array = as_array(y, name)
     _check_one_axis(array.shape, name)
-    _check_count(len(array), rows, name, _title(None))
+    _check_count(len(array), rows, name, "the embeddings")
     if array.dtype.kind in "US" and not isinstance(y, np.ndarray):
         array = np.array(list(y), dtype=object)  # a list of 1, "a", nan would be text throughout
     if array.dtype.kind in "OT":
         array = _integers_or_none(array.astype(object))
     elif not _fits(array.dtype):
         raise fail(name, f"labels must be integers or text; got {array.dtype.name}")
-    chunk = (name, 0, array)
-    return held(collect([chunk], name, most=None), [chunk])
+    return _held(collect([(name, 0, array)], name, most=None), [(name, 0, array)])
 
 
 def _integers_or_none(values: np.ndarray) -> np.ndarray:
@@ -239,15 +226,14 @@ def _integers_or_none(values: np.ndarray) -> np.ndarray:
     return np.array(filled, np.int64) if max(map(abs, filled)) < 2**63 else values
 
 
-def _title(source: Places | FileSource | None) -> str:
-    if source is None:
-        return "the embeddings"
-    return source.name if isinstance(source, FileSource) else title(addresses(source))
+def _held(classes: Classes, chunks: Located) -> Labels:
+    """The codes of all `chunks` in the smallest dtype that holds them."""
+    dtype = np.min_scalar_type(-len(classes.names))
+    codes = [classes.encode(*chunk).astype(dtype) for chunk in chunks]
+    return Labels(classes.names, HeldLabels(np.concatenate(codes)))
 
 
-def _listed(
-    source: Places | FileSource | None,
-) -> Iterator[tuple[str, Sequence[Entry], int | None]]:
+def _listed(source: Labelled) -> Iterator[tuple[str, Sequence[Entry], int | None]]:
     """The files of embeddings, the arrays in each, and its rows where it is opened already."""
     if isinstance(source, FileSource):
         return ((part.file, part.siblings, part.entry.shape[0]) for part in source.parts)
@@ -255,12 +241,10 @@ def _listed(
     return ((file, list_entries(file), None) for file in files)
 
 
-def _beside(written: Sequence[str], source: Places | FileSource | None) -> list[LabelFile]:
+def _beside(written: Sequence[str], source: Labelled) -> list[LabelFile]:
     """The column or array of this name in every file of embeddings; nothing if there is none."""
     found: list[LabelFile] = []
-    if len(written) != 1:
-        return found
-    for file, entries, rows in _listed(source):
+    for file, entries, rows in _listed(source) if len(written) == 1 else ():
         entry = find(entries, written[0])
         if entry is None and not found:
             return []
@@ -272,41 +256,26 @@ def _beside(written: Sequence[str], source: Places | FileSource | None) -> list[
     return found
 
 
-def _of_their_own(written: Sequence[str], source: Places | FileSource | None) -> list[LabelFile]:
-    """The files of labels that are meant."""
+def _of_their_own(written: Sequence[str], source: Labelled) -> list[LabelFile]:
+    """The files of labels that are meant, without those of files that cannot be opened."""
     named = []
     for spec in written:
         place, name = split_name(spec)
         if not name and not _looks_like_a_path(place):
             raise _unknown(spec, source)
         named += [(file, name) for file in files_of([place], LABEL_READERS)]
-    found = [_pick(file, name) for file, name in kept(named, source)]
-    if isinstance(source, FileSource) and one_to_one(named, source):
-        check_pairs(found, source)
+    if not isinstance(source, FileSource) or not (
+        0 < len(source.unopened) < len(named) == len(source.listed)
+    ):
+        return [_pick(file, name) for file, name in named]
+    found, rows = [], {part.file: part.entry.shape[0] for part in source.parts}
+    for labels, file in zip(named, source.listed, strict=True):
+        if file not in source.unopened:
+            found.append(_pick(*labels))
+            where, count, own = found[-1].where, found[-1].rows, rows.get(file, 0)
+            if count != own:  # files without rows are no parts
+                raise untold(source, f"{where} has {count} for the {own} rows of {file}")
     return found
-
-
-def _pick(file: str, name: str) -> LabelFile:
-    entries = list_entries(file, LABEL_READERS)
-    entry = find(entries, name) if name else _only(entries, file)
-    if entry is None:
-        raise fail(file, f"has no array or column {name}; it has {listing(entries) or 'none'}")
-    return _whole(f"{file}::{name}" if name else file, entry)
-
-
-def _whole(where: str, entry: Entry) -> LabelFile:
-    _check_dtype(entry, where)
-    _check_one_axis(entry.shape, where)
-    return LabelFile(where, entry, 0, entry.shape[0])
-
-
-def _unknown(spec: str, source: Places | FileSource | None) -> InputError:
-    if source is None:
-        return fail(spec, "no such file")
-    file, entries, _ = next(_listed(source))
-    named = listing([entry for entry in entries if entry.name])
-    has = f"; {file} has {named}" if named else ""
-    return fail(spec, f"no such file, nor such an array or column{has}")
 
 
 def _looks_like_a_path(spec: str) -> bool:
@@ -315,24 +284,38 @@ def _looks_like_a_path(spec: str) -> bool:
     return bool(marks) or os.path.exists(spec)
 
 
-def _only(entries: Sequence[Entry], file: str) -> Entry:
-    """The one array of `file` that can be labels."""
+def _unknown(spec: str, source: Labelled) -> InputError:
+    if source is None:
+        return fail(spec, "no such file")
+    file, entries, _ = next(_listed(source))
+    named = listing([entry for entry in entries if entry.name])
+    has = f"; {file} has {named}" if named else ""
+    return fail(spec, f"no such file, nor such an array or column{has}")
+
+
+def _pick(file: str, name: str) -> LabelFile:
+    """The labels in `file`: those called `name`, or the only ones."""
+    entries = list_entries(file, LABEL_READERS)
+    if name:
+        entry = find(entries, name)
+        if entry is None:
+            raise fail(file, f"has no array or column {name}; it has {listing(entries) or 'none'}")
+        return _whole(f"{file}::{name}", entry)
     fitting = [entry for entry in entries if entry.rank == 1 and _fits(entry.dtype)]
-    if len(fitting) == 1:
-        return fitting[0]
-    if len(entries) == 1:  # the caller says what is wrong with it
-        return entries[0]
-    if fitting:
-        pick = f"pick one with {file}::NAME"
-        raise fail(file, f"has several arrays of labels: {listing(fitting)}; {pick}")
-    raise fail(file, f"has no array of labels [n]; it has {listing(entries) or 'nothing'}")
+    if len(fitting) != 1 and len(entries) != 1:
+        if fitting:
+            pick = f"pick one with {file}::NAME"
+            raise fail(file, f"has several arrays of labels: {listing(fitting)}; {pick}")
+        raise fail(file, f"has no array of labels [n]; it has {listing(entries) or 'nothing'}")
+    return _whole(file, (fitting or entries)[0])  # of the only one it is said what is wrong
 
 
 def _fits(dtype: np.dtype) -> bool:
     return dtype.kind in "iubUST" or (dtype.kind == "f" and dtype.itemsize <= 8)
 
 
-def _check_dtype(entry: Entry, where: str) -> None:
+def _whole(where: str, entry: Entry) -> LabelFile:
+    """All of `entry`, which must be labels."""
     if entry.dtype.kind == "O":
         advice = "save integers or fixed-width text (y.astype(str))"
         raise fail(where, f"holds Python objects (a pickle), which are not read; {advice}")
@@ -340,6 +323,8 @@ def _check_dtype(entry: Entry, where: str) -> None:
         raise fail(where, f"labels must be integers or text; got {entry.text}")
     if entry.dtype.kind in "US" and not 0 < entry.dtype.itemsize <= 4 * MAX_LABEL:
         raise fail(where, f"labels of {entry.dtype.itemsize} bytes each are not class names")
+    _check_one_axis(entry.shape, where)
+    return LabelFile(where, entry, 0, entry.shape[0])
 
 
 def _check_one_axis(shape: tuple[int, ...], where: str) -> None:
@@ -352,45 +337,10 @@ def _check_count(count: int, rows: int, where: str, source: str) -> None:
         raise fail(where, f"{count} labels for the {rows} rows of {source}")
 
 
-def held(classes: Classes, chunks: Located) -> Labels:
-    """The codes of all `chunks` in the smallest dtype that holds them."""
-    dtype = np.min_scalar_type(-len(classes.names))
-    codes = [classes.encode(*chunk).astype(dtype) for chunk in chunks]
-    return Labels(classes.names, HeldLabels(np.concatenate(codes)))
-
-
-def one_to_one(files: Sequence[object], source: object) -> bool:
-    """Whether some files of `source` were left out, and each had one of these `files` of labels."""
-    return isinstance(source, FileSource) and 0 < len(source.unopened) < len(files) == len(
-        source.listed
-    )
-
-
-def kept(files: list[T], source: object) -> list[T]:
-    """The files of labels without those of files that were left out."""
-    if not (isinstance(source, FileSource) and one_to_one(files, source)):
-        return files
-    left_out = set(source.unopened)
-    return [one for one, of in zip(files, source.listed, strict=True) if of not in left_out]
-
-
-def check_pairs(files: Sequence[LabelFile], source: FileSource) -> None:
-    """Raise `InputError` unless each of `files` labels the rows of one opened file of `source`."""
-    rows = {part.file: part.entry.shape[0] for part in source.parts}
-    left_out = set(source.unopened)
-    opened = [file for file in source.listed if file not in left_out]
-    for labels, file in zip(files, opened, strict=True):
-        count = rows.get(file, 0)  # files without rows are no parts
-        if labels.rows != count:
-            raise untold(source, f"{labels.where} has {labels.rows} for the {count} rows of {file}")
-
-
 def untold(source: FileSource, why: str) -> InputError:
     """That the labels of a file that was left out cannot be told."""
-    first, *others = source.unopened
-    more = f" and {len(others)} more" if others else ""
     return fail(
-        f"{first}{more}",
+        title(source.unopened),
         f"cannot be opened, and which labels are its cannot be told: {why}; it can be left out "
         "with its labels where every file of embeddings has one of labels, or a column of them",
     )

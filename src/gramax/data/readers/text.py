@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -22,6 +23,9 @@ MAX_LINE_BYTES = 1 << 25
 
 MARK_ROWS = 1024
 """Lines between two marks: reading starts from these."""
+
+_INTEGER = re.compile(r"[+-]?0*[0-9]{1,18}")
+"""A label that fits into 64 bits."""
 
 SAMPLED_ROWS = 100
 """Lines that are looked at for the names and types of what is in them."""
@@ -129,17 +133,25 @@ class TextLines(Entry):
         return 0
 
     def read(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
-        """Object arrays of `size` lines."""
+        """Integers, or object arrays of texts."""
         lines = islice(_labels(self.file), start, stop)
         while piece := list(islice(lines, size)):
-            yield np.array(piece, dtype=object)
+            with decoding(self.file, "list of integers"):
+                if self.dtype == np.int64:
+                    yield np.array(list(map(int, piece)), np.int64)
+                else:
+                    yield np.array(piece, object)
 
 
 def txt_entries(file: str) -> tuple[Entry, ...]:
-    """The lines of `file` as one entry; they are counted by reading them once."""
+    """The lines of `file` as one entry; reading them once tells how many, and of which type."""
     byte_size(file)
-    rows = sum(1 for _ in _labels(file))
-    return (TextLines(file, "", (rows,), TEXT, "lines of text"),)
+    rows, integers = 0, True
+    for line in _labels(file):
+        rows += 1
+        integers = integers and _INTEGER.fullmatch(line) is not None
+    dtype = np.dtype(np.int64) if integers else TEXT
+    return (TextLines(file, "", (rows,), dtype, "lines of text"),)
 
 
 def _labels(file: str) -> Iterator[str]:
