@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import zarr
 from safetensors.numpy import save
 
 from gramax.audits.run_log import Entry, RunLog
-from tests.fuzz.targets import NAMES, packed
+from tests.fuzz.targets import NAMES, packed, saved
 
 N = 12
 Z = np.random.default_rng(3).normal(size=(N, 5)).astype(np.float32)
@@ -121,88 +120,41 @@ def report(**changes: Any) -> bytes:
     return json.dumps(about | {"diagnosis": diagnosis} | changes).encode()
 
 
-def _arrow_seeds() -> list[bytes]:
-    nested = table(n=[[["a"]]] * N, s=[{"a": 1.0}] * N, b=[True, None] * (N // 2))
-    fixed = table(f=pa.FixedSizeListArray.from_arrays(pa.array(Z.reshape(-1)), 5))
-    return [
-        arrow(pa.ipc.new_stream), arrow(pa.ipc.new_file, "lz4"), arrow(pa.ipc.new_file, "zstd"),
-        arrow(pa.ipc.new_stream, None, nested), arrow(pa.ipc.new_file, None, fixed),
-    ]  # fmt: skip
+FIXED = pa.FixedSizeListArray.from_arrays(pa.array(Z.reshape(-1)), 5)
+NESTED = table(n=[[["a"]]] * N, s=[{"a": 1.0}] * N, b=[True, None] * (N // 2))
+CODECS = [zarr.codecs.GzipCodec(), zarr.codecs.Crc32cCodec()]
+CODES = [npy(), npy(np.asfortranarray(Z)), npy(Z.astype(">f8")), npy(Z.astype(np.float16))]
 
-
-def _parquet_seeds() -> list[bytes]:
-    nested = table(n=[[["a"]]] * N, s=[{"a": 1.0}] * N, b=[True, None] * (N // 2))
-    fixed = table(f=pa.FixedSizeListArray.from_arrays(pa.array(Z.reshape(-1)), 5)).drop(["z"])
-    return [
+SEEDS: dict[str, list[bytes]] = {
+    "npy": [*CODES, npy(Y.reshape(6, 2))],
+    "npz": [npz(), npz(np.savez_compressed)],
+    "safetensors": [save({"z": Z, "y": Y}), save({"z": Z}, {"made": "by"})],
+    "parquet": [
         parquet(), parquet(compression="none"), parquet(compression="zstd", data_page_size=16),
-        parquet(compression="gzip", data_page_version="2.0"), parquet(nested), parquet(fixed),
+        parquet(compression="gzip", data_page_version="2.0"), parquet(NESTED),
+        parquet(table(f=FIXED).drop(["z"])),
         parquet(compression="brotli", use_dictionary=False, write_page_checksum=True),
         parquet(use_dictionary=False, column_encoding={"y": "DELTA_BINARY_PACKED"}),
-    ]  # fmt: skip
-
-
-def _hdf5_seeds() -> list[bytes]:
-    return [
+    ],
+    "arrow": [
+        arrow(pa.ipc.new_stream), arrow(pa.ipc.new_file, "lz4"), arrow(pa.ipc.new_file, "zstd"),
+        arrow(pa.ipc.new_stream, None, NESTED), arrow(pa.ipc.new_file, None, table(f=FIXED)),
+    ],
+    "jsonl": [jsonl(), b'{"z": [1, 2.5], "y": true}\n{"z": [3, 4], "y": null}'],
+    "hdf5": [
         hdf5(), hdf5(chunks=(5, 3), compression="gzip", shuffle=True, fletcher32=True),
         hdf5(chunks=(5, 3), compression="lzf"), hdf5("latest", chunks=(4, 5), compression="gzip"),
         hdf5(chunks=(6, 5), maxshape=(None, 5), shuffle=True), hdf5(chunks=(2, 2)),
-    ]  # fmt: skip
-
-
-def _zarr_seeds() -> list[bytes]:
-    codecs = [zarr.codecs.GzipCodec(), zarr.codecs.Crc32cCodec()]
-    return [
-        store(3, compressors=None), store(3), store(3, shards=(12, 6), compressors=codecs),
-        store(2, compressors=None, order="F"), store(2), store(3, compressors=codecs),
-    ]  # fmt: skip
-
-
-def _checkpoint_seeds() -> list[bytes]:
-    from tests.fuzz.saved import saved
-
-    return [saved(), saved(0), saved(3)]
-
-
-MADE: Mapping[str, Callable[[], list[bytes]]] = {
-    "npy": lambda: [
-        npy(), npy(np.asfortranarray(Z)), npy(Z.astype(">f8")), npy(Z.astype(np.float16)),
-        npy(Y.reshape(6, 2)),
     ],
-    "npz": lambda: [npz(), npz(np.savez_compressed)],
-    "safetensors": lambda: [save({"z": Z, "y": Y}), save({"z": Z}, {"made": "by"})],
-    "parquet": _parquet_seeds,
-    "arrow": _arrow_seeds,
-    "jsonl": lambda: [jsonl(), b'{"z": [1, 2.5], "y": true}\n{"z": [3, 4], "y": null}'],
-    "hdf5": _hdf5_seeds,
-    "zarr": _zarr_seeds,
-    "txt": lambda: ["red\ngrün\nblue\n".encode(), b"0\n-1\n7", b"\xef\xbb\xbf1\r\n2\r\n3\r\n"],
-    "checkpoint": _checkpoint_seeds,
-    "runlog": lambda: [runlog(), runlog().replace(b'"audit"', b'"other"', 1)],
-    "report": lambda: [report(), report(metrics={}), report(c=0)],
-    "start": lambda: [
-        npy(), npy(np.asfortranarray(Z)), npy(Z.astype(">f8")), npy(Z.astype(np.float16)),
+    "zarr": [
+        store(3, compressors=None), store(3), store(3, shards=(12, 6), compressors=CODECS),
+        store(2, compressors=None, order="F"), store(2), store(3, compressors=CODECS),
     ],
-    "starttext": lambda: ["\n".join(map(repr, [*Z.ravel().tolist(), *[0.0] * Z.size])).encode()],
-    "failon": lambda: [b"effective_rank<50", b" coherence >= 1e-3 ", b"collapse_ratio!=-inf"],
+    "txt": ["red\ngrün\nblue\n".encode(), b"0\n-1\n7", b"\xef\xbb\xbf1\r\n2\r\n3\r\n"],
+    "checkpoint": [saved(), saved(0), saved(3)],
+    "runlog": [runlog(), runlog().replace(b'"audit"', b'"other"', 1)],
+    "report": [report(), report(metrics={}), report(c=0)],
+    "start": CODES,
+    "starttext": ["\n".join(map(repr, [*Z.ravel().tolist(), *[0.0] * Z.size])).encode()],
+    "failon": [b"effective_rank<50", b" coherence >= 1e-3 ", b"collapse_ratio!=-inf"],
 }  # fmt: skip
-
-
-class _Seeds(Mapping[str, list[bytes]]):
-    """The seeds of a reader, made when they are asked for."""
-
-    def __getitem__(self, name: str) -> list[bytes]:
-        return _made(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(MADE)
-
-    def __len__(self) -> int:
-        return len(MADE)
-
-
-@cache
-def _made(name: str) -> list[bytes]:
-    return MADE[name]()
-
-
-SEEDS = _Seeds()

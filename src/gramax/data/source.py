@@ -223,7 +223,9 @@ class Source:
     def chunks(self, size: int) -> Chunks:
         """`(first row, array [m, dim])` in order, m = `size` except in the last chunk."""
         files = self.fragments(WHOLE)
-        return numbered(rechunk((z for one in files for _, z in one.chunks(size)), check_size(size)))
+        return numbered(
+            rechunk((z for one in files for _, z in one.chunks(size)), check_size(size))
+        )
 
     def fragments(self, rows: int) -> tuple[Fragment, ...]:
         """All rows in order, in fragments of about `rows` rows at most.

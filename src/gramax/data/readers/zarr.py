@@ -133,7 +133,10 @@ def _described(folder: str, name: str, about: dict[str, Any], file: str) -> Zarr
             fill = str(about.get("fill_value") or 0)
             # The bits of a bfloat16 are the upper half of a float32's.
             bits = fill if fill.startswith("0x") else hex(np.float32(fill).view(np.uint32) >> 16)
-            about = about | {key: "<u2" if key == "dtype" else "uint16", "fill_value": int(bits, 16)}
+            about = about | {
+                key: "<u2" if key == "dtype" else "uint16",
+                "fill_value": int(bits, 16),
+            }
         try:
             array = _opened(folder, name, about)
         except MissingExtraError:
