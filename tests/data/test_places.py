@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import sys
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +12,7 @@ import pytest
 import zarr
 
 from gramax.data import open_embeddings, read_labels
-from gramax.errors import InputError, MissingExtraError
+from gramax.errors import InputError
 
 
 def part(k, rows=2, dim=3, dtype=np.float32):
@@ -262,10 +261,3 @@ def test_patterns_and_folders_at_an_address(memory, shards):
 def test_addresses_that_lead_nowhere(memory, address, why):
     with pytest.raises(InputError, match=why):
         open_embeddings(address)
-
-
-def test_addresses_without_fsspec(monkeypatch):
-    for name in [name for name in sys.modules if name.partition(".")[0] == "fsspec"]:
-        monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(MissingExtraError, match=r"reading s3:// needs fsspec.*'gramax\[io\]'"):
-        open_embeddings("s3://bucket/z.npy")

@@ -36,11 +36,11 @@ def test_good_values_pass():
 @pytest.mark.parametrize(
     ("array", "why"),
     [
-        ([1.0, 2.0], r"matrix \[rows, columns\]; got shape \(2,\)"),
-        (np.zeros((2, 3, 4)), r"got shape \(2, 3, 4\)"),
-        (np.zeros((0, 3)), r"has no rows; got shape \(0, 3\)"),
-        (np.zeros((3, 0)), r"has no columns; got shape \(3, 0\)"),
-        (np.zeros((2, 2), bool), "integers or floats; got bool"),
+        ([1.0, 2.0], r"matrix \[rows, columns\]; got float64 of shape \(2,\)"),
+        (np.zeros((2, 3, 4)), r"got float64 of shape \(2, 3, 4\)"),
+        (np.zeros((0, 3)), r"has no rows; got float64 of shape \(0, 3\)"),
+        (np.zeros((3, 0)), "has no columns"),
+        (np.zeros((2, 2), bool), "must be integers, .*; got bool"),
         (np.zeros((2, 2), complex), "got complex128"),
         (np.zeros((2, 2), np.longdouble), "got (long|float)"),
         ([["a", "b"]], "got str"),
