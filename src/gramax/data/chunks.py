@@ -10,25 +10,10 @@ from typing import Any
 import numpy as np
 
 
-def even_cuts(total: int, rows: int, grain: int = 1) -> list[int]:
-    """Row numbers from 0 to `total`, about `rows` apart; all but the last are multiples of `grain`.
-
-    Example:
-        >>> print(even_cuts(10, 4), even_cuts(10, 7, grain=3), even_cuts(10, 1, grain=8))
-        [0, 4, 8, 10] [0, 6, 10] [0, 8, 10]
-    """
-    step = max(rows // grain, 1) * grain
-    return [*range(0, total, step), total] if total else [0, 0]
-
-
 def group_cuts(bounds: Sequence[int], rows: int) -> list[int]:
     """The fewest of the ascending `bounds` that leave no more than `rows` rows between two.
 
     A group that has more by itself is a piece of its own.
-
-    Example:
-        >>> print(group_cuts([0, 3, 6, 9, 30, 31], 7))
-        [0, 6, 9, 30, 31]
     """
     cuts = [bounds[0]]
     for before, bound in pairwise(bounds):
@@ -38,12 +23,7 @@ def group_cuts(bounds: Sequence[int], rows: int) -> list[int]:
 
 
 def groups_within(bounds: Sequence[int], start: int, stop: int) -> range:
-    """Which groups between ascending `bounds` (from 0 on) hold rows of `start` to `stop`.
-
-    Example:
-        >>> print(list(groups_within([0, 3, 6, 9], 3, 7)), list(groups_within([0, 3, 3], 0, 3)))
-        [1, 2] [0]
-    """
+    """Which groups between ascending `bounds` (from 0 on) hold rows of `start` to `stop`."""
     return range(bisect_right(bounds, start) - 1, bisect_left(bounds, stop))
 
 

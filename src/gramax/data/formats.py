@@ -8,17 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from gramax._text import cut
+from gramax.data import paths
 from gramax.data.checks import check_matrix, fail, readable_numbers
-from gramax.data.paths import (
-    Places,
-    addresses,
-    exists,
-    extension,
-    files_of,
-    is_address,
-    is_store,
-    title,
-)  # fmt: skip
+from gramax.data.paths import Places, addresses, extension, files_of, is_address, title
 from gramax.data.readers import arrow, hdf5, numpy, safetensors, text, zarr
 from gramax.data.source import Entry, FileSource, Part
 from gramax.data.under_way import under_way
@@ -56,15 +48,9 @@ USUAL_NAMES = ("embeddings", "embedding", "z", "features", "x")
 def reads_in_process(path: str) -> bool:
     """Whether `path` is safe to open and read in this process, whatever bytes it holds.
 
-    True for a .npy, .npz or .safetensors file on this machine: its sizes are checked before
-    anything is allocated. Other files go to a library that may crash, hang, or ask for any amount
-    of memory on hostile bytes, so they are to be read in a process that can be ended.
-
-    Example:
-        >>> print(reads_in_process("z.npy"), reads_in_process("z.h5"))
-        True False
-        >>> print(reads_in_process("s3://bucket/z.npy"))
-        False
+    True for a plain file on this machine: its sizes are checked before anything is allocated.
+    Others go to a library that may crash, hang, or ask for any amount of memory on hostile bytes,
+    so they are to be read in a process that can be ended.
     """
     return not is_address(path) and extension(path) in PLAIN_READERS
 
@@ -72,7 +58,7 @@ def reads_in_process(path: str) -> bool:
 def list_entries(file: str, readers: Readers = READERS) -> tuple[Entry, ...]:
     """The arrays in `file`, by its header."""
     kind = extension(file)
-    if kind not in readers and is_store(file):
+    if kind not in readers and paths.is_store(file):
         kind = ".zarr"
     if kind in PICKLES:
         raise fail(
@@ -81,7 +67,7 @@ def list_entries(file: str, readers: Readers = READERS) -> tuple[Entry, ...]:
             "save the array with numpy.save (.npy) or safetensors",
         )
     if kind not in readers:
-        there = "is" if exists(file) else "no such file, and"
+        there = "is" if paths.exists(file) else "no such file, and"
         raise fail(file, f"{there} of a type that is not read; what is: {', '.join(readers)}")
     with under_way(file):
         return readers[kind](file)
@@ -91,36 +77,24 @@ def open_embeddings(path: Places, *, column: str | None = None) -> FileSource:
     """The matrix of embeddings in a file or in many, ready to be read in chunks.
 
     Args:
-        path: a .npy, .npz, .safetensors, .parquet, .arrow, .feather, .h5, .hdf5 or .jsonl file;
-            a zarr store; a folder of files of one such format, or of a Hugging Face dataset saved
-            to disk; a pattern (`data/*.parquet`, `data/**/*.npy`); an address that fsspec knows
-            (`s3://...`, `https://...`, `zip://z.npy::x.zip`: files, folders and patterns there);
-            or a list of these. Many files are one matrix: rows in the order of the list, and in
-            natural order of the names (9 before 10) in a folder or a pattern. Only headers are
-            read here, but for .jsonl, whose lines are counted.
+        path: a file of one of the `READERS`; a folder of files of one format, or of a Hugging
+            Face dataset saved to disk; a pattern (`data/**/*.npy`); an address that fsspec knows
+            (`s3://...`, `zip://z.npy::x.zip`: files, folders and patterns there); or a list of
+            these. Many files are one matrix: rows in the order of the list, and in natural order
+            of the names (9 before 10) in a folder or a pattern. Only headers are read here, but
+            for .jsonl, whose lines are counted.
         column: the array, tensor or column that holds the embeddings. Left out, it is the only
-            matrix of real numbers in the first file or, of several, the one named embeddings,
-            embedding, z, features or x (in any case, the first of these); in the others, the
-            one of that name.
+            matrix of real numbers in the first file or, of several, the first of `USUAL_NAMES`;
+            in the other files, the one of that name.
 
     Returns:
-        A `Source`. bfloat16 comes out as float32, other dtypes as they are, in native byte order;
-        files of different dtypes come out in the narrowest that holds them all. Files without
-        rows are left out.
+        A `Source`. bfloat16 comes out as float32, other dtypes as they are, in native byte order.
+        Files without rows are left out.
 
     Raises:
         InputError: a file cannot be read, has no such matrix, or is not as wide as the others;
             one line that says which and why.
         MissingExtraError: the format, or the address, needs a package that is not there.
-
-    Example:
-        >>> import tempfile, numpy as np
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     np.save(f"{folder}/part-0.npy", np.eye(3, 2))
-        ...     np.save(f"{folder}/part-1.npy", np.eye(2, 2))
-        ...     source = open_embeddings(f"{folder}/*.npy")
-        ...     print(source.rows, source.dim, [start for start, _ in source.chunks(2)])
-        5 2 [0, 2, 4]
     """
     written = addresses(path)
     parts: list[Part] = []

@@ -123,13 +123,7 @@ class Labels:
         return self.whole.rows
 
     def part(self, start: int, stop: int) -> LabelPart:
-        """The codes of the rows `start` to `stop`: those of a `Fragment`, say.
-
-        Example:
-            >>> labels = Labels(("cat", "dog"), HeldLabels(np.array([0, 1, 1, -1, 0], np.int8)))
-            >>> print([codes.tolist() for codes in labels.part(1, 5).chunks(3)])
-            [[1, 1, -1], [0]]
-        """
+        """The codes of the rows `start` to `stop`: those of a `Fragment`, say."""
         return self.whole.part(start, stop)
 
     @property
@@ -162,14 +156,6 @@ def read_labels(
         InputError: there is no such array or file, it is not one label a row, it has another
             length than the embeddings, or a label is no class (the message names its row).
         MissingExtraError: the format needs a package that is not there.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     np.save(f"{folder}/y.npy", ["dog", "cat", "dog"])
-        ...     labels = read_labels(f"{folder}/y.npy", None, 3)
-        ...     print(labels.codes, labels.names)
-        [1 0 1] ('cat', 'dog')
     """
     written = addresses(spec)
     files = _beside(written, source) or _of_their_own(written, source)
@@ -192,17 +178,6 @@ def labels_from_array(y: Any, rows: int, name: str = "labels") -> Labels:
         y: `[n]` integers, whole floats, booleans or texts; None (in a list) leaves a row out.
         rows: the number of embeddings, n.
         name: what messages call it.
-
-    Returns:
-        Codes and class names, `Labels`.
-
-    Raises:
-        InputError: not one label a row, or a label is no class (the message names its row).
-
-    Example:
-        >>> labels = labels_from_array([3, -1, 7, 3], rows=4)
-        >>> print(labels.codes, labels.names)
-        [ 0 -1  1  0] ('3', '7')
     """
     array = as_array(y, name)
     _check_one_axis(array.shape, name)
@@ -210,20 +185,14 @@ def labels_from_array(y: Any, rows: int, name: str = "labels") -> Labels:
     if array.dtype.kind in "US" and not isinstance(y, np.ndarray):
         array = np.array(list(y), dtype=object)  # a list of 1, "a", nan would be text throughout
     if array.dtype.kind in "OT":
-        array = _integers_or_none(array.astype(object))
+        array = array.astype(object)
+        kinds = set(map(type, array)) - {type(None)}
+        if kinds and all(issubclass(one, int | np.integer) and one is not bool for one in kinds):
+            filled = [IGNORED if value is None else int(value) for value in array]
+            array = np.array(filled, np.int64) if max(map(abs, filled)) < 2**63 else array
     elif not _fits(array.dtype):
         raise fail(name, f"labels must be integers or text; got {array.dtype.name}")
     return _held(collect([(name, 0, array)], name, most=None), [(name, 0, array)])
-
-
-def _integers_or_none(values: np.ndarray) -> np.ndarray:
-    """`values` as int64 with -1 for None, where it holds integers (not bool) and None alone."""
-    kinds = set(map(type, values)) - {type(None)}
-    integers = all(issubclass(kind, int | np.integer) and kind is not bool for kind in kinds)
-    if not kinds or not integers:
-        return values
-    filled = [IGNORED if value is None else int(value) for value in values]
-    return np.array(filled, np.int64) if max(map(abs, filled)) < 2**63 else values
 
 
 def _held(classes: Classes, chunks: Located) -> Labels:

@@ -68,12 +68,7 @@ class Address(NamedTuple):
 
 
 def parse(address: str) -> Address:
-    """The parts of an `address` that has `://` in it.
-
-    Example:
-        >>> print(parse("simplecache::zip://a/*.npy::x.zip"))
-        Address(before='simplecache', protocol='zip', path='a/*.npy', after='x.zip')
-    """
+    """The parts of an `address` that has `://` in it."""
     links = address.split("::")
     at = next((k for k, link in enumerate(links) if "://" in link), 0)
     protocol, _, path = links[at].partition("://")
@@ -318,12 +313,7 @@ def files_of(written: Sequence[str], extensions: Collection[str]) -> list[str]:
 
 
 def natural(file: str) -> tuple[tuple[str | int, ...], str]:
-    """A key that sorts `part-9` before `part-10`.
-
-    Example:
-        >>> print(sorted(["part-10.npy", "part-9.npy"], key=natural))
-        ['part-9.npy', 'part-10.npy']
-    """
+    """A key that sorts `part-9` before `part-10`."""
     pieces = re.split(r"([0-9]+)", file)
     return tuple(int(p) if at % 2 else p for at, p in enumerate(pieces)), file
 

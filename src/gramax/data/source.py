@@ -9,6 +9,7 @@ of `chunks` opens the file anew, reads it once in order, and holds about one chu
 from __future__ import annotations
 
 import hashlib
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,15 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from gramax.data.checks import (
-    MAX_COLUMNS,
-    as_array,
-    check_matrix,
-    check_size,
-    fail,
-    largest_unpacked,
-)  # fmt: skip
-from gramax.data.chunks import even_cuts, numbered, rechunk
+from gramax.data.checks import MAX_COLUMNS, as_array, check_matrix, check_size, fail
+from gramax.data.chunks import numbered, rechunk
 from gramax.data.paths import state
 from gramax.data.under_way import under_way
 
@@ -41,8 +35,8 @@ TEXT = np.dtypes.StringDType()
 BFLOAT16_BITS = np.dtype("<u2")
 """What bfloat16 is stored as, since NumPy has no such type: the upper half of a float32."""
 
-WHOLE = 1 << 62
-"""More rows than a file has."""
+MAX_EXPANSION, MIN_UNPACKED = 10_000, 1 << 26
+"""A file holds at most so many times its bytes, or so many: real embeddings shrink no further."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +81,9 @@ class Entry(ABC):
 
     def cuts(self, rows: int) -> Sequence[int] | None:
         """Where to cut it into pieces of about `rows` rows, from 0 to its length; None: nowhere."""
-        return even_cuts(self.shape[0], rows, self.grain) if self.grain else None
+        if not self.grain:
+            return None
+        return [*range(0, self.shape[0], max(rows // self.grain, 1) * self.grain), self.shape[0]]
 
     def chunks(self, size: int, start: int = 0, stop: int | None = None) -> Chunks:
         """The rows `start` to `stop` in pieces of `size` rows; the last may be shorter."""
@@ -123,15 +119,9 @@ class Entry(ABC):
 
 @dataclass(frozen=True)
 class Fragment:
-    """Consecutive rows of a `Source`, all of one file, which are read by themselves.
+    """Rows of the matrix `entry` of one `file`, at least one, which are read by themselves.
 
-    Attributes:
-        file: the file, for a message that counts rows as the file does.
-        entry: the matrix in it.
-        start: the number of the first row in the whole source.
-        first: the number of the first row in the file.
-        rows: the number of rows, at least 1.
-        dtype: what the rows are read as.
+    They begin at row `first` of the file, which is row `start` of the whole source.
     """
 
     file: str
@@ -196,11 +186,9 @@ class Source:
                 most = f"embeddings have at most {MAX_COLUMNS}"
                 raise fail(entry.where, f"has {columns} columns; {most}")
             if columns != self.dim:
-                raise fail(
-                    entry.where,
-                    f"has {columns} columns where {entries[0].where} has {self.dim}; files audited "
-                    "together must be equally wide",
-                )
+                first = f"{entries[0].where} has {self.dim}"
+                wide = "files audited together must be equally wide"
+                raise fail(entry.where, f"has {columns} columns where {first}; {wide}")
         object.__setattr__(self, "rows", sum(entry.shape[0] for entry in entries))
         object.__setattr__(self, "dtype", np.result_type(*{entry.dtype for entry in entries}))
 
@@ -222,10 +210,9 @@ class Source:
 
     def chunks(self, size: int) -> Chunks:
         """`(first row, array [m, dim])` in order, m = `size` except in the last chunk."""
-        files = self.fragments(WHOLE)
-        return numbered(
-            rechunk((z for one in files for _, z in one.chunks(size)), check_size(size))
-        )
+        files = self.fragments(sys.maxsize)
+        arrays = (chunk for file in files for _, chunk in file.chunks(size))
+        return numbered(rechunk(arrays, check_size(size)))
 
     def fragments(self, rows: int) -> tuple[Fragment, ...]:
         """All rows in order, in fragments of about `rows` rows at most.
@@ -244,16 +231,9 @@ class Source:
         return tuple(found)
 
     def fingerprint(self) -> dict[str, object]:
-        """What tells this source from another, or from itself after a change; ready for JSON.
-
-        `rows`, `dim`, `dtype`, `column`, and what a file or an array in memory is known by.
-        """
-        return {
-            "rows": self.rows,
-            "dim": self.dim,
-            "dtype": self.dtype.name,
-            "column": self.parts[0].entry.name,
-        }
+        """What tells this source from another, or from itself after a change; ready for JSON."""
+        about = {"rows": self.rows, "dim": self.dim, "dtype": self.dtype.name}
+        return about | {"column": self.parts[0].entry.name}
 
 
 @dataclass(frozen=True)
@@ -271,12 +251,13 @@ class FileSource(Source):
     def __post_init__(self):
         super().__post_init__()
         for part in self.parts:
-            (rows, dim), size = part.entry.shape, part.entry.dtype.itemsize
-            if rows * dim * size > largest_unpacked(0):
+            rows, dim = part.entry.shape
+            claimed, stored = rows * dim * part.entry.dtype.itemsize, 0
+            if claimed > MIN_UNPACKED:
                 stored = state(part.file)["size"]
-                if rows * dim * size > largest_unpacked(stored):
-                    claim = f"claims {rows} rows of {dim} numbers in {stored} bytes"
-                    raise fail(part.entry.where, claim)
+            if claimed > max(MIN_UNPACKED, MAX_EXPANSION * stored):
+                claim = f"claims {rows} rows of {dim} numbers in {stored} bytes"
+                raise fail(part.entry.where, claim)
 
     def fingerprint(self) -> dict[str, object]:
         """As of any source, and `name`, `size` and `mtime_ns` (or `version`) of every file."""
@@ -312,11 +293,6 @@ class ArraySource(Source):
 
     Raises:
         InputError: not a matrix of real numbers with at least one row and one column.
-
-    Example:
-        >>> source = ArraySource([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-        >>> print([(start, chunk.shape) for start, chunk in source.chunks(2)])
-        [(0, (2, 2)), (2, (1, 2))]
     """
 
     array: np.ndarray

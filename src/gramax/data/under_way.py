@@ -26,14 +26,7 @@ def say(file: str) -> None:
 
 @contextmanager
 def under_way(file: str) -> Iterator[None]:
-    """Within the block `file` is being read, which a lack of memory then says.
-
-    Example:
-        >>> listen(print)
-        >>> with under_way("z.h5"):
-        ...     listen(None)
-        z.h5
-    """
+    """Within the block `file` is being read, which a lack of memory then says."""
     say(file)
     try:
         yield
