@@ -14,6 +14,9 @@ from gramax.errors import InputError, MissingExtraError
 MAX_COLUMNS = 1 << 20
 """More columns cannot be audited, and one row of an archive could then fill the memory."""
 
+MAX_LABEL = 4096
+"""Characters; a longer text is a document, not a class, and many of them fill the memory."""
+
 MAX_AXES = 64
 """NumPy's own limit."""
 

@@ -13,8 +13,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from gramax._text import no_constant
-from gramax.data.checks import decoding, fail
-from gramax.data.classes import MAX_LABEL
+from gramax.data.checks import MAX_LABEL, decoding, fail
 from gramax.data.paths import byte_size, open_binary
 from gramax.data.source import TEXT, UNREADABLE, Entry
 from gramax.data.under_way import say
