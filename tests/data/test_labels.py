@@ -77,9 +77,13 @@ def test_labels_that_are_refused(y, why):
         labels_from_array(y, 3)
 
 
-def test_no_labels_at_all():
+def test_too_few_or_too_many_classes(tmp_path):
     with pytest.raises(InputError, match="labels no row"):
         labels_from_array([], 0)
+    np.save(tmp_path / "id.npy", np.arange(12))
+    with pytest.raises(InputError, match=r"id\.npy: has more than 10 different labels"):
+        read_labels(tmp_path / "id.npy", None, 12, most=10)
+    assert len(read_labels(tmp_path / "id.npy", None, 12, most=None).names) == 12
 
 
 def test_hostile_names_are_safe():
