@@ -5,7 +5,6 @@ Parquet is cut between row groups, Arrow between record batches. pyarrow is impo
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -36,6 +35,8 @@ def pyarrow() -> Any:
 class ArrowColumn(Entry):
     """An `Entry`: a column of numbers or text (rank 1), or of lists of numbers (rank 2)."""
 
+    parquet: bool
+    """Whether this is parquet, or an Arrow file or stream."""
     index: int
     """Which of the columns it is."""
     bounds: tuple[int, ...]
@@ -43,16 +44,12 @@ class ArrowColumn(Entry):
     fixed: bool
     """Whether the type fixes the length of lists."""
 
-    @abstractmethod
-    def batches(self, size: int, groups: range) -> Iterator[Any]:
-        """The column in these groups, as pyarrow arrays; about `size` rows each, or as stored."""
-
     def measured(self) -> Entry:
         """Lists of no fixed length are all to be as long as the first one."""
         if self.shape[-1] >= 0:
             return self
         rows = self.shape[0]
-        first = next(self.batches(1, groups_within(self.bounds, 0, 1)), None) if rows else None
+        first = next(self._batches(1, groups_within(self.bounds, 0, 1)), None) if rows else None
         if first is not None and not first[0].is_valid:
             raise fail(self.where, "row 0 is null")
         return replace(self, shape=(rows, 0 if first is None else len(first[0])))
@@ -65,7 +62,7 @@ class ArrowColumn(Entry):
         """Batches, decoded as they are asked for."""
         groups = groups_within(self.bounds, start, stop)
         convert = self._vector if self.rank == 1 else self._matrix
-        batches = self.batches(size, groups)
+        batches = self._batches(size, groups)
         for column in trimmed(batches, self.bounds[groups.start], start, stop):
             with decoding(self.where, "column"):
                 if isinstance(column, pyarrow().ExtensionArray):
@@ -100,49 +97,39 @@ class ArrowColumn(Entry):
             column = column.cast(wide).fill_null(-1)
         return column.to_numpy(zero_copy_only=False)
 
-
-@dataclass(frozen=True)
-class ParquetColumn(ArrowColumn):
-    """A column of a parquet file; the groups are its row groups."""
-
-    def batches(self, size: int, groups: range) -> Iterator[Any]:
-        """At most `size` rows at a time."""
-        # A text that is repeated a million times is held once where it stays in its dictionary.
-        texts = [self.name] if self.dtype == TEXT else None
-        with decoding(self.where, "parquet column"), _opened(self.file) as source:
-            # A buffer and no pre_buffer, or the column's bytes in a whole row group are held.
-            file = pyarrow().parquet.ParquetFile(
-                source,
-                buffer_size=READ_BYTES,
-                pre_buffer=False,
-                page_checksum_verification=True,
-                read_dictionary=texts,
-            )
-            for batch in file.iter_batches(
-                size, row_groups=list(groups), columns=[self.name], use_threads=False
-            ):
-                yield batch.column(batch.schema.names.index(self.name))
-
-
-@dataclass(frozen=True)
-class IpcColumn(ArrowColumn):
-    """A column of an Arrow file or stream; the groups are its record batches."""
-
-    def batches(self, size: int, groups: range) -> Iterator[Any]:
-        """A whole batch at a time."""
-        ipc = pyarrow().ipc
-        options = ipc.IpcReadOptions(included_fields=[self.index], use_threads=False)
-        with decoding(self.where, "Arrow column"), _opened(self.file, mapped=True) as source:
-            if _is_file(source):
-                file = ipc.open_file(source, options=options)
-                found = (file.get_batch(k) for k in groups)
+    def _batches(self, size: int, groups: range) -> Iterator[Any]:
+        """The column in these groups, as pyarrow arrays; about `size` rows each, or as stored."""
+        what = f"{'parquet' if self.parquet else 'Arrow'} column"
+        with decoding(self.where, what), _opened(self.file, not self.parquet) as source:
+            if self.parquet:
+                yield from self._from_parquet(source, size, groups)
+                return
+            ipc, is_file = pyarrow().ipc, _is_file(source)
+            options = ipc.IpcReadOptions(included_fields=[self.index], use_threads=False)
+            stream = (ipc.open_file if is_file else ipc.open_stream)(source, options=options)
+            if is_file:
+                found = map(stream.get_batch, groups)
             else:
-                stream = ipc.open_stream(source, options=options)
                 found = islice(stream, groups.start, groups.stop)
             for batch in found:
                 column = batch.column(0)
                 column.validate(full=True)  # or a wrong offset is followed out of the buffer
                 yield column
+
+    def _from_parquet(self, source: Any, size: int, groups: range) -> Iterator[Any]:
+        # A buffer and no pre_buffer, or the column's bytes in a whole row group are held. A text
+        # that is repeated a million times is held once where it stays in its dictionary.
+        file = pyarrow().parquet.ParquetFile(
+            source,
+            buffer_size=READ_BYTES,
+            pre_buffer=False,
+            page_checksum_verification=True,
+            read_dictionary=[self.name] if self.dtype == TEXT else None,
+        )
+        for batch in file.iter_batches(
+            size, row_groups=list(groups), columns=[self.name], use_threads=False
+        ):
+            yield batch.column(batch.schema.names.index(self.name))
 
 
 def parquet_entries(file: str) -> tuple[Entry, ...]:
@@ -154,7 +141,7 @@ def parquet_entries(file: str) -> tuple[Entry, ...]:
         groups = [about.row_group(k).num_rows for k in range(about.num_row_groups)]
         if min(groups, default=0) < 0 or sum(groups) != about.num_rows:
             raise fail(file, f"declares {about.num_rows} rows, and {sum(groups)} in row groups")
-        return _columns(ParquetColumn, file, about.schema.to_arrow_schema(), groups)
+        return _columns(True, file, about.schema.to_arrow_schema(), groups)
 
 
 def ipc_entries(file: str) -> tuple[Entry, ...]:
@@ -174,13 +161,11 @@ def ipc_entries(file: str) -> tuple[Entry, ...]:
             source.seek(max(source.tell() - len(STREAM_END), 0))
             if source.read(len(STREAM_END)) != STREAM_END:
                 raise fail(file, "has no end mark: it was cut short, or is still being written")
-        return _columns(IpcColumn, file, schema, rows)
+        return _columns(False, file, schema, rows)
 
 
-def _columns(
-    make: type[ArrowColumn], file: str, schema: Any, groups: list[int]
-) -> tuple[Entry, ...]:
-    """Every column of `schema` as `make`; nested ones but lists of numbers are unreadable."""
+def _columns(parquet: bool, file: str, schema: Any, groups: list[int]) -> tuple[Entry, ...]:
+    """Every column of `schema`; nested ones but lists of numbers are unreadable."""
     twice = [name for name, count in Counter(schema.names).items() if count > 1]
     if twice:
         raise fail(file, f"has two columns named {twice[0]}")
@@ -195,8 +180,8 @@ def _columns(
         if fixed or types.is_list(kind) or types.is_large_list(kind):
             shape = (bounds[-1], kind.list_size if fixed else -1)
             kind = kind.value_type
-        text = f"{field.type} [{bounds[-1]}]"
-        found.append(make(file, field.name, shape, _numpy(kind), text, at, bounds, fixed))
+        known = (shape, _numpy(kind), f"{field.type} [{bounds[-1]}]")
+        found.append(ArrowColumn(file, field.name, *known, parquet, at, bounds, fixed))
     return tuple(found)
 
 
