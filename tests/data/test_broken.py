@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import pickle
@@ -17,17 +16,13 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import save_file
+from tests.fuzz import seeds
+from tests.fuzz.handmade import zipped
+from tests.fuzz.seeds import npy
 
 from gramax.data import open_embeddings, read_labels
 from gramax.data.readers import text as jsonl
 from gramax.errors import InputError, MissingExtraError
-
-
-def npy(array, **options) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, array, **options)
-    return stream.getvalue()
-
 
 EYE, ROWS, END = npy(np.eye(3)), [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], b"\xff\xff\xff\xff\0\0\0\0"
 
@@ -41,12 +36,8 @@ def npy_text(text, version=1) -> bytes:
     return b"\x93NUMPY" + bytes([version, 0]) + length + text.encode("latin1") + bytes(16)
 
 
-def npz(members, compression=zipfile.ZIP_STORED) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", compression) as archive:
-        for name, data in members:
-            archive.writestr(name, data)
-    return stream.getvalue()
+def npz(members, method=zipfile.ZIP_STORED) -> bytes:
+    return zipped(members, method)
 
 
 def flipped(data, at) -> bytes:
@@ -64,16 +55,11 @@ def tensor(**changes) -> bytes:
 
 
 def stream(**columns) -> bytes:
-    out, table = io.BytesIO(), pa.table(columns)
-    with pa.ipc.new_stream(out, table.schema) as writer:
-        writer.write_table(table, max_chunksize=2)
-    return out.getvalue()
+    return seeds.arrow(pa.ipc.new_stream, None, pa.table(columns))
 
 
 def parquet(**columns) -> bytes:
-    out = io.BytesIO()
-    pq.write_table(pa.table(columns), out, row_group_size=3)
-    return out.getvalue()
+    return seeds.parquet(pa.table(columns), row_group_size=3)
 
 
 def lines(*records) -> bytes:

@@ -60,7 +60,7 @@ def test_labels_of_any_width(write, dtype):
     where = write(Z, y)
     if where.labels.endswith(".txt") and dtype[0] == "f":
         pytest.skip("1.0 in a text file is a text")
-    labels = read_labels(where.labels, where.path, N)
+    labels = read_labels(where.labels, open_embeddings(where.path), N)
     assert labels.codes.dtype == np.int32
     assert labels.names == tuple("012345")
     assert labels.codes.tolist() == y.tolist()
@@ -69,7 +69,7 @@ def test_labels_of_any_width(write, dtype):
 def test_labels_that_are_text_or_booleans(write):
     for y in (np.array(["mouse", "cat", "dog", "ünï"])[np.arange(N) % 4], Y > 4):
         where = write(Z, y)
-        labels = read_labels(where.labels, where.path, N)
+        labels = read_labels(where.labels, open_embeddings(where.path), N)
         assert labels.names == tuple(sorted(set(map(str, y))))
         assert [labels.names[code] for code in labels.codes] == list(map(str, y))
 

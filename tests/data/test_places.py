@@ -73,7 +73,6 @@ def test_a_folder_of_one_format(tmp_path):
     source = open_embeddings(folder)
     assert order_of(source) == [2, 2, 11, 11]
     assert read_labels("y", source, 4).names == ("2", "11")
-    assert read_labels("y", folder, 4).names == ("2", "11")
     assert read_labels(f"{folder}::y", None, 4).names == ("2", "11")
 
 

@@ -51,13 +51,13 @@ def table(**more: Any) -> pa.Table:
 def parquet(data: pa.Table | None = None, **options: Any) -> bytes:
     """A .parquet of three row groups."""
     kind = {"row_group_size": 5} | options
-    return written(lambda out: pq.write_table(data or table(), out, **kind))
+    return written(lambda out: pq.write_table(table() if data is None else data, out, **kind))
 
 
 def arrow(writer: Any, compression: str | None = None, data: pa.Table | None = None) -> bytes:
     """An Arrow file or stream of three batches."""
-    data, options = data or table(), pa.ipc.IpcWriteOptions(compression=compression)
-    stream = io.BytesIO()
+    data, stream = table() if data is None else data, io.BytesIO()
+    options = pa.ipc.IpcWriteOptions(compression=compression)
     with writer(stream, data.schema, options=options) as out:
         out.write_table(data, max_chunksize=5)
     return stream.getvalue()

@@ -18,7 +18,7 @@ import numpy as np
 from gramax._text import distinct_names
 from gramax.data.checks import MAX_LABEL, as_array, check_size, fail
 from gramax.data.chunks import rechunk
-from gramax.data.formats import LABEL_READERS, PICKLES, READERS, find, list_entries, listing
+from gramax.data.formats import LABEL_READERS, PICKLES, find, list_entries, listing
 from gramax.data.paths import PATTERN, Places, addresses, files_of, split_name, title
 from gramax.data.source import Entry, FileSource
 from gramax.errors import InputError
@@ -34,9 +34,6 @@ Located = Iterable[tuple[str, int, np.ndarray]]
 
 LABELS_AT_ONCE, BYTES_AT_ONCE = 1 << 16, 1 << 24
 """How many labels are read at once, or fewer where each is a wide text."""
-
-Labelled = Places | FileSource | None
-"""The files of embeddings, or what was made of them; None where they come from memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +171,7 @@ class Labels:
 
 
 def read_labels(
-    spec: Places, source: Labelled, rows: int, *, most: int | None = MAX_CLASSES
+    spec: Places, source: FileSource | None, rows: int, *, most: int | None = MAX_CLASSES
 ) -> Labels:
     """The labels of the rows of embeddings in files.
 
@@ -185,8 +182,8 @@ def read_labels(
         spec: the name of an array or column in every file of `source`; or where files of labels
             are, as `open_embeddings` takes it, .txt with one label a line too. Where such files
             hold several arrays, `file::name` picks one.
-        source: the files of embeddings, or what `open_embeddings` made of them; None where they
-            come from memory.
+        source: what `open_embeddings` made of the files of embeddings; None where they come from
+            memory.
         rows: the number of embeddings.
         most: the number of distinct labels that is an error to exceed; None for any number.
 
@@ -202,10 +199,9 @@ def read_labels(
     files = _beside(written, source) or _of_their_own(written, source)
     where = files[0].where if len(files) == 1 else title(written)
     count = sum(file.rows for file in files)
-    if count != rows and isinstance(source, FileSource) and source.unopened:
+    if count != rows and source is not None and source.unopened:
         raise untold(source, f"{where} has {count} for the {rows} rows of the other files")
-    name = source.name if isinstance(source, FileSource) else title(addresses(source or ()))
-    _check_count(count, rows, where, "the embeddings" if source is None else name)
+    _check_count(count, rows, where, "the embeddings" if source is None else source.name)
     classes = collect(_chunks_of(files), where, most=most)
     if any(file.entry.grain == 0 for file in files):  # it cannot be read in parts
         return _held(classes, _chunks_of(files))
@@ -243,40 +239,31 @@ def _held(classes: Classes, chunks: Located) -> Labels:
     return Labels(classes.names, HeldLabels(np.concatenate(codes)))
 
 
-def _listed(source: Labelled) -> Iterator[tuple[str, Sequence[Entry], int | None]]:
-    """The files of embeddings, the arrays in each, and its rows where it is opened already."""
-    if isinstance(source, FileSource):
-        return ((part.file, part.siblings, part.entry.shape[0]) for part in source.parts)
-    files = [] if source is None else files_of(addresses(source), READERS)
-    return ((file, list_entries(file), None) for file in files)
-
-
-def _beside(written: Sequence[str], source: Labelled) -> list[LabelFile]:
+def _beside(written: Sequence[str], source: FileSource | None) -> list[LabelFile]:
     """The column or array of this name in every file of embeddings; nothing if there is none."""
     found: list[LabelFile] = []
-    for file, entries, rows in _listed(source) if len(written) == 1 else ():
-        entry = find(entries, written[0])
+    for part in source.parts if source is not None and len(written) == 1 else ():
+        entry = find(part.siblings, written[0])
         if entry is None and not found:
             return []
         if entry is None:
-            raise fail(file, f"has no array or column {written[0]}; it has {listing(entries)}")
-        found.append(_whole(f"{file}::{entry.name}", entry))
-        if rows is not None:
-            _check_count(found[-1].rows, rows, found[-1].where, file)
+            has = listing(part.siblings)
+            raise fail(part.file, f"has no array or column {written[0]}; it has {has}")
+        found.append(_whole(entry.where, entry))
+        _check_count(found[-1].rows, part.entry.shape[0], entry.where, part.file)
     return found
 
 
-def _of_their_own(written: Sequence[str], source: Labelled) -> list[LabelFile]:
+def _of_their_own(written: Sequence[str], source: FileSource | None) -> list[LabelFile]:
     """The files of labels that are meant, without those of files that cannot be opened."""
     named = []
     for spec in written:
         place, name = split_name(spec)
-        if not name and not _looks_like_a_path(place):
+        known = place.lower().endswith((*LABEL_READERS, *PICKLES)) or os.path.exists(place)
+        if not (name or known or os.sep in place or PATTERN.search(place)):
             raise _unknown(spec, source)
         named += [(file, name) for file in files_of([place], LABEL_READERS)]
-    if not isinstance(source, FileSource) or not (
-        0 < len(source.unopened) < len(named) == len(source.listed)
-    ):
+    if source is None or not 0 < len(source.unopened) < len(named) == len(source.listed):
         return [_pick(file, name) for file, name in named]
     found, rows = [], {part.file: part.entry.shape[0] for part in source.parts}
     for labels, file in zip(named, source.listed, strict=True):
@@ -288,18 +275,11 @@ def _of_their_own(written: Sequence[str], source: Labelled) -> list[LabelFile]:
     return found
 
 
-def _looks_like_a_path(spec: str) -> bool:
-    known = (*LABEL_READERS, *PICKLES)
-    marks = os.sep in spec or PATTERN.search(spec) or spec.lower().endswith(known)
-    return bool(marks) or os.path.exists(spec)
-
-
-def _unknown(spec: str, source: Labelled) -> InputError:
+def _unknown(spec: str, source: FileSource | None) -> InputError:
     if source is None:
         return fail(spec, "no such file")
-    file, entries, _ = next(_listed(source))
-    named = listing([entry for entry in entries if entry.name])
-    has = f"; {file} has {named}" if named else ""
+    named = listing([entry for entry in source.parts[0].siblings if entry.name])
+    has = f"; {source.parts[0].file} has {named}" if named else ""
     return fail(spec, f"no such file, nor such an array or column{has}")
 
 

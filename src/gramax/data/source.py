@@ -232,7 +232,7 @@ class Source:
 
     def fingerprint(self) -> dict[str, object]:
         """What tells this source from another, or from itself after a change; ready for JSON."""
-        about = {"rows": self.rows, "dim": self.dim, "dtype": self.dtype.name}
+        about: dict[str, object] = {"rows": self.rows, "dim": self.dim, "dtype": self.dtype.name}
         return about | {"column": self.parts[0].entry.name}
 
 

@@ -54,10 +54,13 @@ def entries(file: str) -> tuple[Entry, ...]:
         return tuple(_walk(file, root))
 
 
+def _h5py() -> Any:
+    return need("h5py", "reading HDF5 files", extra="io")
+
+
 @contextmanager
 def _opened(file: str) -> Iterator[Any]:
-    h5py = need("h5py", "reading HDF5 files", extra="io")
-    source = open_binary(file) if is_address(file) else file
+    h5py, source = _h5py(), open_binary(file) if is_address(file) else file
     with decoding(file, "HDF5 file"):
         root = h5py.File(source, "r", locking=False)
     with root:
@@ -66,8 +69,7 @@ def _opened(file: str) -> Iterator[Any]:
 
 def _walk(file: str, root: Any) -> Iterator[HdfDataset]:
     """Every dataset that hard links lead to; a group that links lead to twice is walked once."""
-    import h5py
-
+    h5py = _h5py()
     waiting, seen, count = [("", root)], set(), 0
     while waiting:
         prefix, group = waiting.pop()

@@ -58,12 +58,12 @@ def _entry(file: str, buffer: int, size: int, name: str, about: Any) -> RawArray
         raise fail(where, f"has {len(offsets)} data_offsets where there are two, begin and end")
     check_shape(shape, where)
     check_shape(offsets, where)
-    (begin, end), shape = offsets, tuple(shape)
+    shape, begin, end = tuple(shape), *offsets
     if not begin <= end <= size - buffer:
         raise fail(where, f"lies at bytes {begin} to {end} of a buffer of {size - buffer}")
     if code not in DTYPES:
-        about = (shape, UNREADABLE, f"{code} {list(shape)}")
-        return RawArray(file, name, *about, buffer + begin, UNREADABLE)
+        text = f"{code} {list(shape)}"
+        return RawArray(file, name, shape, UNREADABLE, text, buffer + begin, UNREADABLE)
     stored = np.dtype(DTYPES[code])
     if end - begin != math.prod(shape) * stored.itemsize:
         raise fail(where, f"has {end - begin} bytes, which is not {code} of shape {shape}")
