@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import save_file
 from tests.fuzz import seeds
-from tests.fuzz.handmade import zipped
+from tests.fuzz.handmade import safetensors, zipped
 from tests.fuzz.seeds import npy
 
 from gramax.data import open_embeddings, read_labels
@@ -42,11 +42,6 @@ def npz(members, method=zipfile.ZIP_STORED) -> bytes:
 
 def flipped(data, at) -> bytes:
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
-
-
-def safetensors(header, data=b"", length=None) -> bytes:
-    text = header if isinstance(header, bytes) else json.dumps(header).encode()
-    return struct.pack("<Q", len(text) if length is None else length) + text + data
 
 
 def tensor(**changes) -> bytes:

@@ -22,20 +22,18 @@ from tests.fuzz.mutators import varint
 from tests.fuzz.seeds import Z, npy, npz, parquet, report, runlog, store, table, written
 from tests.fuzz.targets import NAMES, packed, saved, unpacked
 
-HEADER = "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }"
+HEADER = "{'descr': '%s', 'fortran_order': False, 'shape': %s, }"
 
 BELL = "\x1b[2J\x07<script>alert(1)</script>\u202e"
 """A name that clears the screen, rings, runs in a browser, and turns the text around."""
 
 
-def npy_of(shape: str, data: bytes = b"", descr: str = "<f4", fortran: str = "False") -> bytes:
-    """A .npy whose header says this."""
-    text = HEADER % (descr, fortran, shape)
+def npy_of(shape: str, data: bytes = b"", descr: str = "<f4") -> bytes:
+    text = HEADER % (descr, shape)
     return b"\x93NUMPY\x01\0" + struct.pack("<H", len(text)) + text.encode("latin1") + data
 
 
 def zipped(members: list[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """A zip archive of these members, twice the same name included."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", method) as archive:
         for name, data in members:
@@ -61,10 +59,9 @@ def lying_size(size: int) -> bytes:
     return bytes(data)
 
 
-def safetensors(header: object, data: bytes = bytes(240)) -> bytes:
-    """A .safetensors of this header."""
+def safetensors(header: object, data: bytes = bytes(240), length: int | None = None) -> bytes:
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
-    return struct.pack("<Q", len(text)) + text + data
+    return struct.pack("<Q", len(text) if length is None else length) + text + data
 
 
 def tensor(begin: int = 0, end: int = 240, **changes: object) -> dict[str, object]:
@@ -73,8 +70,6 @@ def tensor(begin: int = 0, end: int = 240, **changes: object) -> dict[str, objec
 
 
 def hdf5(write: Callable[[h5py.File], object]) -> bytes:
-    """An HDF5 file."""
-
     def into(out: io.BytesIO) -> None:
         with h5py.File(out, "w") as file:
             write(file)
@@ -83,7 +78,6 @@ def hdf5(write: Callable[[h5py.File], object]) -> bytes:
 
 
 def hdf5_chunk(stored: bytes, **options: object) -> bytes:
-    """A dataset [64, 64] of one chunk, which is these bytes."""
     return hdf5(
         lambda file: file.create_dataset(
             "z", (64, 64), "f4", chunks=(64, 64), **options
@@ -137,7 +131,6 @@ def saved_with(name: str, value: float) -> bytes:
 
 
 def log_line(**changes: object) -> bytes:
-    """A line of a run log that says something else."""
     first = json.loads(runlog().split(b"\n")[0])
     return json.dumps(first | changes).encode() + b"\n"
 

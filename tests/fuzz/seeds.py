@@ -26,36 +26,30 @@ T = np.array(["red", "green", "blue"])[Y]
 
 
 def written(write: Callable[[io.BytesIO], object]) -> bytes:
-    """What `write` puts into a stream."""
     stream = io.BytesIO()
     write(stream)
     return stream.getvalue()
 
 
 def npy(array: np.ndarray = Z) -> bytes:
-    """A .npy file."""
     return written(lambda out: np.save(out, array))
 
 
 def npz(save_arrays: Any = np.savez) -> bytes:
-    """A .npz of a matrix, integers and texts."""
     return written(lambda out: save_arrays(out, z=Z, y=Y, t=T))
 
 
 def table(**more: Any) -> pa.Table:
-    """A matrix as lists, integers, and texts in a dictionary."""
     columns = {"z": list(Z), "y": Y, "t": pa.array(T).dictionary_encode()}
     return pa.table(columns | more)
 
 
 def parquet(data: pa.Table | None = None, **options: Any) -> bytes:
-    """A .parquet of three row groups."""
     kind = {"row_group_size": 5} | options
     return written(lambda out: pq.write_table(table() if data is None else data, out, **kind))
 
 
 def arrow(writer: Any, compression: str | None = None, data: pa.Table | None = None) -> bytes:
-    """An Arrow file or stream of three batches."""
     data, stream = table() if data is None else data, io.BytesIO()
     options = pa.ipc.IpcWriteOptions(compression=compression)
     with writer(stream, data.schema, options=options) as out:
@@ -64,8 +58,6 @@ def arrow(writer: Any, compression: str | None = None, data: pa.Table | None = N
 
 
 def hdf5(libver: str = "earliest", **options: Any) -> bytes:
-    """An HDF5 file of a matrix in a group, integers and texts."""
-
     def write(out: io.BytesIO) -> None:
         with h5py.File(out, "w", libver=libver) as file:
             file.create_dataset("deep/z", data=Z, **options)
@@ -85,7 +77,6 @@ def store(version: int, **options: Any) -> bytes:
 
 
 def jsonl() -> bytes:
-    """JSON Lines of the three columns."""
     rows = zip(Z[:6].tolist(), Y.tolist(), T, strict=False)
     return "".join(
         f'{{"z": {z}, "y": {y}, "t": "{t}", "more": {{"a": [1, null]}}}}\n' for z, y, t in rows
@@ -93,7 +84,6 @@ def jsonl() -> bytes:
 
 
 def runlog() -> bytes:
-    """A log of three audits, with cosines."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "run.jsonl"
         with RunLog(file) as log:

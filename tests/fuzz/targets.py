@@ -62,7 +62,6 @@ def read_embeddings(file: str) -> None:
 
 
 def read_text_labels(file: str) -> None:
-    """One label a line."""
     assert len(read_labels(file, None, 3).codes) == 3
 
 
@@ -96,7 +95,6 @@ def read_report(file: str) -> None:
 
 
 def read_start(file: str) -> None:
-    """Codes to start the search of a codebook from."""
     codes = _start(file, *START, "real")
     assert codes.shape == START
     assert np.isfinite(np.linalg.norm(codes, axis=1)).all()
@@ -115,7 +113,6 @@ def checkpoint(path: str | Path) -> Checkpoint:
 
 
 def saved(done: int = 2) -> bytes:
-    """The checkpoint after so many tasks."""
     rows = np.random.default_rng(3).normal(size=(12, 5)).astype(np.float32)
     labels = np.arange(12, dtype=np.int32) % 3
     moments = ClassMoments.of(rows.astype(np.float64), labels, 3, normalize=True)

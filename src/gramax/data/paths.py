@@ -297,18 +297,17 @@ def files_of(written: Sequence[str], extensions: Collection[str]) -> list[str]:
     files = [file for one in written for file in _files(one, extensions)]
     if not files:
         raise fail(title(written), "is empty; name at least one file")
-    twice = [file for file, count in Counter(files).items() if count > 1]
-    if twice:
-        raise fail(twice[0], "is listed twice, so its rows would count twice")
-    known: dict[tuple[int, int], str] = {}
-    for file in files if len(files) > 1 else ():
+    known: dict[object, str] = {}
+    for file in files:
         try:
             status = os.stat(file)
+            key = (status.st_dev, status.st_ino) if status.st_ino else file
         except (OSError, ValueError):  # an address, or what cannot be opened
-            continue
-        other = known.setdefault((status.st_dev, status.st_ino), file)
-        if other != file and status.st_ino:  # through a link, or a folder in itself
-            raise fail(file, f"is the same file as {other}, so its rows would count twice")
+            key = file
+        if key in known:  # by the same name, through a link, or in a folder that is in itself
+            same = "listed twice" if known[key] == file else f"the same file as {known[key]}"
+            raise fail(file, f"is {same}, so its rows would count twice")
+        known[key] = file
     return files
 
 
