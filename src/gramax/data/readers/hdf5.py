@@ -33,7 +33,7 @@ COMPRESSORS = (1, 32_000)
 class HdfDataset(BlockArray):
     """An `Entry`: a dataset, by its path from the root."""
 
-    def runs(self, runs: Iterator[tuple[int, int]]) -> Iterator[np.ndarray]:
+    def read_runs(self, runs: Iterator[tuple[int, int]]) -> Iterator[np.ndarray]:
         """The rows of each run."""
         size = byte_size(self.file)
         with _opened(self.file) as root, decoding(self.where, "dataset"):

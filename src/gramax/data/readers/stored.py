@@ -76,7 +76,7 @@ class BlockArray(Entry):
     """The lengths of a block; empty where the array is stored in one piece."""
 
     @abstractmethod
-    def runs(self, runs: Iterator[tuple[int, int]]) -> Iterator[np.ndarray]:
+    def read_runs(self, runs: Iterator[tuple[int, int]]) -> Iterator[np.ndarray]:
         """The rows of each run, as they are stored."""
 
     @property
@@ -93,6 +93,6 @@ class BlockArray(Entry):
                 f"is stored in blocks of {grain} rows, {grain * row_bytes} bytes to hold at once; "
                 f"store it in blocks (chunks) of fewer rows, at most {MAX_BAND_BYTES} bytes",
             )
-        first = start // grain * grain
-        cuts = range(first + max(size // grain, 1) * grain, stop, max(size // grain, 1) * grain)
-        return self.runs(pairwise([start, *cuts, stop]) if start < stop else iter(()))
+        step = max(size // grain, 1) * grain
+        cuts = range(start // grain * grain + step, stop, step)
+        return self.read_runs(pairwise([start, *cuts, stop]) if start < stop else iter(()))

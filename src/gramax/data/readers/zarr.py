@@ -43,7 +43,7 @@ class ZarrArray(BlockArray):
     metadata: str = ""
     """The document that describes it, as it was checked."""
 
-    def runs(self, runs: Iterator[tuple[int, int]]) -> Iterator[np.ndarray]:
+    def read_runs(self, runs: Iterator[tuple[int, int]]) -> Iterator[np.ndarray]:
         """The rows of each run."""
         zarr = _zarr()
         with decoding(self.where, "zarr array"):
