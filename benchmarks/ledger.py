@@ -116,7 +116,7 @@ HEAD = """# Which numbers predict what
 `python -m benchmarks.ledger` makes {spaces} spaces in {families} families, audits each, and
 measures on held-out rows what it is good for: {outcomes}. All of it is in
 [one table](ledger.csv). This page says how well each number ranks the spaces, as Spearman's ρ: 1
-for a number that puts them in the order of their worth, −1 in the opposite order, 0 for no relation.
+for a number that puts them in the order of their worth, −1 in the opposite order, and 0 for none.
 
 *Within* is the mean over families, each the same data treated in different ways: it says whether a
 number chooses between checkpoints, layers or remedies. *Across* is over all spaces at once: whether

@@ -40,56 +40,31 @@ def value_of(source):
     return next(iter(source.chunks(1)))[1][0, 0]
 
 
-@KINDS
-def test_the_only_matrix_is_taken(tmp_path, kind):
-    file = write(tmp_path, kind, {"y": np.arange(2), "w": matrix(1), "flag": np.ones(2)})
-    assert value_of(open_embeddings(file)) == 1
+USUAL = ("other x", "x features", "features Z", "z Embedding", "z EMBEDDINGS")
 
 
 @KINDS
 @pytest.mark.parametrize(
-    "names", ["other x", "x features", "features Z", "z Embedding", "z EMBEDDINGS"]
+    ("matrices", "column", "taken"),
+    [
+        ("w", None, 0),
+        *((names, None, 1) for names in USUAL),
+        ("z layer.3 layer", "layer.3", 1),
+        ("z layer.3 layer", "layer", 2),
+        ("a b", None, r"several matrices: a .*, b .*; pick one with --column NAME"),
+        ("a", "q", r"emb\.\w+: has no column or array q; it has .*y int64"),
+        ("a", "y", r"emb\.\w+::y: embeddings must be a matrix.*int64 \[2\]"),
+        ("", None, "has no matrix of real numbers; it has y int64"),
+    ],
 )
-def test_of_several_the_usual_name_is_taken(tmp_path, kind, names):
-    file = write(tmp_path, kind, {name: matrix(i) for i, name in enumerate(names.split())})
-    assert value_of(open_embeddings(file)) == 1
-
-
-@KINDS
-def test_a_column_is_taken_by_name(tmp_path, kind):
-    file = write(tmp_path, kind, {"z": matrix(0), "layer.3": matrix(1), "layer": matrix(2)})
-    assert value_of(open_embeddings(file, column="layer.3")) == 1
-    assert value_of(open_embeddings(file, column="layer")) == 2
-
-
-@KINDS
-def test_several_are_listed(tmp_path, kind):
-    file = write(tmp_path, kind, {"a": matrix(0), "b": matrix(1)})
-    with pytest.raises(
-        InputError, match=r"several matrices: a .*, b .*; pick one with --column NAME"
-    ):
-        open_embeddings(file)
-
-
-@KINDS
-def test_an_unknown_column_lists_what_there_is(tmp_path, kind):
-    file = write(tmp_path, kind, {"a": matrix(0), "y": np.arange(2)})
-    with pytest.raises(InputError, match=r"emb\.\w+: has no column or array q; it has .*y int64"):
-        open_embeddings(file, column="q")
-
-
-@KINDS
-def test_a_column_that_is_no_matrix(tmp_path, kind):
-    file = write(tmp_path, kind, {"a": matrix(0), "y": np.arange(2)})
-    with pytest.raises(InputError, match=r"emb\.\w+::y: embeddings must be a matrix.*int64 \[2\]"):
-        open_embeddings(file, column="y")
-
-
-@KINDS
-def test_no_matrix_at_all(tmp_path, kind):
-    file = write(tmp_path, kind, {"a": np.arange(2), "y": np.arange(2)})
-    with pytest.raises(InputError, match="has no matrix of real numbers; it has a int64"):
-        open_embeddings(file)
+def test_which_matrix_is_taken(tmp_path, kind, matrices, column, taken):
+    arrays = {name: matrix(k) for k, name in enumerate(matrices.split())}
+    file = write(tmp_path, kind, arrays | {"y": np.arange(2), "flag": np.ones(2)})
+    if isinstance(taken, int):
+        assert value_of(open_embeddings(file, column=column)) == taken
+    else:
+        with pytest.raises(InputError, match=taken):
+            open_embeddings(file, column=column)
 
 
 def test_objects_beside_the_matrix_do_no_harm(tmp_path):
@@ -171,5 +146,5 @@ def test_bytes_that_lost_their_type_are_refused_with_a_way_out(tmp_path):
         why = r"must be integers, .*; got void(8|16) \[2, 3\], .* save z\.astype"
         with pytest.raises(InputError, match=why):
             open_embeddings(tmp_path / name)
-    with pytest.raises(InputError, match=r"got void16, bytes without a type, .* save z\.astype"):
+    with pytest.raises(InputError, match=r"got void16 .*, bytes without a type, .* save z\.astype"):
         ArraySource(z.view("V2"))

@@ -77,9 +77,13 @@ def test_labels_that_are_refused(y, why):
         labels_from_array(y, 3)
 
 
-def test_no_labels_at_all():
+def test_too_few_or_too_many_classes(tmp_path):
     with pytest.raises(InputError, match="labels no row"):
         labels_from_array([], 0)
+    np.save(tmp_path / "id.npy", np.arange(12))
+    with pytest.raises(InputError, match=r"id\.npy: has more than 10 different labels"):
+        read_labels(tmp_path / "id.npy", None, 12, most=10)
+    assert len(read_labels(tmp_path / "id.npy", None, 12, most=None).names) == 12
 
 
 def test_hostile_names_are_safe():
@@ -91,7 +95,7 @@ def test_hostile_names_are_safe():
 @pytest.fixture
 def emb(tmp_path):
     np.savez(tmp_path / "emb.npz", z=np.zeros((3, 2)), y=[2, 0, 2], t=["b", "a", "b"])
-    return str(tmp_path / "emb.npz")
+    return open_embeddings(tmp_path / "emb.npz")
 
 
 def saved(folder, **arrays):
@@ -154,7 +158,7 @@ def test_nulls_in_parquet_are_left_out(tmp_path):
     file = str(tmp_path / "emb.parquet")
     pq.write_table(pa.table(columns), file, row_group_size=3)
     for name in columns:
-        labels = read_labels(name, file, 5)
+        labels = read_labels(f"{file}::{name}", None, 5)
         assert labels.codes.tolist() == [1, -1, 0, 1, 1], name
         assert labels.names == (("False", "True") if name == "bool" else ("0", "5"))
 

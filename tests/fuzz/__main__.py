@@ -5,25 +5,37 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
-import signal
-import struct
+import random
+import re
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
-from tests.fuzz.handmade import HANDMADE
-from tests.fuzz.seeds import SEEDS
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.mutators import mutated
+from tests.fuzz.targets import TARGETS, judged, place
 
 CORPUS = Path(__file__).parent / "corpus"
 
 RESTARTS = 50
-"""Times that a process may die before a reader is given up."""
+"""Faults after which a reader is given up: each ends the process that reads."""
 
-LONGEST = 1 << 16
-"""Bytes of an input."""
+SECONDS, MEMORY, LONGEST = 2.0, 1 << 30, 1 << 16
+"""Of the processor, and bytes more than before, that reading one input may take; its bytes."""
+
+CODE = """
+import atheris
+with atheris.instrument_imports(include=["gramax", "zipfile", "numpy.lib._format_impl"]):
+    from tests.fuzz.__main__ import child
+child()
+"""
+"""What a process runs that fuzzes: only what is imported so is guided by coverage."""
+
+ADDRESSES = 24 << 30
+"""Bytes of address space, so that a claim beyond it fails rather than being granted untouched."""
 
 
 def main() -> int:
@@ -39,74 +51,74 @@ def main() -> int:
     if importlib.util.find_spec("atheris") is None:
         parser.error("atheris is not installed: pip install --group fuzz (Linux)")
     out = asked.out or Path(tempfile.mkdtemp(prefix="gramax-fuzz-"))
-    print("reader        inputs   read  corpus  edges  deaths  faults  seconds", flush=True)
+    print("reader        inputs  edges  faults  seconds", flush=True)
     faults = [fuzz(name, asked.inputs, asked.seed, out / name) for name in asked.readers or TARGETS]
     print(f"findings: {out}" if any(faults) else "no finding")
     return int(any(faults))
 
 
 def fuzz(name: str, inputs: int, seed: int, folder: Path) -> int:
-    """Fuzz one reader with so many inputs, and count the faults."""
-    corpus, began = folder / "corpus", time.monotonic()
+    """Fuzz one reader with so many inputs, and count the faults: files `crash-*`, `timeout-*`."""
+    from tests.fuzz.handmade import HANDMADE
+    from tests.fuzz.seeds import SEEDS
+
+    began, corpus = time.monotonic(), folder / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
-    for at, data in enumerate(starts(name)):
+    old = (file.read_bytes() for file in sorted((CORPUS / name).glob("*")))
+    for at, data in enumerate([*SEEDS[name], *HANDMADE.get(name, {}).values(), *old]):
         (corpus / f"start-{at}").write_bytes(data)
-    (folder / "counts").write_bytes(bytes(16))
-    done = read = deaths = 0
-    with (folder / "log.txt").open("wb") as log:
-        while done < inputs and deaths < RESTARTS:
-            code = _child(name, folder, inputs - done, seed + deaths, log)
-            done, read = struct.unpack("<QQ", (folder / "counts").read_bytes())
-            if code == 0:
-                break
-            deaths += 1
-            done += 1  # the input that ended it, which is not counted, and is not met again
-            (folder / "counts").write_bytes(struct.pack("<QQ", done, read))
-            _keep_death(folder, code)
-    faults = len(list(folder.glob("found-*")))
-    edges = _edges(folder / "log.txt")
-    kept = len(list(corpus.iterdir()))
+    done = faults = edges = 0
+    while done < inputs and faults < RESTARTS:
+        command = [
+            *(sys.executable, "-c", CODE, name),
+            *(f"-runs={inputs - done}", f"-seed={seed + faults}", "-timeout=20", "-rss_limit_mb=0"),
+            *(f"-max_len={LONGEST}", "-len_control=0", "-print_final_stats=1"),
+            *(f"-artifact_prefix={folder}/", str(corpus)),
+        ]
+        environment = os.environ | {"JAX_PLATFORMS": "cpu"}
+        run = subprocess.run(command, capture_output=True, env=environment, errors="replace")
+        (folder / f"log-{faults}.txt").write_text(run.stdout + run.stderr)
+        counts = re.findall(r"number_of_executed_units:\s*(\d+)", run.stderr)
+        done += int(counts[-1]) if counts else 1
+        edges = max(edges, *map(int, re.findall(r"cov: (\d+)", run.stderr)), 0)
+        if run.returncode == 0:
+            break
+        faults += 1
     seconds = time.monotonic() - began
-    print(
-        f"{name:12}{done:8}{read:7}{kept:8}{edges:7}{deaths:8}{faults:8}{seconds:9.1f}", flush=True
-    )
-    return faults + (done < inputs)
+    print(f"{name:12}{done:8}{edges:7}{faults:8}{seconds:9.1f}", flush=True)
+    return faults
 
 
-def starts(name: str) -> list[bytes]:
-    """Where the fuzz of a reader starts: valid files, hostile ones made by hand, old findings."""
-    kept = CORPUS / name
-    old = [file.read_bytes() for file in sorted(kept.iterdir())] if kept.is_dir() else []
-    return [*SEEDS[name], *HANDMADE.get(name, {}).values(), *old]
+def child() -> None:
+    """The process that fuzzes one reader with libFuzzer, until a fault ends it."""
+    import atheris
+
+    from tests.fuzz.seeds import SEEDS
+
+    name, peak = sys.argv.pop(1), 0
+    warnings.simplefilter("error")  # a user would see it, and not know what to do
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
+    folder, valid = Path(tempfile.mkdtemp()), SEEDS[name]
+
+    def one(data: bytes) -> None:
+        nonlocal peak
+        peak, began = peak or _peak(), time.process_time()
+        judged(name, place(name, data, folder))
+        assert time.process_time() - began < SECONDS, "slow"
+        assert _peak() < peak + MEMORY, "memory"
+
+    def mutate(data: bytes, longest: int, seed: int) -> bytes:
+        rng = random.Random(seed)
+        data = rng.choice(valid) if rng.random() < 0.3 else data
+        new = mutated(name, data, rng) if rng.random() < 0.7 else atheris.Mutate(data, len(data))
+        return new[:longest]
+
+    atheris.Setup(sys.argv, one, custom_mutator=mutate)
+    atheris.Fuzz()
 
 
-def _child(name: str, folder: Path, runs: int, seed: int, log: object) -> int:
-    options = [
-        f"-runs={runs}", f"-seed={seed}", "-timeout=20", f"-max_len={LONGEST}", "-len_control=0",
-        "-rss_limit_mb=0", f"-artifact_prefix={folder}/place/", str(folder / "corpus"),
-    ]  # fmt: skip
-    command = [sys.executable, "-m", "tests.fuzz.child", name, str(folder), *options]
-    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
-    return subprocess.run(command, stdout=log, stderr=log, env=environment).returncode
-
-
-def _keep_death(folder: Path, code: int) -> None:
-    """The input that was being read when the process ended (none: its note is there already)."""
-    file = folder / "under-way"
-    if not file.exists():
-        return
-    kind = {70: "timeout", -signal.SIGALRM: "timeout"}.get(code, f"crash{code}")
-    data = file.read_bytes()
-    file.rename(folder / f"found-{kind}-{len(list(folder.glob(f'found-{kind}-*')))}")
-    for start in (folder / "corpus").iterdir():  # it would end every process to come
-        if start.read_bytes() == data:
-            start.unlink()
-
-
-def _edges(log: Path) -> int:
-    """The most edges of Python code that a run has covered, by the log of libFuzzer."""
-    found = [part.split()[0] for part in log.read_text(errors="replace").split(" cov: ")[1:]]
-    return max(map(int, found), default=0)
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
 
 
 if __name__ == "__main__":

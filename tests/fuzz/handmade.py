@@ -1,6 +1,6 @@
 """Hostile files made by hand: what a fuzzer would not stumble upon.
 
-Long, because it is one list, a few lines a file, after the functions that make them.
+Readers of embeddings meet more of them, with the words of each refusal, in `tests/data`.
 """
 
 from __future__ import annotations
@@ -19,24 +19,21 @@ import numpy as np
 import pyarrow as pa
 
 from tests.fuzz.mutators import varint
-from tests.fuzz.saved import saved
 from tests.fuzz.seeds import Z, npy, npz, parquet, report, runlog, store, table, written
-from tests.fuzz.targets import NAMES, packed, unpacked
+from tests.fuzz.targets import NAMES, packed, saved, unpacked
 
-HEADER = "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }"
+HEADER = "{'descr': '%s', 'fortran_order': False, 'shape': %s, }"
 
 BELL = "\x1b[2J\x07<script>alert(1)</script>\u202e"
 """A name that clears the screen, rings, runs in a browser, and turns the text around."""
 
 
-def npy_of(shape: str, data: bytes = b"", descr: str = "<f4", fortran: str = "False") -> bytes:
-    """A .npy whose header says this."""
-    text = HEADER % (descr, fortran, shape)
+def npy_of(shape: str, data: bytes = b"", descr: str = "<f4") -> bytes:
+    text = HEADER % (descr, shape)
     return b"\x93NUMPY\x01\0" + struct.pack("<H", len(text)) + text.encode("latin1") + data
 
 
 def zipped(members: list[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """A zip archive of these members, twice the same name included."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", method) as archive:
         for name, data in members:
@@ -62,10 +59,9 @@ def lying_size(size: int) -> bytes:
     return bytes(data)
 
 
-def safetensors(header: object, data: bytes = bytes(240)) -> bytes:
-    """A .safetensors of this header."""
+def safetensors(header: object, data: bytes = bytes(240), length: int | None = None) -> bytes:
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
-    return struct.pack("<Q", len(text)) + text + data
+    return struct.pack("<Q", len(text) if length is None else length) + text + data
 
 
 def tensor(begin: int = 0, end: int = 240, **changes: object) -> dict[str, object]:
@@ -73,34 +69,7 @@ def tensor(begin: int = 0, end: int = 240, **changes: object) -> dict[str, objec
     return {"dtype": "F32", "shape": [12, 5], "data_offsets": [begin, end]} | changes
 
 
-def hdf5_chunk(stored: bytes, **options: object) -> bytes:
-    """A dataset [64, 64] of one chunk, which is these bytes."""
-
-    def write(out: io.BytesIO) -> None:
-        with h5py.File(out, "w") as file:
-            made = file.create_dataset("z", (64, 64), "f4", chunks=(64, 64), **options)
-            made.id.write_direct_chunk((0, 0), stored)
-
-    return written(write)
-
-
-def hdf5_twice() -> bytes:
-    """A chunk that deflate was applied to twice: a bomb of a million to one."""
-
-    def write(file: h5py.File) -> None:
-        plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-        plan.set_chunk((12, 5))
-        plan.set_deflate(9)
-        plan.set_deflate(9)
-        space, kind = h5py.h5s.create_simple((12, 5)), h5py.h5t.IEEE_F32LE
-        h5py.h5d.create(file.id, b"z", kind, space, plan)
-
-    return hdf5(write)
-
-
 def hdf5(write: Callable[[h5py.File], object]) -> bytes:
-    """An HDF5 file."""
-
     def into(out: io.BytesIO) -> None:
         with h5py.File(out, "w") as file:
             write(file)
@@ -108,10 +77,22 @@ def hdf5(write: Callable[[h5py.File], object]) -> bytes:
     return written(into)
 
 
-def _virtual(file: h5py.File) -> None:
-    layout = h5py.VirtualLayout((12, 5), "f4")
-    layout[:] = h5py.VirtualSource("/etc/passwd", "z", (12, 5))
-    file.create_virtual_dataset("z", layout)
+def hdf5_chunk(stored: bytes, **options: object) -> bytes:
+    return hdf5(
+        lambda file: file.create_dataset(
+            "z", (64, 64), "f4", chunks=(64, 64), **options
+        ).id.write_direct_chunk((0, 0), stored)
+    )
+
+
+def compressed_twice(file: h5py.File) -> None:
+    """A chunk that deflate was applied to twice: a bomb of a million to one."""
+    plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plan.set_chunk((12, 5))
+    plan.set_deflate(9)
+    plan.set_deflate(9)
+    space, kind = h5py.h5s.create_simple((12, 5)), h5py.h5t.IEEE_F32LE
+    h5py.h5d.create(file.id, b"z", kind, space, plan)
 
 
 def parquet_page(claim: int) -> bytes:
@@ -126,15 +107,10 @@ def parquet_page(claim: int) -> bytes:
     return made[:7] + varint(2 * claim if claim >= 0 else -2 * claim - 1) + made[11:]
 
 
-def one_long_row(values: int = 80_000_000) -> bytes:
+def one_long_row(values: int = 20_000_000) -> bytes:
     """A row of so many equal numbers, which take a hundred bytes."""
     column = pa.ListArray.from_arrays(pa.array([0, values], pa.int32()), np.zeros(values, "i1"))
     return parquet(pa.table({"z": column}), compression="zstd")
-
-
-def long_labels() -> bytes:
-    """The same long text as the label of every row."""
-    return parquet(table(t=["x" * 20_000] * 12), compression="zstd")
 
 
 def changed_store(document: str, **changes: object) -> bytes:
@@ -155,7 +131,6 @@ def saved_with(name: str, value: float) -> bytes:
 
 
 def log_line(**changes: object) -> bytes:
-    """A line of a run log that says something else."""
     first = json.loads(runlog().split(b"\n")[0])
     return json.dumps(first | changes).encode() + b"\n"
 
@@ -167,9 +142,6 @@ HANDMADE: Mapping[str, Mapping[str, bytes]] = {
         "pickle": pickle.dumps(Z),
         "objects": OBJECTS,
         "huge": npy_of("(1000000000000, 768)"),
-        "negative": npy_of("(-12, -5)", Z.tobytes()),
-        "nan": npy_of("(nan, 5)", Z.tobytes()),
-        "code": npy_of("(__import__('os').system('true'), 5)", Z.tobytes()),
         "power": npy_of("(9**9**9, 5)"),
         "wide text": npy_of("(12,)", descr="<U2147483647"),
         "empty items": npy_of("(9223372036854775807, 1)", descr="|V0"),
@@ -180,59 +152,40 @@ HANDMADE: Mapping[str, Mapping[str, bytes]] = {
         "bomb": zipped([("z.npy", npy(np.zeros((1 << 20, 16), "f4")))]),
         "bomb of columns": zipped([("z.npy", npy(np.zeros((16, 1 << 20), "f4").T))]),
         "paths": zipped([(name, npy()) for name in ("../z.npy", "/tmp/y.npy", "C:\\x.npy")]),
-        "a path": zipped([("../../../../tmp/z.npy", npy())]),
         "control": zipped([(f"{BELL}.npy", npy()), ("nul\0.npy", npy())]),
         "overlap": overlapping(),
         "4 GiB": lying_size((1 << 32) - 1),
-        "nested": zipped([("z.npy", npz())]),
         "many": zipped([(f"{k}.npy", b"") for k in range(500)]),
-        "twice": npz().replace(b"y.npy", b"z.npy"),
         "no unicode": zipped(
             [("z.npy", npy()), ("t.npy", npy_of("(12,)", b"\xff" * 48, descr="<U1"))]
         ),
     },
     "safetensors": {
         "overlap": safetensors({"z": tensor(), "y": tensor(dtype="U8", shape=[12], end=12)}),
-        "negative": safetensors({"z": tensor(-240, 0)}),
-        "floats": safetensors({"z": tensor(shape=[12.0, 5.0])}),
-        "nan": safetensors(b'{"z": {"dtype": "F32", "shape": [NaN, 5], "data_offsets": [0, 240]}}'),
-        "deep": safetensors(b'{"z":' * 20_000),
-        "digits": safetensors(b'{"z": ' + b"9" * 50_000 + b"}"),
         "surrogate": safetensors(b'{"\\ud800": 1}'),
         "control": safetensors({BELL: tensor(), "y": tensor(dtype="I64", shape=[30])}),
-        "long name": safetensors({"z" * 50_000: 1}),
-        "huge": safetensors({"z": tensor(shape=[1 << 40, 1 << 40])}),
     },
     "parquet": {
         "page of 100 MB": parquet_page(100_000_000),
         "page below 0": parquet_page(-100_000_000),
         "one long row": one_long_row(),
-        "long labels": long_labels(),
+        "long labels": parquet(table(t=["x" * 20_000] * 12), compression="zstd"),
         "control": parquet(table(**{BELL: [BELL] * 12})),
-        "nested": parquet(pa.table({"z": [[[[[1.0]]]]] * 12})),
     },
     "jsonl": {
-        "deep": b'{"z": ' + b"[" * 30_000,
-        "digits": b'{"z": [1, ' + b"9" * 5000 + b"]}",
         "surrogate": b'{"z": [1, 2], "\\ud800": "\\udc00"}\n' * 3,
         "control": json.dumps({"z": [1, 2], BELL: BELL}).encode(),
         "names": b"".join(b'{"z": [1, 2], "k%d": 1}\n' % k for k in range(3000)),
-        "nul": b"\0" * 1000,
     },
     "hdf5": {
         "bomb": hdf5_chunk(zlib.compress(bytes(40_000_000)), compression="gzip"),
         "short": hdf5_chunk(zlib.compress(bytes(8)), compression="gzip"),
         "short lzf": hdf5_chunk(b"\0\0", compression="lzf"),
         "link": hdf5(lambda file: file.update(z=h5py.ExternalLink("/etc/passwd", "z"))),
-        "soft link": hdf5(lambda file: file.update(z=h5py.SoftLink("/z"))),
-        "virtual": hdf5(_virtual),
-        "external": hdf5(
-            lambda file: file.create_dataset("z", (12, 5), "f4", external=[("/etc/passwd", 0, 240)])
-        ),
         "scale and offset": hdf5(
             lambda file: file.create_dataset("z", data=Z, chunks=(6, 5), scaleoffset=2)
         ),
-        "compressed twice": hdf5_twice(),
+        "compressed twice": hdf5(compressed_twice),
         "never written": hdf5(
             lambda file: file.create_dataset("z", (1 << 40, 5), "f4", chunks=(4, 5))
         ),

@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import zarr
 from safetensors.numpy import save
 
 from gramax.audits.run_log import Entry, RunLog
-from tests.fuzz.targets import NAMES, packed
+from tests.fuzz.targets import NAMES, packed, saved
 
 N = 12
 Z = np.random.default_rng(3).normal(size=(N, 5)).astype(np.float32)
@@ -27,46 +26,38 @@ T = np.array(["red", "green", "blue"])[Y]
 
 
 def written(write: Callable[[io.BytesIO], object]) -> bytes:
-    """What `write` puts into a stream."""
     stream = io.BytesIO()
     write(stream)
     return stream.getvalue()
 
 
 def npy(array: np.ndarray = Z) -> bytes:
-    """A .npy file."""
     return written(lambda out: np.save(out, array))
 
 
 def npz(save_arrays: Any = np.savez) -> bytes:
-    """A .npz of a matrix, integers and texts."""
     return written(lambda out: save_arrays(out, z=Z, y=Y, t=T))
 
 
 def table(**more: Any) -> pa.Table:
-    """A matrix as lists, integers, and texts in a dictionary."""
     columns = {"z": list(Z), "y": Y, "t": pa.array(T).dictionary_encode()}
     return pa.table(columns | more)
 
 
 def parquet(data: pa.Table | None = None, **options: Any) -> bytes:
-    """A .parquet of three row groups."""
     kind = {"row_group_size": 5} | options
-    return written(lambda out: pq.write_table(data or table(), out, **kind))
+    return written(lambda out: pq.write_table(table() if data is None else data, out, **kind))
 
 
 def arrow(writer: Any, compression: str | None = None, data: pa.Table | None = None) -> bytes:
-    """An Arrow file or stream of three batches."""
-    data, options = data or table(), pa.ipc.IpcWriteOptions(compression=compression)
-    stream = io.BytesIO()
+    data, stream = table() if data is None else data, io.BytesIO()
+    options = pa.ipc.IpcWriteOptions(compression=compression)
     with writer(stream, data.schema, options=options) as out:
         out.write_table(data, max_chunksize=5)
     return stream.getvalue()
 
 
 def hdf5(libver: str = "earliest", **options: Any) -> bytes:
-    """An HDF5 file of a matrix in a group, integers and texts."""
-
     def write(out: io.BytesIO) -> None:
         with h5py.File(out, "w", libver=libver) as file:
             file.create_dataset("deep/z", data=Z, **options)
@@ -86,7 +77,6 @@ def store(version: int, **options: Any) -> bytes:
 
 
 def jsonl() -> bytes:
-    """JSON Lines of the three columns."""
     rows = zip(Z[:6].tolist(), Y.tolist(), T, strict=False)
     return "".join(
         f'{{"z": {z}, "y": {y}, "t": "{t}", "more": {{"a": [1, null]}}}}\n' for z, y, t in rows
@@ -94,7 +84,6 @@ def jsonl() -> bytes:
 
 
 def runlog() -> bytes:
-    """A log of three audits, with cosines."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "run.jsonl"
         with RunLog(file) as log:
@@ -121,88 +110,41 @@ def report(**changes: Any) -> bytes:
     return json.dumps(about | {"diagnosis": diagnosis} | changes).encode()
 
 
-def _arrow_seeds() -> list[bytes]:
-    nested = table(n=[[["a"]]] * N, s=[{"a": 1.0}] * N, b=[True, None] * (N // 2))
-    fixed = table(f=pa.FixedSizeListArray.from_arrays(pa.array(Z.reshape(-1)), 5))
-    return [
-        arrow(pa.ipc.new_stream), arrow(pa.ipc.new_file, "lz4"), arrow(pa.ipc.new_file, "zstd"),
-        arrow(pa.ipc.new_stream, None, nested), arrow(pa.ipc.new_file, None, fixed),
-    ]  # fmt: skip
+FIXED = pa.FixedSizeListArray.from_arrays(pa.array(Z.reshape(-1)), 5)
+NESTED = table(n=[[["a"]]] * N, s=[{"a": 1.0}] * N, b=[True, None] * (N // 2))
+CODECS = [zarr.codecs.GzipCodec(), zarr.codecs.Crc32cCodec()]
+CODES = [npy(), npy(np.asfortranarray(Z)), npy(Z.astype(">f8")), npy(Z.astype(np.float16))]
 
-
-def _parquet_seeds() -> list[bytes]:
-    nested = table(n=[[["a"]]] * N, s=[{"a": 1.0}] * N, b=[True, None] * (N // 2))
-    fixed = table(f=pa.FixedSizeListArray.from_arrays(pa.array(Z.reshape(-1)), 5)).drop(["z"])
-    return [
+SEEDS: dict[str, list[bytes]] = {
+    "npy": [*CODES, npy(Y.reshape(6, 2))],
+    "npz": [npz(), npz(np.savez_compressed)],
+    "safetensors": [save({"z": Z, "y": Y}), save({"z": Z}, {"made": "by"})],
+    "parquet": [
         parquet(), parquet(compression="none"), parquet(compression="zstd", data_page_size=16),
-        parquet(compression="gzip", data_page_version="2.0"), parquet(nested), parquet(fixed),
+        parquet(compression="gzip", data_page_version="2.0"), parquet(NESTED),
+        parquet(table(f=FIXED).drop(["z"])),
         parquet(compression="brotli", use_dictionary=False, write_page_checksum=True),
         parquet(use_dictionary=False, column_encoding={"y": "DELTA_BINARY_PACKED"}),
-    ]  # fmt: skip
-
-
-def _hdf5_seeds() -> list[bytes]:
-    return [
+    ],
+    "arrow": [
+        arrow(pa.ipc.new_stream), arrow(pa.ipc.new_file, "lz4"), arrow(pa.ipc.new_file, "zstd"),
+        arrow(pa.ipc.new_stream, None, NESTED), arrow(pa.ipc.new_file, None, table(f=FIXED)),
+    ],
+    "jsonl": [jsonl(), b'{"z": [1, 2.5], "y": true}\n{"z": [3, 4], "y": null}'],
+    "hdf5": [
         hdf5(), hdf5(chunks=(5, 3), compression="gzip", shuffle=True, fletcher32=True),
         hdf5(chunks=(5, 3), compression="lzf"), hdf5("latest", chunks=(4, 5), compression="gzip"),
         hdf5(chunks=(6, 5), maxshape=(None, 5), shuffle=True), hdf5(chunks=(2, 2)),
-    ]  # fmt: skip
-
-
-def _zarr_seeds() -> list[bytes]:
-    codecs = [zarr.codecs.GzipCodec(), zarr.codecs.Crc32cCodec()]
-    return [
-        store(3, compressors=None), store(3), store(3, shards=(12, 6), compressors=codecs),
-        store(2, compressors=None, order="F"), store(2), store(3, compressors=codecs),
-    ]  # fmt: skip
-
-
-def _checkpoint_seeds() -> list[bytes]:
-    from tests.fuzz.saved import saved
-
-    return [saved(), saved(0), saved(3)]
-
-
-MADE: Mapping[str, Callable[[], list[bytes]]] = {
-    "npy": lambda: [
-        npy(), npy(np.asfortranarray(Z)), npy(Z.astype(">f8")), npy(Z.astype(np.float16)),
-        npy(Y.reshape(6, 2)),
     ],
-    "npz": lambda: [npz(), npz(np.savez_compressed)],
-    "safetensors": lambda: [save({"z": Z, "y": Y}), save({"z": Z}, {"made": "by"})],
-    "parquet": _parquet_seeds,
-    "arrow": _arrow_seeds,
-    "jsonl": lambda: [jsonl(), b'{"z": [1, 2.5], "y": true}\n{"z": [3, 4], "y": null}'],
-    "hdf5": _hdf5_seeds,
-    "zarr": _zarr_seeds,
-    "txt": lambda: ["red\ngrün\nblue\n".encode(), b"0\n-1\n7", b"\xef\xbb\xbf1\r\n2\r\n3\r\n"],
-    "checkpoint": _checkpoint_seeds,
-    "runlog": lambda: [runlog(), runlog().replace(b'"audit"', b'"other"', 1)],
-    "report": lambda: [report(), report(metrics={}), report(c=0)],
-    "start": lambda: [
-        npy(), npy(np.asfortranarray(Z)), npy(Z.astype(">f8")), npy(Z.astype(np.float16)),
+    "zarr": [
+        store(3, compressors=None), store(3), store(3, shards=(12, 6), compressors=CODECS),
+        store(2, compressors=None, order="F"), store(2), store(3, compressors=CODECS),
     ],
-    "starttext": lambda: ["\n".join(map(repr, [*Z.ravel().tolist(), *[0.0] * Z.size])).encode()],
-    "failon": lambda: [b"effective_rank<50", b" coherence >= 1e-3 ", b"collapse_ratio!=-inf"],
+    "txt": ["red\ngrün\nblue\n".encode(), b"0\n-1\n7", b"\xef\xbb\xbf1\r\n2\r\n3\r\n"],
+    "checkpoint": [saved(), saved(0), saved(3)],
+    "runlog": [runlog(), runlog().replace(b'"audit"', b'"other"', 1)],
+    "report": [report(), report(metrics={}), report(c=0)],
+    "start": CODES,
+    "starttext": ["\n".join(map(repr, [*Z.ravel().tolist(), *[0.0] * Z.size])).encode()],
+    "failon": [b"effective_rank<50", b" coherence >= 1e-3 ", b"collapse_ratio!=-inf"],
 }  # fmt: skip
-
-
-class _Seeds(Mapping[str, list[bytes]]):
-    """The seeds of a reader, made when they are asked for."""
-
-    def __getitem__(self, name: str) -> list[bytes]:
-        return _made(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(MADE)
-
-    def __len__(self) -> int:
-        return len(MADE)
-
-
-@cache
-def _made(name: str) -> list[bytes]:
-    return MADE[name]()
-
-
-SEEDS = _Seeds()

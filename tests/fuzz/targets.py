@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import struct
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,11 +21,11 @@ from gramax.comparison import compare_saved
 from gramax.data import check_finite, open_embeddings, read_labels
 from gramax.data.formats import reads_in_process
 from gramax.errors import InputError
+from gramax.moments.class_moments import ClassMoments
 from gramax.render import run_watch, terminal
 from gramax.render.page import comparison_page
-
-BYTES = 1 << 22
-"""Of a chunk, as in an audit."""
+from gramax.streaming.checkpoint import Checkpoint
+from gramax.streaming.results import LeftOut, Sample, Totals, joined
 
 NAMES = (
     "zarr.json", "z/zarr.json", "y/zarr.json", "z/c/0/0", "z/c/1/0", "z/c/0/1", "z/c/1/1",
@@ -42,7 +43,7 @@ METRICS = {"effective_rank": 8.5, "coherence": float("nan"), "collapse_ratio": 0
 def read_embeddings(file: str) -> None:
     """All that an audit reads: the rows, whole and in fragments, and what is beside as labels."""
     source = open_embeddings(file)
-    size = max(1, min(4096, BYTES // (source.dim * source.dtype.itemsize)))
+    size = max(1, min(4096, (1 << 22) // (source.dim * source.dtype.itemsize)))
     rows = 0
     for start, chunk in source.chunks(size):
         assert start == rows
@@ -61,17 +62,13 @@ def read_embeddings(file: str) -> None:
 
 
 def read_text_labels(file: str) -> None:
-    """One label a line."""
-    rows = 3
-    labels = read_labels(file, None, rows)
-    assert len(labels.codes) == rows
+    assert len(read_labels(file, None, 3).codes) == 3
 
 
 def read_threshold(file: str) -> None:
     """A condition of `--fail-on`, as the system hands it over: any bytes."""
     text = os.fsdecode(Path(file).read_bytes())
-    condition = thresholds.parse(text)
-    [condition] = thresholds.named([condition], METRICS)
+    [condition] = thresholds.named([thresholds.parse(text)], METRICS)
     said = condition.broken_by(METRICS)
     assert said is None or said.isprintable()
 
@@ -98,17 +95,43 @@ def read_report(file: str) -> None:
 
 
 def read_start(file: str) -> None:
-    """Codes to start the search of a codebook from."""
     codes = _start(file, *START, "real")
     assert codes.shape == START
     assert np.isfinite(np.linalg.norm(codes, axis=1)).all()
 
 
-def read_checkpoint(file: str) -> None:
-    """A checkpoint of the audit in `tests.fuzz.saved`."""
-    from tests.fuzz.saved import load
+def checkpoint(path: str | Path) -> Checkpoint:
+    """Of an audit of three tasks of rows in three classes, at `path`."""
+    files = [{"name": "z.npy", "size": 848, "mtime_ns": 1}]
+    about = {
+        "version": "fuzz",
+        "options": {"--labels": True},
+        "source": {"rows": 36, "dim": 5, "files": files},
+        "labels": {"classes": 3, "names": "", "digest": "d"},
+    }
+    return Checkpoint(Path(path), about, ClassMoments.empty(3, 5, normalize=True), 1, 3)
 
-    load(file)
+
+def saved(done: int = 2) -> bytes:
+    rows = np.random.default_rng(3).normal(size=(12, 5)).astype(np.float32)
+    labels = np.arange(12, dtype=np.int32) % 3
+    moments = ClassMoments.of(rows.astype(np.float64), labels, 3, normalize=True)
+    out = (LeftOut("part-1.npy", 4, "part-1.npy: ends too early"),)
+    with tempfile.TemporaryDirectory() as folder:
+        file = checkpoint(Path(folder) / "saved")
+        file.save(Totals((moments,), (Sample(rows, labels, np.arange(12)),), out, done, 12))
+        return file.path.read_bytes()
+
+
+def read_checkpoint(file: str) -> None:
+    """Load what is done, and put it together as an audit would."""
+    totals = checkpoint(file).load(skip_bad=True)
+    if totals.blocks:
+        moments, sample = joined(totals.blocks), totals.sample
+        assert np.isfinite(moments.counts).all()
+        assert int(np.asarray(moments.left_out).sum()) >= 0
+        assert np.isfinite(sample.rows).all()
+        assert ((sample.labels >= 0) & (sample.labels < 3)).all()
 
 
 TARGETS: dict[str, tuple[str, Callable[[str], None]]] = {

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import random
+import resource
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
 from gramax.cli import main
+from gramax.data.formats import reads_in_process
 from tests.fuzz.__main__ import CORPUS
-from tests.fuzz.contained import said_of
 from tests.fuzz.handmade import HANDMADE
 from tests.fuzz.mutators import mutated
 from tests.fuzz.seeds import SEEDS
-from tests.fuzz.targets import TARGETS, place
+from tests.fuzz.targets import TARGETS, judged, place, read_embeddings
 
 READ = {
-    "npz": {"bomb", "bomb of columns", "a path", "control"},
+    "npz": {"bomb", "bomb of columns", "control"},
     "safetensors": {"overlap"},
     "parquet": {"control"},
     "jsonl": {"surrogate", "control", "names"},
@@ -40,16 +44,47 @@ FOUND = sorted(file for file in CORPUS.rglob("*") if file.is_file())
 INPUTS = 120
 """Of every reader, at each run of the tests."""
 
+MEMORY_BYTES, SECONDS = 4 << 30, 30
+
+
+@pytest.fixture
+def said_of(apart):
+    """As `judged`; of a file that ends the process that reads it, that it did so."""
+
+    def said(name, file):
+        extension, read = TARGETS[name]
+        if read is not read_embeddings or reads_in_process(f"x{extension}"):
+            return judged(name, file)
+        if not apart:
+            limit = (resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+            apart.append(ProcessPoolExecutor(1, get_context("spawn"), resource.setrlimit, limit))
+        try:
+            return apart[0].submit(judged, name, file).result(SECONDS)
+        except BrokenProcessPool:
+            apart.pop().shutdown()
+            return "the process that read it was ended"
+
+    return said
+
+
+@pytest.fixture(scope="module")
+def apart():
+    """A process for files that a library in C reads, once it is needed."""
+    pools = []
+    yield pools
+    for pool in pools:
+        pool.shutdown()
+
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_seeds_are_read(tmp_path, name):
+def test_seeds_are_read(tmp_path, said_of, name):
     """The fuzz would prove nothing if these were refused to begin with."""
     for data in SEEDS[name]:
         assert said_of(name, place(name, data, tmp_path)) is None
 
 
 @pytest.mark.parametrize("name", HANDMADE)
-def test_files_made_by_hand(tmp_path, name):
+def test_files_made_by_hand(tmp_path, said_of, name):
     for what, data in HANDMADE[name].items():
         said = said_of(name, place(name, data, tmp_path))
         if what not in EITHER.get(name, ()):
@@ -57,14 +92,14 @@ def test_files_made_by_hand(tmp_path, name):
 
 
 @pytest.mark.parametrize("file", FOUND, ids=lambda file: f"{file.parent.name}-{file.name}")
-def test_findings_are_refused(tmp_path, file):
+def test_findings_are_refused(tmp_path, said_of, file):
     name = file.parent.name
     said = said_of(name, place(name, file.read_bytes(), tmp_path))
     assert said is not None or file.name in EITHER.get(name, ())
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_changed_files(tmp_path, name):
+def test_changed_files(tmp_path, said_of, name):
     rng = random.Random(20261124)
     starts = [*SEEDS[name], *HANDMADE[name].values()] if name == "txt" else SEEDS[name]
     said = set()
@@ -107,10 +142,8 @@ def test_bombs_take_little_memory(tmp_path):
 
 
 ON_THE_COMMAND_LINE = [
-    ("npy", "pickle"), ("npy", "objects"), ("npy", "huge"), ("npz", "pickle"), ("npz", "4 GiB"),
-    ("npz", "overlap"), ("safetensors", "deep"), ("safetensors", "surrogate"),
-    ("parquet", "one long row"), ("parquet", "page below 0"), ("jsonl", "digits"),
-    ("hdf5", "never written"), ("hdf5", "link"), ("zarr", "one by one"),
+    ("npy", "pickle"), ("npz", "4 GiB"), ("safetensors", "surrogate"),
+    ("parquet", "one long row"), ("hdf5", "never written"), ("zarr", "one by one"),
 ]  # fmt: skip
 
 
@@ -135,20 +168,3 @@ def test_the_command_refuses_a_hostile_checkpoint(tmp_path, capfd, what):
     assert main(["audit", place("npy", SEEDS["npy"][0], tmp_path), f"--checkpoint={saved}"]) == 2
     assert "saved" in capfd.readouterr().err
     assert saved.read_bytes() == data
-
-
-@pytest.mark.parametrize("what", ["deep", "huge", "digits"])
-def test_the_command_refuses_a_hostile_log(tmp_path, capfd, what):
-    file = place("runlog", HANDMADE["runlog"][what], tmp_path)
-    assert main(["timeline", file, "--out", str(tmp_path / "x.html")]) == 2
-    assert "line 1 is not" in capfd.readouterr().err
-    assert not (tmp_path / "x.html").exists()
-
-
-@pytest.mark.parametrize("what", HANDMADE["failon"])
-def test_the_command_refuses_a_hostile_condition(capfd, what):
-    text = HANDMADE["failon"][what].decode(errors="surrogateescape")
-    assert main(["audit", "z.npy", "--fail-on", text]) == 2
-    err = capfd.readouterr().err
-    assert "is not a condition" in err
-    assert err.rstrip("\n").isprintable()

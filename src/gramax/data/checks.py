@@ -14,6 +14,9 @@ from gramax.errors import InputError, MissingExtraError
 MAX_COLUMNS = 1 << 20
 """More columns cannot be audited, and one row of an archive could then fill the memory."""
 
+MAX_LABEL = 4096
+"""Characters; a longer text is a document, not a class, and many of them fill the memory."""
+
 MAX_AXES = 64
 """NumPy's own limit."""
 
@@ -52,24 +55,14 @@ def cause(error: Exception) -> str:
 
 
 def check_shape(shape: Sequence[int], where: str) -> None:
-    """Raise `InputError` unless the lengths that a header declares are plausible numbers.
+    """Raise `InputError` unless a header declares few and plausible lengths.
 
-    A header may hold thousands of numbers of thousands of digits, whose product takes for ever.
+    It may hold thousands of numbers of thousands of digits, whose product takes for ever.
     """
     if len(shape) > MAX_AXES:
         raise fail(where, f"declares {len(shape)} axes; at most {MAX_AXES} are read")
     if not all(0 <= length < 2**63 for length in shape):
         raise fail(where, "declares a shape with a length below 0 or beyond 64 bits")
-
-
-def largest_unpacked(stored: int) -> int:
-    """The most bytes that a file of `stored` bytes can hold: real embeddings shrink no further.
-
-    Example:
-        >>> print(largest_unpacked(100), largest_unpacked(10**6))
-        67108864 10000000000
-    """
-    return max(1 << 26, 10_000 * stored)
 
 
 def as_array(values: Any, name: str) -> np.ndarray:
@@ -94,44 +87,30 @@ def readable_numbers(dtype: np.dtype) -> bool:
     return dtype.kind in "fiu" and dtype.itemsize <= 8
 
 
-def hint(dtype: np.dtype) -> str:
-    """What to do about bytes that lost their type, as bfloat16 does in NumPy's files and HDF5."""
-    if dtype.kind != "V" or dtype.names or dtype.itemsize > 2:
-        return ""
-    return (
-        ", bytes without a type, which bfloat16 and float8 become in such files; save "
-        "z.astype(numpy.float32), or bfloat16 as .safetensors"
-    )
-
-
-def check_matrix(where: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
-    """Raise `InputError` unless this is a matrix of real numbers with rows and columns."""
-    if dtype.hasobject:
-        raise fail(where, "holds Python objects, not numbers; save one matrix of numbers")
+def check_matrix(where: str, shape: tuple[int, ...], dtype: np.dtype, text: str) -> None:
+    """Raise `InputError` unless this is a matrix of real numbers; `text` says what it is."""
+    if dtype.hasobject and dtype.kind != "T":
+        why = "holds Python objects (a pickle), which are not read; save a matrix of numbers"
+        raise fail(where, why)
     if not readable_numbers(dtype):
-        raise fail(where, f"embeddings must be integers or floats; got {dtype.name}{hint(dtype)}")
+        kinds, hint = "integers, float16/32/64, or bfloat16 where the file says so", ""
+        if dtype.kind == "V" and not dtype.names and dtype.itemsize <= 2 and "void" in text:
+            hint = (
+                ", bytes without a type, which bfloat16 and float8 become in such files; save "
+                "z.astype(numpy.float32), or bfloat16 as .safetensors"
+            )
+        raise fail(where, f"embeddings must be {kinds}; got {text}{hint}")
     if len(shape) != 2:
-        raise fail(where, f"embeddings must be a matrix [rows, columns]; got shape {shape}")
-    if 0 in shape:
-        axis = "rows" if shape[0] == 0 else "columns"
-        raise fail(where, f"has no {axis}; got shape {shape}")
-    if shape[1] > MAX_COLUMNS:
-        raise fail(where, f"has {shape[1]} columns; embeddings have at most {MAX_COLUMNS}")
+        raise fail(where, f"embeddings must be a matrix [rows, columns]; got {text}")
 
 
 def check_finite(chunk: np.ndarray, start: int, name: str) -> None:
-    """Raise `InputError` that names the first NaN or infinity of a chunk.
+    """Raise `InputError` for the first NaN or infinity: `emb.npy: row 17, column 3 is nan`.
 
     Args:
         chunk: `[m, d]` rows of a `Source`.
         start: number of its first row; rows and columns count from 0.
         name: what the message calls the place where rows are counted so.
-
-    Raises:
-        InputError: a value is NaN or infinite: `emb.npy: row 17, column 3 is nan`.
-
-    Example:
-        >>> check_finite(np.ones((4, 2)), 0, "emb.npy")
     """
     if chunk.dtype.kind != "f":
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -10,25 +10,10 @@ from typing import Any
 import numpy as np
 
 
-def even_cuts(total: int, rows: int, grain: int = 1) -> list[int]:
-    """Row numbers from 0 to `total`, about `rows` apart; all but the last are multiples of `grain`.
-
-    Example:
-        >>> print(even_cuts(10, 4), even_cuts(10, 7, grain=3), even_cuts(10, 1, grain=8))
-        [0, 4, 8, 10] [0, 6, 10] [0, 8, 10]
-    """
-    step = max(rows // grain, 1) * grain
-    return [*range(0, total, step), total] if total else [0, 0]
-
-
 def group_cuts(bounds: Sequence[int], rows: int) -> list[int]:
     """The fewest of the ascending `bounds` that leave no more than `rows` rows between two.
 
     A group that has more by itself is a piece of its own.
-
-    Example:
-        >>> print(group_cuts([0, 3, 6, 9, 30, 31], 7))
-        [0, 6, 9, 30, 31]
     """
     cuts = [bounds[0]]
     for before, bound in pairwise(bounds):
@@ -38,17 +23,8 @@ def group_cuts(bounds: Sequence[int], rows: int) -> list[int]:
 
 
 def groups_within(bounds: Sequence[int], start: int, stop: int) -> range:
-    """Which groups between ascending `bounds` (from 0 on) hold rows of `start` to `stop`.
-
-    Example:
-        >>> print(list(groups_within([0, 3, 6, 9], 3, 7)), list(groups_within([0, 3, 3], 0, 3)))
-        [1, 2] [0]
-    """
-    first = bisect_right(bounds, start) - 1
-    last = first
-    while last < len(bounds) - 1 and bounds[last] < stop:
-        last += 1
-    return range(first, last)
+    """Which groups between ascending `bounds` (from 0 on) hold rows of `start` to `stop`."""
+    return range(bisect_right(bounds, start) - 1, bisect_left(bounds, stop))
 
 
 def trimmed(arrays: Iterable[Any], first: int, start: int, stop: int) -> Iterator[Any]:
@@ -84,17 +60,8 @@ def rechunk(arrays: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
         yield np.concatenate(pending)
 
 
-def bands(start: int, stop: int, size: int, grain: int) -> Iterator[tuple[int, int]]:
-    """Runs of about `size` rows from `start` to `stop`, cut at multiples of `grain`.
-
-    An array that is stored in blocks of `grain` rows is thus decoded once, by whole blocks.
-
-    Example:
-        >>> print(list(bands(2, 20, 7, 3)), list(bands(2, 8, 2, 4)))
-        [(2, 6), (6, 12), (12, 18), (18, 20)] [(2, 4), (4, 8)]
-    """
-    height = max(size // grain, 1) * grain
-    while start < stop:
-        end = min(start // grain * grain + height, stop)
-        yield start, end
-        start = end
+def numbered(arrays: Iterable[np.ndarray], start: int = 0) -> Iterator[tuple[int, np.ndarray]]:
+    """Each of the `arrays` with the number of its first row."""
+    for array in arrays:
+        yield start, array
+        start += len(array)

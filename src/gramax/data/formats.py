@@ -8,19 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from gramax._text import cut
-from gramax.data.checks import fail, hint, readable_numbers
-from gramax.data.paths import (
-    Places,
-    addresses,
-    exists,
-    extension,
-    files_of,
-    is_address,
-    is_store,
-    title,
-)  # fmt: skip
+from gramax.data import paths
+from gramax.data.checks import check_matrix, fail, readable_numbers
+from gramax.data.paths import Places, addresses, extension, files_of, is_address, title
 from gramax.data.readers import arrow, hdf5, numpy, safetensors, text, zarr
-from gramax.data.source import UNREADABLE, Entry, FileSource, Part
+from gramax.data.source import Entry, FileSource, Part
 from gramax.data.under_way import under_way
 
 Readers = Mapping[str, Callable[[str], tuple[Entry, ...]]]
@@ -56,15 +48,9 @@ USUAL_NAMES = ("embeddings", "embedding", "z", "features", "x")
 def reads_in_process(path: str) -> bool:
     """Whether `path` is safe to open and read in this process, whatever bytes it holds.
 
-    True for a .npy, .npz or .safetensors file on this machine: its sizes are checked before
-    anything is allocated. Other files go to a library that may crash, hang, or ask for any amount
-    of memory on hostile bytes, so they are to be read in a process that can be ended.
-
-    Example:
-        >>> print(reads_in_process("z.npy"), reads_in_process("z.h5"))
-        True False
-        >>> print(reads_in_process("s3://bucket/z.npy"))
-        False
+    True for a plain file on this machine: its sizes are checked before anything is allocated.
+    Others go to a library that may crash, hang, or ask for any amount of memory on hostile bytes,
+    so they are to be read in a process that can be ended.
     """
     return not is_address(path) and extension(path) in PLAIN_READERS
 
@@ -72,7 +58,7 @@ def reads_in_process(path: str) -> bool:
 def list_entries(file: str, readers: Readers = READERS) -> tuple[Entry, ...]:
     """The arrays in `file`, by its header."""
     kind = extension(file)
-    if kind not in readers and is_store(file):
+    if kind not in readers and paths.is_store(file):
         kind = ".zarr"
     if kind in PICKLES:
         raise fail(
@@ -81,7 +67,7 @@ def list_entries(file: str, readers: Readers = READERS) -> tuple[Entry, ...]:
             "save the array with numpy.save (.npy) or safetensors",
         )
     if kind not in readers:
-        there = "is" if exists(file) else "no such file, and"
+        there = "is" if paths.exists(file) else "no such file, and"
         raise fail(file, f"{there} of a type that is not read; what is: {', '.join(readers)}")
     with under_way(file):
         return readers[kind](file)
@@ -91,36 +77,24 @@ def open_embeddings(path: Places, *, column: str | None = None) -> FileSource:
     """The matrix of embeddings in a file or in many, ready to be read in chunks.
 
     Args:
-        path: a .npy, .npz, .safetensors, .parquet, .arrow, .feather, .h5, .hdf5 or .jsonl file;
-            a zarr store; a folder of files of one such format, or of a Hugging Face dataset saved
-            to disk; a pattern (`data/*.parquet`, `data/**/*.npy`); an address that fsspec knows
-            (`s3://...`, `https://...`, `zip://z.npy::x.zip`: files, folders and patterns there);
-            or a list of these. Many files are one matrix: rows in the order of the list, and in
-            natural order of the names (9 before 10) in a folder or a pattern. Only headers are
-            read here, but for .jsonl, whose lines are counted.
+        path: a file of one of the `READERS`; a folder of files of one format, or of a Hugging
+            Face dataset saved to disk; a pattern (`data/**/*.npy`); an address that fsspec knows
+            (`s3://...`, `zip://z.npy::x.zip`: files, folders and patterns there); or a list of
+            these. Many files are one matrix: rows in the order of the list, and in natural order
+            of the names (9 before 10) in a folder or a pattern. Only headers are read here, but
+            for .jsonl, whose lines are counted.
         column: the array, tensor or column that holds the embeddings. Left out, it is the only
-            matrix of real numbers in the first file or, of several, the one named embeddings,
-            embedding, z, features or x (in any case, the first of these); in the others, the
-            one of that name.
+            matrix of real numbers in the first file or, of several, the first of `USUAL_NAMES`;
+            in the other files, the one of that name.
 
     Returns:
-        A `Source`. bfloat16 comes out as float32, other dtypes as they are, in native byte order;
-        files of different dtypes come out in the narrowest that holds them all. Files without
-        rows are left out.
+        A `Source`. bfloat16 comes out as float32, other dtypes as they are, in native byte order.
+        Files without rows are left out.
 
     Raises:
         InputError: a file cannot be read, has no such matrix, or is not as wide as the others;
             one line that says which and why.
         MissingExtraError: the format, or the address, needs a package that is not there.
-
-    Example:
-        >>> import tempfile, numpy as np
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     np.save(f"{folder}/part-0.npy", np.eye(3, 2))
-        ...     np.save(f"{folder}/part-1.npy", np.eye(2, 2))
-        ...     source = open_embeddings(f"{folder}/*.npy")
-        ...     print(source.rows, source.dim, [start for start, _ in source.chunks(2)])
-        5 2 [0, 2, 4]
     """
     written = addresses(path)
     parts: list[Part] = []
@@ -133,12 +107,17 @@ def open_embeddings(path: Places, *, column: str | None = None) -> FileSource:
 def part_of(file: str, column: str | None, first: str = "") -> Part:
     """The matrix in `file`: `column`, or what is called as in the `first` file, if it has names."""
     found = list_entries(file)
-    if column is None and first and any(entry.name for entry in found):
-        column = first
-    entry = _pick_matrix(found, file) if column is None else _named(found, column, file)
-    if not _is_matrix(entry):
-        lost = "" if entry.dtype == UNREADABLE and "void" not in entry.text else hint(entry.dtype)
-        raise fail(entry.where, f"{_advice(entry)}; got {entry.text}{lost}")
+    names = any(entry.name for entry in found)
+    column = first if column is None and first and names else column
+    if column is None:
+        entry = _pick_matrix(found, file)
+    else:
+        entry = find(found, column)
+        if entry is None and names:
+            raise fail(file, f"has no column or array {column}; it has {listing(found)}")
+        if entry is None:
+            raise fail(file, f"holds no names, so no {column}; leave --column out")
+    check_matrix(entry.where, entry.shape, entry.dtype, entry.text)
     with under_way(file):
         return Part(file, entry.measured(), found)
 
@@ -154,38 +133,14 @@ def listing(entries: Sequence[Entry], most: int = 8) -> str:
     return f"{shown} and {len(entries) - most} more" if len(entries) > most else shown
 
 
-def _named(entries: Sequence[Entry], column: str, file: str) -> Entry:
-    entry = find(entries, column)
-    if entry is None and any(entry.name for entry in entries):
-        raise fail(file, f"has no column or array {column}; it has {listing(entries)}")
-    if entry is None:
-        raise fail(file, f"holds no names, so no {column}; leave --column out")
-    return entry
-
-
 def _pick_matrix(entries: Sequence[Entry], file: str) -> Entry:
-    matrices = [entry for entry in entries if _is_matrix(entry)]
-    if len(matrices) == 1:
-        return matrices[0]
+    matrices = [entry for entry in entries if entry.rank == 2 and readable_numbers(entry.dtype)]
+    usual = [one for name in USUAL_NAMES for one in matrices if one.name.lower() == name]
+    if len(matrices) == 1 or usual:
+        return (usual or matrices)[0]
+    if matrices:
+        raise fail(file, f"has several matrices: {listing(matrices)}; pick one with --column NAME")
     if len(entries) == 1:  # the caller says what is wrong with it
         return entries[0]
-    if not matrices:
-        found = f"it has {listing(entries)}" if entries else "it is empty"
-        raise fail(file, f"has no matrix of real numbers; {found}")
-    for usual in USUAL_NAMES:
-        for entry in matrices:
-            if entry.name.lower() == usual:
-                return entry
-    raise fail(file, f"has several matrices: {listing(matrices)}; pick one with --column NAME")
-
-
-def _is_matrix(entry: Entry) -> bool:
-    return entry.rank == 2 and readable_numbers(entry.dtype)
-
-
-def _advice(entry: Entry) -> str:
-    if entry.dtype.hasobject:
-        return "holds Python objects (a pickle), which are not read; save a matrix of numbers"
-    if not readable_numbers(entry.dtype):
-        return "embeddings must be integers, float16/32/64, or bfloat16 where the file says so"
-    return "embeddings must be a matrix [rows, columns]"
+    found = f"it has {listing(entries)}" if entries else "it is empty"
+    raise fail(file, f"has no matrix of real numbers; {found}")

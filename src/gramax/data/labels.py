@@ -1,31 +1,69 @@
 """Labels: where they come from, and the class codes of the rows that they label.
 
 Labels are arrays beside the embeddings, files of their own, or in memory. Those in files stay
-there: they are read again, by whoever reads the rows.
+there: they are read again, by whoever reads the rows. The first reading collects the classes, in
+memory that grows with their number alone; the later ones turn labels into codes, chunk by chunk.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from gramax.data.checks import as_array, check_size, fail
+from gramax._text import distinct_names
+from gramax.data.checks import MAX_LABEL, as_array, check_size, fail
 from gramax.data.chunks import rechunk
-from gramax.data.classes import IGNORED, MAX_CLASSES, MAX_LABEL, Classes, Located, collect
-from gramax.data.formats import LABEL_READERS, PICKLES, READERS, find, list_entries, listing
+from gramax.data.formats import LABEL_READERS, PICKLES, find, list_entries, listing
 from gramax.data.paths import PATTERN, Places, addresses, files_of, split_name, title
-from gramax.data.readers.text import TextLines
 from gramax.data.source import Entry, FileSource
 from gramax.errors import InputError
+
+IGNORED = -1
+"""The label and the code of a row that belongs to no class."""
+
+MAX_CLASSES = 1_000_000
+"""More distinct labels are taken for a mistake, such as the column of row ids."""
+
+Located = Iterable[tuple[str, int, np.ndarray]]
+"""Chunks of labels: what messages call the place, the number of the first row there, the rows."""
 
 LABELS_AT_ONCE, BYTES_AT_ONCE = 1 << 16, 1 << 24
 """How many labels are read at once, or fewer where each is a wide text."""
 
-T = TypeVar("T")
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """The classes that labels of one kind name.
+
+    Attributes:
+        names: of the classes, c of them.
+        numbers: `[c]` uint64 in ascending order, the labels; None where they are texts.
+        texts: the code of every text that labels a row.
+    """
+
+    names: tuple[str, ...]
+    numbers: np.ndarray | None = None
+    texts: Mapping[str, int] = field(default_factory=dict)
+
+    def encode(self, where: str, start: int, labels: np.ndarray) -> np.ndarray:
+        """The int32 codes of `labels`, which are the rows of `where` from `start` on."""
+        if self.numbers is not None and _is_numeric(labels):
+            values, ignored = _whole_numbers(where, start, labels)
+            at = np.minimum(np.searchsorted(self.numbers, values), len(self.names) - 1)
+            if ((self.numbers[at] == values) | ignored).all():
+                return np.where(ignored, IGNORED, at).astype(np.int32)
+        elif self.numbers is None:
+            values = _texts(where, start, labels)
+            codes = {value: self.texts.get(_text(value)) for value in set(values)}
+            codes[None] = IGNORED
+            if None not in codes.values():
+                return np.fromiter(map(codes.__getitem__, values), np.int32, len(values))
+        raise fail(where, "has labels it did not have before; it changed while it was read")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,16 +101,13 @@ class LabelFile:
         """The number of labels."""
         return self.stop - self.start
 
-    def chunks(self) -> Located:
-        """The labels, a bounded number of bytes at a time."""
-        size = max(1, min(LABELS_AT_ONCE, BYTES_AT_ONCE // self.entry.dtype.itemsize))
-        for row, labels in self.entry.chunks(size, self.start, self.stop):
-            yield self.where, row, labels
 
-
-def chunks_of(files: Iterable[LabelFile]) -> Located:
-    """The labels in all `files`, one after the other."""
-    return (chunk for file in files for chunk in file.chunks())
+def _chunks_of(files: Iterable[LabelFile]) -> Located:
+    """The labels in all `files`, one after the other, a bounded number of bytes at a time."""
+    for file in files:
+        size = max(1, min(LABELS_AT_ONCE, BYTES_AT_ONCE // file.entry.dtype.itemsize))
+        for row, labels in file.entry.chunks(size, file.start, file.stop):
+            yield file.where, row, labels
 
 
 @dataclass(frozen=True)
@@ -99,7 +134,7 @@ class FileLabels:
 
     def chunks(self, size: int) -> Iterator[np.ndarray]:
         """The codes in pieces of `size` rows, int32."""
-        codes = (self.classes.encode(*chunk) for chunk in chunks_of(self.files))
+        codes = (self.classes.encode(*chunk) for chunk in _chunks_of(self.files))
         return rechunk(codes, check_size(size))
 
 
@@ -126,13 +161,7 @@ class Labels:
         return self.whole.rows
 
     def part(self, start: int, stop: int) -> LabelPart:
-        """The codes of the rows `start` to `stop`: those of a `Fragment`, say.
-
-        Example:
-            >>> labels = Labels(("cat", "dog"), HeldLabels(np.array([0, 1, 1, -1, 0], np.int8)))
-            >>> print([codes.tolist() for codes in labels.part(1, 5).chunks(3)])
-            [[1, 1, -1], [0]]
-        """
+        """The codes of the rows `start` to `stop`: those of a `Fragment`, say."""
         return self.whole.part(start, stop)
 
     @property
@@ -142,11 +171,7 @@ class Labels:
 
 
 def read_labels(
-    spec: Places,
-    source: Places | FileSource | None,
-    rows: int,
-    *,
-    most: int | None = MAX_CLASSES,
+    spec: Places, source: FileSource | None, rows: int, *, most: int | None = MAX_CLASSES
 ) -> Labels:
     """The labels of the rows of embeddings in files.
 
@@ -157,8 +182,8 @@ def read_labels(
         spec: the name of an array or column in every file of `source`; or where files of labels
             are, as `open_embeddings` takes it, .txt with one label a line too. Where such files
             hold several arrays, `file::name` picks one.
-        source: the files of embeddings, or what `open_embeddings` made of them; None where they
-            come from memory.
+        source: what `open_embeddings` made of the files of embeddings; None where they come from
+            memory.
         rows: the number of embeddings.
         most: the number of distinct labels that is an error to exceed; None for any number.
 
@@ -169,31 +194,17 @@ def read_labels(
         InputError: there is no such array or file, it is not one label a row, it has another
             length than the embeddings, or a label is no class (the message names its row).
         MissingExtraError: the format needs a package that is not there.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     np.save(f"{folder}/y.npy", ["dog", "cat", "dog"])
-        ...     labels = read_labels(f"{folder}/y.npy", None, 3)
-        ...     print(labels.codes, labels.names)
-        [1 0 1] ('cat', 'dog')
     """
     written = addresses(spec)
     files = _beside(written, source) or _of_their_own(written, source)
     where = files[0].where if len(files) == 1 else title(written)
     count = sum(file.rows for file in files)
-    if count != rows and isinstance(source, FileSource) and source.unopened:
+    if count != rows and source is not None and source.unopened:
         raise untold(source, f"{where} has {count} for the {rows} rows of the other files")
-    _check_count(count, rows, where, _title(source))
-    return _from_files(files, where, most)
-
-
-def _from_files(files: Sequence[LabelFile], where: str, most: int | None) -> Labels:
-    """Labels that are read where they are needed, or held where they cannot be read in parts."""
-    text = all(isinstance(file.entry, TextLines) for file in files)
-    classes = collect(chunks_of(files), where, most=most, numbers_in_text=text)
-    if any(file.entry.cuts(1 << 20) is None for file in files):
-        return held(classes, chunks_of(files))
+    _check_count(count, rows, where, "the embeddings" if source is None else source.name)
+    classes = collect(_chunks_of(files), where, most=most)
+    if any(file.entry.grain == 0 for file in files):  # it cannot be read in parts
+        return _held(classes, _chunks_of(files))
     return Labels(classes.names, FileLabels(tuple(files), classes))
 
 
@@ -204,135 +215,97 @@ def labels_from_array(y: Any, rows: int, name: str = "labels") -> Labels:
         y: `[n]` integers, whole floats, booleans or texts; None (in a list) leaves a row out.
         rows: the number of embeddings, n.
         name: what messages call it.
-
-    Returns:
-        Codes and class names, `Labels`.
-
-    Raises:
-        InputError: not one label a row, or a label is no class (the message names its row).
-
-    Example:
-        >>> labels = labels_from_array([3, -1, 7, 3], rows=4)
-        >>> print(labels.codes, labels.names)
-        [ 0 -1  1  0] ('3', '7')
     """
     array = as_array(y, name)
     _check_one_axis(array.shape, name)
-    _check_count(len(array), rows, name, _title(None))
+    _check_count(len(array), rows, name, "the embeddings")
     if array.dtype.kind in "US" and not isinstance(y, np.ndarray):
         array = np.array(list(y), dtype=object)  # a list of 1, "a", nan would be text throughout
     if array.dtype.kind in "OT":
-        array = _integers_or_none(array.astype(object))
+        array = array.astype(object)
+        kinds = set(map(type, array)) - {type(None)}
+        if kinds and all(issubclass(one, int | np.integer) and one is not bool for one in kinds):
+            filled = [IGNORED if value is None else int(value) for value in array]
+            array = np.array(filled, np.int64) if max(map(abs, filled)) < 2**63 else array
     elif not _fits(array.dtype):
         raise fail(name, f"labels must be integers or text; got {array.dtype.name}")
-    chunk = (name, 0, array)
-    return held(collect([chunk], name, most=None), [chunk])
+    return _held(collect([(name, 0, array)], name, most=None), [(name, 0, array)])
 
 
-def _integers_or_none(values: np.ndarray) -> np.ndarray:
-    """`values` as int64 with -1 for None, where it holds integers (not bool) and None alone."""
-    kinds = set(map(type, values)) - {type(None)}
-    integers = all(issubclass(kind, int | np.integer) and kind is not bool for kind in kinds)
-    if not kinds or not integers:
-        return values
-    filled = [IGNORED if value is None else int(value) for value in values]
-    return np.array(filled, np.int64) if max(map(abs, filled)) < 2**63 else values
+def _held(classes: Classes, chunks: Located) -> Labels:
+    """The codes of all `chunks` in the smallest dtype that holds them."""
+    dtype = np.min_scalar_type(-len(classes.names))
+    codes = [classes.encode(*chunk).astype(dtype) for chunk in chunks]
+    return Labels(classes.names, HeldLabels(np.concatenate(codes)))
 
 
-def _title(source: Places | FileSource | None) -> str:
-    if source is None:
-        return "the embeddings"
-    return source.name if isinstance(source, FileSource) else title(addresses(source))
-
-
-def _listed(
-    source: Places | FileSource | None,
-) -> Iterator[tuple[str, Sequence[Entry], int | None]]:
-    """The files of embeddings, the arrays in each, and its rows where it is opened already."""
-    if isinstance(source, FileSource):
-        return ((part.file, part.siblings, part.entry.shape[0]) for part in source.parts)
-    files = [] if source is None else files_of(addresses(source), READERS)
-    return ((file, list_entries(file), None) for file in files)
-
-
-def _beside(written: Sequence[str], source: Places | FileSource | None) -> list[LabelFile]:
+def _beside(written: Sequence[str], source: FileSource | None) -> list[LabelFile]:
     """The column or array of this name in every file of embeddings; nothing if there is none."""
     found: list[LabelFile] = []
-    if len(written) != 1:
-        return found
-    for file, entries, rows in _listed(source):
-        entry = find(entries, written[0])
+    for part in source.parts if source is not None and len(written) == 1 else ():
+        entry = find(part.siblings, written[0])
         if entry is None and not found:
             return []
         if entry is None:
-            raise fail(file, f"has no array or column {written[0]}; it has {listing(entries)}")
-        found.append(_whole(f"{file}::{entry.name}", entry))
-        if rows is not None:
-            _check_count(found[-1].rows, rows, found[-1].where, file)
+            has = listing(part.siblings)
+            raise fail(part.file, f"has no array or column {written[0]}; it has {has}")
+        found.append(_whole(entry.where, entry))
+        _check_count(found[-1].rows, part.entry.shape[0], entry.where, part.file)
     return found
 
 
-def _of_their_own(written: Sequence[str], source: Places | FileSource | None) -> list[LabelFile]:
-    """The files of labels that are meant."""
+def _of_their_own(written: Sequence[str], source: FileSource | None) -> list[LabelFile]:
+    """The files of labels that are meant, without those of files that cannot be opened."""
     named = []
     for spec in written:
         place, name = split_name(spec)
-        if not name and not _looks_like_a_path(place):
+        known = place.lower().endswith((*LABEL_READERS, *PICKLES)) or os.path.exists(place)
+        if not (name or known or os.sep in place or PATTERN.search(place)):
             raise _unknown(spec, source)
         named += [(file, name) for file in files_of([place], LABEL_READERS)]
-    found = [_pick(file, name) for file, name in kept(named, source)]
-    if isinstance(source, FileSource) and one_to_one(named, source):
-        check_pairs(found, source)
+    if source is None or not 0 < len(source.unopened) < len(named) == len(source.listed):
+        return [_pick(file, name) for file, name in named]
+    found, rows = [], {part.file: part.entry.shape[0] for part in source.parts}
+    for labels, file in zip(named, source.listed, strict=True):
+        if file not in source.unopened:
+            found.append(_pick(*labels))
+            where, count, own = found[-1].where, found[-1].rows, rows.get(file, 0)
+            if count != own:  # files without rows are no parts
+                raise untold(source, f"{where} has {count} for the {own} rows of {file}")
     return found
 
 
-def _pick(file: str, name: str) -> LabelFile:
-    entries = list_entries(file, LABEL_READERS)
-    entry = find(entries, name) if name else _only(entries, file)
-    if entry is None:
-        raise fail(file, f"has no array or column {name}; it has {listing(entries) or 'none'}")
-    return _whole(f"{file}::{name}" if name else file, entry)
-
-
-def _whole(where: str, entry: Entry) -> LabelFile:
-    _check_dtype(entry, where)
-    _check_one_axis(entry.shape, where)
-    return LabelFile(where, entry, 0, entry.shape[0])
-
-
-def _unknown(spec: str, source: Places | FileSource | None) -> InputError:
+def _unknown(spec: str, source: FileSource | None) -> InputError:
     if source is None:
         return fail(spec, "no such file")
-    file, entries, _ = next(_listed(source))
-    named = listing([entry for entry in entries if entry.name])
-    has = f"; {file} has {named}" if named else ""
+    named = listing([entry for entry in source.parts[0].siblings if entry.name])
+    has = f"; {source.parts[0].file} has {named}" if named else ""
     return fail(spec, f"no such file, nor such an array or column{has}")
 
 
-def _looks_like_a_path(spec: str) -> bool:
-    known = (*LABEL_READERS, *PICKLES)
-    marks = os.sep in spec or PATTERN.search(spec) or spec.lower().endswith(known)
-    return bool(marks) or os.path.exists(spec)
-
-
-def _only(entries: Sequence[Entry], file: str) -> Entry:
-    """The one array of `file` that can be labels."""
+def _pick(file: str, name: str) -> LabelFile:
+    """The labels in `file`: those called `name`, or the only ones."""
+    entries = list_entries(file, LABEL_READERS)
+    if name:
+        entry = find(entries, name)
+        if entry is None:
+            raise fail(file, f"has no array or column {name}; it has {listing(entries) or 'none'}")
+        return _whole(f"{file}::{name}", entry)
     fitting = [entry for entry in entries if entry.rank == 1 and _fits(entry.dtype)]
-    if len(fitting) == 1:
-        return fitting[0]
-    if len(entries) == 1:  # the caller says what is wrong with it
-        return entries[0]
-    if fitting:
-        pick = f"pick one with {file}::NAME"
-        raise fail(file, f"has several arrays of labels: {listing(fitting)}; {pick}")
-    raise fail(file, f"has no array of labels [n]; it has {listing(entries) or 'nothing'}")
+    if len(fitting) != 1 and len(entries) != 1:
+        if fitting:
+            pick = f"pick one with {file}::NAME"
+            raise fail(file, f"has several arrays of labels: {listing(fitting)}; {pick}")
+        raise fail(file, f"has no array of labels [n]; it has {listing(entries) or 'nothing'}")
+    return _whole(file, (fitting or entries)[0])  # of the only one it is said what is wrong
 
 
 def _fits(dtype: np.dtype) -> bool:
     return dtype.kind in "iubUST" or (dtype.kind == "f" and dtype.itemsize <= 8)
 
 
-def _check_dtype(entry: Entry, where: str) -> None:
+def _whole(where: str, entry: Entry) -> LabelFile:
+    """All of `entry`, which must be labels."""
     if entry.dtype.kind == "O":
         advice = "save integers or fixed-width text (y.astype(str))"
         raise fail(where, f"holds Python objects (a pickle), which are not read; {advice}")
@@ -340,6 +313,8 @@ def _check_dtype(entry: Entry, where: str) -> None:
         raise fail(where, f"labels must be integers or text; got {entry.text}")
     if entry.dtype.kind in "US" and not 0 < entry.dtype.itemsize <= 4 * MAX_LABEL:
         raise fail(where, f"labels of {entry.dtype.itemsize} bytes each are not class names")
+    _check_one_axis(entry.shape, where)
+    return LabelFile(where, entry, 0, entry.shape[0])
 
 
 def _check_one_axis(shape: tuple[int, ...], where: str) -> None:
@@ -352,45 +327,102 @@ def _check_count(count: int, rows: int, where: str, source: str) -> None:
         raise fail(where, f"{count} labels for the {rows} rows of {source}")
 
 
-def held(classes: Classes, chunks: Located) -> Labels:
-    """The codes of all `chunks` in the smallest dtype that holds them."""
-    dtype = np.min_scalar_type(-len(classes.names))
-    codes = [classes.encode(*chunk).astype(dtype) for chunk in chunks]
-    return Labels(classes.names, HeldLabels(np.concatenate(codes)))
-
-
-def one_to_one(files: Sequence[object], source: object) -> bool:
-    """Whether some files of `source` were left out, and each had one of these `files` of labels."""
-    return isinstance(source, FileSource) and 0 < len(source.unopened) < len(files) == len(
-        source.listed
-    )
-
-
-def kept(files: list[T], source: object) -> list[T]:
-    """The files of labels without those of files that were left out."""
-    if not (isinstance(source, FileSource) and one_to_one(files, source)):
-        return files
-    left_out = set(source.unopened)
-    return [one for one, of in zip(files, source.listed, strict=True) if of not in left_out]
-
-
-def check_pairs(files: Sequence[LabelFile], source: FileSource) -> None:
-    """Raise `InputError` unless each of `files` labels the rows of one opened file of `source`."""
-    rows = {part.file: part.entry.shape[0] for part in source.parts}
-    left_out = set(source.unopened)
-    opened = [file for file in source.listed if file not in left_out]
-    for labels, file in zip(files, opened, strict=True):
-        count = rows.get(file, 0)  # files without rows are no parts
-        if labels.rows != count:
-            raise untold(source, f"{labels.where} has {labels.rows} for the {count} rows of {file}")
-
-
 def untold(source: FileSource, why: str) -> InputError:
     """That the labels of a file that was left out cannot be told."""
-    first, *others = source.unopened
-    more = f" and {len(others)} more" if others else ""
     return fail(
-        f"{first}{more}",
+        title(source.unopened),
         f"cannot be opened, and which labels are its cannot be told: {why}; it can be left out "
         "with its labels where every file of embeddings has one of labels, or a column of them",
     )
+
+
+# Classes
+
+
+def collect(chunks: Located, where: str, *, most: int | None = MAX_CLASSES) -> Classes:
+    """The classes that occur in all `chunks` of labels.
+
+    Args:
+        chunks: integers, floats, booleans, fixed-width text, or objects that are texts or None.
+        where: what messages call the labels as a whole.
+        most: the number of distinct labels that is an error to exceed.
+    """
+    kinds: set[bool] = set()
+    found: set = set()
+    for at, start, chunk in chunks:
+        kinds.add(_is_numeric(chunk))
+        if len(kinds) > 1:
+            raise fail(at, f"labels are all numbers or all texts; got {chunk.dtype.name} as well")
+        distinct = _distinct_numbers if True in kinds else _distinct_texts
+        found.update(distinct(at, start, chunk))
+        if most is not None and len(found) > most:
+            raise fail(at, f"has more than {most} different labels; they should name classes")
+    if not found:
+        raise fail(where, "labels no row: each is -1 or null")
+    order = sorted(found)
+    if True in kinds:
+        return Classes(tuple(map(str, order)), np.array(order, np.uint64))
+    return Classes(distinct_names(order), None, {text: code for code, text in enumerate(order)})
+
+
+def _is_numeric(labels: np.ndarray) -> bool:
+    return labels.dtype.kind in "iuf"
+
+
+def _distinct_numbers(where: str, start: int, labels: np.ndarray) -> list[int]:
+    """The distinct labels of a chunk, but for -1."""
+    values, ignored = _whole_numbers(where, start, labels)
+    return np.unique(values[~ignored]).tolist()
+
+
+def _whole_numbers(where: str, start: int, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Labels of any integer or float dtype as uint64, and which rows are labelled -1."""
+    good, what = labels >= IGNORED, "is negative"
+    if labels.dtype.kind == "f":
+        wide = labels.astype(np.float64)
+        whole = np.isfinite(wide) & (wide == np.floor(wide)) & (np.abs(wide) < 2**63)
+        if not whole.all():
+            good, what = whole, "is not a whole number"
+        labels = wide
+    if not good.all():
+        at = int(np.argmin(good))
+        raise fail(where, f"row {start + at}: label {labels[at]} {what}; -1 leaves a row out")
+    ignored = labels == IGNORED
+    return np.where(ignored, 0, labels).astype(np.uint64), ignored
+
+
+def _distinct_texts(where: str, start: int, labels: np.ndarray) -> set[str]:
+    """The distinct labels of a chunk as texts."""
+    values, texts = _texts(where, start, labels), set()
+    for value in set(values) - {None}:
+        text = _text(value)
+        if len(text) > MAX_LABEL:
+            row, length = start + values.index(value), len(text)
+            raise fail(where, f"row {row}: a label of {length} characters is no class name")
+        texts.add(text)
+    return texts
+
+
+def _texts(where: str, start: int, labels: np.ndarray) -> list[Any]:
+    """Texts, booleans and None; the NaN that stands for a missing text in pandas becomes None."""
+    if labels.dtype.kind == "U":  # UTF-32
+        # NumPy makes a broken str of numbers that are no characters, which crashes the
+        # interpreter sooner or later.
+        numbers = np.dtype(np.uint32).newbyteorder(labels.dtype.byteorder)
+        if np.ascontiguousarray(labels).view(numbers).max(initial=0) > sys.maxunicode:
+            stop = start + len(labels)
+            raise fail(where, f"has text that is no Unicode in rows {start} to {stop}")
+    values = labels.tolist()
+    odd = set(map(type, values)) - {str, np.str_, bytes, bool, np.bool_, type(None)}
+    if not odd:
+        return values
+    for row, value in enumerate(values, start):
+        if type(value) in odd and not (isinstance(value, float) and value != value):
+            raise fail(where, f"row {row}: a label of type {type(value).__name__} is not a text")
+    return [None if isinstance(value, float) else value for value in values]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="backslashreplace")
+    return str(value)

@@ -17,7 +17,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -57,28 +57,18 @@ class Address(NamedTuple):
     after: str
 
     @property
-    def link(self) -> str:
-        """The link that has the path."""
-        return f"{self.protocol}://{self.path}"
-
-    @property
     def in_archive(self) -> bool:
         """Whether the path is inside an archive."""
         return self.protocol in ARCHIVES and bool(self.after)
 
     def at(self, path: str) -> str:
         """The address of another `path` in the same place."""
-        link = self._replace(path=path.removeprefix(f"{self.protocol}://")).link
+        link = f"{self.protocol}://{path.removeprefix(f'{self.protocol}://')}"
         return "::".join(filter(None, (self.before, link, self.after)))
 
 
 def parse(address: str) -> Address:
-    """The parts of an `address` that has `://` in it.
-
-    Example:
-        >>> print(parse("simplecache::zip://a/*.npy::x.zip"))
-        Address(before='simplecache', protocol='zip', path='a/*.npy', after='x.zip')
-    """
+    """The parts of an `address` that has `://` in it."""
     links = address.split("::")
     at = next((k for k, link in enumerate(links) if "://" in link), 0)
     protocol, _, path = links[at].partition("://")
@@ -119,9 +109,8 @@ def is_address(file: str) -> bool:
 
 def addresses(places: Places) -> list[str]:
     """What the user wrote, one text each."""
-    if isinstance(places, str | os.PathLike):
-        return [os.fspath(places)]
-    return [os.fspath(place) for place in places]
+    listed = [places] if isinstance(places, str | os.PathLike) else places
+    return [os.fspath(place) for place in listed]
 
 
 def title(written: Sequence[str]) -> str:
@@ -130,11 +119,15 @@ def title(written: Sequence[str]) -> str:
     return f"{written[0]}{more}" if written else "the list of files"
 
 
+def _own_path(place: str) -> str:
+    """The link of an address that has the path in it; a path on this machine as it is."""
+    return next((link for link in place.split("::") if "://" in link), place)
+
+
 def extension(file: str) -> str:
     """The extension of a file in small letters, without the query of a web address."""
-    path = parse(file).link if "://" in file else file
-    path = urlsplit(path).path if path.startswith(WEB) else path
-    return PurePosixPath(path).suffix.lower()
+    path = _own_path(file)
+    return PurePosixPath(urlsplit(path).path if path.startswith(WEB) else path).suffix.lower()
 
 
 # One file
@@ -166,7 +159,7 @@ def _archive(kind: str, file: str, version: str, thread: int) -> Any:
 
 @contextmanager
 def _reaching(file: str) -> Iterator[None]:
-    """Turn whatever a protocol's driver raises into an `InputError`."""
+    """Turn whatever the system or a protocol's driver raises into an `InputError`."""
     try:
         yield
     except (InputError, MissingExtraError):
@@ -174,49 +167,40 @@ def _reaching(file: str) -> Iterator[None]:
     except FileNotFoundError:
         raise fail(file, "no such file") from None
     except Exception as error:  # a missing driver, an unknown protocol, a malformed address...
-        raise fail(file, f"cannot be reached ({cause(error)})") from error
+        how = "reached" if is_address(file) else "opened"
+        raise fail(file, f"cannot be {how} ({cause(error)})") from error
+
+
+def _asked(file: str, here: Callable[[str], Any], method: str, **options: Any) -> Any:
+    """What the system says of a path on this machine, or a `method` of fsspec of an address."""
+    fs, path = filesystem(file) if is_address(file) else (None, file)
+    with _reaching(file):
+        return here(path) if fs is None else getattr(fs, method)(path, **options)
 
 
 def byte_size(file: str) -> int:
     """Bytes in `file`, which must be a regular file (opening a pipe would wait) and not empty."""
-    size = _size_at(file) if is_address(file) else _status(file).st_size
+    found = _asked(file, os.stat, "info")
+    if isinstance(found, os.stat_result):
+        folder, size = stat.S_ISDIR(found.st_mode), found.st_size
+        if not folder and not stat.S_ISREG(found.st_mode):
+            raise fail(file, "is not a regular file")
+    else:
+        folder, size = found.get("type") == "directory", found.get("size")
+    if folder:
+        raise fail(file, "is a folder, not a file")
+    if not isinstance(size, int):
+        raise fail(file, "does not say how many bytes it has; copy it to this machine first")
     if size == 0:
         raise fail(file, "is empty (0 bytes)")
     return size
 
 
-def _size_at(file: str) -> int:
-    fs, path = filesystem(file)
-    with _reaching(file):
-        about = fs.info(path)
-    if about.get("type") == "directory":
-        raise fail(file, "is a folder, not a file")
-    if not isinstance(about.get("size"), int):
-        raise fail(file, "does not say how many bytes it has; copy it to this machine first")
-    return about["size"]
-
-
-def _status(file: str) -> os.stat_result:
-    try:
-        found = os.stat(file)
-    except FileNotFoundError:
-        raise fail(file, "no such file") from None
-    except (OSError, ValueError) as error:
-        raise fail(file, f"cannot be opened ({cause(error)})") from None
-    if stat.S_ISDIR(found.st_mode):
-        raise fail(file, "is a folder, not a file")
-    if not stat.S_ISREG(found.st_mode):
-        raise fail(file, "is not a regular file")
-    return found
-
-
 def open_binary(file: str) -> io.BufferedIOBase:
     """`file` opened for reading; from an address, bytes are fetched in blocks as they are read."""
     if not is_address(file):
-        try:
+        with _reaching(file):
             return open(file, "rb")
-        except OSError as error:
-            raise fail(file, f"cannot be opened ({cause(error)})") from None
     fs, path = filesystem(file)
     with decoding(file, "file"):
         stream = fs.open(path, "rb")
@@ -238,31 +222,23 @@ def state(file: str) -> dict[str, Any]:
 
     Of a folder (a zarr store), all files in it together.
     """
-    if is_address(file):
-        return _state_at(file)
-    if not os.path.isdir(file):
-        return {"size": byte_size(file), "mtime_ns": os.stat(file).st_mtime_ns}
-    try:
-        known = [
-            os.stat(os.path.join(at, name)) for at, _, names in os.walk(file) for name in names
-        ]
-    except OSError as error:
-        raise fail(file, f"cannot be opened ({cause(error)})") from None
-    latest = max((one.st_mtime_ns for one in known), default=0)
-    return {"size": sum(one.st_size for one in known), "mtime_ns": latest}
-
-
-def _state_at(file: str) -> dict[str, Any]:
     if not is_folder(file):
-        return {"size": byte_size(file), "version": version(file)}
-    fs, path = filesystem(file)
-    with _reaching(file):
-        found = fs.find(path, detail=True)
-    size = sum(about.get("size") or 0 for about in found.values())
-    if parse(file).in_archive:
-        return {"size": size, "version": version(file)}
-    listed = hashlib.sha256(repr(sorted(map(repr, found.items()))).encode())
-    return {"size": size, "version": listed.hexdigest()}
+        size = byte_size(file)
+        if is_address(file):
+            return {"size": size, "version": version(file)}
+        return {"size": size, "mtime_ns": os.stat(file).st_mtime_ns}
+    found = _asked(file, _stats_in, "find", detail=True)
+    if not is_address(file):
+        latest = max((one.st_mtime_ns for one in found), default=0)
+        return {"size": sum(one.st_size for one in found), "mtime_ns": latest}
+    listed = repr(sorted(map(repr, found.items())))
+    inside = parse(file).in_archive
+    known = version(file) if inside else hashlib.sha256(listed.encode()).hexdigest()
+    return {"size": sum(one.get("size") or 0 for one in found.values()), "version": known}
+
+
+def _stats_in(folder: str) -> list[os.stat_result]:
+    return [os.stat(os.path.join(at, name)) for at, _, names in os.walk(folder) for name in names]
 
 
 def version(file: str) -> str:
@@ -270,15 +246,10 @@ def version(file: str) -> str:
 
     A file in an archive has that of the archive, whose list has no times worth the name.
     """
-    if not is_address(file):
-        status = _status(file)
-        return f"{status.st_size} {status.st_mtime_ns}"
-    address = parse(file)
-    if address.in_archive:
-        return hashlib.sha256(version(address.after).encode()).hexdigest()
-    fs, path = filesystem(file)
-    with _reaching(file):
-        return str(fs.ukey(path))
+    if is_address(file) and parse(file).in_archive:
+        return hashlib.sha256(version(parse(file).after).encode()).hexdigest()
+    stamp = "{0.st_size} {0.st_mtime_ns}"
+    return str(_asked(file, lambda path: stamp.format(os.stat(path)), "ukey"))
 
 
 # Folders and patterns
@@ -286,20 +257,12 @@ def version(file: str) -> str:
 
 def exists(file: str) -> bool:
     """Whether there is a file or folder of this name."""
-    if not is_address(file):
-        return os.path.exists(file)
-    fs, path = filesystem(file)
-    with _reaching(file):
-        return bool(fs.exists(path))
+    return bool(_asked(file, os.path.exists, "exists"))
 
 
 def is_folder(file: str) -> bool:
     """Whether `file` is a folder."""
-    if not is_address(file):
-        return os.path.isdir(file)
-    fs, path = filesystem(file)
-    with _reaching(file):
-        return bool(fs.isdir(path))
+    return bool(_asked(file, os.path.isdir, "isdir"))
 
 
 def is_store(file: str) -> bool:
@@ -312,33 +275,13 @@ def join(folder: str, name: str) -> str:
     if not is_address(folder):
         return os.path.join(folder, name)
     address = parse(folder)
-    path = address.path.rstrip("/")
-    return address.at(f"{path}/{name}" if address.path else name)
+    return address.at(f"{address.path.rstrip('/')}/{name}" if address.path else name)
 
 
 def names_in(folder: str) -> list[str]:
     """The names of files and folders in `folder`, in alphabetical order."""
-    if not is_address(folder):
-        try:
-            return sorted(os.listdir(folder))
-        except OSError as error:
-            raise fail(folder, f"cannot be opened ({cause(error)})") from None
-    fs, path = filesystem(folder)
-    with _reaching(folder):
-        names = {file.rstrip("/").rpartition("/")[2] for file in fs.ls(path, detail=False)}
-    return sorted(names - {""})
-
-
-def _matches(pattern: str) -> list[str]:
-    """The files and folders that `pattern` matches, in no order."""
-    if not is_address(pattern):
-        return glob.glob(pattern, recursive=True)
-    fs, path = filesystem(pattern)
-    with _reaching(pattern):
-        found, address = fs.glob(path), parse(pattern)
-        if address.before or address.after:
-            return [address.at(file) for file in found]
-        return [fs.unstrip_protocol(file) for file in found]
+    listed = _asked(folder, os.listdir, "ls", detail=False)
+    return sorted({file.rstrip("/").rpartition("/")[2] for file in listed} - {""})
 
 
 def files_of(written: Sequence[str], extensions: Collection[str]) -> list[str]:
@@ -354,71 +297,60 @@ def files_of(written: Sequence[str], extensions: Collection[str]) -> list[str]:
     files = [file for one in written for file in _files(one, extensions)]
     if not files:
         raise fail(title(written), "is empty; name at least one file")
-    twice = [file for file, count in Counter(files).items() if count > 1]
-    if twice:
-        raise fail(twice[0], "is listed twice, so its rows would count twice")
-    _check_links(files)
+    known: dict[object, str] = {}
+    for file in files:
+        try:
+            status = os.stat(file)
+            key = (status.st_dev, status.st_ino) if status.st_ino else file
+        except (OSError, ValueError):  # an address, or what cannot be opened
+            key = file
+        if key in known:  # by the same name, through a link, or in a folder that is in itself
+            same = "listed twice" if known[key] == file else f"the same file as {known[key]}"
+            raise fail(file, f"is {same}, so its rows would count twice")
+        known[key] = file
     return files
 
 
-def _check_links(files: Sequence[str]) -> None:
-    """Refuse a file that is there under two names: a link, or a folder in itself."""
-    known: dict[tuple[int, int], str] = {}
-    for file in files if len(files) > 1 else ():
-        try:
-            status = os.stat(file)
-        except (OSError, ValueError):  # an address, or what cannot be opened
-            continue
-        other = known.setdefault((status.st_dev, status.st_ino), file)
-        if other != file and status.st_ino:
-            raise fail(file, f"is the same file as {other}, so its rows would count twice")
-
-
 def natural(file: str) -> tuple[tuple[str | int, ...], str]:
-    """A key that sorts `part-9` before `part-10`.
-
-    Example:
-        >>> print(sorted(["part-10.npy", "part-9.npy"], key=natural))
-        ['part-9.npy', 'part-10.npy']
-    """
+    """A key that sorts `part-9` before `part-10`."""
     pieces = re.split(r"([0-9]+)", file)
     return tuple(int(p) if at % 2 else p for at, p in enumerate(pieces)), file
 
 
 def _files(place: str, extensions: Collection[str]) -> list[str]:
-    path = parse(place).link if "://" in place else place
+    path = _own_path(place)
     web = path.startswith(WEB)  # its ? begins a query, and it has no folders
     if PATTERN.search(path) and not web and not exists(place):
-        matches = [file for file in _matches(place) if not is_folder(file) or is_store(file)]
-        if not matches:
+        found = _asked(place, lambda pattern: glob.glob(pattern, recursive=True), "glob")
+        if is_address(place):
+            fs, address = filesystem(place)[0], parse(place)
+            chained = address.before or address.after
+            found = [address.at(file) if chained else fs.unstrip_protocol(file) for file in found]
+        files = [file for file in found if not is_folder(file) or is_store(file)]
+        if not files:
             raise fail(place, "no such file; as a pattern it matches none")
-        return sorted(matches, key=natural)
+        return sorted(files, key=natural)
     if web or not is_folder(place) or is_store(place):
         return [place]
-    return _in_folder(place, names_in(place), extensions)
-
-
-def _in_folder(folder: str, names: Sequence[str], extensions: Collection[str]) -> list[str]:
+    names = names_in(place)
     if "dataset_dict.json" in names or "state.json" in names:
-        return _in_dataset(folder, names)
+        return _in_dataset(place, names)
     visible = [name for name in names if not name.startswith((".", "_"))]
     kinds = Counter(kind for name in visible if (kind := extension(name)) in extensions)
     if not kinds:
-        raise fail(folder, f"is a folder without files that are read ({', '.join(extensions)})")
+        raise fail(place, f"is a folder without files that are read ({', '.join(extensions)})")
     if len(kinds) > 1:
-        found = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-        one = join(folder, f"*{max(kinds)}")
-        raise fail(folder, f"is a folder of {found}; say which, as {one}")
+        listed = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        raise fail(place, f"is a folder of {listed}; say which, as {join(place, f'*{max(kinds)}')}")
     found = [name for name in visible if extension(name) in kinds]
-    return [join(folder, name) for name in sorted(found, key=natural)]
+    return [join(place, name) for name in sorted(found, key=natural)]
 
 
 def _in_dataset(folder: str, names: Sequence[str]) -> list[str]:
     """The files of a Hugging Face dataset saved to disk, in the order that it lists them."""
     if "dataset_dict.json" in names:
-        splits = [name for name in names if is_folder(join(folder, name))]
-        one = join(folder, "NAME")
-        raise fail(folder, f"holds several splits ({', '.join(splits)}); pick one: {one}")
+        splits = ", ".join(name for name in names if is_folder(join(folder, name)))
+        raise fail(folder, f"holds several splits ({splits}); pick one: {join(folder, 'NAME')}")
     file = join(folder, "state.json")
     about = read_json(file)
     listed = about.get("_data_files") if isinstance(about, dict) else None

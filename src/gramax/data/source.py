@@ -9,6 +9,7 @@ of `chunks` opens the file anew, reads it once in order, and holds about one chu
 from __future__ import annotations
 
 import hashlib
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from gramax.data.checks import as_array, check_matrix, check_size, fail, largest_unpacked
-from gramax.data.chunks import even_cuts, rechunk
+from gramax.data.checks import MAX_COLUMNS, as_array, check_matrix, check_size, fail
+from gramax.data.chunks import numbered, rechunk
 from gramax.data.paths import state
-from gramax.data.under_way import each_under_way
+from gramax.data.under_way import under_way
 
 Chunks = Iterator[tuple[int, np.ndarray]]
 """Pairs (number of the first row, rows from there on), in order, without gaps."""
@@ -30,6 +31,12 @@ UNREADABLE = np.dtype("V1")
 
 TEXT = np.dtypes.StringDType()
 """The dtype of a text column; its chunks are object arrays of str (or bytes) and None."""
+
+BFLOAT16_BITS = np.dtype("<u2")
+"""What bfloat16 is stored as, since NumPy has no such type: the upper half of a float32."""
+
+MAX_EXPANSION, MIN_UNPACKED = 10_000, 1 << 26
+"""A file holds at most so many times its bytes, or so many: real embeddings shrink no further."""
 
 
 @dataclass(frozen=True)
@@ -54,28 +61,50 @@ class Entry(ABC):
 
     @abstractmethod
     def read(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
-        """The rows `start` to `stop` in arrays of about `size` rows, or as they are stored."""
+        """The rows `start` to `stop` in arrays of about `size` rows, or as they are stored.
+
+        Bytes may be swapped, and the bits of bfloat16 be integers: `chunks` decodes both.
+        """
+
+    @property
+    def grain(self) -> int:
+        """How many rows are stored together; 0 if they can be read only from the beginning."""
+        return 1
 
     def measured(self) -> Entry:
         """This entry with its whole shape, where the header alone does not say it."""
         return self
 
-    def cuts(self, rows: int) -> Sequence[int] | None:
-        """Where it may be cut into pieces of about `rows` rows, from 0 to its length.
+    def only(self, start: int, stop: int) -> Entry:
+        """This entry for one who reads the rows `start` to `stop` alone."""
+        return self
 
-        None where the format can be read only from its beginning.
-        """
-        return even_cuts(self.shape[0], rows)
+    def cuts(self, rows: int) -> Sequence[int] | None:
+        """Where to cut it into pieces of about `rows` rows, from 0 to its length; None: nowhere."""
+        if not self.grain:
+            return None
+        return [*range(0, self.shape[0], max(rows // self.grain, 1) * self.grain), self.shape[0]]
 
     def chunks(self, size: int, start: int = 0, stop: int | None = None) -> Chunks:
         """The rows `start` to `stop` in pieces of `size` rows; the last may be shorter."""
         stop = self.shape[0] if stop is None else stop
-        arrays = each_under_way(iter(self.read(size, start, stop)), self.file)
-        for chunk in rechunk(arrays, size):
-            yield start, chunk
-            start += len(chunk)
+        for row, chunk in numbered(rechunk(self._decoded(size, start, stop), size), start):
+            yield row, chunk
+            start = row + len(chunk)
         if start < stop:
             raise fail(self.where, f"ends before row {start}; it is damaged, or changed meanwhile")
+
+    def _decoded(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
+        arrays = iter(self.read(size, start, stop))
+        while True:
+            with under_way(self.file):
+                array = next(arrays, None)
+                if array is None:
+                    return
+                if self.dtype == np.float32 and array.dtype == BFLOAT16_BITS:
+                    array = (array.astype(np.uint32) << 16).view(np.float32)
+                array = array.astype(array.dtype.newbyteorder("="), copy=False)
+            yield array
 
     @property
     def where(self) -> str:
@@ -90,15 +119,9 @@ class Entry(ABC):
 
 @dataclass(frozen=True)
 class Fragment:
-    """Consecutive rows of a `Source`, all of one file, which are read by themselves.
+    """Rows of the matrix `entry` of one `file`, at least one, which are read by themselves.
 
-    Attributes:
-        file: the file, for a message that counts rows as the file does.
-        entry: the matrix in it.
-        start: the number of the first row in the whole source.
-        first: the number of the first row in the file.
-        rows: the number of rows, at least 1.
-        dtype: what the rows are read as.
+    They begin at row `first` of the file, which is row `start` of the whole source.
     """
 
     file: str
@@ -130,11 +153,6 @@ class Part:
     entry: Entry
     siblings: tuple[Entry, ...] = ()
 
-    @property
-    def rows(self) -> int:
-        """The number of rows."""
-        return self.entry.shape[0]
-
 
 @dataclass(frozen=True)
 class Source:
@@ -157,19 +175,22 @@ class Source:
     dtype: np.dtype = field(init=False)
 
     def __post_init__(self):
-        head = self.parts[0].entry
-        for part in self.parts:
-            where, (shape, dtype) = part.entry.where, (part.entry.shape, part.entry.dtype)
-            check_matrix(where, shape, dtype)
-            if shape[1] != self.dim:
-                raise fail(
-                    where,
-                    f"has {shape[1]} columns where {head.where} has {self.dim}; files audited "
-                    "together must be equally wide",
-                )
-        dtype = np.result_type(*{part.entry.dtype for part in self.parts})
-        object.__setattr__(self, "rows", sum(part.rows for part in self.parts))
-        object.__setattr__(self, "dtype", dtype)
+        entries = [part.entry for part in self.parts]
+        for entry in entries:
+            check_matrix(entry.where, entry.shape, entry.dtype, entry.text)
+            rows, columns = entry.shape
+            if not rows or not columns:
+                axis = "columns" if rows else "rows"
+                raise fail(entry.where, f"has no {axis}; got {entry.text}")
+            if columns > MAX_COLUMNS:
+                most = f"embeddings have at most {MAX_COLUMNS}"
+                raise fail(entry.where, f"has {columns} columns; {most}")
+            if columns != self.dim:
+                first = f"{entries[0].where} has {self.dim}"
+                wide = "files audited together must be equally wide"
+                raise fail(entry.where, f"has {columns} columns where {first}; {wide}")
+        object.__setattr__(self, "rows", sum(entry.shape[0] for entry in entries))
+        object.__setattr__(self, "dtype", np.result_type(*{entry.dtype for entry in entries}))
 
     @property
     def dim(self) -> int:
@@ -189,14 +210,9 @@ class Source:
 
     def chunks(self, size: int) -> Chunks:
         """`(first row, array [m, dim])` in order, m = `size` except in the last chunk."""
-        return self._chunks(check_size(size))
-
-    def _chunks(self, size: int) -> Chunks:
-        start = 0
-        arrays = (chunk for one in self._whole_files() for _, chunk in one.chunks(size))
-        for chunk in rechunk(arrays, size):
-            yield start, chunk
-            start += len(chunk)
+        files = self.fragments(sys.maxsize)
+        arrays = (chunk for file in files for _, chunk in file.chunks(size))
+        return numbered(rechunk(arrays, check_size(size)))
 
     def fragments(self, rows: int) -> tuple[Fragment, ...]:
         """All rows in order, in fragments of about `rows` rows at most.
@@ -205,35 +221,19 @@ class Source:
         (a larger one is a fragment of its own), HDF5 and zarr between chunks, an .npz not at all.
         """
         check_size(rows)
-        return tuple(
-            self._fragment(part, start, first, stop)
-            for part, start in self._starts()
-            for first, stop in pairwise(part.entry.cuts(rows) or (0, part.rows))
-        )
-
-    def _fragment(self, part: Part, start: int, first: int, stop: int) -> Fragment:
-        return Fragment(part.file, part.entry, start + first, first, stop - first, self.dtype)
-
-    def _whole_files(self) -> Iterator[Fragment]:
-        return (self._fragment(part, start, 0, part.rows) for part, start in self._starts())
-
-    def _starts(self) -> Iterator[tuple[Part, int]]:
-        start = 0
+        found, start = [], 0
         for part in self.parts:
-            yield part, start
-            start += part.rows
+            entry, total = part.entry, part.entry.shape[0]
+            for first, stop in pairwise(entry.cuts(rows) or (0, total)):
+                at = (start + first, first, stop - first, self.dtype)
+                found.append(Fragment(part.file, entry.only(first, stop), *at))
+            start += total
+        return tuple(found)
 
     def fingerprint(self) -> dict[str, object]:
-        """What tells this source from another, or from itself after a change; ready for JSON.
-
-        `rows`, `dim`, `dtype`, `column`, and what a file or an array in memory is known by.
-        """
-        return {
-            "rows": self.rows,
-            "dim": self.dim,
-            "dtype": self.dtype.name,
-            "column": self.parts[0].entry.name,
-        }
+        """What tells this source from another, or from itself after a change; ready for JSON."""
+        about: dict[str, object] = {"rows": self.rows, "dim": self.dim, "dtype": self.dtype.name}
+        return about | {"column": self.parts[0].entry.name}
 
 
 @dataclass(frozen=True)
@@ -251,22 +251,18 @@ class FileSource(Source):
     def __post_init__(self):
         super().__post_init__()
         for part in self.parts:
-            _check_claim(part)
+            rows, dim = part.entry.shape
+            claimed, stored = rows * dim * part.entry.dtype.itemsize, 0
+            if claimed > MIN_UNPACKED:
+                stored = state(part.file)["size"]
+            if claimed > max(MIN_UNPACKED, MAX_EXPANSION * stored):
+                claim = f"claims {rows} rows of {dim} numbers in {stored} bytes"
+                raise fail(part.entry.where, claim)
 
     def fingerprint(self) -> dict[str, object]:
         """As of any source, and `name`, `size` and `mtime_ns` (or `version`) of every file."""
         files = [{"name": part.file, **state(part.file)} for part in self.parts]
         return super().fingerprint() | {"files": files}
-
-
-def _check_claim(part: Part) -> None:
-    """Refuse a file whose matrix is larger than the file can hold, whatever its compression."""
-    (rows, dim), size = part.entry.shape, part.entry.dtype.itemsize
-    if rows * dim * size <= largest_unpacked(0):
-        return
-    stored = state(part.file)["size"]
-    if rows * dim * size > largest_unpacked(stored):
-        raise fail(part.entry.where, f"claims {rows} rows of {dim} numbers in {stored} bytes")
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,6 +271,11 @@ class ArrayEntry(Entry):
 
     array: np.ndarray
     first: int = 0
+
+    def only(self, start: int, stop: int) -> ArrayEntry:
+        """Without the other rows: what is sent to another process takes none of them along."""
+        about = (self.file, self.name, self.shape, self.dtype, self.text)
+        return ArrayEntry(*about, self.array[start - self.first : stop - self.first], start)
 
     def read(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
         """Views, but for bfloat16 and swapped bytes."""
@@ -292,41 +293,18 @@ class ArraySource(Source):
 
     Raises:
         InputError: not a matrix of real numbers with at least one row and one column.
-
-    Example:
-        >>> source = ArraySource([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-        >>> print([(start, chunk.shape) for start, chunk in source.chunks(2)])
-        [(0, (2, 2)), (2, (1, 2))]
     """
+
+    array: np.ndarray
 
     def __init__(self, array: Any, name: str = "array"):
         array = as_array(array, name)
         # JAX's bfloat16 comes as an extension dtype that NumPy itself cannot compute with.
         bfloat16 = array.dtype.name == "bfloat16"
         dtype = np.dtype(np.float32) if bfloat16 else array.dtype.newbyteorder("=")
-        entry = ArrayEntry(name, "", array.shape, dtype, f"{dtype.name} {array.shape}", array)
-        super().__init__(name, (Part(name, entry),))
-
-    @property
-    def array(self) -> np.ndarray:
-        """The array itself."""
-        return self._entry.array
-
-    @property
-    def _entry(self) -> ArrayEntry:
-        entry = self.parts[0].entry
-        assert isinstance(entry, ArrayEntry)
-        return entry
-
-    def _fragment(self, part: Part, start: int, first: int, stop: int) -> Fragment:
-        """The rows alone: a fragment that is sent to another process takes no others along."""
-        whole = self._entry
-        entry = ArrayEntry(
-            *(whole.file, whole.name, whole.shape, whole.dtype, whole.text),
-            whole.array[first:stop],
-            first,
-        )
-        return super()._fragment(Part(part.file, entry), start, first, stop)
+        text = f"{array.dtype.name} of shape {array.shape}"
+        super().__init__(name, (Part(name, ArrayEntry(name, "", array.shape, dtype, text, array)),))
+        object.__setattr__(self, "array", array)
 
     def fingerprint(self) -> dict[str, object]:
         """As of any source, and a digest of every value."""

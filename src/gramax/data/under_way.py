@@ -8,19 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
-
-T = TypeVar("T")
 
 _listener: Callable[[str], None] | None = None
 
 
 def listen(listener: Callable[[str], None] | None) -> None:
-    """From now on call `listener` with the name of every file, and with "" after it.
-
-    Args:
-        listener: called from the thread that reads; None for nobody.
-    """
+    """From now on call `listener`, in the thread that reads, with every file, and "" after it."""
     global _listener
     _listener = listener
 
@@ -33,14 +26,7 @@ def say(file: str) -> None:
 
 @contextmanager
 def under_way(file: str) -> Iterator[None]:
-    """Within the block `file` is being read, which a lack of memory then says.
-
-    Example:
-        >>> listen(print)
-        >>> with under_way("z.h5"):
-        ...     listen(None)
-        z.h5
-    """
+    """Within the block `file` is being read, which a lack of memory then says."""
     say(file)
     try:
         yield
@@ -49,14 +35,3 @@ def under_way(file: str) -> Iterator[None]:
         raise
     finally:
         say("")
-
-
-def each_under_way(items: Iterator[T], file: str) -> Iterator[T]:
-    """The items, while each of them is being made `file` is said to be read."""
-    end = object()
-    while True:
-        with under_way(file):
-            item = next(items, end)
-        if item is end:
-            return
-        yield item  # type: ignore[misc]

@@ -5,9 +5,8 @@ Parquet is cut between row groups, Arrow between record batches. pyarrow is impo
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate, islice
 from typing import Any
@@ -36,6 +35,8 @@ def pyarrow() -> Any:
 class ArrowColumn(Entry):
     """An `Entry`: a column of numbers or text (rank 1), or of lists of numbers (rank 2)."""
 
+    parquet: bool
+    """Whether this is parquet, or an Arrow file or stream."""
     index: int
     """Which of the columns it is."""
     bounds: tuple[int, ...]
@@ -43,23 +44,15 @@ class ArrowColumn(Entry):
     fixed: bool
     """Whether the type fixes the length of lists."""
 
-    @abstractmethod
-    def batches(self, size: int, groups: range) -> Iterator[Any]:
-        """The column in these groups, as pyarrow arrays; about `size` rows each, or as stored."""
-
     def measured(self) -> Entry:
         """Lists of no fixed length are all to be as long as the first one."""
         if self.shape[-1] >= 0:
             return self
-        first = next(self.batches(1, groups_within(self.bounds, 0, 1)), None) if self.rows else None
+        rows = self.shape[0]
+        first = next(self._batches(1, groups_within(self.bounds, 0, 1)), None) if rows else None
         if first is not None and not first[0].is_valid:
             raise fail(self.where, "row 0 is null")
-        return replace(self, shape=(self.rows, 0 if first is None else len(first[0])))
-
-    @property
-    def rows(self) -> int:
-        """The number of rows."""
-        return self.shape[0]
+        return replace(self, shape=(rows, 0 if first is None else len(first[0])))
 
     def cuts(self, rows: int) -> list[int]:
         """Between groups alone: to read from inside one is to read all of it."""
@@ -68,11 +61,15 @@ class ArrowColumn(Entry):
     def read(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
         """Batches, decoded as they are asked for."""
         groups = groups_within(self.bounds, start, stop)
-        first = self.bounds[groups.start]
         convert = self._vector if self.rank == 1 else self._matrix
-        for column in trimmed(self.batches(size, groups), first, start, stop):
+        batches = self._batches(size, groups)
+        for column in trimmed(batches, self.bounds[groups.start], start, stop):
             with decoding(self.where, "column"):
-                yield convert(start, plain(column))
+                if isinstance(column, pyarrow().ExtensionArray):
+                    column = column.storage
+                elif hasattr(column, "dictionary_decode"):
+                    column = column.dictionary_decode()
+                yield convert(start, column)
             start += len(column)
 
     def _matrix(self, first: int, column: Any) -> np.ndarray:
@@ -100,49 +97,39 @@ class ArrowColumn(Entry):
             column = column.cast(wide).fill_null(-1)
         return column.to_numpy(zero_copy_only=False)
 
-
-@dataclass(frozen=True)
-class ParquetColumn(ArrowColumn):
-    """A column of a parquet file; the groups are its row groups."""
-
-    def batches(self, size: int, groups: range) -> Iterator[Any]:
-        """At most `size` rows at a time."""
-        # A text that is repeated a million times is held once where it stays in its dictionary.
-        texts = [self.name] if self.dtype == TEXT else None
-        with decoding(self.where, "parquet column"), _opened(self.file) as source:
-            # A buffer and no pre_buffer, or the column's bytes in a whole row group are held.
-            file = pyarrow().parquet.ParquetFile(
-                source,
-                buffer_size=READ_BYTES,
-                pre_buffer=False,
-                page_checksum_verification=True,
-                read_dictionary=texts,
-            )
-            for batch in file.iter_batches(
-                size, row_groups=list(groups), columns=[self.name], use_threads=False
-            ):
-                yield batch.column(batch.schema.names.index(self.name))
-
-
-@dataclass(frozen=True)
-class IpcColumn(ArrowColumn):
-    """A column of an Arrow file or stream; the groups are its record batches."""
-
-    def batches(self, size: int, groups: range) -> Iterator[Any]:
-        """A whole batch at a time."""
-        ipc = pyarrow().ipc
-        options = ipc.IpcReadOptions(included_fields=[self.index], use_threads=False)
-        with decoding(self.where, "Arrow column"), _mapped(self.file) as source:
-            if _is_file(source):
-                file = ipc.open_file(source, options=options)
-                found = (file.get_batch(k) for k in groups)
+    def _batches(self, size: int, groups: range) -> Iterator[Any]:
+        """The column in these groups, as pyarrow arrays; about `size` rows each, or as stored."""
+        what = f"{'parquet' if self.parquet else 'Arrow'} column"
+        with decoding(self.where, what), _opened(self.file, not self.parquet) as source:
+            if self.parquet:
+                yield from self._from_parquet(source, size, groups)
+                return
+            ipc, is_file = pyarrow().ipc, _is_file(source)
+            options = ipc.IpcReadOptions(included_fields=[self.index], use_threads=False)
+            stream = (ipc.open_file if is_file else ipc.open_stream)(source, options=options)
+            if is_file:
+                found = map(stream.get_batch, groups)
             else:
-                stream = ipc.open_stream(source, options=options)
                 found = islice(stream, groups.start, groups.stop)
             for batch in found:
                 column = batch.column(0)
                 column.validate(full=True)  # or a wrong offset is followed out of the buffer
                 yield column
+
+    def _from_parquet(self, source: Any, size: int, groups: range) -> Iterator[Any]:
+        # A buffer and no pre_buffer, or the column's bytes in a whole row group are held. A text
+        # that is repeated a million times is held once where it stays in its dictionary.
+        file = pyarrow().parquet.ParquetFile(
+            source,
+            buffer_size=READ_BYTES,
+            pre_buffer=False,
+            page_checksum_verification=True,
+            read_dictionary=[self.name] if self.dtype == TEXT else None,
+        )
+        for batch in file.iter_batches(
+            size, row_groups=list(groups), columns=[self.name], use_threads=False
+        ):
+            yield batch.column(batch.schema.names.index(self.name))
 
 
 def parquet_entries(file: str) -> tuple[Entry, ...]:
@@ -154,7 +141,7 @@ def parquet_entries(file: str) -> tuple[Entry, ...]:
         groups = [about.row_group(k).num_rows for k in range(about.num_row_groups)]
         if min(groups, default=0) < 0 or sum(groups) != about.num_rows:
             raise fail(file, f"declares {about.num_rows} rows, and {sum(groups)} in row groups")
-        return _columns(ParquetColumn, file, about.schema.to_arrow_schema(), groups)
+        return _columns(True, file, about.schema.to_arrow_schema(), groups)
 
 
 def ipc_entries(file: str) -> tuple[Entry, ...]:
@@ -162,7 +149,7 @@ def ipc_entries(file: str) -> tuple[Entry, ...]:
     byte_size(file)
     arrow = pyarrow()
     nothing, rows = arrow.schema([]), []
-    with decoding(file, "Arrow file"), _mapped(file) as source:
+    with decoding(file, "Arrow file"), _opened(file, mapped=True) as source:
         is_file = _is_file(source)
         schema = (arrow.ipc.open_file if is_file else arrow.ipc.open_stream)(source).schema
         source.seek(len(FILE_MAGIC) if is_file else 0)
@@ -174,33 +161,45 @@ def ipc_entries(file: str) -> tuple[Entry, ...]:
             source.seek(max(source.tell() - len(STREAM_END), 0))
             if source.read(len(STREAM_END)) != STREAM_END:
                 raise fail(file, "has no end mark: it was cut short, or is still being written")
-        return _columns(IpcColumn, file, schema, rows)
+        return _columns(False, file, schema, rows)
 
 
-def _columns(
-    make: Callable[..., ArrowColumn], file: str, schema: Any, groups: list[int]
-) -> tuple[Entry, ...]:
-    """Every column of `schema` as `make`; nested ones but lists of numbers are unreadable."""
+def _columns(parquet: bool, file: str, schema: Any, groups: list[int]) -> tuple[Entry, ...]:
+    """Every column of `schema`; nested ones but lists of numbers are unreadable."""
     twice = [name for name, count in Counter(schema.names).items() if count > 1]
     if twice:
         raise fail(file, f"has two columns named {twice[0]}")
-    bounds = tuple(accumulate(groups, initial=0))
-    return tuple(
-        make(file, field.name, *_layout(field.type, bounds[-1]), at, bounds, _is_fixed(field.type))
-        for at, field in enumerate(schema)
-    )
+    types, bounds, found = pyarrow().types, tuple(accumulate(groups, initial=0)), []
+    for at, field in enumerate(schema):
+        kind, shape = field.type, (bounds[-1],)
+        if isinstance(kind, pyarrow().BaseExtensionType):  # a fixed-shape tensor
+            kind = kind.storage_type
+        elif types.is_dictionary(kind):
+            kind = kind.value_type
+        fixed = types.is_fixed_size_list(kind)
+        if fixed or types.is_list(kind) or types.is_large_list(kind):
+            shape = (bounds[-1], kind.list_size if fixed else -1)
+            kind = kind.value_type
+        known = (shape, _numpy(kind), f"{field.type} [{bounds[-1]}]")
+        found.append(ArrowColumn(file, field.name, *known, parquet, at, bounds, fixed))
+    return tuple(found)
 
 
-def _opened(file: str) -> Any:
-    """`file` as something that pyarrow reads from."""
+def _numpy(kind: Any) -> np.dtype:
+    types = pyarrow().types
+    if types.is_boolean(kind):
+        return np.dtype(bool)
+    if types.is_floating(kind) or types.is_integer(kind):
+        return np.dtype(kind.to_pandas_dtype())
+    names = ("string", "large_string", "string_view", "binary", "large_binary", "binary_view")
+    return TEXT if any(getattr(types, f"is_{name}")(kind) for name in names) else UNREADABLE
+
+
+def _opened(file: str, mapped: bool = False) -> Any:
+    """`file` as something that pyarrow reads from; `mapped`, what is skipped is not read."""
     if is_address(file):
         return pyarrow().PythonFile(open_binary(file), mode="r")
-    return pyarrow().OSFile(file, "rb")
-
-
-def _mapped(file: str) -> Any:
-    """As `_opened`, but a file on this machine is mapped: what is skipped is not read."""
-    return _opened(file) if is_address(file) else pyarrow().memory_map(file)
+    return pyarrow().memory_map(file) if mapped else pyarrow().OSFile(file, "rb")
 
 
 def _is_file(source: Any) -> bool:
@@ -208,48 +207,6 @@ def _is_file(source: Any) -> bool:
     start = source.read(len(FILE_MAGIC))
     source.seek(0)
     return start == FILE_MAGIC
-
-
-def plain(column: Any) -> Any:
-    """`column` without an extension type or a dictionary around its values."""
-    if isinstance(column, pyarrow().ExtensionArray):
-        return column.storage
-    return column.dictionary_decode() if hasattr(column, "dictionary_decode") else column
-
-
-def _layout(kind: Any, rows: int) -> tuple[tuple[int, ...], np.dtype, str]:
-    """Shape, dtype, and text for messages, of a column of this type."""
-    types, text, kind = pyarrow().types, f"{kind} [{rows}]", _storage(kind)
-    if types.is_fixed_size_list(kind):
-        return (rows, kind.list_size), _numpy(kind.value_type), text
-    if types.is_list(kind) or types.is_large_list(kind):
-        return (rows, -1), _numpy(kind.value_type), text
-    return (rows,), _numpy(kind), text
-
-
-def _is_fixed(kind: Any) -> bool:
-    return pyarrow().types.is_fixed_size_list(_storage(kind))
-
-
-def _storage(kind: Any) -> Any:
-    """The type underneath an extension type (a fixed-shape tensor) or a dictionary."""
-    arrow = pyarrow()
-    if isinstance(kind, arrow.BaseExtensionType):
-        return kind.storage_type
-    return kind.value_type if arrow.types.is_dictionary(kind) else kind
-
-
-def _numpy(kind: Any) -> np.dtype:
-    types = pyarrow().types
-    if types.is_boolean(kind):
-        return np.dtype(bool)
-    numbers = {types.is_floating: "f", types.is_signed_integer: "i", types.is_unsigned_integer: "u"}
-    for test, letter in numbers.items():
-        if test(kind):
-            return np.dtype(f"{letter}{kind.bit_width // 8}")
-    texts = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
-    views = (types.is_string_view, types.is_binary_view)
-    return TEXT if any(test(kind) for test in texts + views) else UNREADABLE
 
 
 def _first_null(column: Any) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 from gramax._optional import need
 from gramax.data.checks import decoding, fail
 from gramax.data.paths import byte_size, is_address, open_binary
-from gramax.data.readers.stored import MAX_BAND_BYTES, BlockArray
+from gramax.data.readers.stored import MAX_BAND_BYTES, BlockArray, layout
 from gramax.data.source import UNREADABLE, Entry
 
 MAX_OBJECTS = 10_000
@@ -33,7 +33,7 @@ COMPRESSORS = (1, 32_000)
 class HdfDataset(BlockArray):
     """An `Entry`: a dataset, by its path from the root."""
 
-    def bands(self, runs: Iterator[tuple[int, int]]) -> Iterator[np.ndarray]:
+    def read_runs(self, runs: Iterator[tuple[int, int]]) -> Iterator[np.ndarray]:
         """The rows of each run."""
         size = byte_size(self.file)
         with _opened(self.file) as root, decoding(self.where, "dataset"):
@@ -60,14 +60,11 @@ def _h5py() -> Any:
 
 @contextmanager
 def _opened(file: str) -> Iterator[Any]:
-    h5py = _h5py()
-    source = open_binary(file) if is_address(file) else file
+    h5py, source = _h5py(), open_binary(file) if is_address(file) else file
     with decoding(file, "HDF5 file"):
         root = h5py.File(source, "r", locking=False)
-    try:
+    with root:
         yield root
-    finally:
-        root.close()
 
 
 def _walk(file: str, root: Any) -> Iterator[HdfDataset]:
@@ -86,9 +83,7 @@ def _walk(file: str, root: Any) -> Iterator[HdfDataset]:
             path = f"{prefix}{name}"
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 yield _refused(file, path, "a link, which is not followed")
-                continue
-            found = group[name]
-            if isinstance(found, h5py.Group):
+            elif isinstance(found := group[name], h5py.Group):
                 waiting.append((f"{path}/", found))
             elif isinstance(found, h5py.Dataset):
                 yield _described(file, path, found)
@@ -99,33 +94,26 @@ def _refused(file: str, path: str, why: str) -> HdfDataset:
 
 
 def _described(file: str, path: str, dataset: Any) -> HdfDataset:
+    """A dataset by its header; one that cannot be read is listed, and refused when chosen."""
     try:
         dtype = dataset.dtype
     except TypeError:
         return _refused(file, path, "of a type that NumPy lacks")
     if dataset.shape is None:
         return _refused(file, path, "an empty dataset")
-    text, why = f"{dtype.name} {list(dataset.shape)}", _why_not(dataset, dtype)
-    if why:
-        return _refused(file, path, f"{text}, {why}")
-    dtype = np.dtype(dtype.str).newbyteorder("=")
-    return HdfDataset(file, path, dataset.shape, dtype, text, dataset.chunks or ())
-
-
-def _why_not(dataset: Any, dtype: np.dtype) -> str:
-    """Why a dataset is not read; empty where it is."""
-    if dtype.hasobject:
-        return "whose values have no fixed length (save text as fixed-width, numpy dtype S)"
-    if dataset.is_virtual or dataset.external:
-        return "whose values are in other files"
-    if not dataset.chunks:
-        return ""
     plan = dataset.id.get_create_plist()
     filters = [plan.get_filter(k)[0] for k in range(plan.get_nfilters())]
-    if unread := set(filters) - set(FILTERS):
-        return f"which needs the filter {min(unread)} (use gzip or lzf)"
-    if sum(one in COMPRESSORS for one in filters) > 1:
-        return "compressed more than once"
-    if math.prod(dataset.chunks) * dtype.itemsize > MAX_BAND_BYTES:
-        return f"in chunks of more than {MAX_BAND_BYTES} bytes"
-    return ""
+    block, why = dataset.chunks or (), ""
+    if dtype.hasobject:
+        why = "whose values have no fixed length (save text as fixed-width, numpy dtype S)"
+    elif dataset.is_virtual or dataset.external:
+        why = "whose values are in other files"
+    elif unread := set(filters) - set(FILTERS):
+        why = f"which needs the filter {min(unread)} (use gzip or lzf)"
+    elif sum(one in COMPRESSORS for one in filters) > 1:
+        why = "compressed more than once"
+    elif block and math.prod(block) * dtype.itemsize > MAX_BAND_BYTES:
+        why = f"in chunks of more than {MAX_BAND_BYTES} bytes"
+    if why:
+        return _refused(file, path, f"{dtype.name} {list(dataset.shape)}, {why}")
+    return HdfDataset(file, path, *layout(dataset.shape, np.dtype(dtype.str)), block)

@@ -13,7 +13,7 @@ import numpy as np
 
 from gramax.data.checks import check_shape, decoding, fail
 from gramax.data.paths import byte_size, open_binary
-from gramax.data.readers.stored import RawArray, decoded_dtype, described
+from gramax.data.readers.stored import RawArray, layout
 from gramax.data.source import UNREADABLE, Entry
 
 MAX_HEADER_BYTES = 100_000_000
@@ -50,24 +50,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _entry(file: str, buffer: int, size: int, name: str, about: Any) -> RawArray:
-    where = f"{file}::{name}"
-    shape, (begin, end), code = _fields(about, where)
-    if not begin <= end <= size - buffer:
-        raise fail(where, f"lies at bytes {begin} to {end} of a buffer of {size - buffer}")
-    if code not in DTYPES:
-        text = f"{code} {list(shape)}"
-        return RawArray(file, name, shape, UNREADABLE, text, buffer + begin, UNREADABLE)
-    stored, bfloat16 = np.dtype(DTYPES[code]), code == "BF16"
-    if end - begin != math.prod(shape) * stored.itemsize:
-        raise fail(where, f"has {end - begin} bytes, which is not {code} of shape {shape}")
-    dtype, text = decoded_dtype(stored, bfloat16), described(shape, stored, bfloat16)
-    offset = buffer + begin
-    return RawArray(file, name, shape, dtype, text, offset, stored, bfloat16=bfloat16)
-
-
-def _fields(about: Any, where: str) -> tuple[tuple[int, ...], list[int], str]:
-    """Shape, data_offsets and dtype of one tensor, each of the right type."""
-    about = about if isinstance(about, dict) else {}
+    where, about = f"{file}::{name}", about if isinstance(about, dict) else {}
     code, shape, offsets = about.get("dtype"), about.get("shape"), about.get("data_offsets")
     if not (isinstance(code, str) and _is_lengths(shape) and _is_lengths(offsets)):
         raise fail(where, "needs a dtype, a shape and data_offsets in the .safetensors header")
@@ -75,7 +58,16 @@ def _fields(about: Any, where: str) -> tuple[tuple[int, ...], list[int], str]:
         raise fail(where, f"has {len(offsets)} data_offsets where there are two, begin and end")
     check_shape(shape, where)
     check_shape(offsets, where)
-    return tuple(shape), offsets, code
+    shape, begin, end = tuple(shape), *offsets
+    if not begin <= end <= size - buffer:
+        raise fail(where, f"lies at bytes {begin} to {end} of a buffer of {size - buffer}")
+    if code not in DTYPES:
+        text = f"{code} {list(shape)}"
+        return RawArray(file, name, shape, UNREADABLE, text, buffer + begin, UNREADABLE)
+    stored = np.dtype(DTYPES[code])
+    if end - begin != math.prod(shape) * stored.itemsize:
+        raise fail(where, f"has {end - begin} bytes, which is not {code} of shape {shape}")
+    return RawArray(file, name, *layout(shape, stored, code == "BF16"), buffer + begin, stored)
 
 
 def _is_lengths(values: Any) -> TypeGuard[list[int]]:

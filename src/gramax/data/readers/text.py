@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -12,9 +13,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from gramax._text import no_constant
-from gramax.data.checks import decoding, fail
-from gramax.data.chunks import even_cuts
-from gramax.data.classes import MAX_LABEL
+from gramax.data.checks import MAX_LABEL, decoding, fail
 from gramax.data.paths import byte_size, open_binary
 from gramax.data.source import TEXT, UNREADABLE, Entry
 from gramax.data.under_way import say
@@ -23,6 +22,9 @@ MAX_LINE_BYTES = 1 << 25
 
 MARK_ROWS = 1024
 """Lines between two marks: reading starts from these."""
+
+_INTEGER = re.compile(r"[+-]?0*[0-9]{1,18}")
+"""A label that fits into 64 bits."""
 
 SAMPLED_ROWS = 100
 """Lines that are looked at for the names and types of what is in them."""
@@ -35,9 +37,10 @@ class JsonColumn(Entry):
     marks: tuple[int, ...]
     """Where every `MARK_ROWS`th line begins."""
 
-    def cuts(self, rows: int) -> list[int]:
-        """At marks."""
-        return even_cuts(self.shape[0], rows, MARK_ROWS)
+    @property
+    def grain(self) -> int:
+        """It is cut at marks."""
+        return MARK_ROWS
 
     def read(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
         """Pieces of `size` rows, parsed as they are asked for."""
@@ -45,36 +48,31 @@ class JsonColumn(Entry):
             at = start // MARK_ROWS if start < stop else 0
             stream.seek(self.marks[at])
             first = at * MARK_ROWS
-            values = islice(self._values(stream, first), start - first, stop - first)
-            while piece := list(islice(values, size)):
-                yield self._array(piece, start)
-                start += len(piece)
+            rows = enumerate(_records(stream, self.file, first), first)
+            rows = islice(rows, start - first, stop - first)
+            while piece := list(islice(rows, size)):
+                yield (self._matrix if self.rank == 2 else self._vector)(piece)
 
-    def _values(self, stream: io.BufferedIOBase, row: int) -> Iterator[Any]:
-        for record in _records(stream, self.file, row):
-            if self.name not in record and self.rank == 2:
+    def _matrix(self, piece: list[tuple[int, dict[str, Any]]]) -> np.ndarray:
+        for row, record in piece:
+            numbers = record.get(self.name)
+            if self.name not in record:
                 raise fail(self.file, f"row {row} has no {self.name}")
-            yield record.get(self.name)
-            row += 1
+            if not isinstance(numbers, list) or set(map(type, numbers)) - {int, float}:
+                raise fail(self.file, f"row {row}: {self.name} is not a list of numbers")
+            if len(numbers) != self.shape[1]:
+                has = f"row {row} has {len(numbers)} values"
+                raise fail(self.file, f"{has}, but row 0 has {self.shape[1]}")
+        with decoding(self.file, "list of numbers"):
+            return np.array([record[self.name] for _, record in piece], np.float64)
 
-    def _array(self, values: list[Any], start: int) -> np.ndarray:
-        if self.rank == 2:
-            for row, numbers in enumerate(values, start):
-                self._check_numbers(numbers, row)
-            with decoding(self.file, "list of numbers"):
-                return np.array(values, np.float64)
+    def _vector(self, piece: list[tuple[int, dict[str, Any]]]) -> np.ndarray:
+        values = [record.get(self.name) for _, record in piece]
         if self.dtype == TEXT:
             return np.array([*values, None], object)[:-1]
         if set(map(type, values)) - {int, float, type(None)}:
             raise fail(self.file, f"{self.name} is a number in some rows, and no number in others")
         return np.array([-1 if value is None else value for value in values])
-
-    def _check_numbers(self, numbers: Any, row: int) -> None:
-        if not isinstance(numbers, list) or set(map(type, numbers)) - {int, float}:
-            raise fail(self.file, f"row {row}: {self.name} is not a list of numbers")
-        if len(numbers) != self.shape[1]:
-            has = f"row {row} has {len(numbers)} values"
-            raise fail(self.file, f"{has}, but row 0 has {self.shape[1]}")
 
 
 def json_entries(file: str) -> tuple[Entry, ...]:
@@ -116,34 +114,43 @@ def _lines(stream: io.BufferedIOBase, file: str, row: int) -> Iterator[bytes]:
 
 
 def _records(stream: io.BufferedIOBase, file: str, row: int) -> Iterator[dict[str, Any]]:
-    for line in _lines(stream, file, row):
-        with decoding(f"{file}: row {row}", "JSON object"):
+    for at, line in enumerate(_lines(stream, file, row), row):
+        with decoding(f"{file}: row {at}", "JSON object"):
             record = json.loads(line, parse_constant=no_constant)
         if not isinstance(record, dict):
-            raise fail(file, f"row {row} is not a JSON object")
+            raise fail(file, f"row {at} is not a JSON object")
         yield record
-        row += 1
 
 
 @dataclass(frozen=True)
 class TextLines(Entry):
     """An `Entry`: the lines of a .txt `file`, without the space around them."""
 
-    def cuts(self, rows: int) -> None:
-        """Nowhere: where a line begins is not known."""
+    @property
+    def grain(self) -> int:
+        """None: where a line begins is not known."""
+        return 0
 
     def read(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
-        """Object arrays of `size` lines."""
+        """Integers, or object arrays of texts."""
         lines = islice(_labels(self.file), start, stop)
         while piece := list(islice(lines, size)):
-            yield np.array(piece, dtype=object)
+            with decoding(self.file, "list of integers"):
+                if self.dtype == np.int64:
+                    yield np.array(list(map(int, piece)), np.int64)
+                else:
+                    yield np.array(piece, object)
 
 
 def txt_entries(file: str) -> tuple[Entry, ...]:
-    """The lines of `file` as one entry; they are counted by reading them once."""
+    """The lines of `file` as one entry; reading them once tells how many, and of which type."""
     byte_size(file)
-    rows = sum(1 for _ in _labels(file))
-    return (TextLines(file, "", (rows,), TEXT, "lines of text"),)
+    rows, integers = 0, True
+    for line in _labels(file):
+        rows += 1
+        integers = integers and _INTEGER.fullmatch(line) is not None
+    dtype = np.dtype(np.int64) if integers else TEXT
+    return (TextLines(file, "", (rows,), dtype, "lines of text"),)
 
 
 def _labels(file: str) -> Iterator[str]:

@@ -16,18 +16,10 @@ from typing import Any
 import numpy as np
 
 from gramax._optional import need
+from gramax.data import paths
 from gramax.data.checks import cause, check_shape, decoding, fail
-from gramax.data.paths import (
-    byte_size,
-    exists,
-    is_address,
-    is_folder,
-    join,
-    names_in,
-    parse,
-    read_json,
-)  # fmt: skip
-from gramax.data.readers.stored import MAX_BAND_BYTES, BlockArray, decoded_dtype, described
+from gramax.data.paths import is_address, is_folder, join
+from gramax.data.readers.stored import MAX_BAND_BYTES, BlockArray, layout
 from gramax.data.source import UNREADABLE, Entry
 from gramax.errors import MissingExtraError
 
@@ -51,16 +43,17 @@ class ZarrArray(BlockArray):
     metadata: str = ""
     """The document that describes it, as it was checked."""
 
-    def bands(self, runs: Iterator[tuple[int, int]]) -> Iterator[np.ndarray]:
+    def read_runs(self, runs: Iterator[tuple[int, int]]) -> Iterator[np.ndarray]:
         """The rows of each run."""
+        zarr = _zarr()
         with decoding(self.where, "zarr array"):
             array = _opened(self.file, self.name, json.loads(self.metadata))
         # Readers of an archive share one position in it, so its chunks are read one by one.
-        at_once = 1 if is_address(self.file) and parse(self.file).in_archive else 10
+        at_once = 1 if is_address(self.file) and paths.parse(self.file).in_archive else 10
         for start, stop in runs:
             with (
                 decoding(f"{self.where} (rows {start} to {stop - 1})", "zarr chunk"),
-                _zarr().config.set({"async.concurrency": at_once}),
+                zarr.config.set({"async.concurrency": at_once}),
             ):
                 rows = np.asarray(array[start:stop])
             yield rows
@@ -69,7 +62,7 @@ class ZarrArray(BlockArray):
 def entries(folder: str) -> tuple[Entry, ...]:
     """The arrays of the store `folder`."""
     if not is_folder(folder):
-        byte_size(folder)
+        paths.byte_size(folder)
         why = "is a file; a zarr store is a folder (if it is a zip: zip://::"
         raise fail(folder, f"{why}{folder})")
     found, waiting, count = [], [""], 0
@@ -80,13 +73,12 @@ def entries(folder: str) -> tuple[Entry, ...]:
         if array is not None:
             found.append(array)
             continue
-        names = names_in(place)
+        names = paths.names_in(place)
         count += len(names)
         if count > MAX_OBJECTS:
             raise fail(folder, f"holds more than {MAX_OBJECTS} groups and arrays")
-        for child in names:
-            if is_folder(join(place, child)):
-                waiting.append(f"{name}/{child}" if name else child)
+        below = [child for child in names if is_folder(join(place, child))]
+        waiting += [f"{name}/{child}" if name else child for child in below]
     if not found:
         raise fail(folder, "is not a zarr store: no array in it")
     return tuple(found)
@@ -112,9 +104,9 @@ def _array(folder: str, name: str, place: str) -> ZarrArray | None:
     """The array whose metadata are in the folder `place`; None where that is a group."""
     for document in ("zarr.json", ".zarray"):
         file = join(place, document)
-        if not exists(file):
+        if not paths.exists(file):
             continue
-        about: Any = read_json(file)
+        about: Any = paths.read_json(file)
         with decoding(file, "zarr metadata"):
             if document == ".zarray" or about["node_type"] == "array":
                 return _described(folder, name, about, file)
@@ -123,32 +115,31 @@ def _array(folder: str, name: str, place: str) -> ZarrArray | None:
 
 def _described(folder: str, name: str, about: dict[str, Any], file: str) -> ZarrArray:
     """An array by its metadata; one that cannot be read is listed, and refused when chosen."""
-    version, shape = about["zarr_format"], tuple(about["shape"])
+    key = "dtype" if about["zarr_format"] == 2 else "data_type"
+    shape, kind, why = tuple(about["shape"]), about[key], ""
     check_shape(shape, file)
-    kind = about["dtype" if version == 2 else "data_type"]
-    bfloat16 = kind == BFLOAT16
-
-    def refused(why: str) -> ZarrArray:
-        return ZarrArray(folder, name, (), UNREADABLE, f"{str(kind)[:40]} {list(shape)}, {why}")
-
-    if unknown := set(_codecs(about)) - CODECS:
-        return refused(f"encoded by {min(unknown)} (use one of {', '.join(sorted(CODECS))})")
-    about = _as_bits(about) if bfloat16 else about
+    if kind == BFLOAT16:
+        fill = str(about.get("fill_value") or 0)
+        # The bits of a bfloat16 are the upper half of a float32's.
+        bits = fill if fill.startswith("0x") else hex(np.float32(fill).view(np.uint32) >> 16)
+        integer = "<u2" if key == "dtype" else "uint16"
+        about = about | {key: integer, "fill_value": int(bits, 16)}
+    unknown = set(_codecs(about)) - CODECS
     try:
-        array = _opened(folder, name, about)
+        if unknown:
+            why = f"encoded by {min(unknown)} (use one of {', '.join(sorted(CODECS))})"
+        elif (array := _opened(folder, name, about)).dtype.kind not in "biufcSU":
+            why = "which has no fixed size, or is no number"
+        elif not 0 < math.prod(array.chunks) * array.dtype.itemsize <= MAX_BAND_BYTES:
+            why = f"in chunks of more than {MAX_BAND_BYTES} bytes"
+        else:
+            known = layout(shape, array.dtype, kind == BFLOAT16)
+            return ZarrArray(folder, name, *known, array.chunks, metadata=json.dumps(about))
     except MissingExtraError:
         raise
     except Exception as error:
-        return refused(f"which is not read ({cause(error)})")
-    stored, block = array.dtype, array.chunks
-    if stored.kind not in "biufcSU":
-        return refused("which has no fixed size, or is no number")
-    if not all(block) or math.prod(block) * stored.itemsize > MAX_BAND_BYTES:
-        return refused(f"in chunks of more than {MAX_BAND_BYTES} bytes")
-    dtype, text = decoded_dtype(stored, bfloat16), described(shape, stored, bfloat16)
-    return ZarrArray(
-        *(folder, name, shape, dtype, text, block, bfloat16), metadata=json.dumps(about)
-    )
+        why = f"which is not read ({cause(error)})"
+    return ZarrArray(folder, name, (), UNREADABLE, f"{str(kind)[:40]} {list(shape)}, {why}")
 
 
 def _codecs(about: dict[str, Any]) -> Iterator[str]:
@@ -163,17 +154,3 @@ def _codecs(about: dict[str, Any]) -> Iterator[str]:
         yield str(codec["name"])
         inside = codec.get("configuration") or {}
         waiting += [*inside.get("codecs", ()), *inside.get("index_codecs", ())]
-
-
-def _as_bits(about: dict[str, Any]) -> dict[str, Any]:
-    """The metadata of an array of bfloat16 as those of its bits, which are unsigned integers."""
-    fill = about.get("fill_value") or 0
-    fill = int(str(fill), 16) if str(fill).startswith("0x") else _bits(float(fill))
-    if about["zarr_format"] == 2:
-        return about | {"dtype": "<u2", "fill_value": fill}
-    return about | {"data_type": "uint16", "fill_value": fill}
-
-
-def _bits(value: float) -> int:
-    """The bits of a bfloat16, which is the upper half of a float32."""
-    return int(np.float32(value).view(np.uint32)) >> 16
