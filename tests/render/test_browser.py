@@ -15,7 +15,7 @@ from tests.render.test_page import report, thousand  # noqa: F401  (fixtures)
 from gramax.comparison.changes import change
 from gramax.render.page import audit_page, comparison_page
 from gramax.render.terminal import show_comparison
-from gramax.uncertainty.errorbars.bars import ErrorBar
+from gramax.uncertainty.errorbars import ErrorBar
 
 
 def test_tables_sort_and_filter(visit, report):

@@ -9,23 +9,25 @@ the variances of both add up.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from gramax.audits.audit import BLOCKS
-from gramax.comparison.alignment import aligned
-from gramax.comparison.changes import changes_of, without_each_of
-from gramax.comparison.moved_pairs import most_moved
+from gramax.audits.audit import BLOCKS, audit_collected
+from gramax.comparison.changes import changes_of, most_moved, without_each_of
 from gramax.comparison.results import Alignment, Change, Comparison, Moved, Side, side_of
 from gramax.comparison.saved_reports import compare_saved
-from gramax.comparison.similarity import linear_cka, procrustes_similarity
-from gramax.comparison.spaces import Space, judged, mismatch
+from gramax.comparison.similarity import (
+    CentredRows,
+    linear_cka,
+    procrustes_similarity,
+    similarities,
+)
 from gramax.errors import InputError
+from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
-from gramax.streaming import Collected, Execution, Progress, Request, collect, in_words
+from gramax.streaming import Collected, Execution, Progress, Request, collect, in_words, joined
 
 __all__ = [
     "Alignment",
@@ -94,7 +96,7 @@ def compare(
         True better
     """
     options, execution = options or Options(), execution or Execution()
-    collected = []
+    spaces: list[Collected] = []
     for letter, rows, names in (
         ("a", a, labels),
         ("b", b, labels if labels_b is None else labels_b),
@@ -102,77 +104,92 @@ def compare(
         file = execution.checkpoint
         how = replace(execution, checkpoint=f"{os.fspath(file)}.{letter}" if file else None)
         request = Request(rows, names, column, codes, BLOCKS, not raw, how)
-        collected.append(collect(request, progress))
-    why_apart = mismatch(*collected)
+        spaces.append(collect(request, progress))
+    why_apart = _mismatch(*spaces)
     if paired and why_apart:
         raise InputError(f"rows cannot be paired: {why_apart}")
-    first, second = (judged(one, options, progress) for one in collected)
+    paired = not why_apart if paired is None else paired
+    sides = []
+    for one in spaces:
+        how = {"options": options, "progress": progress}
+        report = audit_collected(one, worst=1, portrait=False, headroom=False, **how)
+        sides.append(side_of(report, one.left_out))
     if progress:
         progress("comparing", 0, 1, 0)
-    paired = not why_apart if paired is None else paired
-    return _compared(first, second, paired, why_apart, moved, options)
-
-
-def _compared(
-    first: Space, second: Space, paired: bool, why_apart: str, moved: int, options: Options
-) -> Comparison:
-    a, b = (side_of(one.report, one.collected.left_out) for one in (first, second))
-    left = without_each_of(first, options), without_each_of(second, options)
-    changes = changes_of(a, b, left, paired)
-    alignment = aligned(first, second, BLOCKS) if paired else ()
-    names = _shared_classes(first.collected, second.collected)
-    places = _places(first, names), _places(second, names)
-    codes = first.codes[places[0]], second.codes[places[1]]
-    blocks = first.collected.totals.blocks, second.collected.totals.blocks
-    pictured = 1 < len(names) <= MAX_PICTURED_CLASSES
+    changes = changes_of(
+        *sides,
+        [without_each_of(*one, options) for one in zip(spaces, sides, strict=True)],
+        paired,
+    )
+    alignment = _aligned(*spaces) if paired else ()
+    shared = all(one.labelled for one in spaces) and set(spaces[1].names)
+    names = tuple(name for name in spaces[0].names if shared and name in shared)
+    class_codes = [_codes(one, names) for one in spaces]
     return Comparison(
-        a,
-        b,
+        *sides,
         paired,
         changes,
-        most_moved(names, codes, places, blocks, paired, moved) if len(names) > 1 else (),
+        most_moved(names, class_codes, spaces, paired, moved) if len(names) > 1 else (),
         alignment,
-        _notes(a, b, paired, why_apart) + _reasons(changes, alignment),
-        tuple(names),
-        np.stack([one @ one.T for one in codes]) if pictured else None,
+        _notes(*sides, paired, why_apart) + _reasons(changes, alignment),
+        names,
+        np.stack([one @ one.T for one in class_codes])
+        if 1 < len(names) <= MAX_PICTURED_CLASSES
+        else None,
     )
 
 
-def _shared_classes(a: Collected, b: Collected) -> list[str]:
-    """The names of the classes that both have; none without labels."""
-    if not (a.labelled and b.labelled):
-        return []
-    others = set(b.names)
-    return [name for name in a.names if name in others]
+def _mismatch(a: Collected, b: Collected) -> str:
+    """Why the rows of the two do not match; empty where nothing speaks against it."""
+    if a.rows != b.rows:
+        return f"{a.rows:,} and {b.rows:,} rows"
+    if a.left_out or b.left_out:
+        return "rows were left out"
+    if a.names != b.names:
+        return "the two have different classes"
+    apart = a.label_digest and b.label_digest and a.label_digest != b.label_digest
+    return "their labels differ" if apart else ""
 
 
-def _places(space: Space, names: list[str]) -> np.ndarray:
-    """Where these classes stand among those of a space."""
-    where = {name: k for k, name in enumerate(space.collected.names)}
-    return np.array([where[name] for name in names], np.int64)
+def _aligned(*spaces: Collected) -> tuple[Alignment, ...]:
+    """How alike the two are, by the rows that both kept: all, or one sample of very many."""
+    samples = [one.totals.sample for one in spaces]
+    numbers = np.intersect1d(*(one.numbers for one in samples), assume_unique=True)
+    if not len(numbers):
+        return ()
+    rows = []
+    for one, space in zip(samples, spaces, strict=True):
+        every = len(numbers) == len(one.numbers)  # then there is no need for a copy
+        kept = one.rows if every else one.rows[np.searchsorted(one.numbers, numbers)]
+        rows.append(CentredRows(kept, space.totals.blocks[0].normalize))
+    return similarities(*rows, BLOCKS)
+
+
+def _codes(space: Collected, names: tuple[str, ...]) -> np.ndarray:
+    """Unit means of these classes; of fewer rows than dimensions, in the space that they span."""
+    where = {name: k for k, name in enumerate(space.names)}
+    with np.errstate(all="ignore"):
+        codes = Evidence(joined(space.totals.blocks)).codes
+    return codes[np.array([where[name] for name in names], np.int64)]
 
 
 def _notes(a: Side, b: Side, paired: bool, why_apart: str) -> tuple[str, ...]:
+    why = f" ({why_apart})" if why_apart else ""
+    notes = [f"rows are not paired{why}: errors are wider"]
     if paired:
         notes = ["rows are paired: row i is taken for the same sample in both"]
-    else:
-        why = f" ({why_apart})" if why_apart else ""
-        notes = [f"rows are not paired{why}: errors are wider"]
     if a.d != b.d:
         notes.append(f"{a.d:,} and {b.d:,} dimensions: there is room for different ranks")
-    for letter, side in (("A", a), ("B", b)):
-        if side.left_out:
-            notes.append(f"{letter}: {in_words(side.left_out)}")
+    sides = (("A", a), ("B", b))
+    notes += [f"{letter}: {in_words(one.left_out)}" for letter, one in sides if one.left_out]
     return tuple(notes)
 
 
-def _reasons(changes: Mapping[str, Change], alignment: Sequence[Alignment]) -> tuple[str, ...]:
+def _reasons(changes: dict[str, Change], alignment: tuple[Alignment, ...]) -> tuple[str, ...]:
     """Why numbers are undefined or have no error, those of one reason in one note."""
+    said = [(one.reason, name) for name, one in changes.items() if one.kind == "unknown"]
+    said += [(one.reason, one.name) for one in alignment if one.reason]
     names: dict[str, list[str]] = {}
-    for name, change in changes.items():
-        if change.kind == "unknown":
-            names.setdefault(change.reason, []).append(name)
-    for one in alignment:
-        if one.reason:
-            names.setdefault(one.reason, []).append(one.name)
+    for why, name in said:
+        names.setdefault(why, []).append(name)
     return tuple(f"{', '.join(which)}: {why}" for why, which in names.items())

@@ -1,10 +1,11 @@
 """How much each number would change with another sample: a jackknife over blocks of rows.
 
-Rows are dealt to B blocks while they stream by (`blocks`), and every number is computed B times
-without one block. For a number θ that is a smooth function of the moments,
+Rows are dealt to B blocks while they stream by (`moments.blocks`), and every number is computed B
+times without one block. For a number θ that is a smooth function of the moments,
 (B-1)/B Σ_b (θ_(-b) - mean θ_(-b))² is the variance of θ from one sample of n rows to the next
-(Tukey 1958; Shao & Tu 1995, section 2.3), and (θ - E θ)/error follows Student's t with B-1 degrees
-of freedom closely enough for intervals.
+(Tukey, Bias and confidence in not-quite large samples, 1958; Shao & Tu, The Jackknife and
+Bootstrap, 1995, section 2.3), and (θ - E θ)/error follows Student's t with B-1 degrees of freedom
+closely enough for intervals.
 
 - What an interval covers: the mean of the number over samples of this size. A number that is
   biased at small n (an effective rank, the frame potential of noisy means) is not pulled to its
@@ -23,8 +24,10 @@ of freedom closely enough for intervals.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,7 +40,17 @@ from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
 from gramax.moments import BlockMoments, ClassMoments
-from gramax.uncertainty.errorbars.jackknife import ErrorBar, jackknife
+from gramax.uncertainty.chance.cosines import student_quantile
+
+__all__ = [
+    "BlockMoments",
+    "ErrorBar",
+    "error_bars",
+    "jackknife",
+    "standard_errors",
+    "warnings_for",
+    "without_each",
+]
 
 EXTREMES = frozenset(
     {
@@ -62,8 +75,91 @@ TOO_MANY = (
 )
 """Why they have none beyond."""
 
+MAX_LONE_SIDE = 512
+"""Side up to which a matrix is decomposed by one thread, which is faster than several that wait for
+each other: ten times so where the machine is busy."""
 
-# -- leaving one out ----------------------------------------------------------------------------
+
+# -- one number ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ErrorBar:
+    """A number with its uncertainty.
+
+    Attributes:
+        value: from all rows.
+        error: standard error; None where it cannot be had.
+        low: lower end of the interval; None where there is no error.
+        high: upper end.
+        bias: estimated bias at this n, to be subtracted for the value at infinite n (which is more
+            uncertain than `value` is); None where there is no error.
+        reason: why there is no error, or what to keep in mind.
+    """
+
+    value: float
+    error: float | None
+    low: float | None
+    high: float | None
+    bias: float | None
+    reason: str = ""
+
+
+def jackknife(
+    value: float, without: Float[np.ndarray, " b"], interval: tuple[float, float], level: float
+) -> ErrorBar:
+    """Error, interval and bias from the values without each block.
+
+    Args:
+        value: the number of all rows, in its own units.
+        without: the number without each block.
+        interval: the values that it can take.
+        level: probability with which the interval is to cover, between 0 and 1.
+
+    Returns:
+        The bar; without an error, and with the reason, where a value is not finite or there are
+        fewer than three blocks.
+
+    Raises:
+        ValueError: `level` is not between 0 and 1.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.array([1.0, 2.0, 3.0, 6.0])  # the jackknife of a mean: s/√n
+        >>> bar = jackknife(x.mean(), (x.sum() - x) / 3, (-np.inf, np.inf), 0.95)
+        >>> print(round(bar.error, 6) == round(x.std(ddof=1) / 2, 6), abs(bar.bias) < 1e-12)
+        True True
+    """
+    b, reason = len(without), ""
+    if not math.isfinite(value):
+        reason = "undefined"
+    elif b < 3:
+        reason = f"rows in {b} block(s) only; 3 are needed"
+    elif not np.all(np.isfinite(without)):
+        reason = "undefined where one of the blocks is left out"
+    if reason:
+        return ErrorBar(value, None, None, None, None, reason)
+    (least, most), points, back = interval, np.append(without, value), lambda x: x
+    # Intervals are formed where the range is the whole line; not at a bound itself.
+    if math.isfinite(least) and np.all((points > least) & (points < most)):
+        if math.isinf(most):
+            points, back = np.log(points - least), lambda x: least + np.exp(x)
+        else:
+            points = np.log((points - least) / (most - points))
+            back = lambda x: least + (most - least) / (1 + np.exp(-x))  # noqa: E731
+    reach = student_quantile(level, b - 1) * _deviation(points[:-1])
+    low, high = (float(np.clip(back(points[-1] + r), *interval)) for r in (-reach, reach))
+    bias = (b - 1) * (float(without.mean()) - value)
+    return ErrorBar(value, _deviation(without), low, high, bias)
+
+
+def _deviation(without: np.ndarray) -> float:
+    """√((B-1)/B Σ (θ_(-b) - mean)²)."""
+    b = len(without)
+    return math.sqrt((b - 1) / b * float(np.sum((without - without.mean()) ** 2)))
+
+
+# -- every number -------------------------------------------------------------------------------
 
 
 def standard_errors(
@@ -124,15 +220,18 @@ def error_bars(
     Source:
         Tukey 1958; Efron & Stein 1981; Shao & Tu 1995, The Jackknife and Bootstrap, section 2.3.
     """
-    found = without_each(blocks, options=options, names=names)
-    filled = _filled(blocks)
-    one = blocks.parts[0]
-    lone = int(np.sum(filled.sum(axis=0) == 1))
-    bars = {}
-    for name, (value, left) in found.items():
-        metric = METRICS[name]
+    one, lone, bars = blocks.parts[0], int(np.sum(_filled(blocks).sum(axis=0) == 1)), {}
+    for name, (value, left) in without_each(blocks, options=options, names=names).items():
+        metric, said = METRICS[name], [WORST] if name in EXTREMES else []
         bar = jackknife(value, left, metric.bounds(one.normalize), level)
-        bars[name] = _warned(name, bar, one.num_classes, lone if metric.labels else 0)
+        if lone and metric.labels:
+            rest = "class(es) have all their rows in one block: their absence widens the error"
+            said.append(f"{lone} {rest}")
+        if bar.error is not None:
+            bar = replace(bar, reason="; ".join(said))
+        elif too_many(name, one.num_classes) and math.isfinite(value):
+            bar = replace(bar, reason=TOO_MANY)
+        bars[name] = bar
     return bars
 
 
@@ -156,36 +255,32 @@ def without_each(
         KeyError: no metric has such a name.
     """
     wanted = None if names is None else {METRICS[name].name for name in names}
-    usable = METRICS.of(blocks.parts[0].scatter)
-    asked = [m.name for m in usable if wanted is None or m.name in wanted]
-    quick = [name for name in asked if not too_many(name, blocks.parts[0].num_classes)]
+    first, options = blocks.parts[0], options or Options()
+    asked = [m.name for m in METRICS.of(first.scatter) if wanted is None or m.name in wanted]
+    quick = [name for name in asked if not too_many(name, first.num_classes)]
     used = np.flatnonzero(_filled(blocks).any(axis=1))
-    parts = [blocks.parts[k].widened() for k in used] or [blocks.parts[0].widened()]
-    options = options or Options()
-    whole = _values(BlockMoments(tuple(parts), 0).whole, asked, options)
-    left = [_values(moments, quick, options) for moments in _leave_out(parts, None)]
+    parts = [blocks.parts[k].widened() for k in used] or [first.widened()]
+    with _few_threads(first.mean.shape[1]), np.errstate(all="ignore"):
+        whole = _values(BlockMoments(tuple(parts), 0).whole, asked, options)
+        left = [_values(moments, quick, options) for moments in _leave_out(parts, None)]
     return {
         name: (value, np.array([values.get(name, np.nan) for values in left]))
         for name, value in whole.items()
     }
 
 
+def _few_threads(side: int) -> Any:
+    """Within it, matrices of this side are decomposed by as many threads as do it fastest."""
+    if side > MAX_LONE_SIDE:
+        return nullcontext()
+    from threadpoolctl import ThreadpoolController  # looks for libraries: imported late
+
+    return ThreadpoolController().limit(limits=1, user_api="blas")
+
+
 def _filled(blocks: BlockMoments) -> np.ndarray:
     """`[b, c]` whether a block has rows of a class."""
     return np.stack([to_numpy(part.rows).sum(axis=0) > 0 for part in blocks.parts])
-
-
-def _warned(name: str, bar: ErrorBar, c: int, lone: int) -> ErrorBar:
-    """The bar, with what to keep in mind of it."""
-    if bar.error is None:
-        skipped = too_many(name, c) and np.isfinite(bar.value)
-        return replace(bar, reason=TOO_MANY) if skipped else bar
-    said = [WORST] if name in EXTREMES else []
-    if lone:
-        said.append(
-            f"{lone} class(es) have all their rows in one block: their absence widens the error"
-        )
-    return replace(bar, reason="; ".join(said))
 
 
 def too_many(name: str, c: int) -> bool:
@@ -212,9 +307,8 @@ def _leave_out(
 
 
 def _values(moments: ClassMoments, names: Sequence[str], options: Options) -> dict[str, float]:
-    with np.errstate(all="ignore"):
-        evidence = Evidence(moments, options)
-        return {name: float(METRICS[name].value(evidence)) for name in names}
+    evidence = Evidence(moments, options)
+    return {name: float(METRICS[name].value(evidence)) for name in names}
 
 
 # -- warnings -----------------------------------------------------------------------------------
@@ -242,9 +336,7 @@ def warnings_for(n: float, d: int, counts: Any, names: Sequence[str] | None = No
         1 class (2) has fewer than 5 rows: variances read low
         1 class (3) has no rows: left out of every number
     """
-    counts = np.asarray(counts, np.float64)
-    called = [str(k) for k in range(len(counts))] if names is None else list(names)
-    found = []
+    counts, found = np.asarray(counts, np.float64), []
     if n < ROWS_PER_DIMENSION * d:
         most = d / (1 + d / max(n - 1, 1))
         found.append(
@@ -256,12 +348,10 @@ def warnings_for(n: float, d: int, counts: Any, names: Sequence[str] | None = No
         ((counts > 0) & (counts < HANDFUL), f"fewer than {HANDFUL} rows: variances read low"),
         (counts <= 0, "no rows: left out of every number"),
     ):
-        if which.any():
-            found.append(f"{_classes(np.flatnonzero(which), called)} {text}")
+        few = np.flatnonzero(which)
+        shown = ", ".join(str(k if names is None else names[k]) for k in few[:5])
+        shown += ", …" * (few.size > 5)
+        if few.size:
+            many = f"{few.size} classes ({shown}) have"
+            found.append(f"{many if few.size > 1 else f'1 class ({shown}) has'} {text}")
     return found
-
-
-def _classes(which: np.ndarray, called: list[str], most: int = 5) -> str:
-    """The number of classes and the names of the first few."""
-    shown = ", ".join(called[k] for k in which[:most]) + (", …" if which.size > most else "")
-    return f"{which.size} classes ({shown}) have" if which.size > 1 else f"1 class ({shown}) has"
