@@ -97,46 +97,39 @@ def compare(
     """
     options, execution = options or Options(), execution or Execution()
     spaces: list[Collected] = []
-    for letter, rows, names in (
-        ("a", a, labels),
-        ("b", b, labels if labels_b is None else labels_b),
-    ):
+    labels_b = labels if labels_b is None else labels_b
+    for letter, rows, names in (("a", a, labels), ("b", b, labels_b)):
         file = execution.checkpoint
         how = replace(execution, checkpoint=f"{os.fspath(file)}.{letter}" if file else None)
         request = Request(rows, names, column, codes, BLOCKS, not raw, how)
         spaces.append(collect(request, progress))
-    why_apart = _mismatch(*spaces)
+    why_apart = _mismatch(spaces[0], spaces[1])
     if paired and why_apart:
         raise InputError(f"rows cannot be paired: {why_apart}")
     paired = not why_apart if paired is None else paired
-    sides = []
+    sides: list[Side] = []
     for one in spaces:
-        how = {"options": options, "progress": progress}
-        report = audit_collected(one, worst=1, portrait=False, headroom=False, **how)
+        report = audit_collected(
+            one, worst=1, portrait=False, headroom=False, options=options, progress=progress
+        )
         sides.append(side_of(report, one.left_out))
     if progress:
         progress("comparing", 0, 1, 0)
-    changes = changes_of(
-        *sides,
-        [without_each_of(*one, options) for one in zip(spaces, sides, strict=True)],
-        paired,
-    )
-    alignment = _aligned(*spaces) if paired else ()
-    shared = all(one.labelled for one in spaces) and set(spaces[1].names)
-    names = tuple(name for name in spaces[0].names if shared and name in shared)
+    left = [without_each_of(*both, options) for both in zip(spaces, sides, strict=True)]
+    found = Comparison(sides[0], sides[1], paired, changes_of(sides[0], sides[1], left, paired))
+    if paired:
+        found = replace(found, alignment=_aligned(spaces))
+    found = replace(found, notes=_notes(found, why_apart))
+    if not all(one.labelled for one in spaces):
+        return found
+    others = set(spaces[1].names)
+    names = tuple(name for name in spaces[0].names if name in others)
     class_codes = [_codes(one, names) for one in spaces]
-    return Comparison(
-        *sides,
-        paired,
-        changes,
-        most_moved(names, class_codes, spaces, paired, moved) if len(names) > 1 else (),
-        alignment,
-        _notes(*sides, paired, why_apart) + _reasons(changes, alignment),
-        names,
-        np.stack([one @ one.T for one in class_codes])
-        if 1 < len(names) <= MAX_PICTURED_CLASSES
-        else None,
-    )
+    if len(names) > 1:
+        found = replace(found, moved=most_moved(names, class_codes, spaces, paired, moved))
+    if 1 < len(names) <= MAX_PICTURED_CLASSES:
+        found = replace(found, cosines=np.stack([one @ one.T for one in class_codes]))
+    return replace(found, names=names)
 
 
 def _mismatch(a: Collected, b: Collected) -> str:
@@ -151,7 +144,7 @@ def _mismatch(a: Collected, b: Collected) -> str:
     return "their labels differ" if apart else ""
 
 
-def _aligned(*spaces: Collected) -> tuple[Alignment, ...]:
+def _aligned(spaces: list[Collected]) -> tuple[Alignment, ...]:
     """How alike the two are, by the rows that both kept: all, or one sample of very many."""
     samples = [one.totals.sample for one in spaces]
     numbers = np.intersect1d(*(one.numbers for one in samples), assume_unique=True)
@@ -162,7 +155,7 @@ def _aligned(*spaces: Collected) -> tuple[Alignment, ...]:
         every = len(numbers) == len(one.numbers)  # then there is no need for a copy
         kept = one.rows if every else one.rows[np.searchsorted(one.numbers, numbers)]
         rows.append(CentredRows(kept, space.totals.blocks[0].normalize))
-    return similarities(*rows, BLOCKS)
+    return similarities(rows[0], rows[1], BLOCKS)
 
 
 def _codes(space: Collected, names: tuple[str, ...]) -> np.ndarray:
@@ -173,23 +166,22 @@ def _codes(space: Collected, names: tuple[str, ...]) -> np.ndarray:
     return codes[np.array([where[name] for name in names], np.int64)]
 
 
-def _notes(a: Side, b: Side, paired: bool, why_apart: str) -> tuple[str, ...]:
+def _notes(found: Comparison, why_apart: str) -> tuple[str, ...]:
+    """What to keep in mind, and why numbers have no value or no error, one note a reason."""
     why = f" ({why_apart})" if why_apart else ""
     notes = [f"rows are not paired{why}: errors are wider"]
-    if paired:
+    if found.paired:
         notes = ["rows are paired: row i is taken for the same sample in both"]
-    if a.d != b.d:
-        notes.append(f"{a.d:,} and {b.d:,} dimensions: there is room for different ranks")
-    sides = (("A", a), ("B", b))
-    notes += [f"{letter}: {in_words(one.left_out)}" for letter, one in sides if one.left_out]
-    return tuple(notes)
-
-
-def _reasons(changes: dict[str, Change], alignment: tuple[Alignment, ...]) -> tuple[str, ...]:
-    """Why numbers are undefined or have no error, those of one reason in one note."""
-    said = [(one.reason, name) for name, one in changes.items() if one.kind == "unknown"]
-    said += [(one.reason, one.name) for one in alignment if one.reason]
+    if found.a.d != found.b.d:
+        both = f"{found.a.d:,} and {found.b.d:,} dimensions"
+        notes.append(f"{both}: there is room for different ranks")
+    for letter, side in (("A", found.a), ("B", found.b)):
+        notes += [f"{letter}: {in_words(side.left_out)}"] if side.left_out else []
     names: dict[str, list[str]] = {}
-    for why, name in said:
-        names.setdefault(why, []).append(name)
-    return tuple(f"{', '.join(which)}: {why}" for why, which in names.items())
+    for name, one in found.items():
+        if one.kind == "unknown":
+            names.setdefault(one.reason, []).append(name)
+    for one in found.alignment:
+        if one.reason:
+            names.setdefault(one.reason, []).append(one.name)
+    return (*notes, *(f"{', '.join(which)}: {reason}" for reason, which in names.items()))

@@ -165,7 +165,8 @@ def most_moved(
     for i, pair in enumerate(pairs):
         one, other = (float(before[i]), a[:, i]), (float(after[i]), b[:, i])
         error, _ = error_of(one, other, paired)
-        found.append(Moved(*(names[int(c)] for c in pair), one[0], other[0], error))
+        first, second = (names[int(c)] for c in pair)
+        found.append(Moved(first, second, one[0], other[0], error))
     return tuple(found)
 
 

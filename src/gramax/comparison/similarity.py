@@ -1,18 +1,8 @@
 """How alike two spaces of the same rows are, up to a rotation: linear CKA and Procrustes.
 
 Both need nothing but products summed over rows, which `CrossMoments` holds: they add up over
-batches, and a block of rows can be taken out again. Each number, what chance gives for it, and its
-error, a jackknife over blocks of rows, are functions of these products.
-
-- Linear CKA (centered kernel alignment: Kornblith et al. 2019; the RV coefficient of Robert &
-  Escoufier 1976) of centred X and Y is |XᵀY|² / (|XᵀX| |YᵀY|), in Frobenius norms. By chance alone
-  it is above 0, and far above for few rows. The debiased one uses the unbiased estimators of Song
-  et al. 2012 in all three places, and is 0 on average where the spaces are unrelated.
-- Procrustes similarity is |XᵀY|_* / (|X| |Y|), where |·|_* is the nuclear norm. It is 1 - D²/2 for
-  the distance D of centred X and Y of unit norm after the best rotation (Williams et al. 2021).
-- Chance pairs the rows at random. Mean and deviation of both kinds of linear CKA are then known
-  exactly (Kazi-Aoual et al. 1995; see `debiased_chance`). Procrustes is simulated: after a random
-  pairing, X and Y are two random rotations of their spectra.
+batches, and a block of rows can be taken out again. Each number, what chance gives for it (rows
+paired at random), and its error, a jackknife over blocks of rows, are functions of these products.
 """
 
 from __future__ import annotations
@@ -33,22 +23,17 @@ from gramax.comparison.results import Alignment
 from gramax.uncertainty.chance.laws import Chance
 from gramax.uncertainty.errorbars import jackknife
 
-CHUNK_BYTES = 1 << 24
-"""Bytes of the rows in float64 that are looked at together."""
+CHUNK_BYTES, MAX_BLOCK_BYTES, FEW_BLOCKS = 1 << 24, 1 << 30, (10, 5)
+"""Bytes of the rows in float64 that are looked at together; bytes that the products of all blocks
+may take, and how many blocks there are where as many as were asked for do not fit."""
 
 CHANCE_DRAWS, MAX_CHANCE_WORK = 20, 4e10
 """Draws of the simulation of Procrustes, and the multiplications that they may cost together."""
 
-MAX_BLOCK_BYTES, FEW_BLOCKS = 1 << 30, (10, 5)
-"""Bytes that the products of all blocks may take, and how many blocks there are where as many as
-were asked for do not fit."""
-
-MIN_ROWS, MIN_DEBIASED_ROWS = 3, 4
-"""Rows that a similarity needs, as a rotation and a scale turn any two rows into any other two; and
-rows that unbiased estimators need, which divide by n - 3."""
-
-MIN_UNBIASED_SHARE = 1e-9
-"""The unbiased share of |XᵀX|² below which it is nothing but the rounding of float32 rows."""
+MIN_ROWS, MIN_DEBIASED_ROWS, MIN_UNBIASED_SHARE = 3, 4, 1e-9
+"""Rows that a similarity needs, as a rotation and a scale turn any two rows into any other two;
+those that unbiased estimators need, which divide by n - 3; and the unbiased share of |XᵀX|² below
+which it is nothing but the rounding of float32 rows."""
 
 EXACT = "exact moments over all pairings of the rows"
 A_POINT = "undefined: all rows of a space are one point"
@@ -231,12 +216,12 @@ def procrustes_similarity(x: Float[np.ndarray, "n p"], y: Float[np.ndarray, "n q
 
 
 def cka(m: CrossMoments) -> float:
-    """Linear CKA, in [0, 1]."""
+    """Linear CKA, in [0, 1]: |XᵀY|² / (|XᵀX| |YᵀY|), in Frobenius norms. Few rows inflate it."""
     return _over(m.n, _square(m.xy), _square(m.xx), _square(m.yy))
 
 
 def cka_debiased(m: CrossMoments) -> float:
-    """Debiased linear CKA, at most 1.
+    """Debiased linear CKA, at most 1: 0 on average where the spaces are unrelated.
 
     With K = XXᵀ without its diagonal, tr KL = |XᵀY|² - Σ|x|²|y|², and K1 = -|x|² for centred rows.
     """
@@ -252,7 +237,10 @@ def cka_debiased(m: CrossMoments) -> float:
 
 
 def procrustes(m: CrossMoments) -> float:
-    """Procrustes similarity, in [0, 1]."""
+    """Procrustes similarity, in [0, 1]: |XᵀY|_* / (|X| |Y|), |·|_* the nuclear norm.
+
+    It is 1 - D²/2 for the distance D of X and Y of unit norm after the best rotation.
+    """
     return _over(m.n, float(np.sum(singular_values(m.xy))), *m.traces)
 
 

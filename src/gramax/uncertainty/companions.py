@@ -2,23 +2,9 @@
 
 A participation ratio of 77.6 reads 43.9 from 100 rows, and classes look tighter than they are,
 since the noise of a class mean counts as distance between classes. A companion estimates the value
-of infinitely many rows, by three means:
-
-- Products across the blocks of the jackknife. A mean of products of independent factors is
-  unbiased, where a square is not: tr Σ² from blocks a ≠ b is tr(M_a M_b). With one row a block this
-  is the estimator of Chun and others 2025 (arXiv 2509.26560, package `dimensionality`, "row").
-- The noise of class means taken out: |m_k - m_l|² less v_k/n_k + v_l/n_l, v the unbiased variance.
-  This is the mean of products over different rows, the squared crossnobis distance of Walther and
-  others 2016 in the Euclidean metric.
-- The Marchenko-Pastur law of large matrices, for what is no polynomial of the covariance Σ. With
-  df(ρ) = tr S(S+ρ)⁻¹ of the sample's covariance S of f degrees of freedom, and κ = ρ/(1 - df/f):
-  tr Σ(Σ+κ)⁻¹ = df(ρ), and ρ(S+ρ)⁻¹ stands for κ(Σ+κ)⁻¹ in any direction (Ledoit & Péché 2011;
-  Bach 2024). Where f < d, κ cannot reach 0; what lies below is continued as if the
-  rest were one eigenvalue, exact for isotropic rows.
-
-Ratios of unbiased numbers are right to first order. In simulations with n ≥ d/2 companions are
-within 5% on average (`tests/test_companions.py`); but the VCI is up to a third too large for n < 2d
-where the scatter within classes has a few large directions: it errs to the side of less collapse.
+of infinitely many rows. Ratios of unbiased numbers are right to first order. In simulations with
+n ≥ d/2 companions are within 5% on average (`tests/test_companions.py`); but the VCI is up to a
+third too large for n < 2d where the scatter within classes has a few large directions.
 """
 
 from __future__ import annotations
@@ -36,20 +22,16 @@ from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
 from gramax.moments import BlockMoments, ClassMoments
 
-MIN_BLOCKS, MIN_FREEDOM = 4, 8
-"""Blocks that hold rows, and rows beyond one for each class, below which nothing is estimated."""
+MIN_BLOCKS, MIN_FREEDOM, MAX_CLASSES = 4, 8, 4096
+"""Blocks that hold rows, and rows beyond one for each class, below which nothing is estimated; and
+classes up to which the pairs of their means are looked at."""
 
-MAX_CONTINUED = 5.0
-"""Times the degrees of freedom that a spectrum may have dimensions, as far as can be told."""
-
-MAX_CLASSES = 4096
-"""Classes up to which the pairs of their means are looked at."""
+MAX_CONTINUED, RIDGES = 5.0, (0.6, 0.3)
+"""Times the degrees of freedom that a spectrum may have dimensions, as far as can be told; and
+shares of the degrees of freedom at which the VCI takes its two ridges, for f < 3d."""
 
 SURE = 3.0
 """Standard deviations of its noise by which a distance must exceed 0 to be divided by."""
-
-RIDGES = (0.6, 0.3)
-"""Shares of the degrees of freedom at which the VCI takes its two ridges, for f < 3d."""
 
 NOT_APART = "the class means are no further apart than their noise"
 
@@ -144,7 +126,9 @@ def _participation_ratio(parts: list[ClassMoments], e: Evidence) -> float:
 
     With M_b and s_b the sums of xxᵀ and x over a block, x from the mean of all rows,
     tr Σ² = ⟨tr M_a M_b⟩ - 2⟨s_bᵀ M_a s_c⟩ + ⟨(s_a·s_b)(s_c·s_d)⟩, and (tr Σ)² likewise with traces,
-    ⟨⟩ the mean over different blocks, whose weights take the place of the sums in the divisor.
+    ⟨⟩ the mean over different blocks, whose weights take the place of the sums in the divisor. A
+    mean of products of independent factors is unbiased, where a square is not. With one row a block
+    this is the "row" estimator of Chun and others 2025 (arXiv 2509.26560).
     """
     parts = [part for part in parts if np.sum(part.counts) > 0]
     centred = e.options.center == "global"
@@ -192,7 +176,12 @@ def _fours(products: Float[np.ndarray, "b b"]) -> float:
 
 
 class _Population:
-    """Eigenvalues of a sample's covariance of f degrees of freedom, and what they say of Σ's."""
+    """Eigenvalues of a sample's covariance S of f degrees of freedom, and what they say of Σ.
+
+    By the Marchenko-Pastur law, with df(ρ) = tr S(S+ρ)⁻¹ and κ = ρ/(1 - df/f): tr Σ(Σ+κ)⁻¹ = df(ρ),
+    and ρ(S+ρ)⁻¹ stands for κ(Σ+κ)⁻¹ in any direction (Ledoit & Péché 2011; Bach 2024). Where f < d,
+    κ cannot reach 0; what lies below is continued, exactly for isotropic rows.
+    """
 
     def __init__(self, values: Float[np.ndarray, " d"], freedom: float) -> None:
         self.values, self.freedom = values[values > 0], freedom
@@ -248,7 +237,10 @@ def _effective_rank(e: Evidence) -> float:
 
 
 class _ClassMeans:
-    """Means of the k classes present, and their noise.
+    """Means of the k classes present, and their noise, by the numbers that are estimated from them.
+
+    |m_k - m_l|² less v_k/n_k + v_l/n_l is the mean of products over different rows, the squared
+    crossnobis distance of Walther and others 2016 in the Euclidean metric.
 
     Attributes:
         share: `[k]` weight of a class in the global mean; sums to 1.

@@ -1,25 +1,10 @@
 """How much each number would change with another sample: a jackknife over blocks of rows.
 
 Rows are dealt to B blocks while they stream by (`moments.blocks`), and every number is computed B
-times without one block. For a number θ that is a smooth function of the moments,
-(B-1)/B Σ_b (θ_(-b) - mean θ_(-b))² is the variance of θ from one sample of n rows to the next
-(Tukey, Bias and confidence in not-quite large samples, 1958; Shao & Tu, The Jackknife and
-Bootstrap, 1995, section 2.3), and (θ - E θ)/error follows Student's t with B-1 degrees of freedom
-closely enough for intervals.
-
-- What an interval covers: the mean of the number over samples of this size. A number that is
-  biased at small n (an effective rank, the frame potential of noisy means) is not pulled to its
-  value at infinite n; `ErrorBar.bias` estimates how far that is.
-- Rows are taken to be independent. Many frames of one video are not: their errors are too small.
-- The chance of class sizes is part of the error, as for labels drawn with their rows; where sizes
-  are held fixed by design the error is somewhat too large.
-- Of no symmetric function of the rows, smooth or not, is the variance too small in expectation
-  (Efron & Stein 1981). Of the worst of many (`EXTREMES`) it is too large where many are about as
-  bad: in simulations the error of a coherence is right where one pair stands out, and about twice
-  too large for a simplex.
-- Rough where a number is at chance: there its first-order variation vanishes, and
-  `gramax.chance.chance` is the yardstick.
-- Work: B times that of one report, and B·log₂ B merges of c·d² each.
+times without one block: B times the work of one report, and B·log₂ B merges of c·d² each. Rows are
+taken to be independent: many frames of one video are not, and their errors are too small. The
+chance of class sizes is part of the error, as for labels drawn with their rows. Where a number is
+at chance the errors are rough, and `gramax.chance.chance` is the yardstick.
 """
 
 from __future__ import annotations
@@ -61,23 +46,20 @@ EXTREMES = frozenset(
         "class_largest_cosine",
     }
 )
-"""Numbers that are the worst of many: without a block another pair may become the worst."""
+"""Numbers that are the worst of many: without a block another pair may become the worst. Their
+variance is right in simulations where one pair stands out, too large where many are about as bad,
+and of no symmetric function of the rows too small in expectation (Efron & Stein 1981)."""
+
+MAX_PAIRED_CLASSES, MAX_LONE_SIDE = 4096, 512
+"""Classes up to which extremes get an error: every block costs a pass over all their pairs. And the
+side up to which a matrix is decomposed by one thread, which is faster than several that wait for
+each other: ten times so where the machine is busy."""
 
 WORST = "the worst of many: its error is rather too large than too small"
-"""What to keep in mind of their error."""
-
-MAX_PAIRED_CLASSES = 4096
-"""Classes up to which extremes get an error: every block costs a pass over all their pairs."""
-
 TOO_MANY = (
     f"its error would take a pass over all pairs of more than {MAX_PAIRED_CLASSES:,} classes "
     "for each block"
 )
-"""Why they have none beyond."""
-
-MAX_LONE_SIDE = 512
-"""Side up to which a matrix is decomposed by one thread, which is faster than several that wait for
-each other: ten times so where the machine is busy."""
 
 
 # -- one number ---------------------------------------------------------------------------------
@@ -110,6 +92,11 @@ def jackknife(
 ) -> ErrorBar:
     """Error, interval and bias from the values without each block.
 
+    For a smooth function θ of the moments, (B-1)/B Σ_b (θ_(-b) - mean θ_(-b))² is the variance from
+    one sample of n rows to the next, and (θ - E θ)/error follows Student's t with B-1 degrees of
+    freedom closely enough for intervals. They cover the mean of θ over samples of this size, which
+    may be biased.
+
     Args:
         value: the number of all rows, in its own units.
         without: the number without each block.
@@ -129,6 +116,10 @@ def jackknife(
         >>> bar = jackknife(x.mean(), (x.sum() - x) / 3, (-np.inf, np.inf), 0.95)
         >>> print(round(bar.error, 6) == round(x.std(ddof=1) / 2, 6), abs(bar.bias) < 1e-12)
         True True
+
+    Source:
+        Tukey, Bias and confidence in not-quite large samples, 1958; Shao & Tu, The Jackknife and
+        Bootstrap, 1995, section 2.3.
     """
     b, reason = len(without), ""
     if not math.isfinite(value):

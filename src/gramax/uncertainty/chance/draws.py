@@ -1,16 +1,9 @@
 """Data sets of pure chance, drawn as moments: the cost does not grow with the number of rows.
 
 Class means, the spread of each class and the pooled scatter are drawn from their own laws and
-handed to the metrics as `ClassMoments`, so that each number has its one implementation. This is
-exact where rows are Gaussian, but for one thing: the shares of the classes in the scatter's trace
-are drawn independently of its shape. Rows on the sphere: directions of the means and the identity
-spread_k = n_k(1 - |μ_k|²) are exact, lengths follow the Beta law with their first two moments, and
-the scatter is a Wishart matrix whose deviations from isotropy are scaled by √(d/(d+2)), which is
-what their fourth moments E u₁²u₂² = 1/(d(d+2)) ask for. Few rows are drawn themselves, and
-everything is exact. The numbers of the five answers are drawn for some hundred data sets together,
-in a few hundredths of a second (`answers_of_codes`, `answers_of_spectrum`).
-
-Source: Bartlett 1933; Muirhead 1982, theorem 3.2.14 (the triangular factor of a Wishart matrix).
+handed to the metrics as `ClassMoments`, so that each number has its one implementation. Few rows
+are drawn themselves, and everything is exact. The numbers of the five answers are drawn for some
+hundred data sets together, in a few hundredths of a second.
 """
 
 from __future__ import annotations
@@ -25,11 +18,9 @@ from gramax.uncertainty.chance.laws import Setting
 FEW_VALUES = 2**15
 """n·d up to which rows themselves are drawn."""
 
-MAX_DRAWS, FEWEST_DRAWS = 200, 20
-"""Draws for the answers at most, and those with fewer of which a number has no baseline."""
-
-MAX_NUMBERS, MAX_CUBES = 4e6, 1e7
-"""Numbers drawn in all, and cubes of the side of a spectrum: some hundredths of a second each."""
+MAX_DRAWS, FEWEST_DRAWS, MAX_NUMBERS, MAX_CUBES = 200, 20, 4e6, 1e7
+"""Draws for the answers at most, and those with fewer of which a number has no baseline; numbers
+drawn in all, and cubes of the side of a spectrum: some hundredths of a second each."""
 
 
 def draw(s: Setting, rng: np.random.Generator, scatter: bool) -> ClassMoments:
@@ -98,6 +89,7 @@ def _from_rows(s: Setting, rng: np.random.Generator, scatter: bool) -> Drawn:
 
 
 def _from_laws(s: Setting, rng: np.random.Generator, scatter: bool) -> Drawn:
+    """For Gaussian rows the shares of the classes in the trace ought to follow the scatter."""
     means = rng.standard_normal((s.classes, s.dim))
     pooled = _wishart(s.rows - s.classes, s, rng) if scatter else None
     means, variances = _scaled(means, s, rng)
@@ -113,7 +105,10 @@ def _from_laws(s: Setting, rng: np.random.Generator, scatter: bool) -> Drawn:
 def _scaled(
     means: Float[np.ndarray, "... c r"], s: Setting, rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "... c r"], Float[np.ndarray, "... c"]]:
-    """Normal rows made class means, by the laws of their lengths; and variances of the classes."""
+    """Normal rows made class means, by the laws of their lengths; and variances of the classes.
+
+    On the sphere, where 1 is the sum of both squares, the lengths follow the Beta law.
+    """
     counts, shape = np.asarray(s.counts), means.shape[:-1]
     if s.normalize:
         beta = rng.beta(*length_shapes(counts, s.dim), shape)
@@ -125,7 +120,11 @@ def _scaled(
 
 
 def _wishart(freedom: float, s: Setting, rng: np.random.Generator) -> Float[np.ndarray, "d d"]:
-    """XᵀX for so many Gaussian rows, by its triangular factor: d²/2 draws instead of n·d."""
+    """XᵀX for so many Gaussian rows, by its triangular factor: d²/2 draws instead of n·d.
+
+    On the sphere its deviations from isotropy are scaled by √(d/(d+2)), as the fourth moments
+    E u₁²u₂² = 1/(d(d+2)) ask for. Bartlett 1933; Muirhead 1982, theorem 3.2.14.
+    """
     d = s.dim
     if freedom < d:
         factor = rng.standard_normal((round(freedom), d))

@@ -190,11 +190,6 @@ def _coherence(s: Setting) -> Chance | None:
     return Chance(mean, sd, f"largest of {pairs:.0f} random cosines, each by its exact law")
 
 
-@law("class_welch_gap")
-def _welch_gap(s: Setting) -> Chance | None:
-    return rescaled(_coherence(s), shift=-(bounds.welch(s.classes, s.dim) or 0.0))
-
-
 @law("class_largest_cosine")
 def _largest_cosine(s: Setting) -> Chance | None:
     """Centring takes about 1/c from every cosine; within a quarter of an sd of simulations."""
@@ -212,11 +207,6 @@ def _frame_potential(s: Setting) -> Chance | None:
         return None
     sd = math.sqrt(2 * c * (c - 1) * variance)
     return Chance(c + c * (c - 1) * mean, sd, "exact moments of pairwise independent cosines")
-
-
-@law("class_tight_frame_gap")
-def _tight_frame_gap(s: Setting) -> Chance | None:
-    return rescaled(_frame_potential(s), 1 / max(s.classes, s.classes**2 / s.dim), -1)
 
 
 @law("class_simplex_error")
@@ -273,3 +263,11 @@ def _uniformity(s: Setting) -> Chance | None:
     )
     sd = math.sqrt((square / mean**2 - 1) / (s.rows * (s.rows - 1) / 2))
     return Chance(math.log(mean) - sd * sd / 2, sd, "law of the potential of a random pair")
+
+
+LAWS["class_welch_gap"] = lambda s: rescaled(
+    _coherence(s), shift=-(bounds.welch(s.classes, s.dim) or 0.0)
+)
+LAWS["class_tight_frame_gap"] = lambda s: rescaled(
+    _frame_potential(s), 1 / max(s.classes, s.classes**2 / s.dim), -1
+)

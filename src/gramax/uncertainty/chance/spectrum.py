@@ -2,14 +2,8 @@
 
 n isotropic rows of length d have covariance eigenvalues in the band 1 + y ± 2√y, y = d/n, however
 isotropic they are (Marchenko & Pastur 1967): an effective rank below d need not be a lost
-dimension. With λ(θ) = 1 + y + 2√y cos θ and f(λ(θ)) = Σ_k a_k cos kθ, the sum of f over the
-eigenvalues of real Gaussian rows has
-
-- mean  k ∫f(λ) (2/π) sin²θ/λ dθ + (f(λ₋) + f(λ₊))/4 - a_0/2,
-- variance  Σ_k k a_k² / 2
-
-up to o(1) (Bai & Silverstein 2004; Lytova & Pastur 2009). Against simulation means are within a
-third of an sd, but for entropies on the sphere with n below 2d: there up to 1.5 sd.
+dimension. Against simulation means are within a third of an sd, but for entropies on the sphere
+with n below 2d: there up to 1.5 sd.
 """
 
 from __future__ import annotations
@@ -64,6 +58,10 @@ class Spectrum:
 
     def sum_of(self, f: Callable[[np.ndarray], np.ndarray]) -> tuple[float, float]:
         """Mean and variance of the sum of f(λ) over the nonzero eigenvalues.
+
+        With f(λ(θ)) = Σ_k a_k cos kθ, λ(θ) = 1 + y + 2√y cos θ, they are up to o(1)
+        k ∫f(λ) (2/π) sin²θ/λ dθ + (f(λ₋) + f(λ₊))/4 - a_0/2 and Σ_k k a_k² / 2 for real Gaussian
+        rows (Bai & Silverstein 2004; Lytova & Pastur 2009).
 
         Example:
             >>> mean, variance = Spectrum(100, 400).sum_of(lambda x: x**2)
