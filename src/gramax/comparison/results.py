@@ -179,21 +179,7 @@ class Comparison(Mapping[str, Change]):
                 for name, change in self.changes.items()
             },
             "moved": [vars(pair) for pair in self.moved],
-            "alignment": [
-                {
-                    "name": one.name,
-                    "meaning": one.meaning,
-                    "value": finite(one.value),
-                    "error": one.error,
-                    "chance": {
-                        "mean": finite(one.chance.mean),
-                        "sd": finite(one.chance.sd),
-                        "method": one.chance.method,
-                    },
-                    "reason": one.reason or None,
-                }
-                for one in self.alignment
-            ],
+            "alignment": [_alignment(one) for one in self.alignment],
         }
 
 
@@ -215,3 +201,8 @@ def _side(side: Side) -> dict[str, Any]:
     about = {name: getattr(side, name) for name in ("source", "n", "d", "c", "kind", "text")}
     about["left_out_fragments"] = [vars(one) for one in side.left_out]
     return about | {"metrics": {name: finite(value) for name, value in side.numbers.items()}}
+
+
+def _alignment(one: Alignment) -> dict[str, Any]:
+    chance = vars(one.chance) | {"mean": finite(one.chance.mean), "sd": finite(one.chance.sd)}
+    return vars(one) | {"value": finite(one.value), "chance": chance, "reason": one.reason or None}

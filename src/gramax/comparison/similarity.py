@@ -48,9 +48,7 @@ class CentredRows:
 
     Neither a rotation nor a scale changes a similarity. So rows that are fewer than their
     dimensions are told by their coordinates in the space that they span, and rows of any scale can
-    be squared twice. Rows closer to each other than their rounding are one point, and become
-    zeros: what centring leaves of them says nothing. Rows are converted some at a time, when they
-    are asked for.
+    be squared twice. Rows closer to each other than their rounding are one point, and become zeros.
     """
 
     def __init__(self, rows: Float[np.ndarray, "n d"], normalize: bool = False) -> None:
@@ -138,11 +136,7 @@ class CrossMoments:
         )
 
     def centred(self) -> CrossMoments:
-        """Measured from the means.
-
-        The sums of fourth powers are left as they are. They only correct by O(1/n), and are right
-        where the centres were the means of these rows, or of not many more.
-        """
+        """Measured from the means, but for the fourth powers, which only correct by O(1/n)."""
         products = self.products - np.outer(self.sums, self.sums / self.n)
         return CrossMoments(self.n, self.p, 0 * self.sums, products, self.fourths)
 
@@ -299,11 +293,10 @@ def cka_chance(m: CrossMoments) -> Chance:
 def debiased_chance(m: CrossMoments) -> Chance:
     """Mean and sd of debiased linear CKA over all pairings of the rows: 0 and √(2/(n(n-3))).
 
-    They are the same whatever the rows. The number is the correlation of two matrices whose
-    diagonals and rows sum to 0 (U-centred, Székely & Rizzo 2014). With S the sum of the squares of
-    one, the products of its entries with one index in common sum to -S, those of entries with none
-    to 2S. The mean square of Σ A_ij B_π(i)π(j) is therefore
-    S_A S_B (2/(n(n-1)) + 4/(n(n-1)(n-2)) + 4/(n(n-1)(n-2)(n-3))).
+    The number is the correlation of two matrices whose diagonals and rows sum to 0 (U-centred,
+    Székely & Rizzo 2014). With S the sum of the squares of one, products of its entries with one
+    index in common sum to -S, those with none to 2S. The mean square of Σ A_ij B_π(i)π(j) is then
+    S_A S_B (2/(n(n-1)) + 4/(n(n-1)(n-2)) + 4/(n(n-1)(n-2)(n-3))), whatever the rows.
     """
     if reason := why_undefined(m, debiased=True):
         return Chance(math.nan, math.nan, reason)
@@ -373,10 +366,8 @@ NUMBERS: tuple[tuple[str, str, Callable[[CrossMoments], Chance]], ...] = (
 def similarities(x: CentredRows, y: CentredRows, blocks: int) -> tuple[Alignment, ...]:
     """How alike two lists of rows are that match one by one, with errors from so many blocks.
 
-    The blocks are random, and of one size, since plain CKA depends on the number of rows where
-    those are few: blocks of different sizes would make its error several times too large. Where
-    memory does not hold the products of all blocks there are fewer; where it does not even hold a
-    few, there is no error.
+    The blocks are random, and of one size: others would make the error of plain CKA several times
+    too large, as it depends on the number of rows where those are few.
     """
     n, each = len(x.rows), 8 * (x.rows.shape[1] + y.rows.shape[1]) ** 2
     choices = [blocks, *(few for few in FEW_BLOCKS if few < blocks)]

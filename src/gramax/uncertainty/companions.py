@@ -291,9 +291,9 @@ class _ClassMeans:
     def cdnv(self) -> float:
         """The mean over pairs of (v_k + v_l)/(2 D), D the distances without noise.
 
-        1/D is not linear, and the noise of D would raise it. So the D are drawn to their mean,
-        until they vary as much as without noise they would; its variance is
-        2h² tr Σ² + 4h δᵀΣδ, h the sum of both 1/n and δ the difference of the means.
+        The noise of D would raise 1/D. So the D are drawn to their mean, until they vary as much as
+        without noise they would; its variance is 2h² tr Σ² + 4h δᵀΣδ, h the sum of both 1/n and δ
+        the difference of the means.
         """
         where = np.triu_indices(len(self.share), 1)
         distance, within = (
@@ -350,10 +350,9 @@ class _ClassMeans:
 
         (Σ_W+κ)⁻¹ is known at κ > 0 alone where rows are few, so Q(κ) = M(Σ_W+κ)⁻¹Mᵀ less its noise
         is taken at two ridges, and continued to κ = 0 as 1/tr Q, linear in κ, says: exact where Σ_W
-        is isotropic. What the variance of Q adds to the mean of 1/(1+s²) is subtracted, to second
-        order: that of the means, and that of the inverse of a Wishart matrix. A symmetric matrix
-        with such noise adds to the trace of f(x) = 1/(1+x) half the sum over its entries of their
-        variance times the divided difference of f′.
+        is isotropic. The variance of Q is that of the means, and that of the inverse of a Wishart
+        matrix. It adds to the trace of f(x) = 1/(1+x) half the sum over entries of their variance
+        times the divided difference of f′, which is subtracted.
         """
         d, f = self.dim, self.within.freedom
         many = "not estimated for more classes than dimensions"

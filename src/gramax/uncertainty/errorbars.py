@@ -154,10 +154,7 @@ def _deviation(without: np.ndarray) -> float:
 
 
 def standard_errors(
-    blocks: BlockMoments,
-    *,
-    options: Options | None = None,
-    names: Sequence[str] | None = None,
+    blocks: BlockMoments, *, options: Options | None = None, names: Sequence[str] | None = None
 ) -> dict[str, float | None]:
     """Standard error of every metric by the jackknife; None where it cannot be had.
 
@@ -227,10 +224,7 @@ def error_bars(
 
 
 def without_each(
-    blocks: BlockMoments,
-    *,
-    options: Options | None = None,
-    names: Sequence[str] | None = None,
+    blocks: BlockMoments, *, options: Options | None = None, names: Sequence[str] | None = None
 ) -> dict[str, tuple[float, Float[np.ndarray, " b"]]]:
     """Every metric of all rows, and without each block of them; blocks without rows are left out.
 

@@ -23,19 +23,14 @@ from gramax.uncertainty.chance.cosines import angle_tail
 from gramax.uncertainty.chance.laws import LAWS, Chance, Setting
 from gramax.uncertainty.errorbars import ErrorBar, jackknife
 
-MIN_ROWS = 3
-"""Rows below which neighbours mean nothing."""
+MIN_ROWS, MAX_SIMULATED_ROWS = 3, 2000
+"""Rows below which neighbours mean nothing, and those that error bars and chance are found on at
+most: all their pairs take a tenth of a second in some hundred dimensions."""
 
-MAX_SIMULATED_ROWS = 2000
-"""Rows that error bars and chance are found on at most: all their pairs take a tenth of a second
-in some hundred dimensions."""
-
-BLOCKS, LEVEL = 20, 0.95
-"""Blocks of the jackknife, and the probability with which an interval is to cover."""
-
-SPARE_NEIGHBOURS = 20
-"""Neighbours found beyond those that are looked at, to take the place of rows left out. A block
-holds a twentieth of the rows, so that 20 of 40 neighbours are next to never in one."""
+BLOCKS, LEVEL, SPARE_NEIGHBOURS = 20, 0.95, 20
+"""Blocks of the jackknife; the probability with which an interval is to cover; and neighbours found
+beyond those that are looked at, to take the place of rows left out. A block holds a twentieth of
+the rows, so that 20 of 40 neighbours are next to never in one."""
 
 DRAWS = 5
 """Simulated data sets: the mean of chance is then known to half of its standard deviation."""
@@ -93,12 +88,11 @@ def bars_of_rows(
 def rows_without_each(
     rows: Float[np.ndarray, "m d"], normalize: bool, measured: Mapping[str, float] | None = None
 ) -> dict[str, tuple[float, Float[np.ndarray, " b"]]]:
-    """Every such metric of the rows, and without each of some blocks of them, of one size.
+    """Every such metric of the rows (`measured`, if at hand), and without each of some blocks.
 
     Blocks, and the rows that are looked at where there are more than `MAX_SIMULATED_ROWS`, are
     dealt by the place of a row alone: two spaces of the same rows have the same blocks. What a
-    block changes is then scaled to all rows: spread as 1/√n, bias as 1/n. `measured` are the values
-    of all rows, where they are at hand.
+    block changes is then scaled to all rows: spread as 1/√n, bias as 1/n.
     """
     n = len(rows)
     if n <= MIN_ROWS:

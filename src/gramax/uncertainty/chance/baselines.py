@@ -38,13 +38,10 @@ HEAVY_TAIL, TAIL_DRAWS = 1.5, 40
 """Times the central spread from which on a standard deviation tells of a heavy tail, and the draws
 from which on it shows."""
 
-BUDGET, MAX_WORK = 3e9, 1e11
+BUDGET, MAX_WORK, OVERHEAD, DECOMPOSITIONS, PAIRS = 3e9, 1e11, 1.5e7, 15.0, 8.0
 """Multiply-adds of all draws of a group of metrics (half a second or so), and those of the fewest
-draws, beyond which a number is left without a baseline (ten seconds)."""
-
-OVERHEAD, DECOMPOSITIONS, PAIRS = 1.5e7, 15.0, 8.0
-"""Multiply-adds of one report: what calls cost, what decompositions cost in units of the cube of
-their side, and passes over the pairs of classes."""
+draws, beyond which a number is left without a baseline (ten seconds). Those of one report: of its
+calls, of decompositions in cubes of their side, and of passes over the pairs of classes."""
 
 ANSWERED = (
     "collapse_ratio",
@@ -59,11 +56,7 @@ ANSWERED = (
 
 
 def chance(
-    moments: ClassMoments,
-    *,
-    draws: int = DRAWS,
-    key: Any = None,
-    options: Options | None = None,
+    moments: ClassMoments, *, draws: int = DRAWS, key: Any = None, options: Options | None = None
 ) -> dict[str, Chance]:
     """What each metric would be with no structure at all: isotropic rows, labels dealt at random.
 
