@@ -106,9 +106,7 @@ def test_a_space_of_one_point_is_like_nothing_and_says_why():
     found = compare(Z, point, raw=True)
     assert [math.isnan(one.value) for one in found.alignment] == [True] * 3
     assert {one.reason for one in found.alignment} == {A_POINT}
-    assert any(
-        "Procrustes similarity: undefined: all rows of a space" in one for one in found.notes
-    )
+    assert any(f"Procrustes similarity: {A_POINT}" in one for one in found.notes)
     told = found.to_dict()["alignment"][0]
     assert (told["value"], told["error"], told["reason"]) == (None, None, A_POINT)
 
@@ -144,6 +142,9 @@ def test_a_space_has_not_changed_from_itself():
 def test_tighter_classes_are_better_and_paired_errors_tighter(found):
     assert found["collapse_ratio"].kind == "better"
     assert found["collapse_ratio"].z < -10
+    said = comparison_headline(found)
+    assert said.startswith("From A to B: collapse ratio better, effective rank ")
+    assert said.endswith(" within noise.")
     assert all(change.error is not None for change in found.values() if not change.reason)
     assert all(found[name].error for name in ("class_coherence", "class_babel", "two_nn", "mle_id"))
     apart = compare(Z, tightened(0.6), NAMES[Y], paired=False)
@@ -153,10 +154,8 @@ def test_tighter_classes_are_better_and_paired_errors_tighter(found):
 
 
 def test_why_there_is_no_error():
-    sides = [
-        Side("", 9, 3, 3, "", "", dict.fromkeys(("class_babel", "two_nn"), value))
-        for value in (1.0, 2.0)
-    ]
+    names = ("class_babel", "two_nn")
+    sides = [Side("", 9, 3, 3, "", "", dict.fromkeys(names, value)) for value in (1.0, 2.0)]
     changes = changes_of(*sides, ({}, {}), True)
     assert [one.reason for one in changes.values()] == [TOO_MANY, TOO_FEW]
     assert {one.kind for one in changes.values()} == {"unknown"}
@@ -169,13 +168,6 @@ def test_why_changes_cannot_be_told_is_noted():
     assert unknown
     for name in unknown:
         assert any(name in note and found[name].reason in note for note in found.notes)
-
-
-def test_the_headline_tells_the_five_numbers(found):
-    said = comparison_headline(found)
-    assert said.startswith("From A to B: collapse ratio better, effective rank ")
-    assert ", coherence within noise, " in said
-    assert said.endswith(" within noise.")
 
 
 def test_the_pairs_that_moved_are_named():
@@ -208,9 +200,8 @@ def test_largest_moves_by_tiles(monkeypatch):
     change = np.abs(a @ a.T - b @ b.T) * np.tri(37, 37, -1).T
     change[5] = change[:, 5] = 0
     order = np.argsort(-change, axis=None)[:6]
-    assert (
-        largest_moves(a, b, 6).tolist() == np.stack(np.unravel_index(order, (37, 37)), 1).tolist()
-    )
+    right = np.stack(np.unravel_index(order, (37, 37)), 1)
+    np.testing.assert_array_equal(largest_moves(a, b, 6), right)
     assert len(largest_moves(a[:3], b[:3], 10)) == 3
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -42,28 +40,6 @@ def _held(z, y, c=3, **options) -> BlockMoments:
 # -- blocks -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-def test_blocks_hold_their_rows_however_they_come(rng, weighted):
-    z, y = _data(rng)
-    y[:10] = -1
-    weight = np.where(np.arange(200) % 3 == 0, 0.0, 2.0) if weighted else None
-    held = BlockMoments.empty(3, 4, normalize=False, blocks=4, seed=5)
-    for at in (slice(0, 90), slice(90, 90), slice(90, 200)):
-        held = held.update(z[at], y[at], None if weight is None else weight[at])
-    assert (held.rows, held.blocks, held.seed) == (200, 4, 5)
-    for part, k in zip(held.parts, range(4), strict=True):
-        of = blocks.dealt(0, 200, 4, 5) == k
-        each = None if weight is None else weight[of]
-        right = ClassMoments.of(z[of], y[of], 3, each, normalize=False)
-        np.testing.assert_allclose(part.counts, right.counts)
-        np.testing.assert_allclose(part.anchor + part.mean, right.anchor + right.mean)
-        np.testing.assert_allclose(part.scatter, right.scatter, atol=1e-12)
-        np.testing.assert_array_equal(part.left_out, right.left_out)
-    whole = ClassMoments.of(z, y, 3, weight, normalize=False)
-    np.testing.assert_allclose(held.whole.scatter, whole.scatter, atol=1e-10)
-    np.testing.assert_allclose(held.counts.sum(axis=0), whole.counts)
-
-
 @pytest.mark.parametrize("period", [1, 20, 64])
 def test_dealing_has_no_period(period):
     dealt = blocks.dealt(0, 20_000, 20, seed=3)
@@ -76,18 +52,14 @@ def test_dealing_has_no_period(period):
     np.testing.assert_array_equal(blocks._mixed(np.arange(3, dtype=np.uint64)), first)
 
 
-def test_merging_shards_adds_their_blocks(rng):
-    z, y = _data(rng)
-    a, b = _held(z, y), replace(BlockMoments.empty(3, 4), seed=1).update(z, y)
-    both = a.merge(b)
-    assert both.rows == 400
-    np.testing.assert_array_equal(both.counts, a.counts + b.counts)
-    with pytest.raises(ValueError, match="differ in number: 20, 5"):
-        a.merge(BlockMoments.empty(3, 4, blocks=5))
-    held = BlockMoments.of_parts(both.parts[:2])
-    assert (held.blocks, held.rows) == (2, both.counts[:2].sum())
+def test_blocks_of_other_numbers_do_not_merge(rng):
+    held = _held(*_data(rng))
+    few = BlockMoments.of_parts(held.parts[:2])
+    assert (few.blocks, few.rows) == (2, held.counts[:2].sum())
+    with pytest.raises(ValueError, match="differ in number: 20, 2"):
+        held.merge(few)
     with pytest.raises(ValueError, match="two blocks; got 1"):
-        BlockMoments.of_parts(both.parts[:1])
+        BlockMoments.of_parts(held.parts[:1])
 
 
 def test_memory_decides_blocks_and_scatter():
