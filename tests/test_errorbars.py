@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -14,51 +11,33 @@ from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
 from gramax.moments import ClassMoments, blocks
 from gramax.moments.blocks import BlockMoments
-from gramax.uncertainty.chance.cosines import student_quantile
-from gramax.uncertainty.errorbars import bars, error_bars, standard_errors, without_each
-from gramax.uncertainty.errorbars.bars import EXTREMES, warnings_for
-from gramax.uncertainty.errorbars.jackknife import ErrorBar, jackknife
+from gramax.uncertainty import errorbars
+from gramax.uncertainty.errorbars import (
+    EXTREMES,
+    ErrorBar,
+    error_bars,
+    jackknife,
+    standard_errors,
+    warnings_for,
+    without_each,
+)
 
 SEED = 20
 REAL_LINE = (-np.inf, np.inf)
+NAMES = ("scatter_ratio", "effective_rank", "class_coherence")
 
 
-def _data(
-    rng: np.random.Generator, n: int, c: int = 3, d: int = 4
-) -> tuple[np.ndarray, np.ndarray]:
+def _data(rng, n=200, c=3, d=4):
     y = rng.integers(0, c, n)
     centres = np.linspace(-1, 2, c * d).reshape(c, d) % 1.3
     return (centres[y] + 0.4 * rng.standard_normal((n, d))).astype(np.float32), y
 
 
-def _held(rng: np.random.Generator, **options: Any) -> tuple[np.ndarray, np.ndarray, BlockMoments]:
-    z, y = _data(rng, 200)
-    return z, y, BlockMoments.empty(3, 4, normalize=False, **options)
+def _held(z, y, c=3, **options) -> BlockMoments:
+    return BlockMoments.empty(c, z.shape[1], **options).update(z, y)
 
 
 # -- blocks -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-def test_blocks_hold_their_rows_however_they_come(rng, weighted):
-    z, y, empty = _held(rng, blocks=4, seed=5)
-    y[:10] = -1
-    weight = np.where(np.arange(200) % 3 == 0, 0.0, 2.0) if weighted else None
-    held = empty
-    for at in (slice(0, 90), slice(90, 90), slice(90, 200)):
-        held = held.update(z[at], y[at], None if weight is None else weight[at])
-    assert (held.rows, held.blocks, held.seed) == (200, 4, 5)
-    for part, k in zip(held.parts, range(4), strict=True):
-        of = blocks.dealt(0, 200, 4, 5) == k
-        each = None if weight is None else weight[of]
-        right = ClassMoments.of(z[of], y[of], 3, each, normalize=False)
-        np.testing.assert_allclose(part.counts, right.counts)
-        np.testing.assert_allclose(part.anchor + part.mean, right.anchor + right.mean)
-        np.testing.assert_allclose(part.scatter, right.scatter, atol=1e-12)
-        np.testing.assert_array_equal(part.left_out, right.left_out)
-    whole = ClassMoments.of(z, y, 3, weight, normalize=False)
-    np.testing.assert_allclose(held.whole.scatter, whole.scatter, atol=1e-10)
-    np.testing.assert_allclose(held.counts.sum(axis=0), whole.counts)
 
 
 @pytest.mark.parametrize("period", [1, 20, 64])
@@ -73,28 +52,27 @@ def test_dealing_has_no_period(period):
     np.testing.assert_array_equal(blocks._mixed(np.arange(3, dtype=np.uint64)), first)
 
 
-def test_merging_shards_adds_their_blocks(rng):
-    z, y, empty = _held(rng)
-    a, b = empty.update(z, y), replace(empty, seed=1).update(z, y)
-    both = a.merge(b)
-    assert both.rows == 400
-    np.testing.assert_array_equal(both.counts, a.counts + b.counts)
-    with pytest.raises(ValueError, match="differ in number: 20, 5"):
-        a.merge(BlockMoments.empty(3, 4, blocks=5))
-    held = BlockMoments.of_parts(both.parts[:2])
-    assert (held.blocks, held.rows) == (2, both.counts[:2].sum())
+def test_blocks_of_other_numbers_do_not_merge(rng):
+    held = _held(*_data(rng))
+    few = BlockMoments.of_parts(held.parts[:2])
+    assert (few.blocks, few.rows) == (2, held.counts[:2].sum())
+    with pytest.raises(ValueError, match="differ in number: 20, 2"):
+        held.merge(few)
     with pytest.raises(ValueError, match="two blocks; got 1"):
-        BlockMoments.of_parts(both.parts[:1])
+        BlockMoments.of_parts(held.parts[:1])
 
 
 def test_memory_decides_blocks_and_scatter():
-    assert blocks.plan(10, 64, None, None, 2**30) == (20, True)
-    assert blocks.plan(10, 2500, None, None, 2**30) == (20, True)
-    assert blocks.plan(10, 3600, None, None, 2**30) == (10, True)
-    assert blocks.plan(10, 8192, None, None, 2**30) == (20, False)
+    for classes, dim, asked, planned in (
+        (10, 64, (None, None), (20, True)),
+        (10, 2500, (None, None), (20, True)),
+        (10, 3600, (None, None), (10, True)),
+        (10, 8192, (None, None), (20, False)),
+        (10, 8192, (30, True), (30, True)),  # asked for in so many words
+        (10, 8192, (30, None), (30, False)),
+    ):
+        assert blocks.plan(classes, dim, *asked, 2**30) == planned
     assert blocks.plan(50_000, 256, None, None, 2**30)[0] == 5
-    assert blocks.plan(10, 8192, 30, True, 2**30) == (30, True)  # asked for in so many words
-    assert blocks.plan(10, 8192, 30, None, 2**30) == (30, False)
     with pytest.raises(ValueError, match=r"50000 classes in 4096 dimensions need 15\.3 GiB"):
         blocks.plan(50_000, 4096, None, None, 2**30)
     with pytest.raises(ValueError, match="at least two blocks; got 1"):
@@ -104,24 +82,13 @@ def test_memory_decides_blocks_and_scatter():
 # -- the jackknife ------------------------------------------------------------------------------
 
 
-def test_student_quantile_is_scipys():
-    for level in (0.5, 0.9, 0.95, 0.999):
-        for dof in (1, 2, 4, 9, 19, 99):
-            mine, theirs = student_quantile(level, dof), stats.t.ppf(0.5 + level / 2, dof)
-            assert mine == pytest.approx(theirs, rel=1e-4), (level, dof)
-
-
-def test_error_of_a_mean_is_its_standard_error(rng):
+def test_error_and_bias_of_a_mean_and_of_a_variance(rng):
     x = rng.standard_normal(30)
     bar = jackknife(x.mean(), (x.sum() - x) / 29, REAL_LINE, 0.9)
     assert bar.error == pytest.approx(x.std(ddof=1) / np.sqrt(30))
     assert bar.bias == pytest.approx(0, abs=1e-12)
     low, high = stats.t.interval(0.9, 29, x.mean(), bar.error)
     assert (bar.low, bar.high) == (pytest.approx(low, rel=1e-4), pytest.approx(high, rel=1e-4))
-
-
-def test_bias_of_the_population_variance_is_found(rng):
-    x = rng.standard_normal(30)
     without = np.array([np.delete(x, i).var() for i in range(30)])
     bar = jackknife(x.var(), without, (0, np.inf), 0.95)
     assert x.var() - bar.bias == pytest.approx(x.var(ddof=1))  # exact for this functional
@@ -147,35 +114,31 @@ def test_intervals_on_the_scale_of_the_range(interval, forth, back):
 
 
 def test_no_error_where_there_can_be_none():
-    flat = np.ones(20)
+    flat, broken = np.ones(20), np.append(np.ones(19), np.nan)
     assert jackknife(1.0, flat, REAL_LINE, 0.95).error == 0
-    assert "undefined" in jackknife(np.nan, flat, REAL_LINE, 0.95).reason
-    assert "3 are needed" in jackknife(1.0, flat[:2], REAL_LINE, 0.95).reason
-    flat[3] = np.nan
-    assert "one of the blocks" in jackknife(1.0, flat, REAL_LINE, 0.95).reason
+    for value, without, reason in (
+        (np.nan, flat, "undefined"),
+        (1.0, flat[:2], "rows in 2 block(s) only; 3 are needed"),
+        (1.0, broken, "undefined where one of the blocks is left out"),
+    ):
+        bar = jackknife(value, without, REAL_LINE, 0.95)
+        assert (bar.error, bar.low, bar.bias, bar.reason) == (None, None, None, reason)
 
 
 # -- leaving one out ----------------------------------------------------------------------------
 
-NAMES = ("scatter_ratio", "effective_rank", "class_coherence")
-
 
 @pytest.mark.parametrize("normalize", [True, False])
 def test_leaving_out_is_recomputing(rng, normalize):
-    z, y = _data(rng, 200)
-    held = BlockMoments.empty(3, 4, blocks=7, normalize=normalize).update(z, y)
+    z, y = _data(rng)
+    held = _held(z, y, blocks=7, normalize=normalize)
     found, block = without_each(held, names=NAMES), blocks.dealt(0, 200, 7, 0)
     assert tuple(found) == tuple(m.name for m in METRICS if m.name in NAMES)
-    for name in NAMES:
-        of = [
-            float(
-                METRICS[name].value(Evidence(ClassMoments.of(z[k], y[k], 3, normalize=normalize)))
-            )
-            for k in (*(block != b for b in range(7)), block >= 0)
-        ]
-        value, left = found[name]
-        assert value == pytest.approx(of[-1], rel=1e-9)
-        np.testing.assert_allclose(left, of[:-1], rtol=1e-9)
+    for k, kept in enumerate((*(block != b for b in range(7)), block >= 0)):
+        e = Evidence(ClassMoments.of(z[kept], y[kept], 3, normalize=normalize))
+        for name, (value, left) in found.items():
+            right = float(METRICS[name].value(e))
+            assert (*left, value)[k] == pytest.approx(right, rel=1e-9)
     got = error_bars(held, names=NAMES, level=0.8)
     bounds = METRICS["scatter_ratio"].bounds(normalize)
     assert got["scatter_ratio"] == jackknife(*found["scatter_ratio"], bounds, 0.8)
@@ -188,7 +151,7 @@ def test_every_number_has_an_error_or_a_reason(rng):
     z, y = _data(rng, 300, 4, 12)
     y[y == 2] = 1
     y[0] = 2  # a class of one row
-    found = error_bars(BlockMoments.empty(4, 12).update(z, y))
+    found = error_bars(_held(z, y, 4))
     assert list(found) == [m.name for m in METRICS]
     for name, bar in found.items():
         if bar.error is None:
@@ -202,21 +165,19 @@ def test_every_number_has_an_error_or_a_reason(rng):
 
 
 def test_extremes_of_many_classes_are_of_all_rows_alone(rng, monkeypatch):
-    z, y, empty = _held(rng)
-    held = empty.update(z, y)
+    held = _held(*_data(rng))
     expected = error_bars(held, names=NAMES)
-    monkeypatch.setattr(bars, "MAX_PAIRED_CLASSES", 2)
+    monkeypatch.setattr(errorbars, "MAX_PAIRED_CLASSES", 2)
     found = error_bars(held, names=NAMES)
-    none = ErrorBar(expected["class_coherence"].value, None, None, None, None, bars.TOO_MANY)
+    value = expected["class_coherence"].value
+    none = ErrorBar(value, None, None, None, None, errorbars.TOO_MANY)
     assert found["class_coherence"] == none
     assert found["scatter_ratio"] == expected["scatter_ratio"]
 
 
 def test_blocks_without_rows_are_no_blocks(rng):
-    z, y, empty = _held(rng, scatter=False)
-    held = empty.update(z, y)
-    wide = BlockMoments((*held.parts, empty.parts[0]), 200)
-    found = error_bars(wide, names=NAMES)
+    held, empty = _held(*_data(rng), scatter=False), BlockMoments.empty(3, 4, scatter=False)
+    found = error_bars(BlockMoments((*held.parts, empty.parts[0]), 200), names=NAMES)
     assert "effective_rank" not in found
     assert found["scatter_ratio"] == error_bars(held, names=NAMES)["scatter_ratio"]
     none = error_bars(empty, names=NAMES)["scatter_ratio"]
@@ -239,42 +200,41 @@ SMOOTH = (
 
 
 def _sample(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Four unequal, anisotropic classes in six dimensions."""
+    """Four unequal, anisotropic classes in six dimensions, sorted: dealing must not mind."""
     centres = np.random.default_rng(0).standard_normal((4, 6)) + 0.3
-    y = rng.choice(4, ROWS, p=[0.1, 0.2, 0.3, 0.4])
+    y = np.sort(rng.choice(4, ROWS, p=[0.1, 0.2, 0.3, 0.4]))
     return centres[y] + np.linspace(0.4, 1.2, 6) * rng.standard_normal((ROWS, 6)), y
 
 
-def test_intervals_cover():
-    """200 repetitions: a 95% interval covers the mean of the number at this n in 90-98%."""
+@pytest.mark.parametrize("draws", [40, pytest.param(400, marks=pytest.mark.slow)])
+def test_intervals_cover(draws):
+    """A 95% interval covers the mean of the number at this n as often as draws of 95% do."""
     rng, found, fresh = np.random.default_rng(SEED), [], []
-    for _ in range(200):
-        z, y = _sample(rng)
-        order = np.argsort(y, kind="stable")  # the dealing must not mind the order
-        held = BlockMoments.empty(4, 6, seed=SEED).update(z[order], y[order])
-        found.append(error_bars(held, names=SMOOTH))
-    for _ in range(1000):
+    for _ in range(draws):
+        found.append(error_bars(_held(*_sample(rng), 4, seed=SEED), names=SMOOTH))
+    for _ in range(5 * draws):
         e = Evidence(ClassMoments.of(*_sample(rng), 4))
         fresh.append([float(METRICS[name].value(e)) for name in SMOOTH])
+    fewest, _ = stats.binom.interval(0.999, draws, 0.95)
     for name, values in zip(SMOOTH, np.array(fresh).T, strict=True):
         these, truth = [one[name] for one in found], np.mean(values)
-        covered = np.mean([bar.low <= truth <= bar.high for bar in these])
+        covered = np.sum([bar.low <= truth <= bar.high for bar in these])
+        assert covered >= fewest, (name, covered)
         ratio = np.mean([bar.error for bar in these]) / np.std(values)
-        print(f"{name}: covers {covered:.3f}, error/sd {ratio:.3f}, seed {SEED}")
-        assert 0.90 <= covered <= 0.98, (name, covered)
-        assert 0.9 <= ratio <= 1.15, (name, ratio)
+        assert 0.85 <= ratio <= 1.2, (name, ratio)  # the deviation is known to 1/√(10 draws)
 
 
+@pytest.mark.parametrize("draws", [40, pytest.param(150, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("tied", [True, False])
-def test_errors_of_the_worst_of_many_are_not_too_small(tied):
+def test_errors_of_the_worst_of_many_are_not_too_small(tied, draws):
     """Efron & Stein 1981. Codes of a simplex tie for the worst pair; else one pair stands out."""
     names = ("class_coherence", "class_babel")
     centres = np.eye(6, 8) - 1 / 6 if tied else np.eye(6, 8)
     centres[5, 0] += 0.0 if tied else 1.0
     rng, y, found = np.random.default_rng(SEED), np.arange(ROWS) % 6, []
-    for _ in range(150):
+    for _ in range(draws):
         z = centres[y] + 0.5 * rng.standard_normal((ROWS, 8))
-        found.append(error_bars(BlockMoments.empty(6, 8, scatter=False).update(z, y), names=names))
+        found.append(error_bars(_held(z, y, 6, scatter=False), names=names))
     for name in names:
         errors, values = np.array([(one[name].error, one[name].value) for one in found]).T
         ratio = np.sqrt(np.mean(np.square(errors))) / np.std(values, ddof=1)
@@ -285,16 +245,13 @@ def test_errors_of_the_worst_of_many_are_not_too_small(tied):
 # -- warnings -----------------------------------------------------------------------------------
 
 
-def test_warnings_name_the_classes():
+def test_warnings():
     assert warnings_for(1000, 10, np.full(10, 100)) == []
     few, absent = warnings_for(1000, 10, [990, 3, 4, 0], names=["cat", "dog", "eel", "fox"])
     assert few.startswith("2 classes (dog, eel) have fewer than 5 rows")
     assert absent.startswith("1 class (fox) has no rows")
     (line,) = warnings_for(8, 1, np.ones(8))
     assert "(0, 1, 2, 3, 4, …)" in line
-
-
-def test_few_rows_for_the_dimensions_are_warned_of():
     (line,) = warnings_for(300, 64, [300])
     assert "below 320 rows" in line
     assert "52.7" in line  # 64/(1 + 64/299)

@@ -12,22 +12,16 @@ UNEQUAL = (40, 0, 25, 1, 3, 60, 31)
 """Class sizes with an absent class and one of a single row."""
 
 
-def setting_of(
-    counts: tuple[float, ...],
-    d: int,
-    normalize: bool = True,
-    variance: float | None = None,
-    **options: str,
-) -> Setting:
+def setting_of(counts, d, normalize=True, variance=None, **options):
     counts = tuple(float(c) for c in counts if c)
     return Setting(counts, d, normalize, variance or 1 / d, Options(**options))
 
 
-def law_of(name: str, *args: object, **how: object) -> tuple[float, float] | None:
-    found = LAWS[name](setting_of(*args, **how))
+def law_of(name, *args, **how):
+    found = LAWS[name](setting_of(*args, **how)) if name in LAWS else None
     return None if found is None else (found.mean, found.sd)
 
 
-def rows(rng: np.random.Generator, n: int, d: int, normalize: bool) -> np.ndarray:
+def rows(rng, n, d, normalize):
     x = rng.standard_normal((n, d))
     return x / np.linalg.norm(x, axis=1, keepdims=True) if normalize else x / math.sqrt(d)

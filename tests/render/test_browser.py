@@ -20,7 +20,7 @@ from gramax.render.page import audit_page, comparison_page
 from gramax.render.terminal import show_comparison
 from gramax.render.timelines import tracks_of, write_timeline_page
 from gramax.uncertainty.chance import Chance
-from gramax.uncertainty.errorbars.bars import ErrorBar
+from gramax.uncertainty.errorbars import ErrorBar
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 FLAGS = (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gramax.streaming import LeftOut
     from gramax.uncertainty.chance.laws import Chance
     from gramax.uncertainty.companions import Companion
-    from gramax.uncertainty.errorbars.bars import ErrorBar
+    from gramax.uncertainty.errorbars import ErrorBar
 
 __all__ = ["Answer", "ClassView", "Diagnosis", "Number", "Pair", "Report"]
 

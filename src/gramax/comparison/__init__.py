@@ -9,23 +9,25 @@ the variances of both add up.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from gramax.audits.audit import BLOCKS
-from gramax.comparison.alignment import aligned
-from gramax.comparison.changes import changes_of, without_each_of
-from gramax.comparison.moved_pairs import most_moved
+from gramax.audits.audit import BLOCKS, audit
+from gramax.comparison.changes import changes_of, most_moved, without_each_of
 from gramax.comparison.results import Alignment, Change, Comparison, Moved, Side, side_of
 from gramax.comparison.saved_reports import compare_saved
-from gramax.comparison.similarity import linear_cka, procrustes_similarity
-from gramax.comparison.spaces import Space, judged, mismatch
+from gramax.comparison.similarity import (
+    CentredRows,
+    linear_cka,
+    procrustes_similarity,
+    similarities,
+)
 from gramax.errors import InputError
+from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
-from gramax.streaming import Collected, Execution, Progress, Request, collect, in_words
+from gramax.streaming import Collected, Execution, Progress, Request, collect, in_words, joined
 
 __all__ = [
     "Alignment",
@@ -94,85 +96,92 @@ def compare(
         True better
     """
     options, execution = options or Options(), execution or Execution()
-    collected = []
-    for letter, rows, names in (
-        ("a", a, labels),
-        ("b", b, labels if labels_b is None else labels_b),
-    ):
+    spaces: list[Collected] = []
+    labels_b = labels if labels_b is None else labels_b
+    for letter, rows, names in (("a", a, labels), ("b", b, labels_b)):
         file = execution.checkpoint
         how = replace(execution, checkpoint=f"{os.fspath(file)}.{letter}" if file else None)
         request = Request(rows, names, column, codes, BLOCKS, not raw, how)
-        collected.append(collect(request, progress))
-    why_apart = mismatch(*collected)
+        spaces.append(collect(request, progress))
+    why_apart = _mismatch(spaces[0], spaces[1])
     if paired and why_apart:
         raise InputError(f"rows cannot be paired: {why_apart}")
-    first, second = (judged(one, options, progress) for one in collected)
+    paired = not why_apart if paired is None else paired
+    sides: list[Side] = []
+    for one in spaces:
+        report = audit(
+            one, worst=1, portrait=False, headroom=False, options=options, progress=progress
+        )
+        sides.append(side_of(report, one.left_out))
     if progress:
         progress("comparing", 0, 1, 0)
-    paired = not why_apart if paired is None else paired
-    return _compared(first, second, paired, why_apart, moved, options)
-
-
-def _compared(
-    first: Space, second: Space, paired: bool, why_apart: str, moved: int, options: Options
-) -> Comparison:
-    a, b = (side_of(one.report, one.collected.left_out) for one in (first, second))
-    left = without_each_of(first, options), without_each_of(second, options)
-    changes = changes_of(a, b, left, paired)
-    alignment = aligned(first, second, BLOCKS) if paired else ()
-    names = _shared_classes(first.collected, second.collected)
-    places = _places(first, names), _places(second, names)
-    codes = first.codes[places[0]], second.codes[places[1]]
-    blocks = first.collected.totals.blocks, second.collected.totals.blocks
-    pictured = 1 < len(names) <= MAX_PICTURED_CLASSES
-    return Comparison(
-        a,
-        b,
-        paired,
-        changes,
-        most_moved(names, codes, places, blocks, paired, moved) if len(names) > 1 else (),
-        alignment,
-        _notes(a, b, paired, why_apart) + _reasons(changes, alignment),
-        tuple(names),
-        np.stack([one @ one.T for one in codes]) if pictured else None,
-    )
-
-
-def _shared_classes(a: Collected, b: Collected) -> list[str]:
-    """The names of the classes that both have; none without labels."""
-    if not (a.labelled and b.labelled):
-        return []
-    others = set(b.names)
-    return [name for name in a.names if name in others]
-
-
-def _places(space: Space, names: list[str]) -> np.ndarray:
-    """Where these classes stand among those of a space."""
-    where = {name: k for k, name in enumerate(space.collected.names)}
-    return np.array([where[name] for name in names], np.int64)
-
-
-def _notes(a: Side, b: Side, paired: bool, why_apart: str) -> tuple[str, ...]:
+    left = [without_each_of(*both, options) for both in zip(spaces, sides, strict=True)]
+    found = Comparison(sides[0], sides[1], paired, changes_of(sides[0], sides[1], left, paired))
     if paired:
+        found = replace(found, alignment=_aligned(spaces))
+    found = replace(found, notes=_notes(found, why_apart))
+    if not all(one.labelled for one in spaces):
+        return found
+    others = set(spaces[1].names)
+    names = tuple(name for name in spaces[0].names if name in others)
+    class_codes = [_codes(one, names) for one in spaces]
+    if len(names) > 1:
+        found = replace(found, moved=most_moved(names, class_codes, spaces, paired, moved))
+    if 1 < len(names) <= MAX_PICTURED_CLASSES:
+        found = replace(found, cosines=np.stack([one @ one.T for one in class_codes]))
+    return replace(found, names=names)
+
+
+def _mismatch(a: Collected, b: Collected) -> str:
+    """Why the rows of the two do not match; empty where nothing speaks against it."""
+    if a.rows != b.rows:
+        return f"{a.rows:,} and {b.rows:,} rows"
+    if a.left_out or b.left_out:
+        return "rows were left out"
+    if a.names != b.names:
+        return "the two have different classes"
+    apart = a.label_digest and b.label_digest and a.label_digest != b.label_digest
+    return "their labels differ" if apart else ""
+
+
+def _aligned(spaces: list[Collected]) -> tuple[Alignment, ...]:
+    """How alike the two are, by the rows that both kept: all, or one sample of very many."""
+    samples = [one.totals.sample for one in spaces]
+    numbers = np.intersect1d(*(one.numbers for one in samples), assume_unique=True)
+    if not len(numbers):
+        return ()
+    rows = []
+    for one, space in zip(samples, spaces, strict=True):
+        every = len(numbers) == len(one.numbers)  # then there is no need for a copy
+        kept = one.rows if every else one.rows[np.searchsorted(one.numbers, numbers)]
+        rows.append(CentredRows(kept, space.totals.blocks[0].normalize))
+    return similarities(rows[0], rows[1], BLOCKS)
+
+
+def _codes(space: Collected, names: tuple[str, ...]) -> np.ndarray:
+    """Unit means of these classes; of fewer rows than dimensions, in the space that they span."""
+    where = {name: k for k, name in enumerate(space.names)}
+    with np.errstate(all="ignore"):
+        codes = Evidence(joined(space.totals.blocks)).codes
+    return codes[np.array([where[name] for name in names], np.int64)]
+
+
+def _notes(found: Comparison, why_apart: str) -> tuple[str, ...]:
+    """What to keep in mind, and why numbers have no value or no error, one note a reason."""
+    why = f" ({why_apart})" if why_apart else ""
+    notes = [f"rows are not paired{why}: errors are wider"]
+    if found.paired:
         notes = ["rows are paired: row i is taken for the same sample in both"]
-    else:
-        why = f" ({why_apart})" if why_apart else ""
-        notes = [f"rows are not paired{why}: errors are wider"]
-    if a.d != b.d:
-        notes.append(f"{a.d:,} and {b.d:,} dimensions: there is room for different ranks")
-    for letter, side in (("A", a), ("B", b)):
-        if side.left_out:
-            notes.append(f"{letter}: {in_words(side.left_out)}")
-    return tuple(notes)
-
-
-def _reasons(changes: Mapping[str, Change], alignment: Sequence[Alignment]) -> tuple[str, ...]:
-    """Why numbers are undefined or have no error, those of one reason in one note."""
+    if found.a.d != found.b.d:
+        both = f"{found.a.d:,} and {found.b.d:,} dimensions"
+        notes.append(f"{both}: there is room for different ranks")
+    for letter, side in (("A", found.a), ("B", found.b)):
+        notes += [f"{letter}: {in_words(side.left_out)}"] if side.left_out else []
     names: dict[str, list[str]] = {}
-    for name, change in changes.items():
-        if change.kind == "unknown":
-            names.setdefault(change.reason, []).append(name)
-    for one in alignment:
+    for name, one in found.items():
+        if one.kind == "unknown":
+            names.setdefault(one.reason, []).append(name)
+    for one in found.alignment:
         if one.reason:
             names.setdefault(one.reason, []).append(one.name)
-    return tuple(f"{', '.join(which)}: {why}" for why, which in names.items())
+    return (*notes, *(f"{', '.join(which)}: {reason}" for reason, which in names.items()))

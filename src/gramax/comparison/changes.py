@@ -1,26 +1,32 @@
-"""Number by number: the difference between two spaces, its error, and whether it is real."""
+"""The difference between two spaces, its error, and whether it is real: of numbers and of pairs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from gramax._shapes import Float, Int
 from gramax.audits.thresholds import SURE
-from gramax.comparison.results import Change, Kind, Side
-from gramax.comparison.spaces import Space
+from gramax.comparison.results import Change, Kind, Moved, Side
+from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
-from gramax.uncertainty.errorbars import BlockMoments, jackknife, without_each
-from gramax.uncertainty.errorbars.bars import EXTREMES, TOO_MANY, too_many
+from gramax.moments import ClassMoments
+from gramax.streaming import Collected
+from gramax.uncertainty.errorbars import (
+    EXTREMES,
+    TOO_MANY,
+    BlockMoments,
+    jackknife,
+    too_many,
+    without_each,
+)
 from gramax.uncertainty.rows import rows_without_each
 
 Without = tuple[float, np.ndarray]
 """A number of all rows, and its values without each block of them."""
-
-Left = Mapping[str, Without]
-"""Such values by the name of the number."""
 
 WHOLE_LINE, LEVEL = (-math.inf, math.inf), 0.95
 """A difference has no bounds; the level of an interval, of which only the error is used here."""
@@ -28,21 +34,26 @@ WHOLE_LINE, LEVEL = (-math.inf, math.inf), 0.95
 ROUNDING = 1e-12
 """A difference of this size is the rounding of two sums of the same rows."""
 
+TILE_CODES, MAX_TILE_COSINES = 1024, 1 << 22
+"""Codes that are compared with all others at once, and the most cosines held at a time."""
+
 TOO_FEW = "too few rows for an error bar"
 
 
-def without_each_of(space: Space, options: Options) -> Left:
+# -- numbers ------------------------------------------------------------------------------------
+
+
+def without_each_of(collected: Collected, side: Side, options: Options) -> dict[str, Without]:
     """Every number of a space, and without each of its blocks."""
-    totals = space.collected.totals
-    found = without_each(BlockMoments.of_parts(totals.blocks), options=options)
-    c = totals.blocks[0].num_classes
-    usable = {name: left for name, left in found.items() if not too_many(name, c)}
-    report = space.report
-    measured = {name: (one.value, one.reason) for name, one in report.numbers.items()}
-    return usable | rows_without_each(totals.sample.rows, report.normalized, measured)
+    blocks, sample = collected.totals.blocks, collected.totals.sample
+    found = without_each(BlockMoments.of_parts(blocks), options=options)
+    usable = {n: left for n, left in found.items() if not too_many(n, blocks[0].num_classes)}
+    return usable | rows_without_each(sample.rows, blocks[0].normalize, side.numbers)
 
 
-def changes_of(a: Side, b: Side, left: tuple[Left, Left], paired: bool) -> dict[str, Change]:
+def changes_of(
+    a: Side, b: Side, left: Sequence[Mapping[str, Without]], paired: bool
+) -> dict[str, Change]:
     """The change of every number that both sides have.
 
     Args:
@@ -53,10 +64,9 @@ def changes_of(a: Side, b: Side, left: tuple[Left, Left], paired: bool) -> dict[
     """
     found = {}
     for name in (name for name in a.numbers if name in b.numbers):
+        error, reason = None, TOO_MANY if name in EXTREMES else TOO_FEW
         if all(name in side for side in left):
             error, reason = error_of(left[0][name], left[1][name], paired)
-        else:
-            error, reason = None, TOO_MANY if name in EXTREMES else TOO_FEW
         found[name] = change(name, a.numbers[name], b.numbers[name], error, reason)
     return found
 
@@ -65,11 +75,11 @@ def change(name: str, before: float, after: float, error: float | None, reason: 
     """The difference of one number, judged by its error."""
     undefined = [side for side, x in (("A", before), ("B", after)) if not math.isfinite(x)]
     if undefined:
-        return Change(before, after, None, f"undefined in {' and '.join(undefined)}", "unknown")
-    if error is None:
-        return Change(before, after, None, reason, "unknown")
-    difference = after - before
-    kind: Kind = "same" if abs(difference) <= SURE * error else turn(name, difference)
+        error, reason = None, f"undefined in {' and '.join(undefined)}"
+    kind: Kind = "unknown"
+    if error is not None:
+        difference = after - before
+        kind = "same" if abs(difference) <= SURE * error else turn(name, difference)
     return Change(before, after, error, reason, kind)
 
 
@@ -90,11 +100,83 @@ def error_of(one: Without, other: Without, paired: bool) -> tuple[float | None, 
     owe to the rows that were drawn cancels. Otherwise the variances of both sides add up.
     """
     (before, a), (after, b) = one, other
+    pairs = [(before, a), (after, b)]
     if paired and len(a) == len(b):
-        bar = jackknife(after - before, b - a, WHOLE_LINE, LEVEL)
-        return bar.error, bar.reason
-    bars = [jackknife(before, a, WHOLE_LINE, LEVEL), jackknife(after, b, WHOLE_LINE, LEVEL)]
-    for bar in bars:
-        if bar.error is None:
-            return None, bar.reason
-    return math.hypot(*(bar.error or 0.0 for bar in bars)), ""
+        pairs = [(after - before, b - a)]
+    bars = [jackknife(value, left, WHOLE_LINE, LEVEL) for value, left in pairs]
+    reasons = [bar.reason for bar in bars if bar.error is None]
+    return (None, reasons[0]) if reasons else (math.hypot(*(bar.error or 0.0 for bar in bars)), "")
+
+
+# -- pairs of classes ---------------------------------------------------------------------------
+
+
+def largest_moves(
+    before: Float[np.ndarray, "c p"], after: Float[np.ndarray, "c q"], k: int
+) -> Int[np.ndarray, "k 2"]:
+    """The `k` pairs of codes whose cosine differs most, the largest difference first.
+
+    Args:
+        before: `[c, p]` unit codes of one space; a zero row has no direction, and is in no pair.
+        after: `[c, q]` of the same classes in the other.
+        k: how many pairs; fewer where not as many moved.
+    """
+    usable = np.any(before, axis=1) & np.any(after, axis=1)
+    found, size = np.zeros((0, 2), np.int64), np.zeros(0)
+    tile = max(1, min(TILE_CODES, MAX_TILE_COSINES // max(len(before), 1)))
+    for start in range(0, len(before), tile):
+        rows = slice(start, start + tile)
+        moved = np.abs(after[rows] @ after[start:].T - before[rows] @ before[start:].T)
+        pair = np.arange(len(moved))[:, None] < np.arange(moved.shape[1])
+        moved = np.where(pair & usable[rows, None] & usable[start:], moved, -1).ravel()
+        best = np.argpartition(-moved, min(k, moved.size - 1))[:k]
+        where = np.stack(np.unravel_index(best, pair.shape), axis=1) + start
+        found, size = np.concatenate([found, where]), np.concatenate([size, moved[best]])
+        kept = np.lexsort((found[:, 1], found[:, 0], -size))[:k]
+        found, size = found[kept], size[kept]
+    return found[size >= ROUNDING]
+
+
+def most_moved(
+    names: Sequence[str],
+    codes: Sequence[Float[np.ndarray, "c r"]],
+    sides: Sequence[Collected],
+    paired: bool,
+    k: int,
+) -> tuple[Moved, ...]:
+    """The `k` pairs of classes that moved most.
+
+    Args:
+        names: of the c classes that both spaces have.
+        codes: `[c, r]` unit codes of these classes, in each space.
+        sides: both spaces.
+        paired: whether their blocks hold the same rows.
+        k: how many pairs.
+    """
+    pairs = largest_moves(codes[0], codes[1], k)
+    used = np.unique(pairs)
+    found, both = [], []
+    for code, side in zip(codes, sides, strict=True):
+        whole = np.einsum("kd,kd->k", code[pairs[:, 0]], code[pairs[:, 1]])
+        places = [side.names.index(names[int(one)]) for one in used]
+        left = _cosines_without_each(side.totals.blocks, places, np.searchsorted(used, pairs))
+        both.append((whole, left))
+    (before, a), (after, b) = both
+    for i, pair in enumerate(pairs):
+        one, other = (float(before[i]), a[:, i]), (float(after[i]), b[:, i])
+        error, _ = error_of(one, other, paired)
+        first, second = (names[int(c)] for c in pair)
+        found.append(Moved(first, second, one[0], other[0], error))
+    return tuple(found)
+
+
+def _cosines_without_each(
+    blocks: Sequence[ClassMoments], classes: Sequence[int], pairs: Int[np.ndarray, "m 2"]
+) -> Float[np.ndarray, "b m"]:
+    """Cosines of pairs of these classes without each block; NaN where a class is then gone."""
+    with np.errstate(all="ignore"):
+        sums = [(b.counts[:, None] * Evidence(b).origin_means)[classes] for b in blocks]
+    rest = np.sum(sums, axis=0) - np.stack(sums)
+    length = np.linalg.norm(rest, axis=2, keepdims=True)
+    unit = rest / np.where(length > 1e-12 * np.max(length, initial=0.0), length, np.nan)
+    return np.einsum("bmd,bmd->bm", unit[:, pairs[:, 0]], unit[:, pairs[:, 1]])

@@ -204,12 +204,5 @@ def _side(side: Side) -> dict[str, Any]:
 
 
 def _alignment(one: Alignment) -> dict[str, Any]:
-    chance = {"mean": finite(one.chance.mean), "sd": finite(one.chance.sd)}
-    return {
-        "name": one.name,
-        "meaning": one.meaning,
-        "value": finite(one.value),
-        "error": one.error,
-        "chance": chance | {"method": one.chance.method},
-        "reason": one.reason or None,
-    }
+    chance = vars(one.chance) | {"mean": finite(one.chance.mean), "sd": finite(one.chance.sd)}
+    return vars(one) | {"value": finite(one.value), "chance": chance, "reason": one.reason or None}

@@ -9,7 +9,7 @@ from typing import Any
 
 from gramax._text import LONGEST_NAME, cut, visible
 from gramax.comparison.changes import change
-from gramax.comparison.results import Change, Comparison, Side
+from gramax.comparison.results import Comparison, Side
 from gramax.errors import InputError
 
 MAX_REPORT_BYTES = 1 << 28
@@ -35,19 +35,16 @@ def compare_saved(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> Compa
         InputError: a file is not such a report.
     """
     first, second = _read_side(a), _read_side(b)
-    changes: dict[str, Change] = {}
+    changes = {}
     for name in (name for name in first.numbers if name in second.numbers):
-        values = first.numbers[name], second.numbers[name]
-        if name in first.errors and name in second.errors:
-            error = math.hypot(first.errors[name], second.errors[name])
-            changes[name] = change(name, *values, error)
-        else:
-            changes[name] = change(name, *values, None, "no error saved")
+        errors = [side.errors[name] for side in (first, second) if name in side.errors]
+        both = len(errors) == 2
+        error, reason = (math.hypot(*errors), "") if both else (None, "no error saved")
+        changes[name] = change(name, first.numbers[name], second.numbers[name], error, reason)
     return Comparison(first, second, False, changes, notes=(SAVED_NOTE,))
 
 
 def _read_side(path: str | os.PathLike[str]) -> Side:
-    """One saved report."""
     name = os.fspath(path)
     try:
         if os.path.getsize(path) > MAX_REPORT_BYTES:
@@ -59,25 +56,21 @@ def _read_side(path: str | os.PathLike[str]) -> Side:
     except (ValueError, RecursionError):
         raise InputError(f"{name}: is not JSON") from None
     try:
-        return _side(data)
+        metrics = {_shown(k): one for k, one in data["metrics"].items()}
+        values = {k: one["value"] for k, one in metrics.items()}
+        errors = {k: one["error"]["standard"] for k, one in metrics.items() if one.get("error")}
+        return Side(
+            source=_shown(data["source"]),
+            n=int(data["n"]),
+            d=int(data["d"]),
+            c=int(data["c"]),
+            kind=_shown(data["diagnosis"]["kind"]),
+            text=visible(str(data["diagnosis"]["text"])),
+            numbers={k: math.nan if v is None else float(v) for k, v in values.items()},
+            errors={k: _error(v) for k, v in errors.items() if v is not None},
+        )
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
         raise InputError(f"{name}: is not a report of `gramax audit --json`") from None
-
-
-def _side(data: dict[str, Any]) -> Side:
-    metrics = data["metrics"]
-    values = {_shown(k): one["value"] for k, one in metrics.items()}
-    errors = {_shown(k): one["error"]["standard"] for k, one in metrics.items() if one.get("error")}
-    return Side(
-        source=_shown(data["source"]),
-        n=int(data["n"]),
-        d=int(data["d"]),
-        c=int(data["c"]),
-        kind=_shown(data["diagnosis"]["kind"]),
-        text=visible(str(data["diagnosis"]["text"])),
-        numbers={k: math.nan if v is None else float(v) for k, v in values.items()},
-        errors={k: _error(v) for k, v in errors.items() if v is not None},
-    )
 
 
 def _error(value: Any) -> float:

@@ -1,18 +1,8 @@
 """How alike two spaces of the same rows are, up to a rotation: linear CKA and Procrustes.
 
 Both need nothing but products summed over rows, which `CrossMoments` holds: they add up over
-batches, and a block of rows can be taken out again. Each number, and what chance gives for it, is
-a function of these products.
-
-- Linear CKA (centered kernel alignment: Kornblith et al. 2019; the RV coefficient of Robert &
-  Escoufier 1976) of centred X and Y is |XᵀY|² / (|XᵀX| |YᵀY|), in Frobenius norms. By chance alone
-  it is above 0, and far above for few rows. The debiased one uses the unbiased estimators of Song
-  et al. 2012 in all three places, and is 0 on average where the spaces are unrelated.
-- Procrustes similarity is |XᵀY|_* / (|X| |Y|), where |·|_* is the nuclear norm. It is 1 - D²/2 for
-  the distance D of centred X and Y of unit norm after the best rotation (Williams et al. 2021).
-- Chance pairs the rows at random. Mean and deviation of both kinds of linear CKA are then known
-  exactly (Kazi-Aoual et al. 1995; see `debiased_chance`). Procrustes is simulated: after a random
-  pairing, X and Y are two random rotations of their spectra.
+batches, and a block of rows can be taken out again. Each number, what chance gives for it (rows
+paired at random), and its error, a jackknife over blocks of rows, are functions of these products.
 """
 
 from __future__ import annotations
@@ -20,29 +10,74 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
-from gramax._shapes import Float
+from gramax._shapes import Float, Int
+from gramax.arrays.cloud import SAME_POINT_UNITS
 from gramax.arrays.linalg import singular_values
-from gramax.comparison.centred_rows import CentredRows
+from gramax.arrays.rows import power_of_two, spanned, unit_rows
+from gramax.comparison.changes import LEVEL, TOO_FEW, WHOLE_LINE
+from gramax.comparison.results import Alignment
 from gramax.uncertainty.chance.laws import Chance
+from gramax.uncertainty.errorbars import jackknife
+
+CHUNK_BYTES, MAX_BLOCK_BYTES, FEW_BLOCKS = 1 << 24, 1 << 30, (10, 5)
+"""Bytes of the rows in float64 that are looked at together; bytes that the products of all blocks
+may take, and how many blocks there are where as many as were asked for do not fit."""
 
 CHANCE_DRAWS, MAX_CHANCE_WORK = 20, 4e10
 """Draws of the simulation of Procrustes, and the multiplications that they may cost together."""
 
-MIN_ROWS, MIN_DEBIASED_ROWS = 3, 4
-"""Rows that a similarity needs, as a rotation and a scale turn any two rows into any other two; and
-rows that unbiased estimators need, which divide by n - 3."""
-
-MIN_UNBIASED_SHARE = 1e-9
-"""The unbiased share of |XᵀX|² below which it is nothing but the rounding of float32 rows."""
+MIN_ROWS, MIN_DEBIASED_ROWS, MIN_UNBIASED_SHARE = 3, 4, 1e-9
+"""Rows that a similarity needs, as a rotation and a scale turn any two rows into any other two;
+those that unbiased estimators need, which divide by n - 3; and the unbiased share of |XᵀX|² below
+which it is nothing but the rounding of float32 rows."""
 
 EXACT = "exact moments over all pairings of the rows"
 A_POINT = "undefined: all rows of a space are one point"
 TOO_FEW_ROWS = f"undefined for fewer than {MIN_ROWS} rows, any two of which are alike"
 TOO_FEW_DEBIASED = f"undefined for fewer than {MIN_DEBIASED_ROWS} rows"
 EQUALLY_FAR = "undefined: the rows of a space are all equally far apart"
+NO_MEMORY = f"the products of blocks of rows would take more than {MAX_BLOCK_BYTES >> 30} GiB"
+
+
+class CentredRows:
+    """Rows less their mean, in float64, over a power of two near their largest entry.
+
+    Neither a rotation nor a scale changes a similarity. So rows that are fewer than their
+    dimensions are told by their coordinates in the space that they span, and rows of any scale can
+    be squared twice. Rows closer to each other than their rounding are one point, and become zeros.
+    """
+
+    def __init__(self, rows: Float[np.ndarray, "n d"], normalize: bool = False) -> None:
+        """Of at least one row of any type; on the unit sphere where asked for."""
+        floating = np.issubdtype(rows.dtype, np.floating)
+        epsilon = float(np.finfo(rows.dtype if floating else np.float64).eps)
+        n, d = rows.shape
+        self.rows, self.normalize, self.mean, self.scale = rows, normalize, np.zeros(d), 1.0
+        self.first = np.zeros(d)
+        self.first = self.at(slice(1))[0]  # subtracted first: copies of it are exactly 0
+        total, longest, largest, step = np.zeros(d), 0.0, 0.0, max(1, CHUNK_BYTES // (8 * d))
+        for start in range(0, n, step):
+            gaps = self.at(slice(start, start + step))
+            total += gaps.sum(axis=0)
+            longest = max(longest, float(np.max(np.linalg.norm(gaps, axis=1))))
+            largest = max(largest, float(np.max(np.abs(gaps))))
+        a_point = longest <= SAME_POINT_UNITS * epsilon * float(np.linalg.norm(self.first))
+        self.mean = total / n
+        self.scale = np.inf if a_point else float(power_of_two(np.float64(largest)))
+        if n < d:
+            self.rows, self.normalize = spanned(self.at(slice(None))), False
+            self.first = self.mean = np.zeros(self.rows.shape[1])
+            self.scale = 1.0
+
+    def at(self, which: Int[np.ndarray, " m"] | slice) -> Float[np.ndarray, "m r"]:
+        """Some of the rows, by their places; r = min(n, d)."""
+        rows = np.asarray(self.rows[which], np.float64)
+        rows = unit_rows(rows) if self.normalize else rows
+        return ((rows - self.first) - self.mean) / self.scale
 
 
 @dataclass(frozen=True)
@@ -65,12 +100,7 @@ class CrossMoments:
 
     @classmethod
     def of(cls, x: Float[np.ndarray, "n p"], y: Float[np.ndarray, "n q"]) -> CrossMoments:
-        """Of these rows; the closer the centres are to the means, the more digits stay.
-
-        Raises:
-            ValueError: the two do not have the same number of rows.
-        """
-        _check_rows(x, y)
+        """Of these rows; the closer the centres are to the means, the more digits stay."""
         both = np.concatenate([x, y], axis=1, dtype=np.float64)
         squares = np.stack([np.sum(v * v, axis=1) for v in np.split(both, [x.shape[1]], axis=1)])
         return cls(len(x), x.shape[1], both.sum(axis=0), both.T @ both, squares @ squares.T)
@@ -90,6 +120,11 @@ class CrossMoments:
         """XᵀY."""
         return self.products[: self.p, self.p :]
 
+    @property
+    def traces(self) -> tuple[float, float]:
+        """Σ|x|² and Σ|y|²."""
+        return float(np.trace(self.xx)), float(np.trace(self.yy))
+
     def combined(self, other: CrossMoments, sign: int = 1) -> CrossMoments:
         """Both sets of rows; with sign -1, these rows without those."""
         return CrossMoments(
@@ -101,25 +136,17 @@ class CrossMoments:
         )
 
     def centred(self) -> CrossMoments:
-        """Measured from the means.
-
-        The sums of fourth powers are left as they are. They only correct by O(1/n), and are right
-        where the centres were the means of these rows, or of not many more.
-        """
+        """Measured from the means, but for the fourth powers, which only correct by O(1/n)."""
         products = self.products - np.outer(self.sums, self.sums / self.n)
         return CrossMoments(self.n, self.p, 0 * self.sums, products, self.fourths)
-
-
-def _check_rows(x: np.ndarray, y: np.ndarray) -> None:
-    if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
-        raise ValueError(f"rows must match one by one; got shapes {x.shape} and {y.shape}")
 
 
 def moments_of(x: Float[np.ndarray, "n p"], y: Float[np.ndarray, "n q"]) -> CrossMoments:
     """Of rows held in memory, centred; of no more than n coordinates each."""
     x, y = np.asarray(x), np.asarray(y)
-    _check_rows(x, y)
-    return CrossMoments.of(CentredRows.of(x).all(), CentredRows.of(y).all())
+    if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
+        raise ValueError(f"rows must match one by one; got shapes {x.shape} and {y.shape}")
+    return CrossMoments.of(*(CentredRows(rows).at(slice(None)) for rows in (x, y)))
 
 
 def linear_cka(
@@ -179,33 +206,36 @@ def procrustes_similarity(x: Float[np.ndarray, "n p"], y: Float[np.ndarray, "n q
     return procrustes(moments_of(x, y))
 
 
-# -- values -------------------------------------------------------------------------------------
+# -- values of centred moments, NaN as `why_undefined` says --------------------------------------
 
 
 def cka(m: CrossMoments) -> float:
-    """Linear CKA of centred moments, in [0, 1]; NaN as `why_undefined` says."""
+    """Linear CKA, in [0, 1]: |XᵀY|² / (|XᵀX| |YᵀY|), in Frobenius norms. Few rows inflate it."""
     return _over(m.n, _square(m.xy), _square(m.xx), _square(m.yy))
 
 
 def cka_debiased(m: CrossMoments) -> float:
-    """Debiased linear CKA of centred moments, at most 1; NaN as `why_undefined` says.
+    """Debiased linear CKA, at most 1: 0 on average where the spaces are unrelated.
 
     With K = XXᵀ without its diagonal, tr KL = |XᵀY|² - Σ|x|²|y|², and K1 = -|x|² for centred rows.
     """
-    n, traces = m.n, _traces(m)
+    n = m.n
     if n < MIN_DEBIASED_ROWS:
         return math.nan
     squares = np.array([[_square(m.xx), _square(m.xy)], [_square(m.xy), _square(m.yy)]])
     unbiased = squares - m.fourths
-    unbiased += np.outer(traces, traces) / ((n - 1) * (n - 2)) - 2 * m.fourths / (n - 2)
+    unbiased += np.outer(m.traces, m.traces) / ((n - 1) * (n - 2)) - 2 * m.fourths / (n - 2)
     if not np.all(np.diag(unbiased) > MIN_UNBIASED_SHARE * np.diag(squares)):
         return math.nan
     return _over(n, unbiased[0, 1], unbiased[0, 0], unbiased[1, 1])
 
 
 def procrustes(m: CrossMoments) -> float:
-    """Procrustes similarity of centred moments, in [0, 1]; NaN as `why_undefined` says."""
-    return _over(m.n, float(np.sum(singular_values(m.xy))), *_traces(m))
+    """Procrustes similarity, in [0, 1]: |XᵀY|_* / (|X| |Y|), |·|_* the nuclear norm.
+
+    It is 1 - D²/2 for the distance D of X and Y of unit norm after the best rotation.
+    """
+    return _over(m.n, float(np.sum(singular_values(m.xy))), *m.traces)
 
 
 def procrustes_near(m: CrossMoments) -> Callable[[CrossMoments], float]:
@@ -215,24 +245,18 @@ def procrustes_near(m: CrossMoments) -> Callable[[CrossMoments], float]:
     """
     u, _, v = np.linalg.svd(m.xy, full_matrices=False)
     turn = u @ v
-    return lambda near: _over(near.n, float(np.sum(turn * near.xy)), *_traces(near))
+    return lambda near: _over(near.n, float(np.sum(turn * near.xy)), *near.traces)
 
 
 def why_undefined(m: CrossMoments, debiased: bool = False) -> str:
     """Why a similarity of these centred moments is NaN; empty where it is a number."""
-    if not min(_traces(m)) > 0:
+    if not min(m.traces) > 0:
         return A_POINT
     if m.n < MIN_ROWS:
         return TOO_FEW_ROWS
-    if not debiased:
+    if not debiased or math.isfinite(cka_debiased(m)):
         return ""
-    if m.n < MIN_DEBIASED_ROWS:
-        return TOO_FEW_DEBIASED
-    return "" if math.isfinite(cka_debiased(m)) else EQUALLY_FAR
-
-
-def _traces(m: CrossMoments) -> tuple[float, float]:
-    return float(np.trace(m.xx)), float(np.trace(m.yy))
+    return TOO_FEW_DEBIASED if m.n < MIN_DEBIASED_ROWS else EQUALLY_FAR
 
 
 def _square(matrix: np.ndarray) -> float:
@@ -269,14 +293,12 @@ def cka_chance(m: CrossMoments) -> Chance:
 def debiased_chance(m: CrossMoments) -> Chance:
     """Mean and sd of debiased linear CKA over all pairings of the rows: 0 and √(2/(n(n-3))).
 
-    They are the same whatever the rows. The number is the correlation of two matrices whose
-    diagonals and rows sum to 0 (U-centred, Székely & Rizzo 2014). With S the sum of the squares of
-    one, the products of its entries with one index in common sum to -S, those of entries with none
-    to 2S. The mean square of Σ A_ij B_π(i)π(j) is therefore
-    S_A S_B (2/(n(n-1)) + 4/(n(n-1)(n-2)) + 4/(n(n-1)(n-2)(n-3))).
+    The number is the correlation of two matrices whose diagonals and rows sum to 0 (U-centred,
+    Székely & Rizzo 2014). With S the sum of the squares of one, products of its entries with one
+    index in common sum to -S, those with none to 2S. The mean square of Σ A_ij B_π(i)π(j) is then
+    S_A S_B (2/(n(n-1)) + 4/(n(n-1)(n-2)) + 4/(n(n-1)(n-2)(n-3))), whatever the rows.
     """
-    reason = why_undefined(m, debiased=True)
-    if reason:
+    if reason := why_undefined(m, debiased=True):
         return Chance(math.nan, math.nan, reason)
     return Chance(0.0, math.sqrt(2 / (m.n * (m.n - 3))), EXACT)
 
@@ -287,11 +309,9 @@ def procrustes_chance(m: CrossMoments) -> Chance:
     A corner of a random rotation in n-1 dimensions stands for the products of the principal
     components of the two spaces.
     """
-    reason = why_undefined(m)
-    if reason:
+    if reason := why_undefined(m):
         return Chance(math.nan, math.nan, reason)
-    x, y = (_spectrum_roots(matrix, m.n - 1) for matrix in (m.xx, m.yy))
-    x, y = (x, y) if len(x) > len(y) else (y, x)
+    y, x = sorted((_spectrum_roots(matrix, m.n - 1) for matrix in (m.xx, m.yy)), key=len)
     p, q = len(x), len(y)
     draws = int(min(CHANCE_DRAWS, MAX_CHANCE_WORK / (10 * p * q * q + q**3)))
     if draws < 3:
@@ -324,3 +344,48 @@ def _spectrum_roots(matrix: Float[np.ndarray, "p p"], rank: int) -> Float[np.nda
     """Square roots of the eigenvalues that are no rounding, at most `rank`, the largest first."""
     values = np.linalg.eigvalsh(matrix)[::-1][:rank]
     return np.sqrt(values[values > 1e-12 * values[0]])
+
+
+# -- each number with its error and its chance ---------------------------------------------------
+
+NUMBERS: tuple[tuple[str, str, Callable[[CrossMoments], Chance]], ...] = (
+    (
+        "linear CKA, debiased",
+        "similarity of the two spaces' geometry; 0 is unrelated, 1 the same up to rotation",
+        debiased_chance,
+    ),
+    ("linear CKA", "the same with the plain estimator, which few rows inflate", cka_chance),
+    (
+        "Procrustes similarity",
+        "how well one rotation and scale turn the one into the other; 1 is exactly",
+        procrustes_chance,
+    ),
+)
+
+
+def similarities(x: CentredRows, y: CentredRows, blocks: int) -> tuple[Alignment, ...]:
+    """How alike two lists of rows are that match one by one, with errors from so many blocks.
+
+    The blocks are random, and of one size: others would make the error of plain CKA several times
+    too large, as it depends on the number of rows where those are few.
+    """
+    n, each = len(x.rows), 8 * (x.rows.shape[1] + y.rows.shape[1]) ** 2
+    choices = [blocks, *(few for few in FEW_BLOCKS if few < blocks)]
+    blocks = next((count for count in choices if count * each <= MAX_BLOCK_BYTES), 1)
+    size, order = n // min(n, blocks), np.random.default_rng(0).permutation(n)
+    groups = [np.sort(order[start : start + size]) for start in range(0, n, size)]
+    parts = [CrossMoments.of(x.at(group), y.at(group)) for group in groups]
+    total = reduce(CrossMoments.combined, parts)
+    whole = total.centred()
+    values = (cka_debiased, cka, procrustes_near(whole))
+    why = NO_MEMORY if blocks == 1 else TOO_FEW if n - size < MIN_DEBIASED_ROWS else ""
+    used = [] if why else [part for part in parts if part.n == size]  # not the few rows beyond
+    rests = (total.combined(part, -1).centred() for part in used)
+    left = np.array([[value(rest) for value in values] for rest in rests]).reshape(-1, 3)
+    found = []
+    for (name, meaning, chance), value, without in zip(NUMBERS, values, left.T, strict=True):
+        bar = jackknife(value(whole), without, WHOLE_LINE, LEVEL)
+        reason = why_undefined(whole, debiased=value is cka_debiased)
+        reason = reason or ("" if bar.error is not None else why or bar.reason)
+        found.append(Alignment(name, meaning, bar.value, bar.error, chance(whole), reason))
+    return tuple(found)

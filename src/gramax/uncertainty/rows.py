@@ -8,7 +8,7 @@ chance are found on at most `MAX_SIMULATED_ROWS` rows, and say so.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,19 +23,14 @@ from gramax.uncertainty.chance.cosines import angle_tail
 from gramax.uncertainty.chance.laws import LAWS, Chance, Setting
 from gramax.uncertainty.errorbars import ErrorBar, jackknife
 
-MIN_ROWS = 3
-"""Rows below which neighbours mean nothing."""
+MIN_ROWS, MAX_SIMULATED_ROWS = 3, 2000
+"""Rows below which neighbours mean nothing, and those that error bars and chance are found on at
+most: all their pairs take a tenth of a second in some hundred dimensions."""
 
-MAX_SIMULATED_ROWS = 2000
-"""Rows that error bars and chance are found on at most: all their pairs take a tenth of a second
-in some hundred dimensions."""
-
-BLOCKS, LEVEL = 20, 0.95
-"""Blocks of the jackknife, and the probability with which an interval is to cover."""
-
-SPARE_NEIGHBOURS = 20
-"""Neighbours found beyond those that are looked at, to take the place of rows left out. A block
-holds a twentieth of the rows, so that 20 of 40 neighbours are next to never in one."""
+BLOCKS, LEVEL, SPARE_NEIGHBOURS = 20, 0.95, 20
+"""Blocks of the jackknife; the probability with which an interval is to cover; and neighbours found
+beyond those that are looked at, to take the place of rows left out. A block holds a twentieth of
+the rows, so that 20 of 40 neighbours are next to never in one."""
 
 DRAWS = 5
 """Simulated data sets: the mean of chance is then known to half of its standard deviation."""
@@ -47,27 +42,15 @@ NEIGHBOURS = "of neighbours: its error is rather too large than too small"
 """What to keep in mind of the errors of all but the means over pairs: a row that is left out
 changes the neighbours of others, and simulated errors are one to two and a half times too large."""
 
-Values = Mapping[str, tuple[float, str | None]]
-"""Values by the name of the metric, each with the reason where it is undefined."""
-
 
 def measure_rows(
-    rows: Float[np.ndarray, "m d"],
-    normalize: bool,
-    progress: Callable[[float], None] | None = None,
+    rows: Float[np.ndarray, "m d"], normalize: bool
 ) -> dict[str, tuple[float, str | None]]:
-    """Every such metric of the rows, with the reason where it is undefined.
-
-    Args:
-        rows: `[m, d]` the rows to look at, without those that the audit leaves out.
-        normalize: take rows on the unit sphere, or as they are.
-        progress: told the share of the work that is done.
-    """
-    metrics = METRICS.of_rows(normalize)
+    """Every such metric of `[m, d]` rows, with the reason where it is undefined."""
     if len(rows) < MIN_ROWS:
         why = f"needs at least {MIN_ROWS} rows, got {len(rows)}"
-        return {metric.name: (math.nan, why) for metric in metrics}
-    return row_values(RowEvidence(rows, normalize, progress))
+        return {metric.name: (math.nan, why) for metric in METRICS.of_rows(normalize)}
+    return row_values(RowEvidence(rows, normalize))
 
 
 def row_values(evidence: RowEvidence) -> dict[str, tuple[float, str | None]]:
@@ -79,7 +62,9 @@ def row_values(evidence: RowEvidence) -> dict[str, tuple[float, str | None]]:
 
 
 def bars_of_rows(
-    rows: Float[np.ndarray, "m d"], normalize: bool, measured: Values | None = None
+    rows: Float[np.ndarray, "m d"],
+    normalize: bool,
+    measured: Mapping[str, tuple[float, str | None]] | None = None,
 ) -> dict[str, ErrorBar]:
     """The error bar of every such metric; none for fewer than four rows.
 
@@ -89,50 +74,42 @@ def bars_of_rows(
         measured: what `measure_rows` gave for these rows, where that is at hand.
     """
     n, bars = len(rows), {}
-    for name, (value, left) in rows_without_each(rows, normalize, measured).items():
+    values = {name: value for name, (value, _) in measured.items()} if measured else None
+    for name, (value, left) in rows_without_each(rows, normalize, values).items():
         bar = jackknife(value, left, METRICS[name].bounds(normalize), LEVEL)
-        if bar.error is not None:
-            said = [NEIGHBOURS] * (name not in LAWS)  # laws are of means over pairs
-            if n > MAX_SIMULATED_ROWS:
-                most = MAX_SIMULATED_ROWS
-                said.append(f"error of {most:,} rows, times √({most:,}/{n:,})")
-            bar = replace(bar, reason="; ".join(said))
-        bars[name] = bar
+        said = [NEIGHBOURS] * (name not in LAWS)  # laws are of means over pairs
+        if n > MAX_SIMULATED_ROWS:
+            most = MAX_SIMULATED_ROWS
+            said.append(f"error of {most:,} rows, times √({most:,}/{n:,})")
+        bars[name] = bar if bar.error is None else replace(bar, reason="; ".join(said))
     return bars
 
 
 def rows_without_each(
-    rows: Float[np.ndarray, "m d"], normalize: bool, measured: Values | None = None
+    rows: Float[np.ndarray, "m d"], normalize: bool, measured: Mapping[str, float] | None = None
 ) -> dict[str, tuple[float, Float[np.ndarray, " b"]]]:
-    """Every such metric of the rows, and without each of some blocks of them, of one size.
+    """Every such metric of the rows (`measured`, if at hand), and without each of some blocks.
 
     Blocks, and the rows that are looked at where there are more than `MAX_SIMULATED_ROWS`, are
     dealt by the place of a row alone: two spaces of the same rows have the same blocks. What a
     block changes is then scaled to all rows: spread as 1/√n, bias as 1/n.
-
-    Args:
-        rows: `[m, d]` as for `measure_rows`.
-        normalize: as there.
-        measured: what `measure_rows` gave for these rows, where that is at hand.
     """
     n = len(rows)
     if n <= MIN_ROWS:
         return {}
     order = np.random.default_rng(0).permutation(n)[:MAX_SIMULATED_ROWS]
-    size = len(order) // min(len(order), BLOCKS)
-    some = np.sort(order)
+    size, some = len(order) // min(len(order), BLOCKS), np.sort(order)
     block = np.empty(n, np.int64)
     block[order] = np.arange(len(order)) // size  # the last few are in no block that is left out
     left = _without_blocks(rows[some], normalize, block[some], len(order) // size)
-    given = measured or measure_rows(rows, normalize)
-    whole = {name: given[name][0] for name in left}
+    whole = measured or _values(RowEvidence(rows, normalize))
     if len(order) < n:
         share, of_some = len(order) / n, _values(RowEvidence(rows[some], normalize))
         for name, values in left.items():
             middle = np.mean(values)
             shift = share * (middle - of_some[name])
             left[name] = whole[name] + shift + math.sqrt(share) * (values - middle)
-    return {name: (whole[name], left[name]) for name in whole}
+    return {name: (whole[name], values) for name, values in left.items()}
 
 
 def _without_blocks(
@@ -140,37 +117,29 @@ def _without_blocks(
 ) -> dict[str, Float[np.ndarray, " b"]]:
     """Every metric without each block, from one search for neighbours."""
     near, _ = nearest_on_host(rows, MLE_NEIGHBOURS + SPARE_NEIGHBOURS, normalize)
-    sums = _potential_sums(rows, block, blocks)
-    left = []
+    sums, left = _potential_sums(rows, block, blocks), []
     for b in range(blocks):
         there = block != b
-        e = _Remaining(rows[there], normalize, _thinned(near, there), _without_sums(sums, b))
+        total, pairs = (np.sum(np.delete(np.delete(s, b, 0), b, 1)) for s in sums)
+        uniformity = math.log(total / pairs) if pairs > 0 and total > 0 else math.nan
+        e = _Remaining(rows[there], normalize, _thinned(near, there), uniformity)
         left.append(_values(e))
     return {name: np.array([one[name] for one in left]) for name in left[0]}
 
 
 class _Remaining(RowEvidence):
-    """Rows that remain of some whose neighbours and potentials are known."""
+    """Rows that remain of some whose neighbours and potentials are known.
+
+    The neighbours are of every row of the whole; those that are left out are no points.
+    """
 
     def __init__(
-        self,
-        x: Float[np.ndarray, "r d"],
-        normalize: bool,
-        neighbours: Neighbours,
-        uniformity: float,
+        self, x: Float[np.ndarray, "r d"], normalize: bool, near: Neighbours, uniformity: float
     ) -> None:
         super().__init__(x, normalize)
-        self._near, self._uniformity = neighbours, uniformity
+        self._near, self.uniformity = near, np.float64(uniformity)
 
-    @property
-    def neighbours(self) -> Neighbours:
-        """Of every row of the whole; those that are left out are no points."""
-        return self._near
-
-    @property
-    def uniformity(self) -> np.float64:  # type: ignore[override]
-        """Of the rows that remain."""
-        return np.float64(self._uniformity)
+    neighbours = property(lambda self: self._near)  # type: ignore[assignment]
 
 
 def _thinned(near: Neighbours, there: np.ndarray) -> Neighbours:
@@ -187,7 +156,7 @@ def _thinned(near: Neighbours, there: np.ndarray) -> Neighbours:
 
 def _potential_sums(
     rows: Float[np.ndarray, "m d"], block: Int[np.ndarray, " m"], blocks: int
-) -> Float[np.ndarray, "b b2"]:
+) -> Float[np.ndarray, "2 b b"]:
     """Sums over pairs, and numbers of pairs, of two blocks of exp(-2|a-b|²), a and b directions.
 
     Rows beyond the last block have one of their own. Pairs are ordered, no row with itself.
@@ -203,12 +172,6 @@ def _potential_sums(
     return np.stack([member @ potential @ member.T, pairs])
 
 
-def _without_sums(sums: Float[np.ndarray, "2 b b"], b: int) -> float:
-    """The uniformity without block b."""
-    total, pairs = (np.sum(np.delete(np.delete(s, b, 0), b, 1)) for s in sums)
-    return math.log(total / pairs) if pairs > 0 and total > 0 else math.nan
-
-
 def chance_of_rows(n: int, d: int, normalize: bool) -> dict[str, Chance]:
     """What each such metric is for n isotropic rows: by its law, or over seeded draws.
 
@@ -218,20 +181,20 @@ def chance_of_rows(n: int, d: int, normalize: bool) -> dict[str, Chance]:
     """
     if n < MIN_ROWS:
         return {}
-    metrics = METRICS.of_rows(normalize)
+    names = [metric.name for metric in METRICS.of_rows(normalize)]
     # The laws are of directions, which these metrics take of raw rows too.
     setting = Setting((float(n),), d, True, 1 / d, Options())
-    known = {m.name: LAWS[m.name](setting) for m in metrics if m.name in LAWS}
+    known = {name: LAWS[name](setting) for name in names if name in LAWS}
     m, rng = min(n, MAX_SIMULATED_ROWS), np.random.default_rng(0)
     skipped = [*known, *(OF_DISTANCES if m < n else ())]
     draws = [RowEvidence(rng.standard_normal((m, d), np.float32), normalize) for _ in range(DRAWS)]
     known |= _summed_up([_values(e, skipped) for e in draws], n, f"{m:,} rows")
     if m < n and normalize and d > 1:
-        others = [metric.name for metric in metrics if metric.name not in OF_DISTANCES]
-        nothing = np.zeros((m, d))
-        nearest = [_Remaining(nothing, True, _random(n, d, m, rng), math.nan) for _ in range(DRAWS)]
-        values = [_values(e, others) for e in nearest]
-        known |= _summed_up(values, n, f"the neighbours of {m:,} of {n:,} rows")
+        others = [name for name in names if name not in OF_DISTANCES]
+        near = (_random(n, d, m, rng) for _ in range(DRAWS))
+        draws = [_Remaining(np.zeros((m, d)), True, one, math.nan) for one in near]
+        what = f"the neighbours of {m:,} of {n:,} rows"
+        known |= _summed_up([_values(e, others) for e in draws], n, what)
     return {name: law for name, law in known.items() if law is not None}
 
 
@@ -239,10 +202,10 @@ def _summed_up(found: list[dict[str, float]], n: int, what: str) -> dict[str, Ch
     """Mean and deviation over draws, the deviation scaled to n rows and with that of the mean."""
     method = f"Monte Carlo, {DRAWS} draws of {what}, seed 0"
     scale = math.sqrt(MAX_SIMULATED_ROWS / n + 1 / DRAWS) if n > MAX_SIMULATED_ROWS else 1.0
+    columns = {name: [one[name] for one in found] for name in found[0]}
     return {
         name: Chance(float(np.mean(values)), scale * float(np.std(values, ddof=1)), method)
-        for name in found[0]
-        for values in [[one[name] for one in found]]
+        for name, values in columns.items()
     }
 
 

@@ -22,8 +22,12 @@ from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
 from gramax.moments import ClassMoments
 from gramax.uncertainty.chance import spectrum  # noqa: F401  (registers its laws)
-from gramax.uncertainty.chance.answers import of_codes, of_spectrum
-from gramax.uncertainty.chance.draws import draw, drawn_as_rows
+from gramax.uncertainty.chance.draws import (
+    answers_of_codes,
+    answers_of_spectrum,
+    draw,
+    drawn_as_rows,
+)
 from gramax.uncertainty.chance.laws import LAWS, Chance, Setting
 
 DRAWS, FEWEST_DRAWS = 50, 5
@@ -34,13 +38,10 @@ HEAVY_TAIL, TAIL_DRAWS = 1.5, 40
 """Times the central spread from which on a standard deviation tells of a heavy tail, and the draws
 from which on it shows."""
 
-BUDGET, MAX_WORK = 3e9, 1e11
+BUDGET, MAX_WORK, OVERHEAD, DECOMPOSITIONS, PAIRS = 3e9, 1e11, 1.5e7, 15.0, 8.0
 """Multiply-adds of all draws of a group of metrics (half a second or so), and those of the fewest
-draws, beyond which a number is left without a baseline (ten seconds)."""
-
-OVERHEAD, DECOMPOSITIONS, PAIRS = 1.5e7, 15.0, 8.0
-"""Multiply-adds of one report: what calls cost, what decompositions cost in units of the cube of
-their side, and passes over the pairs of classes."""
+draws, beyond which a number is left without a baseline (ten seconds). Those of one report: of its
+calls, of decompositions in cubes of their side, and of passes over the pairs of classes."""
 
 ANSWERED = (
     "collapse_ratio",
@@ -55,11 +56,7 @@ ANSWERED = (
 
 
 def chance(
-    moments: ClassMoments,
-    *,
-    draws: int = DRAWS,
-    key: Any = None,
-    options: Options | None = None,
+    moments: ClassMoments, *, draws: int = DRAWS, key: Any = None, options: Options | None = None
 ) -> dict[str, Chance]:
     """What each metric would be with no structure at all: isotropic rows, labels dealt at random.
 
@@ -88,13 +85,13 @@ def chance(
     if draws < 2:
         raise ValueError(f"a spread needs at least 2 draws; got {draws}")
     usable = [metric.name for metric in METRICS.of(moments.scatter)]
-    setting, places = setting_of(moments, options or Options())
+    setting = setting_of(moments, options or Options())
     known = _laws(setting)
     missing = [name for name in usable if name not in known]
     # Those that need no decomposition are drawn apart, as they can be drawn more often.
     for spectral in (False, True):
-        names = [name for name in missing if METRICS[name].spectrum == spectral]
-        known |= _simulate(setting, (places, moments.num_classes), names, _seed(key), draws)
+        if names := [name for name in missing if METRICS[name].spectrum == spectral]:
+            known |= _simulate(setting, names, spectral, _seed(key), draws)
     return {name: known[name] for name in usable}
 
 
@@ -117,7 +114,7 @@ def by_law(moments: ClassMoments, options: Options | None = None) -> dict[str, C
         >>> round(found["scatter_ratio"].mean, 4)  # (n-c)/(n-1)
         0.6667
     """
-    return _laws(setting_of(moments, options or Options())[0])
+    return _laws(setting_of(moments, options or Options()))
 
 
 def for_answers(moments: ClassMoments, options: Options | None = None) -> dict[str, Chance]:
@@ -142,8 +139,9 @@ def for_answers(moments: ClassMoments, options: Options | None = None) -> dict[s
         >>> print(found["class_coherence"].method)
         Monte Carlo, 200 draws, seed 0
     """
-    setting, places = setting_of(moments, options or Options())
-    usable = {m.name for m in METRICS.of(moments.scatter) if len(places) > 1 or not m.labels}
+    setting = setting_of(moments, options or Options())
+    one = setting.classes == 1
+    usable = {m.name for m in METRICS.of(moments.scatter) if not (one and m.labels)}
     return {name: law for name, law in _answers(setting).items() if name in usable}
 
 
@@ -152,13 +150,11 @@ def _answers(setting: Setting) -> dict[str, Chance]:
     """`for_answers` at these sizes, kept: every snapshot of a run has the same."""
     known, rng = _laws(setting), np.random.default_rng(0)
     missing = [name for name in ANSWERED if name not in known]
-    drawn = of_spectrum(setting, rng) if "effective_rank" in missing else {}
+    drawn = answers_of_spectrum(setting, rng) if "effective_rank" in missing else {}
     if missing != ["effective_rank"]:
-        drawn |= of_codes(setting, rng)
-    for name in missing:
-        if name in drawn:
-            method = f"Monte Carlo, {len(drawn[name])} draws, seed 0"
-            known[name] = _summary(drawn[name], method)
+        drawn |= answers_of_codes(setting, rng)
+    for name in drawn.keys() & set(missing):
+        known[name] = _summary(drawn[name], f"Monte Carlo, {len(drawn[name])} draws, seed 0")
     return {name: law for name, law in known.items() if law.sd >= 0}
 
 
@@ -168,26 +164,24 @@ def _laws(setting: Setting) -> dict[str, Chance]:
     return {name: law for name, law in found.items() if law is not None}
 
 
-def setting_of(moments: ClassMoments, options: Options) -> tuple[Setting, np.ndarray]:
-    """The sizes of the data, and which classes are present.
+def setting_of(moments: ClassMoments, options: Options) -> Setting:
+    """The sizes of the data: of the classes that are present.
 
     Raises:
         ValueError: the moments hold no rows.
     """
     counts = to_numpy(moments.rows).astype(np.float64).sum(axis=0)
-    places = np.flatnonzero(counts > 0)
-    if not places.size:
+    counts = counts[counts > 0]
+    if not counts.size:
         raise ValueError("chance needs the sizes of the data; these moments hold no rows")
-    counts, d = counts[places], moments.dim
+    d, n = moments.dim, counts.sum()
     variance = 1 / d
     if not moments.normalize:
         with np.errstate(all="ignore"):
             total = float(Evidence(moments).total_trace)
-        n = counts.sum()
-        observed = total * n / (max(n - 1, 1) * d)
-        variance = observed if math.isfinite(total) and total > 0 else 1.0
-    sizes = tuple(map(float, counts))
-    return Setting(sizes, d, moments.normalize, variance, options), places
+        usable = math.isfinite(total) and total > 0
+        variance = total * n / (max(n - 1, 1) * d) if usable else 1.0
+    return Setting(tuple(map(float, counts)), d, moments.normalize, variance, options)
 
 
 def _seed(key: Any) -> int:
@@ -201,42 +195,30 @@ def _seed(key: Any) -> int:
 
 
 def _simulate(
-    s: Setting, classes: tuple[np.ndarray, int], names: list[str], seed: int, draws: int
+    s: Setting, names: list[str], spectral: bool, seed: int, draws: int
 ) -> dict[str, Chance]:
-    """Mean and spread of each metric, over as many draws as the budget allows.
+    """Mean and spread of each metric, over as many draws as the budget allows, `draws` at most.
 
-    Args:
-        s: the sizes of the data.
-        classes: the index of each class present, and the number of all.
-        names: of the metrics.
-        seed: of the draws.
-        draws: how many, at most.
+    Of one draw and its report, a random number costs as much as fifty multiply-adds.
     """
-    spectral = any(METRICS[name].spectrum for name in names)
-    work = _work(s, spectral)
-    if not names or FEWEST_DRAWS * work > MAX_WORK:
+    side = min(s.rows, s.dim)
+    drawn = s.rows if drawn_as_rows(s, spectral) else s.classes
+    work = OVERHEAD + 50 * drawn * side + PAIRS * s.classes**2 * side
+    if spectral:
+        rows = drawn if drawn_as_rows(s, True) else side
+        work += 50 * side**2 + rows * side**2 + DECOMPOSITIONS * side**3
+    if FEWEST_DRAWS * work > MAX_WORK:
         return dict.fromkeys(names, Chance(math.nan, math.nan, "too dear to simulate here"))
     draws = min(draws, max(FEWEST_DRAWS, int(BUDGET / work)))
     table = []
     with np.errstate(all="ignore"):
         for i in range(draws):
             rng = np.random.default_rng([seed, i])
-            evidence = Evidence(draw(s, *classes, rng, spectral), s.options)
+            evidence = Evidence(draw(s, rng, spectral), s.options)
             table.append([float(METRICS[name].value(evidence)) for name in names])
     method = f"Monte Carlo, {draws} draws, seed {seed}"
-    return {
-        name: _summary(column, method)
-        for name, column in zip(names, np.array(table).T, strict=True)
-    }
-
-
-def _work(s: Setting, spectral: bool) -> float:
-    """Multiply-adds of one draw and its report: a random number costs as much as fifty of them."""
-    side = min(s.rows, s.dim)
-    as_rows = drawn_as_rows(s, spectral)
-    numbers = (s.rows if as_rows else s.classes) * side + spectral * side**2
-    products = (s.rows if as_rows else side) * side**2 + DECOMPOSITIONS * side**3
-    return OVERHEAD + 50 * numbers + spectral * products + PAIRS * s.classes**2 * side
+    columns = zip(names, np.array(table).T, strict=True)
+    return {name: _summary(column, method) for name, column in columns}
 
 
 def _summary(values: np.ndarray, method: str) -> Chance:

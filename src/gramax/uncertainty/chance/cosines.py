@@ -14,17 +14,9 @@ import numpy as np
 
 @lru_cache(maxsize=64)
 def angle_tail(d: int) -> tuple[np.ndarray, np.ndarray]:
-    """P(|cos| > sin φ) of two random directions in d ≥ 2 dimensions, on a grid of φ.
+    """P(|cos| > sin φ) of two random directions in d ≥ 2 dimensions, on a grid of φ from 0.
 
-    Args:
-        d: dimension; may be of the order of 1e6.
-
-    Returns:
-        `(phi, tail)`, φ ascending from 0. The density of φ is cos^{d-2} φ over its integral; the
-        tail is summed from its far end, so that small probabilities keep their digits.
-
-    Source:
-        Muirhead 1982, theorem 1.5.7, with cos = sin φ.
+    The tail is summed from its far end, so that small probabilities keep their digits.
     """
     phi = np.linspace(0, min(math.pi / 2, 13 / math.sqrt(d)), 20_001)
     with np.errstate(divide="ignore"):
@@ -34,8 +26,8 @@ def angle_tail(d: int) -> tuple[np.ndarray, np.ndarray]:
     return phi, tail / tail[0]
 
 
-def largest_cosine(pairs: float, d: int) -> tuple[float, float]:
-    """Mean and standard deviation of the largest |cosine| among `pairs` independent ones.
+def largest_cosine(pairs: float, d: int, signed: bool = False) -> tuple[float, float]:
+    """Mean and standard deviation of the largest of so many cosines, or of their sizes.
 
     Example:
         >>> mean, sd = largest_cosine(1, 3)  # |cos| is uniform on [0, 1]
@@ -43,29 +35,12 @@ def largest_cosine(pairs: float, d: int) -> tuple[float, float]:
         (0.5, 1.0)
     """
     if d == 1:
-        return 1.0, 0.0
-    phi, tail = angle_tail(d)
-    return _largest(pairs, np.sin(phi), tail)
-
-
-def largest_signed_cosine(pairs: float, d: int) -> tuple[float, float]:
-    """Mean and standard deviation of the largest cosine, with its sign, among `pairs`.
-
-    Example:
-        >>> mean, sd = largest_signed_cosine(1, 3)  # cos is uniform on [-1, 1]
-        >>> round(mean, 4) + 0, round(3 * sd**2, 4)
-        (0.0, 1.0)
-    """
-    if d == 1:
-        mean = 1 - 2 * 0.5**pairs
+        mean = 1 - 2 * 0.5**pairs if signed else 1.0
         return mean, math.sqrt(1 - mean * mean)
     phi, tail = angle_tail(d)
-    t, tail = np.sin(phi), tail / 2
-    return _largest(pairs, np.append(-t[:0:-1], t), np.append(1 - tail[:0:-1], tail))
-
-
-def _largest(pairs: float, t: np.ndarray, tail: np.ndarray) -> tuple[float, float]:
-    """Moments of the largest of `pairs` independent numbers X, P(X > t) = `tail` on the grid t."""
+    t = np.sin(phi)
+    if signed:
+        t, tail = np.append(-t[:0:-1], t), np.append(1 - tail[:0:-1] / 2, tail / 2)
     with np.errstate(divide="ignore"):
         above = -np.expm1(pairs * np.log1p(-tail))
     mean = float(t[0] + np.trapezoid(above, t))
@@ -75,7 +50,7 @@ def _largest(pairs: float, t: np.ndarray, tail: np.ndarray) -> tuple[float, floa
 
 
 def student_quantile(level: float, dof: int) -> float:
-    """The t with P(|T| ≤ t) = `level` for Student's T: its arctangent is an angle as above.
+    """The t with P(|T| ≤ t) = `level` for Student's T.
 
     T/√(ν+T²) has the law of the cosine of two random directions in ν+1 dimensions.
 
@@ -91,11 +66,6 @@ def student_quantile(level: float, dof: int) -> float:
     phi, tail = angle_tail(dof + 1)
     angle = np.interp(1 - level, tail[::-1], phi[::-1])
     return math.sqrt(dof) * math.tan(float(angle))
-
-
-def squared_cosine(d: int) -> tuple[float, float]:
-    """Mean 1/d and variance 2(d-1)/(d²(d+2)) of the squared cosine of two random directions."""
-    return 1 / d, 2 * (d - 1) / (d * d * (d + 2))
 
 
 def mean_length(count: np.ndarray, d: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,15 +1,9 @@
 """Data sets of pure chance, drawn as moments: the cost does not grow with the number of rows.
 
 Class means, the spread of each class and the pooled scatter are drawn from their own laws and
-handed to the metrics as `ClassMoments`, so that each number has its one implementation. This is
-exact where rows are Gaussian, but for one thing: the shares of the classes in the scatter's trace
-are drawn independently of its shape. Rows on the sphere: directions of the means and the identity
-spread_k = n_k(1 - |μ_k|²) are exact, lengths follow the Beta law with their first two moments, and
-the scatter is a Wishart matrix whose deviations from isotropy are scaled by √(d/(d+2)), which is
-what their fourth moments E u₁²u₂² = 1/(d(d+2)) ask for. Few rows are drawn themselves, and
-everything is exact.
-
-Source: Bartlett 1933; Muirhead 1982, theorem 3.2.14 (the triangular factor of a Wishart matrix).
+handed to the metrics as `ClassMoments`, so that each number has its one implementation. Few rows
+are drawn themselves, and everything is exact. The numbers of the five answers are drawn for some
+hundred data sets together, in a few hundredths of a second.
 """
 
 from __future__ import annotations
@@ -24,36 +18,27 @@ from gramax.uncertainty.chance.laws import Setting
 FEW_VALUES = 2**15
 """n·d up to which rows themselves are drawn."""
 
-Drawn = tuple[Float[np.ndarray, "c r"], Float[np.ndarray, " c"], Float[np.ndarray, "r r"] | None]
-"""Class means, spreads, and the pooled scatter where that is asked for."""
+MAX_DRAWS, FEWEST_DRAWS, MAX_NUMBERS, MAX_CUBES = 200, 20, 4e6, 1e7
+"""Draws for the answers at most, and those with fewer of which a number has no baseline; numbers
+drawn in all, and cubes of the side of a spectrum: some hundredths of a second each."""
 
 
-def draw(
-    s: Setting, places: np.ndarray, num_classes: int, rng: np.random.Generator, scatter: bool
-) -> ClassMoments:
-    """Moments of one data set of pure chance, in float64.
-
-    Args:
-        s: sizes of the classes present, dimension and scale.
-        places: index of each class present among all `num_classes`.
-        num_classes: c, with room for absent classes.
-        rng: where the randomness comes from.
-        scatter: draw the d×d scatter too.
-    """
+def draw(s: Setting, rng: np.random.Generator, scatter: bool) -> ClassMoments:
+    """Moments of one data set of pure chance, in float64; with the d×d scatter where asked for."""
     how = _from_rows if drawn_as_rows(s, scatter) else _from_laws
     means, spread, pooled = how(s, rng, scatter)
     # The anchor is a row like any other in size: the first axis, at the length of the rows.
-    anchor = np.zeros(means.shape[1])
-    anchor[0] = 1.0 if s.normalize else 0.0
-    counts = _spread_out(np.asarray(s.counts), places, num_classes)
+    anchor = np.zeros_like(means)
+    anchor[:, 0] = 1.0 if s.normalize else 0.0
+    counts = np.asarray(s.counts)
     exact = np.stack([counts, np.zeros_like(counts)])
     return ClassMoments(
         count=exact,
         rows=exact,
         weight_squares=counts,
-        anchor=_spread_out(np.broadcast_to(anchor, means.shape), places, num_classes),
-        mean=_spread_out(means - anchor, places, num_classes),
-        spread=_spread_out(spread, places, num_classes),
+        anchor=anchor,
+        mean=means - anchor,
+        spread=spread,
         scatter=pooled,
         left_out=np.zeros((2, 4)),
         normalize=s.normalize,
@@ -66,8 +51,7 @@ def drawn_as_rows(s: Setting, scatter: bool) -> bool:
     return s.rows * s.dim <= FEW_VALUES or (scatter and s.rows < 4 * s.dim)
 
 
-def unit(x: Float[np.ndarray, "... d"]) -> Float[np.ndarray, "... d"]:
-    """Vectors over their lengths."""
+def _unit(x: Float[np.ndarray, "... d"]) -> Float[np.ndarray, "... d"]:
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
@@ -79,33 +63,24 @@ def gaussian_rows(n: int, d: int, rng: np.random.Generator) -> Float[np.ndarray,
     """
     if n >= d:
         return rng.standard_normal((n, d))
+    return _triangle(n, d - np.arange(n), rng)
+
+
+def _triangle(n: int, freedom: np.ndarray, rng: np.random.Generator) -> Float[np.ndarray, "n n"]:
+    """A lower triangle of normal numbers, with chi ones on the diagonal."""
     rows = np.tril(rng.standard_normal((n, n)), -1)
-    rows[np.diag_indices(n)] = np.sqrt(rng.chisquare(d - np.arange(n)))
+    rows[np.diag_indices(n)] = np.sqrt(rng.chisquare(freedom))
     return rows
 
 
-def isotropic_scatter(s: Setting, rng: np.random.Generator) -> Float[np.ndarray, "r r"]:
-    """The scatter of all rows about their mean, up to scale."""
-    if not drawn_as_rows(s, True):
-        return _wishart(s.rows - 1, s, rng)
-    rows = gaussian_rows(round(s.rows), s.dim, rng)
-    rows = unit(rows) if s.normalize else rows
-    rows -= np.mean(rows, axis=0)
-    return rows.T @ rows
-
-
-def _spread_out(values: np.ndarray, places: np.ndarray, num_classes: int) -> np.ndarray:
-    """Values of the classes present in their places among all classes; 0 elsewhere."""
-    out = np.zeros((num_classes, *values.shape[1:]))
-    out[places] = values
-    return out
+Drawn = tuple[Float[np.ndarray, "c r"], Float[np.ndarray, " c"], Float[np.ndarray, "r r"] | None]
+"""Class means, spreads, and the pooled scatter where that is asked for."""
 
 
 def _from_rows(s: Setting, rng: np.random.Generator, scatter: bool) -> Drawn:
-    """By rows that are drawn, as many as there are."""
     counts = np.maximum(np.rint(s.counts), 1).astype(int)
     rows = gaussian_rows(counts.sum(), s.dim, rng)
-    rows = unit(rows) if s.normalize else rows * np.sqrt(s.variance)
+    rows = _unit(rows) if s.normalize else rows * np.sqrt(s.variance)
     first = np.concatenate([[0], np.cumsum(counts)[:-1]])
     means = np.add.reduceat(rows, first) / counts[:, None]
     rows -= np.repeat(means, counts, axis=0)
@@ -114,35 +89,100 @@ def _from_rows(s: Setting, rng: np.random.Generator, scatter: bool) -> Drawn:
 
 
 def _from_laws(s: Setting, rng: np.random.Generator, scatter: bool) -> Drawn:
-    """From the laws of means, spreads and scatter."""
-    counts = np.asarray(s.counts)
+    """For Gaussian rows the shares of the classes in the trace ought to follow the scatter."""
     means = rng.standard_normal((s.classes, s.dim))
     pooled = _wishart(s.rows - s.classes, s, rng) if scatter else None
-    if s.normalize:
-        square = np.where(counts > 1, rng.beta(*length_shapes(counts, s.dim)), 1.0)
-        means = unit(means) * np.sqrt(square)[:, None]
-        spread = counts * (1 - square)
-        if pooled is not None:
-            pooled *= spread.sum() / max(np.trace(pooled), 1e-300)
-        return means, spread, pooled
-    means *= np.sqrt(s.variance / counts)[:, None]
-    spread = 2 * s.variance * rng.standard_gamma(s.dim * np.maximum(counts - 1, 0) / 2)
-    if pooled is not None:
+    means, variances = _scaled(means, s, rng)
+    spread = np.asarray(s.counts) * variances
+    if pooled is not None and s.normalize:
+        pooled *= spread.sum() / max(np.trace(pooled), 1e-300)
+    elif pooled is not None:
         pooled *= s.variance
         spread *= np.trace(pooled) / max(spread.sum(), 1e-300)
     return means, spread, pooled
 
 
+def _scaled(
+    means: Float[np.ndarray, "... c r"], s: Setting, rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "... c r"], Float[np.ndarray, "... c"]]:
+    """Normal rows made class means, by the laws of their lengths; and variances of the classes.
+
+    On the sphere, where 1 is the sum of both squares, the lengths follow the Beta law.
+    """
+    counts, shape = np.asarray(s.counts), means.shape[:-1]
+    if s.normalize:
+        beta = rng.beta(*length_shapes(counts, s.dim), shape)
+        squares = np.where(counts > 1, beta, 1.0)
+        return _unit(means) * np.sqrt(squares)[..., None], 1 - squares
+    freedom = s.dim * np.maximum(counts - 1, 0) / 2
+    variances = 2 * s.variance * rng.standard_gamma(freedom, shape) / counts
+    return means * np.sqrt(s.variance / counts)[:, None], variances
+
+
 def _wishart(freedom: float, s: Setting, rng: np.random.Generator) -> Float[np.ndarray, "d d"]:
-    """XᵀX for so many Gaussian rows, by its triangular factor: d²/2 draws instead of n·d."""
+    """XᵀX for so many Gaussian rows, by its triangular factor: d²/2 draws instead of n·d.
+
+    On the sphere its deviations from isotropy are scaled by √(d/(d+2)), as the fourth moments
+    E u₁²u₂² = 1/(d(d+2)) ask for. Bartlett 1933; Muirhead 1982, theorem 3.2.14.
+    """
     d = s.dim
     if freedom < d:
         factor = rng.standard_normal((round(freedom), d))
         return factor.T @ factor
-    factor = np.tril(rng.standard_normal((d, d)), -1)
-    factor[np.diag_indices(d)] = np.sqrt(rng.chisquare(freedom - np.arange(d)))
+    factor = _triangle(d, freedom - np.arange(d), rng)
     scatter = factor @ factor.T
     if s.normalize:
         level = np.trace(scatter) / d * np.eye(d)
         scatter = level + np.sqrt(d / (d + 2)) * (scatter - level)
     return scatter
+
+
+# -- the five answers: all draws at once ---------------------------------------------------------
+
+
+def answers_of_codes(s: Setting, rng: np.random.Generator) -> dict[str, Float[np.ndarray, " b"]]:
+    """Draws of the numbers that class means determine; none for too many classes, or for one."""
+    c, share = s.classes, s.share
+    draws = min(MAX_DRAWS, int(MAX_NUMBERS / (c * (c + min(c, s.dim)))))
+    if c < 2 or draws < FEWEST_DRAWS:
+        return {}
+    normal = np.stack([gaussian_rows(c, s.dim, rng) for _ in range(draws)])
+    means, variances = _scaled(normal, s, rng)
+    codes, centred = _unit(means), _unit(means - np.mean(means, axis=1, keepdims=True))
+    plain, about = (x @ x.transpose(0, 2, 1) for x in (codes, centred))
+    other = ~np.eye(c, dtype=bool)
+    gap = np.where(other, about + 1 / (c - 1), 0.0)
+    found = {
+        "class_coherence": np.max(np.abs(plain[:, other]), axis=1),
+        "class_largest_cosine": np.max(about[:, other], axis=1),
+        "class_simplex_error_centred": np.sqrt(np.sum(gap**2, axis=(1, 2))) / c,
+    }
+    if max(s.counts) > 1:
+        scatter = (2 * (1 - np.sqrt(1 - variances)) if s.normalize else variances) @ share
+        middle = means - np.einsum("k,bkd->bd", share, means)[:, None]
+        total = variances @ share + np.sum(middle**2, axis=2) @ share
+        found |= {"collapse_ratio": scatter / total, "scatter_ratio": variances @ share / total}
+    return found
+
+
+def answers_of_spectrum(s: Setting, rng: np.random.Generator) -> dict[str, Float[np.ndarray, " b"]]:
+    """Draws of the effective rank; none where rows and dimensions are many."""
+    side = min(round(s.rows), s.dim)
+    draws = min(MAX_DRAWS, int(MAX_CUBES / side**3))
+    if side < 2 or draws < FEWEST_DRAWS:
+        return {}
+    values = np.stack([np.linalg.eigvalsh(_isotropic_scatter(s, rng)) for _ in range(draws)])
+    values = np.where(values > 1e-12 * values[:, -1:], values, 0.0)
+    p = values / np.sum(values, axis=1, keepdims=True)
+    logs = np.log(np.where(p > 0, p, 1.0))
+    return {"effective_rank": np.exp(-np.sum(p * logs, axis=1))}
+
+
+def _isotropic_scatter(s: Setting, rng: np.random.Generator) -> Float[np.ndarray, "r r"]:
+    """The scatter of all rows about their mean, up to scale."""
+    if not drawn_as_rows(s, True):
+        return _wishart(s.rows - 1, s, rng)
+    rows = gaussian_rows(round(s.rows), s.dim, rng)
+    rows = _unit(rows) if s.normalize else rows
+    rows -= np.mean(rows, axis=0)
+    return rows.T @ rows

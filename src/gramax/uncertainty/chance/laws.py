@@ -4,7 +4,7 @@ Chance is isotropic: rows uniform on the sphere, or Gaussian with the observed t
 rows are taken as they are. Class codes are then independent and uniform on the sphere, and their
 cosines pairwise independent with cos² ~ Beta(1/2, (d-1)/2) (Muirhead 1982, theorem 1.5.7): sums
 over pairs have exact means and variances, however many pairs there are. Laws of the spectrum are
-in `spectrum`; numbers without a law here are simulated (`draws`).
+in `spectrum`; numbers without a law are simulated (`draws`).
 """
 
 from __future__ import annotations
@@ -17,13 +17,7 @@ import numpy as np
 
 from gramax.frames import bounds
 from gramax.metrics.options import Options
-from gramax.uncertainty.chance.cosines import (
-    angle_tail,
-    largest_cosine,
-    largest_signed_cosine,
-    mean_length,
-    squared_cosine,
-)
+from gramax.uncertainty.chance.cosines import angle_tail, largest_cosine, mean_length
 
 MANY_CODES = 30
 """From here on, laws that hold for many codes are within a tenth of an sd of simulations."""
@@ -88,8 +82,8 @@ class Setting:
         counts: rows of each class that is present, as floats (weights count as rows).
         dim: d, the length of a row.
         normalize: rows on the unit sphere, or as they are.
-        variance: of one coordinate of a raw row (rows on the sphere: 1/d).
-        options: the choices in which definitions differ.
+        variance: of a coordinate of raw rows.
+        options: as for the metrics.
     """
 
     counts: tuple[float, ...]
@@ -112,9 +106,8 @@ class Setting:
     def share(self) -> np.ndarray:
         """Weight of each class in a mean over classes; sums to 1."""
         counts = np.asarray(self.counts)
-        if self.options.weighting == "macro":
-            return np.full(len(counts), 1 / len(counts))
-        return counts / counts.sum()
+        macro = self.options.weighting == "macro"
+        return np.full(len(counts), 1 / len(counts)) if macro else counts / counts.sum()
 
 
 Law = Callable[[Setting], Chance | None]
@@ -124,14 +117,14 @@ LAWS: dict[str, Law] = {}
 """The laws by the name of their metric."""
 
 
-def law(*names: str) -> Callable[[Law], Law]:
-    """Register a law under the names of the metrics that it is for."""
+def law(name: str) -> Callable[[Law], Law]:
+    """Register a law under the name of its metric."""
+    return lambda function: LAWS.setdefault(name, function)
 
-    def register(function: Law) -> Law:
-        LAWS.update(dict.fromkeys(names, function))
-        return function
 
-    return register
+def rescaled(chance: Chance | None, scale: float = 1.0, shift: float = 0.0) -> Chance | None:
+    """Chance of a number times `scale`, plus `shift`."""
+    return chance and Chance(chance.mean * scale + shift, chance.sd * scale, chance.method)
 
 
 # -- collapse -----------------------------------------------------------------------------------
@@ -158,16 +151,15 @@ def _scatter_ratio(s: Setting) -> Chance | None:
 
 @law("within_class_variance")
 def _within_class_variance(s: Setting) -> Chance | None:
-    counts, d = np.asarray(s.counts), s.dim
+    counts, share = np.asarray(s.counts), s.share
     if s.rows < 2 or max(s.counts) < 2:
         return None
     if not s.normalize:
-        freedom = d * (counts - 1)
-        mean = np.sum(s.share / counts * freedom)
-        sd = math.sqrt(np.sum((s.share / counts) ** 2 * 2 * freedom))
-        return Chance(s.variance * float(mean), s.variance * sd, "exact χ² law")
-    length, variance = mean_length(counts, d)
-    mean, sd = 2 * np.sum(s.share * (1 - length)), 2 * math.sqrt(np.sum(s.share**2 * variance))
+        freedom, scale = s.dim * (counts - 1), s.variance * share / counts
+        mean, sd = np.sum(scale * freedom), math.sqrt(np.sum(scale**2 * 2 * freedom))
+        return Chance(float(mean), sd, "exact χ² law")
+    length, variance = mean_length(counts, s.dim)
+    mean, sd = 2 * np.sum(share * (1 - length)), 2 * math.sqrt(np.sum(share**2 * variance))
     return Chance(float(mean), sd, "Beta law of the length of a class mean")
 
 
@@ -176,13 +168,17 @@ def _collapse_ratio(s: Setting) -> Chance | None:
     """On the sphere the total scatter is 1 - |mean|², which for many rows is sure: 1 - 1/n."""
     if not s.normalize:
         return _scatter_ratio(s)
-    chance = _within_class_variance(s)
-    if chance is None or s.classes < 2 or s.rows < 1000:
+    if s.classes < 2 or s.rows < 1000:
         return None
-    return Chance(chance.mean / (1 - 1 / s.rows), chance.sd / (1 - 1 / s.rows), chance.method)
+    return rescaled(_within_class_variance(s), 1 / (1 - 1 / s.rows))
 
 
 # -- crosstalk and reach ------------------------------------------------------------------------
+
+
+def _squared_cosine(d: int) -> tuple[float, float]:
+    """Mean and variance of the squared cosine of two random directions."""
+    return 1 / d, 2 * (d - 1) / (d * d * (d + 2))
 
 
 @law("class_coherence")
@@ -200,49 +196,29 @@ def _largest_cosine(s: Setting) -> Chance | None:
     c, d = s.classes, s.dim
     if c <= max(d + 1, 3):
         return None  # centring ties the cosines of few codes to each other
-    mean, sd = largest_signed_cosine(c * (c - 1) / 2, d)
+    mean, sd = largest_cosine(c * (c - 1) / 2, d, signed=True)
     return Chance((c * mean - 1) / (c - 1), sd, "largest of random cosines, less 1/c for centring")
-
-
-@law("class_welch_gap")
-def _welch_gap(s: Setting) -> Chance | None:
-    chance = _coherence(s)
-    if chance is None:
-        return None
-    floor = bounds.welch(s.classes, s.dim) or 0.0
-    return Chance(chance.mean - floor, chance.sd, chance.method)
 
 
 @law("class_frame_potential")
 def _frame_potential(s: Setting) -> Chance | None:
-    if s.classes < 2:
+    c, (mean, variance) = s.classes, _squared_cosine(s.dim)
+    if c < 2:
         return None
-    c, (mean, variance) = s.classes, squared_cosine(s.dim)
     sd = math.sqrt(2 * c * (c - 1) * variance)
     return Chance(c + c * (c - 1) * mean, sd, "exact moments of pairwise independent cosines")
 
 
-@law("class_tight_frame_gap")
-def _tight_frame_gap(s: Setting) -> Chance | None:
-    chance = _frame_potential(s)
-    if chance is None:
-        return None
-    floor = max(s.classes, s.classes**2 / s.dim)
-    return Chance(chance.mean / floor - 1, chance.sd / floor, chance.method)
-
-
 @law("class_simplex_error")
 def _simplex_error(s: Setting) -> Chance | None:
-    """The mean square is a sum over pairs, with exact moments; its root to second order."""
-    c, (mean, variance) = s.classes, squared_cosine(s.dim)
+    """The mean square is a sum over pairs, with exact moments."""
+    c, (mean, variance) = s.classes, _squared_cosine(s.dim)
     if c < MANY_CODES:
         return None
     tau = 1 / (c - 1)
     square = (c - 1) / c * (mean + tau * tau)
     spread = 2 * (c - 1) / c**3 * (variance + 4 * tau * tau * mean)
-    root = math.sqrt(square) * (1 - spread / (8 * square * square))
-    sd = math.sqrt(spread / square) / 2
-    return Chance(root, sd, "moments of pairwise independent cosines, to second order")
+    return _root(square, spread, "moments of pairwise independent cosines, to second order")
 
 
 @law("class_simplex_error_centred")
@@ -255,11 +231,14 @@ def _centred_error(s: Setting) -> Chance | None:
     if not MANY_CODES <= c <= d + 1:
         return None
     variance = (1 - 1 / (c - 1) ** 2) ** 2 / d
-    square = (c - 1) / c * variance
-    spread = 4 * (c - 1) / c**3 * variance**2 * d / (d + 2)
+    square, spread = (c - 1) / c * variance, 4 * (c - 1) / c**3 * variance**2 * d / (d + 2)
+    return _root(square, spread, "law of correlations of independent codes, to second order")
+
+
+def _root(square: float, spread: float, method: str) -> Chance:
+    """The root, to second order, of a number with this mean and variance."""
     root = math.sqrt(square) * (1 - spread / (8 * square * square))
-    sd = math.sqrt(spread / square) / 2
-    return Chance(root, sd, "law of correlations of independent codes, to second order")
+    return Chance(root, math.sqrt(spread / square) / 2, method)
 
 
 @law("mean_cosine")
@@ -284,3 +263,11 @@ def _uniformity(s: Setting) -> Chance | None:
     )
     sd = math.sqrt((square / mean**2 - 1) / (s.rows * (s.rows - 1) / 2))
     return Chance(math.log(mean) - sd * sd / 2, sd, "law of the potential of a random pair")
+
+
+LAWS["class_welch_gap"] = lambda s: rescaled(
+    _coherence(s), shift=-(bounds.welch(s.classes, s.dim) or 0.0)
+)
+LAWS["class_tight_frame_gap"] = lambda s: rescaled(
+    _frame_potential(s), 1 / max(s.classes, s.classes**2 / s.dim), -1
+)

@@ -2,16 +2,8 @@
 
 n isotropic rows of length d have covariance eigenvalues in the band 1 + y ± 2√y, y = d/n, however
 isotropic they are (Marchenko & Pastur 1967): an effective rank below d need not be a lost
-dimension. With λ(θ) = 1 + y + 2√y cos θ and f(λ(θ)) = Σ_k a_k cos kθ, the sum of f over the
-eigenvalues of real Gaussian rows has
-
-- mean  k ∫f(λ) (2/π) sin²θ/λ dθ + (f(λ₋) + f(λ₊))/4 - a_0/2,
-- variance  Σ_k k a_k² / 2
-
-up to o(1) (Bai & Silverstein 2004; Lytova & Pastur 2009). Rows on the sphere have no spread of
-length; it takes the deviations of the eigenvalues down by d/(d+2) in variance (see `Spectrum.of`).
-Against simulation means are within a third of an sd, but for entropies on the sphere with n below
-2d: there up to 1.5 sd.
+dimension. Against simulation means are within a third of an sd, but for entropies on the sphere
+with n below 2d: there up to 1.5 sd.
 """
 
 from __future__ import annotations
@@ -22,13 +14,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gramax.uncertainty.chance.laws import Chance, Setting, law
+from gramax.uncertainty.chance.laws import LAWS, Chance, Setting, law, rescaled
 
 MANY_DIMENSIONS = 64
 """The laws are of large matrices; smaller ones are simulated, which is cheap."""
 
 TRACY_WIDOM = (-1.2065335745820, 1.2680340580)
 """Mean and standard deviation of the Tracy-Widom law of real matrices (Bornemann 2010)."""
+
+METHOD = "Marchenko-Pastur law, finite-size corrected"
 
 
 @dataclass(frozen=True)
@@ -56,19 +50,27 @@ class Spectrum:
             return None
         return cls(rank, longer * (rank + 2) / rank if s.normalize else longer)
 
+    def _band(self) -> tuple[np.ndarray, np.ndarray]:
+        """A grid of θ over a half circle, and λ there."""
+        y = self.rank / self.longer
+        theta = (np.arange(4096) + 0.5) * math.pi / 4096
+        return theta, 1 + y + 2 * math.sqrt(y) * np.cos(theta)
+
     def sum_of(self, f: Callable[[np.ndarray], np.ndarray]) -> tuple[float, float]:
         """Mean and variance of the sum of f(λ) over the nonzero eigenvalues.
+
+        With f(λ(θ)) = Σ_k a_k cos kθ, λ(θ) = 1 + y + 2√y cos θ, they are up to o(1)
+        k ∫f(λ) (2/π) sin²θ/λ dθ + (f(λ₋) + f(λ₊))/4 - a_0/2 and Σ_k k a_k² / 2 for real Gaussian
+        rows (Bai & Silverstein 2004; Lytova & Pastur 2009).
 
         Example:
             >>> mean, variance = Spectrum(100, 400).sum_of(lambda x: x**2)
             >>> round(mean, 6)  # E tr(W/m)² = d(1 + (d+1)/m)
             125.25
         """
-        y = self.rank / self.longer
-        theta = (np.arange(4096) + 0.5) * math.pi / 4096
-        band = 1 + y + 2 * math.sqrt(y) * np.cos(theta)
-        values = f(band)
-        ends = f(np.array([(1 - math.sqrt(y)) ** 2, (1 + math.sqrt(y)) ** 2]))
+        root = math.sqrt(self.rank / self.longer)
+        theta, band = self._band()
+        values, ends = f(band), f(np.array([(1 - root) ** 2, (1 + root) ** 2]))
         mean = self.rank * 2 * np.mean(values * np.sin(theta) ** 2 / band)
         shift = np.sum(ends) / 4 - np.mean(values) / 2
         # The coefficients a_k, k = 1…128, by a Fourier transform of f along the whole circle.
@@ -85,10 +87,8 @@ class Spectrum:
             >>> print(Spectrum(100, 400).quantiles(np.array([0.0, 0.5, 1.0])).round(3))
             [0.25  0.916 2.25 ]
         """
-        y = self.rank / self.longer
-        theta = (np.arange(4096) + 0.5) * math.pi / 4096
-        band = 1 + y - 2 * math.sqrt(y) * np.cos(theta)
-        density = np.sin(theta) ** 2 / band
+        theta, band = self._band()
+        density, band = (np.sin(theta) ** 2 / band)[::-1], band[::-1]
         reached = (np.cumsum(density) - density / 2) / density.sum()
         return np.interp(below, reached, band)
 
@@ -121,14 +121,6 @@ class Spectrum:
         return mean, math.exp(entropy) * math.sqrt(variance)
 
 
-@law("effective_rank")
-def _effective_rank(s: Setting) -> Chance | None:
-    spectrum = Spectrum.of(s, centred=True)
-    if spectrum is None:
-        return None
-    return Chance(*spectrum.entropy_rank(1.0, 0.0), "Marchenko-Pastur law, finite-size corrected")
-
-
 def purity(n: float, d: int, normalize: bool, centred: bool) -> tuple[float, float]:
     """Mean and sd of Σλ²/(Σλ)², whose inverse is the participation ratio.
 
@@ -148,49 +140,39 @@ def purity(n: float, d: int, normalize: bool, centred: bool) -> tuple[float, flo
     return mean, 2 / (m * d) * math.sqrt((d - 1) / (d + 2))
 
 
+def _centred(s: Setting) -> bool:
+    return s.options.center == "global"
+
+
 @law("participation_ratio")
 def _participation_ratio(s: Setting) -> Chance | None:
-    centred = s.options.center == "global"
     if min(s.rows - 1, s.dim) < MANY_DIMENSIONS:
         return None
-    mean, sd = purity(s.rows, s.dim, s.normalize, centred)
+    mean, sd = purity(s.rows, s.dim, s.normalize, _centred(s))
     method = "exact second moments of isotropic rows"
     return Chance((1 + (sd / mean) ** 2) / mean, sd / mean**2, method)
 
 
 @law("isoscore")
 def _isoscore(s: Setting) -> Chance | None:
-    chance = _participation_ratio(s)
-    if chance is None:
-        return None
-    return Chance((chance.mean - 1) / (s.dim - 1), chance.sd / (s.dim - 1), chance.method)
+    return rescaled(rescaled(_participation_ratio(s), shift=-1), 1 / max(s.dim - 1, 1))
 
 
-def _over_largest(s: Setting, *, centred: bool) -> Chance | None:
-    spectrum = Spectrum.of(s, centred)
+def _entropy_rank(spectrum: Spectrum | None, power: float, eps: float) -> Chance | None:
+    return spectrum and Chance(*spectrum.entropy_rank(power, eps), METHOD)
+
+
+def _over_largest(spectrum: Spectrum | None) -> Chance | None:
+    """The sum of the eigenvalues over the largest."""
     if spectrum is None:
         return None
     total, _ = spectrum.sum_of(lambda x: x)
     top, sd = spectrum.largest()
-    spread = sd / top
-    return Chance(
-        total / top * (1 + spread**2), total / top * spread, "Tracy-Widom law of the largest"
-    )
+    mean, spread = total / top, sd / top
+    return Chance(mean * (1 + spread**2), mean * spread, "Tracy-Widom law of the largest")
 
 
-@law("nesum")
-def _nesum(s: Setting) -> Chance | None:
-    return _over_largest(s, centred=s.options.center == "global")
-
-
-@law("stable_rank")
-def _stable_rank(s: Setting) -> Chance | None:
-    return _over_largest(s, centred=False)
-
-
-@law("rankme")
-def _rankme(s: Setting) -> Chance | None:
-    spectrum = Spectrum.of(s, centred=False)
-    if spectrum is None:
-        return None
-    return Chance(*spectrum.entropy_rank(0.5, 1e-7), "Marchenko-Pastur law, finite-size corrected")
+LAWS["effective_rank"] = lambda s: _entropy_rank(Spectrum.of(s, centred=True), 1.0, 0.0)
+LAWS["rankme"] = lambda s: _entropy_rank(Spectrum.of(s, centred=False), 0.5, 1e-7)
+LAWS["nesum"] = lambda s: _over_largest(Spectrum.of(s, _centred(s)))
+LAWS["stable_rank"] = lambda s: _over_largest(Spectrum.of(s, centred=False))

@@ -1,0 +1,342 @@
+"""How much each number would change with another sample: a jackknife over blocks of rows.
+
+Rows are dealt to B blocks while they stream by (`moments.blocks`), and every number is computed B
+times without one block: B times the work of one report, and B·log₂ B merges of c·d² each. Rows are
+taken to be independent: many frames of one video are not, and their errors are too small. The
+chance of class sizes is part of the error, as for labels drawn with their rows. Where a number is
+at chance the errors are rough, and `gramax.chance.chance` is the yardstick.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+import gramax.metrics  # noqa: F401  (fills the registry)
+from gramax._shapes import Float
+from gramax.arrays.namespace import to_numpy
+from gramax.arrays.pytree import mapped
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.options import Options
+from gramax.metrics.registry import METRICS
+from gramax.moments import BlockMoments, ClassMoments
+from gramax.uncertainty.chance.cosines import student_quantile
+
+__all__ = [
+    "BlockMoments",
+    "ErrorBar",
+    "error_bars",
+    "jackknife",
+    "standard_errors",
+    "warnings_for",
+    "without_each",
+]
+
+EXTREMES = frozenset(
+    {
+        "class_coherence",
+        "class_welch_gap",
+        "class_babel",
+        "class_average_coherence",
+        "class_largest_cosine",
+    }
+)
+"""Numbers that are the worst of many: without a block another pair may become the worst. Their
+variance is right in simulations where one pair stands out, too large where many are about as bad,
+and of no symmetric function of the rows too small in expectation (Efron & Stein 1981)."""
+
+MAX_PAIRED_CLASSES, MAX_LONE_SIDE = 4096, 512
+"""Classes up to which extremes get an error: every block costs a pass over all their pairs. And the
+side up to which a matrix is decomposed by one thread, which is faster than several that wait for
+each other: ten times so where the machine is busy."""
+
+WORST = "the worst of many: its error is rather too large than too small"
+TOO_MANY = (
+    f"its error would take a pass over all pairs of more than {MAX_PAIRED_CLASSES:,} classes "
+    "for each block"
+)
+
+
+# -- one number ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ErrorBar:
+    """A number with its uncertainty.
+
+    Attributes:
+        value: from all rows.
+        error: standard error; None where it cannot be had.
+        low: lower end of the interval; None where there is no error.
+        high: upper end.
+        bias: estimated bias at this n, to be subtracted for the value at infinite n (which is more
+            uncertain than `value` is); None where there is no error.
+        reason: why there is no error, or what to keep in mind.
+    """
+
+    value: float
+    error: float | None
+    low: float | None
+    high: float | None
+    bias: float | None
+    reason: str = ""
+
+
+def jackknife(
+    value: float, without: Float[np.ndarray, " b"], interval: tuple[float, float], level: float
+) -> ErrorBar:
+    """Error, interval and bias from the values without each block.
+
+    For a smooth function θ of the moments, (B-1)/B Σ_b (θ_(-b) - mean θ_(-b))² is the variance from
+    one sample of n rows to the next, and (θ - E θ)/error follows Student's t with B-1 degrees of
+    freedom closely enough for intervals. They cover the mean of θ over samples of this size, which
+    may be biased.
+
+    Args:
+        value: the number of all rows, in its own units.
+        without: the number without each block.
+        interval: the values that it can take.
+        level: probability with which the interval is to cover, between 0 and 1.
+
+    Returns:
+        The bar; without an error, and with the reason, where a value is not finite or there are
+        fewer than three blocks.
+
+    Raises:
+        ValueError: `level` is not between 0 and 1.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.array([1.0, 2.0, 3.0, 6.0])  # the jackknife of a mean: s/√n
+        >>> bar = jackknife(x.mean(), (x.sum() - x) / 3, (-np.inf, np.inf), 0.95)
+        >>> print(round(bar.error, 6) == round(x.std(ddof=1) / 2, 6), abs(bar.bias) < 1e-12)
+        True True
+
+    Source:
+        Tukey, Bias and confidence in not-quite large samples, 1958; Shao & Tu, The Jackknife and
+        Bootstrap, 1995, section 2.3.
+    """
+    b, reason = len(without), ""
+    if not math.isfinite(value):
+        reason = "undefined"
+    elif b < 3:
+        reason = f"rows in {b} block(s) only; 3 are needed"
+    elif not np.all(np.isfinite(without)):
+        reason = "undefined where one of the blocks is left out"
+    if reason:
+        return ErrorBar(value, None, None, None, None, reason)
+    (least, most), points, back = interval, np.append(without, value), lambda x: x
+    # Intervals are formed where the range is the whole line; not at a bound itself.
+    if math.isfinite(least) and np.all((points > least) & (points < most)):
+        if math.isinf(most):
+            points, back = np.log(points - least), lambda x: least + np.exp(x)
+        else:
+            points = np.log((points - least) / (most - points))
+            back = lambda x: least + (most - least) / (1 + np.exp(-x))  # noqa: E731
+    reach = student_quantile(level, b - 1) * _deviation(points[:-1])
+    low, high = (float(np.clip(back(points[-1] + r), *interval)) for r in (-reach, reach))
+    bias = (b - 1) * (float(without.mean()) - value)
+    return ErrorBar(value, _deviation(without), low, high, bias)
+
+
+def _deviation(without: np.ndarray) -> float:
+    """√((B-1)/B Σ (θ_(-b) - mean)²)."""
+    b = len(without)
+    return math.sqrt((b - 1) / b * float(np.sum((without - without.mean()) ** 2)))
+
+
+# -- every number -------------------------------------------------------------------------------
+
+
+def standard_errors(
+    blocks: BlockMoments, *, options: Options | None = None, names: Sequence[str] | None = None
+) -> dict[str, float | None]:
+    """Standard error of every metric by the jackknife; None where it cannot be had.
+
+    Args:
+        blocks: the moments, kept apart by blocks.
+        options: as for `report`.
+        names: the metrics to leave it at, where all would take too long.
+
+    Returns:
+        The errors by the name of the metric, in its own units; `error_bars` has the reasons.
+
+    Raises:
+        KeyError: no metric has such a name.
+
+    Example:
+        >>> import numpy as np
+        >>> z = np.random.default_rng(0).normal(size=(400, 3))
+        >>> blocks = BlockMoments.empty(2, 3).update(z, np.arange(400) % 2)
+        >>> 0 < standard_errors(blocks, names=["scatter_ratio"])["scatter_ratio"] < 0.01
+        True
+    """
+    bars = error_bars(blocks, options=options, names=names)
+    return {name: bar.error for name, bar in bars.items()}
+
+
+def error_bars(
+    blocks: BlockMoments,
+    *,
+    level: float = 0.95,
+    options: Options | None = None,
+    names: Sequence[str] | None = None,
+) -> dict[str, ErrorBar]:
+    """Every metric with its standard error and an interval that covers its mean at this n.
+
+    Intervals are formed on the scale on which the metric is unbounded (the logarithm of its
+    distance to a bound, or the log odds between two), and end inside its range.
+
+    Args:
+        blocks: the moments, kept apart by blocks.
+        level: probability with which an interval is to cover.
+        options: as for `report`.
+        names: the metrics to leave it at, where all would take too long.
+
+    Returns:
+        The bars by the name of the metric, each with what to keep in mind of it.
+
+    Raises:
+        ValueError: `level` is not between 0 and 1.
+        KeyError: no metric has such a name.
+
+    Source:
+        Tukey 1958; Efron & Stein 1981; Shao & Tu 1995, The Jackknife and Bootstrap, section 2.3.
+    """
+    one, lone, bars = blocks.parts[0], int(np.sum(_filled(blocks).sum(axis=0) == 1)), {}
+    for name, (value, left) in without_each(blocks, options=options, names=names).items():
+        metric, said = METRICS[name], [WORST] if name in EXTREMES else []
+        bar = jackknife(value, left, metric.bounds(one.normalize), level)
+        if lone and metric.labels:
+            rest = "class(es) have all their rows in one block: their absence widens the error"
+            said.append(f"{lone} {rest}")
+        if bar.error is not None:
+            bar = replace(bar, reason="; ".join(said))
+        elif too_many(name, one.num_classes) and math.isfinite(value):
+            bar = replace(bar, reason=TOO_MANY)
+        bars[name] = bar
+    return bars
+
+
+def without_each(
+    blocks: BlockMoments, *, options: Options | None = None, names: Sequence[str] | None = None
+) -> dict[str, tuple[float, Float[np.ndarray, " b"]]]:
+    """Every metric of all rows, and without each block of them; blocks without rows are left out.
+
+    Args:
+        blocks: the moments, kept apart by blocks.
+        options: as for `report`.
+        names: the metrics to leave it at, where all would take too long.
+
+    Returns:
+        By the name of the metric, its value and its values without each block.
+
+    Raises:
+        KeyError: no metric has such a name.
+    """
+    wanted = None if names is None else {METRICS[name].name for name in names}
+    first, options = blocks.parts[0], options or Options()
+    asked = [m.name for m in METRICS.of(first.scatter) if wanted is None or m.name in wanted]
+    quick = [name for name in asked if not too_many(name, first.num_classes)]
+    used = np.flatnonzero(_filled(blocks).any(axis=1))
+    parts = [blocks.parts[k].widened() for k in used] or [first.widened()]
+    with _few_threads(first.mean.shape[1]), np.errstate(all="ignore"):
+        whole = _values(BlockMoments(tuple(parts), 0).whole, asked, options)
+        left = [_values(moments, quick, options) for moments in _leave_out(parts, None)]
+    return {
+        name: (value, np.array([values.get(name, np.nan) for values in left]))
+        for name, value in whole.items()
+    }
+
+
+def _few_threads(side: int) -> Any:
+    """Within it, matrices of this side are decomposed by as many threads as do it fastest."""
+    if side > MAX_LONE_SIDE:
+        return nullcontext()
+    from threadpoolctl import ThreadpoolController  # looks for libraries: imported late
+
+    return ThreadpoolController().limit(limits=1, user_api="blas")
+
+
+def _filled(blocks: BlockMoments) -> np.ndarray:
+    """`[b, c]` whether a block has rows of a class."""
+    return np.stack([to_numpy(part.rows).sum(axis=0) > 0 for part in blocks.parts])
+
+
+def too_many(name: str, c: int) -> bool:
+    """Whether the number has no error bar, for want of time."""
+    return name in EXTREMES and c > MAX_PAIRED_CLASSES
+
+
+def _leave_out(
+    parts: Sequence[ClassMoments], others: ClassMoments | None
+) -> Iterator[ClassMoments]:
+    """The moments without each part, in order: of the rest of them and of `others`.
+
+    By halves: what lies outside a half is merged once for all parts of the half. That takes
+    B log₂ B merges, and keeps log₂ B moments at a time, where merges from both ends would keep B.
+    """
+    if len(parts) == 1:
+        yield mapped(np.zeros_like, parts[0]) if others is None else others
+        return
+    middle = len(parts) // 2
+    halves = parts[:middle], parts[middle:]
+    for here, there in (halves, halves[::-1]):
+        outside = BlockMoments(tuple(there), 0).whole
+        yield from _leave_out(here, outside if others is None else others.merge(outside))
+
+
+def _values(moments: ClassMoments, names: Sequence[str], options: Options) -> dict[str, float]:
+    evidence = Evidence(moments, options)
+    return {name: float(METRICS[name].value(evidence)) for name in names}
+
+
+# -- warnings -----------------------------------------------------------------------------------
+
+ROWS_PER_DIMENSION = 5
+"""n ≥ 5d: isotropic rows then show an effective rank above exp(-d/2n) = 0.9 of their d (the entropy
+of the Marchenko-Pastur law lies d/2n below log d, to first order)."""
+
+HANDFUL = 5
+"""A class variance with divisor m is low by 1/m: more than a fifth below five rows."""
+
+
+def warnings_for(n: float, d: int, counts: Any, names: Sequence[str] | None = None) -> list[str]:
+    """What to be wary of at these sizes, in words.
+
+    Args:
+        n: number of rows.
+        d: their length.
+        counts: `[c]` rows of each class.
+        names: `[c]` names of the classes; their numbers by default.
+
+    Example:
+        >>> for line in warnings_for(30, 8, [14, 13, 3, 0]): print(line)
+        30 rows in 8 dimensions: below 40 rows the participation ratio of even isotropic data ...
+        1 class (2) has fewer than 5 rows: variances read low
+        1 class (3) has no rows: left out of every number
+    """
+    counts, found = np.asarray(counts, np.float64), []
+    if n < ROWS_PER_DIMENSION * d:
+        most = d / (1 + d / max(n - 1, 1))
+        found.append(
+            f"{n:g} row{'s' * (n != 1)} in {d} dimensions: below {ROWS_PER_DIMENSION * d} rows the "
+            f"participation ratio of even isotropic data is {most:.3g}; compare ranks with chance, "
+            "not with d"
+        )
+    for which, text in (
+        ((counts > 0) & (counts < HANDFUL), f"fewer than {HANDFUL} rows: variances read low"),
+        (counts <= 0, "no rows: left out of every number"),
+    ):
+        few = np.flatnonzero(which)
+        shown = ", ".join(str(k if names is None else names[k]) for k in few[:5])
+        shown += ", …" * (few.size > 5)
+        if few.size:
+            many = f"{few.size} classes ({shown}) have"
+            found.append(f"{many if few.size > 1 else f'1 class ({shown}) has'} {text}")
+    return found
