@@ -13,7 +13,7 @@ from gramax.audits.run_log import Entry, RunLog
 from gramax.audits.run_reader import read_runs
 from gramax.errors import InputError
 from gramax.streaming import accumulate, checkpoint, classes_of, open_source, tasks
-from gramax.streaming.identity import difference
+from gramax.streaming.checkpoint import difference
 from tests.streams import ONE, Stream, bits, small_tasks
 from tests.test_seed import clouds
 
@@ -71,7 +71,7 @@ def test_stops_change_no_bit(folder, blocks):
 
 def test_a_finished_checkpoint_answers_without_reading_a_row(folder, monkeypatch):
     first = gathered()
-    monkeypatch.setattr("gramax.streaming.runner.gather", None)
+    monkeypatch.setattr("gramax.streaming.accumulation.gather", None)
     assert bits(gathered()) == bits(first)
 
 
@@ -105,7 +105,7 @@ def test_another_audit_is_refused_with_the_difference(folder, change, options, w
 
 def test_another_version_is_refused(folder, monkeypatch):
     gathered()
-    monkeypatch.setattr("gramax.streaming.identity.__version__", "99")
+    monkeypatch.setattr("gramax.streaming.checkpoint.__version__", "99")
     with pytest.raises(InputError, match=r"written by gramax .*, and this is 99"):
         gathered()
     assert difference([1], {"version": "1"}) == "it does not say which"

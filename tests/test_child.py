@@ -214,7 +214,7 @@ from gramax.data.readers import arrow
 from gramax.streaming import checkpoint, tasks
 tasks.sizes = lambda n, c, d, blocks: tasks.Sizes(1, 4)
 checkpoint.SECONDS, checkpoint.SHARE = 0.0, 1e9
-from gramax.streaming import batches
+from gramax.streaming import sums as batches
 rows = batches._rows
 def slow(task, place):
     for z in rows(task, place):

@@ -11,7 +11,7 @@ from gramax.errors import InputError
 from gramax.metrics.options import Options
 from gramax.streaming import Execution, engines, tasks
 from gramax.streaming.collection import collect_here
-from gramax.streaming.engines.serial import Serial
+from gramax.streaming.engines import Serial
 from tests.test_seed import clouds
 
 Z, Y = clouds(7, 300, 12, 4)

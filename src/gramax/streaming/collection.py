@@ -115,34 +115,27 @@ def _is_plain(given: Any, readers: Readers) -> bool:
     if any(map(is_address, local)):
         return False
     try:
-        return all(map(_reads_here, files_of(local, readers))) if local else True
+        files = files_of(local, readers) if local else []
     except InputError:
         return True  # it is said when they are opened
-
-
-def _reads_here(file: str) -> bool:
-    return reads_in_process(file) or extension(file) == ".txt"
+    return all(reads_in_process(file) or extension(file) == ".txt" for file in files)
 
 
 def collect_here(request: Request, progress: Progress | None = None) -> Collected:
     """`collect` in this process."""
-    execution = request.execution
-    opened, unopened = open_source(
-        request.source, request.column, execution.skip_bad, request.known_bad
-    )
+    how = request.execution
+    opened, unopened = open_source(request.source, request.column, how.skip_bad, request.known_bad)
     classes = classes_of(request.labels, opened, request.codes)
-    with engines.opened(
-        execution.engine, workers=execution.workers, address=execution.address
-    ) as runner:
+    with engines.opened(how.engine, workers=how.workers, address=how.address) as engine:
         totals = accumulate(
             opened,
             classes,
             request.blocks,
             request.normalize,
             progress,
-            engine=runner,
-            checkpoint=execution.checkpoint,
-            skip_bad=execution.skip_bad,
+            engine=engine,
+            checkpoint=how.checkpoint,
+            skip_bad=how.skip_bad,
         )
     return Collected(
         opened.name,

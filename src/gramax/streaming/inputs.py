@@ -65,25 +65,22 @@ def open_source(
     if not skip_bad:
         return open_embeddings(source, column=column), ()
     written = addresses(source)
-    files, bad = files_of(written, READERS), []
-    known = {one.name: one for one in known_bad}
+    files = files_of(written, READERS)
+    bad = {one.name: one for one in known_bad if one.name in files}
     for file in files:
-        if file in known:
-            bad.append(known[file])
-            continue
         try:
-            part = part_of(file, column)
-            if part.entry.shape[0]:  # one without rows does no harm
+            # A file without rows does no harm.
+            if file not in bad and (part := part_of(file, column)).entry.shape[0]:
                 FileSource(file, (part,))
         except InputError as error:
-            bad.append(LeftOut(file, None, str(error)))
-    unopened = tuple(one.name for one in bad)
-    good = [file for file in files if file not in set(unopened)]
-    if not good and known:
-        raise InputError(bad[0].reason)
+            bad[file] = LeftOut(file, None, str(error))
+    unopened = tuple(file for file in files if file in bad)
+    good = [file for file in files if file not in bad]
+    if not good and known_bad:
+        raise InputError(bad[files[0]].reason)
     opened = open_embeddings(good or files, column=column)
     opened = replace(opened, name=title(written), listed=tuple(files), unopened=unopened)
-    return opened, tuple(bad)
+    return opened, tuple(bad[file] for file in unopened)
 
 
 def is_places(source: Any) -> bool:
@@ -101,13 +98,18 @@ def _on_host(given: Any) -> Any:
 
 def classes_of(labels: Any, opened: Source, codes: bool) -> Classes:
     """The classes of the rows; without labels all rows are one, with `codes` each is its own."""
-    given = None if labels is None else _read_labels(_on_host(labels), opened, codes)
-    if codes:
-        n = opened.rows
-        return Classes(tuple(map(str, range(n))) if given is None else _code_names(given, n))
-    if given is None:
-        return Classes(("all",), labelled=False)
-    return Classes(given.names, labels=given)
+    n = opened.rows
+    if labels is None:
+        return Classes(tuple(map(str, range(n)))) if codes else Classes(("all",), labelled=False)
+    given = _read_labels(_on_host(labels), opened, codes)
+    if not codes:
+        return Classes(given.names, labels=given)
+    if len(given.names) != n:
+        raise InputError(
+            f"with codes every row is a class of its own, but the {n} labels hold "
+            f"{len(given.names)} different names"
+        )
+    return Classes(tuple(given.names[i] for i in given.codes))
 
 
 def _read_labels(labels: Any, opened: Source, codes: bool) -> Labels:
@@ -125,12 +127,3 @@ def _read_labels(labels: Any, opened: Source, codes: bool) -> Labels:
 def all_exist(labels: Sequence[str | os.PathLike[str]]) -> bool:
     """Whether a list of texts names files, rather than being labels itself."""
     return len(set(labels)) == len(labels) and all(map(os.path.exists, labels))
-
-
-def _code_names(given: Labels, n: int) -> tuple[str, ...]:
-    if len(given.names) != n:
-        raise InputError(
-            f"with codes every row is a class of its own, but the {n} labels hold "
-            f"{len(given.names)} different names"
-        )
-    return tuple(given.names[i] for i in given.codes)

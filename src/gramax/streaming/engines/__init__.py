@@ -7,58 +7,75 @@ same for all, and lies with the caller.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any, Literal, Protocol
+from typing import Any, get_args
 
 from gramax.errors import InputError
+from gramax.streaming.execution import EngineName
 
-Name = Literal["serial", "processes", "ray"]
+THREADS = ("NPROC", "PJRT_NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+ONE_THREAD: dict[str, str] = dict.fromkeys(THREADS, "1")
+"""The environment of a worker: XLA and BLAS with one thread each, as there is one a core."""
 
-NAMES: tuple[Name, ...] = ("serial", "processes", "ray")
+NO_MEMORY = ", out of memory: give it more, or use fewer --workers"
+"""Why a worker died that said so."""
 
 
-class Engine(Protocol):
-    """What runs functions, somewhere, and can lose them."""
+class Engine:
+    """What runs functions, somewhere, and can lose them.
+
+    Attributes:
+        workers: how many functions run at a time.
+        tries: how often a function whose worker died is worth submitting.
+        local: whether functions run in this process, and may share objects with it.
+        lost: the exceptions of a future whose worker died.
+        tick: what functions elsewhere call with how many more rows are done; None: nobody hears it.
+    """
 
     workers: int
-    """How many functions run at a time."""
-
-    tries: int
-    """How often a function whose worker died is worth submitting."""
-
-    local: bool
-    """Whether functions run in this process, and may share objects with it."""
-
-    lost: tuple[type[BaseException], ...]
-    """The exceptions of a future whose worker died."""
-
-    @property
-    def tick(self) -> Callable[[int], None] | None:
-        """What functions elsewhere call with how many more rows are done; None: nobody hears it."""
-        ...
+    tries: int = 1
+    local: bool = False
+    lost: tuple[type[BaseException], ...] = ()
+    tick: Callable[[int], None] | None = None
 
     def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
         """Run `fn(*args)`; the caller keeps no more than `workers` futures waiting at a time."""
-        ...
+        raise NotImplementedError
 
-    def cause(self, future: Future[Any]) -> str:
-        """Why the worker of a lost future died, and what to do, in words; "" where not known."""
-        ...
+    def cause(self, error: BaseException) -> str:
+        """Why a worker was lost, and what to do, as words that go on; "" where it is not known."""
+        return NO_MEMORY if isinstance(error, MemoryError) else ""
 
     def told(self) -> int:
         """The rows that functions under way have told of by `tick`; those of lost ones are not."""
-        ...
+        return 0
 
     def close(self) -> None:
         """End the workers, whatever they are doing."""
-        ...
+
+
+class Serial(Engine):
+    """The engine without workers: all runs in this thread, and futures are done at once."""
+
+    workers = 1
+    local = True
+
+    def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Run `fn(*args)` now."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
 
 @contextmanager
 def opened(
-    name: Name = "serial", *, workers: int | None = None, address: str | None = None
+    name: EngineName = "serial", *, workers: int | None = None, address: str | None = None
 ) -> Iterator[Engine]:
     """An engine, and its workers ended afterwards.
 
@@ -97,11 +114,9 @@ def _open(name: str, workers: int | None, address: str | None) -> Engine:
 
         return Ray(workers, address)
     if name != "serial":
-        raise InputError(f"no engine {name!r}; there are {', '.join(NAMES)}")
+        raise InputError(f"no engine {name!r}; there are {', '.join(get_args(EngineName))}")
     if workers not in (None, 1):
         raise InputError("the serial engine is one worker; add --engine processes")
-    from gramax.streaming.engines.serial import Serial
-
     return Serial()
 
 
@@ -111,3 +126,19 @@ def cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on every system
         return os.cpu_count() or 1
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Processes that are started now are deaf to Ctrl-C, from their first moment on.
+
+    In a terminal it goes to all processes of a command; one of them is to answer.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
