@@ -124,8 +124,12 @@ class Tap:
             return
         rows = output if self._pick is None else self._pick(output)
         if not hasattr(rows, "detach"):
+            kind = type(rows).__name__
+            held = (
+                f"a mapping of {', '.join(map(str, rows))}" if isinstance(rows, Mapping) else kind
+            )
             raise ValueError(
-                f"the module {self._module!r} gives {_described(rows)}, not a tensor: pass pick=, "
+                f"the module {self._module!r} gives {held}, not a tensor: pass pick=, "
                 "a function that takes the [n, d] tensor from it"
             )
         if rows.ndim != 2:
@@ -134,14 +138,6 @@ class Tap:
                 "pass pick=, for instance lambda out: out[:, 0] or out.flatten(1)"
             )
         self._collector.add(rows, self.labels)
-
-
-def _described(output: Any) -> str:
-    if isinstance(output, Mapping):
-        return f"a mapping of {', '.join(map(str, output))}"
-    if isinstance(output, tuple | list):
-        return f"a {type(output).__name__} of {len(output)}"
-    return f"a {type(output).__name__}"
 
 
 def merged_over_processes(moments: ClassMoments | None) -> ClassMoments | None:

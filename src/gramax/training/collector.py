@@ -86,22 +86,16 @@ class RowCollector:
         rows = rows.detach() if hasattr(rows, "detach") else rows
         labels = np.maximum(labels, -1) if labels.dtype.kind == "i" else labels
         if is_jax_array(rows):
-            rows, labels, weight = self._filled(rows, labels, weight)
+            # JAX compiles for each shape: rows of weight 0 fill up to the longest batch so far.
+            weight = np.ones(len(labels)) if weight is None else np.asarray(weight)
+            self._longest = max(self._longest, len(labels))
+            short = self._longest - len(labels)
+            xp = namespace(rows)
+            rows = xp.concat([rows, xp.zeros((short, rows.shape[1]), dtype=rows.dtype)])
+            labels = np.pad(labels, (0, short))
+            weight = np.pad(weight.astype(np.float32), (0, short))
         if self.moments is None:
             self.moments = ClassMoments.empty(
                 self._classes, rows.shape[1], normalize=self._normalize
             )
         self.moments = self.moments.update(rows, labels, weight)
-
-    def _filled(self, rows: Array, labels: np.ndarray, weight: Any) -> tuple[Array, ...]:
-        """The batch with rows of weight 0 up to the longest so far: JAX compiles for each shape."""
-        n = len(labels)
-        weight = np.ones(n, np.float32) if weight is None else np.asarray(weight, np.float32)
-        self._longest = max(self._longest, n)
-        short = self._longest - n
-        if short:
-            xp = namespace(rows)
-            nothing = xp.zeros((short, rows.shape[1]), dtype=rows.dtype)
-            rows = xp.concat([rows, nothing])
-            labels, weight = np.pad(labels, (0, short)), np.pad(weight, (0, short))
-        return rows, labels, weight

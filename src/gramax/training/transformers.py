@@ -70,15 +70,15 @@ class GeometryCallback(_transformers.TrainerCallback):
         finally:
             self._detach()
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
         """Put the hooks in."""
         self._attach()
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_train_end(self, *args: Any, **kwargs: Any) -> None:
         """Take the hooks out."""
         self._detach()
 
-    def on_predict(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_predict(self, *args: Any, **kwargs: Any) -> None:
         """Forget rows of a prediction: they are no evaluation."""
         self._collector.reset()
 
