@@ -163,7 +163,7 @@ def test_a_file_that_takes_all_memory_is_one_line(folder, monkeypatch):
         file["z"][0] = 1.0
     limit = "import resource as r; r.setrlimit(r.RLIMIT_DATA, (800 << 20, 800 << 20)); "
     monkeypatch.setattr(child, "CODE", limit + child.CODE)
-    with pytest.raises(InputError, match="^bomb.h5::z: cannot be read"):
+    with pytest.raises(InputError, match=r"^bomb\.h5::z: cannot be read"):
         collect(Request("bomb.h5"))
 
 

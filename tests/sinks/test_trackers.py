@@ -157,34 +157,20 @@ SINKS = {
 }
 
 
-@pytest.fixture(params=SINKS)
-def pair(request, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("WANDB_SILENT", "true")
-    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
-    make, read = SINKS[request.param]
-    return lambda: make(tmp_path), lambda: read(tmp_path)
-
-
-def test_the_contract(pair):
-    make, read = pair
-    contract.write_all(make())
-    contract.check_all(read())
-
-
-def test_refusals(pair):
-    contract.check_refusals(pair[0]())
-
-
-def test_the_first_process_alone_writes(pair, tmp_path, monkeypatch):
-    contract.check_other_process(pair[0], tmp_path, monkeypatch)
-
-
-def test_a_report(pair):
-    make, read = pair
+def a_report_is_read_back(make, read, *_):
     with make() as sink:
         log_report(sink, 9, contract.taken())
     contract.check_report(read())
+
+
+@pytest.mark.parametrize("check", [*contract.CHECKS, a_report_is_read_back])
+@pytest.mark.parametrize("sink", SINKS)
+def test_the_contract(tmp_path, monkeypatch, sink, check):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
+    make, read = SINKS[sink]
+    check(lambda: make(tmp_path), lambda: read(tmp_path), tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(("fails", "status"), [(True, "FAILED"), (False, "FINISHED")])
