@@ -159,6 +159,8 @@ def audit_collected(
         )
         if extras.left_out:
             extras = replace(extras, warnings=(*extras.warnings, in_words(extras.left_out)))
+        if headroom:
+            tell("searching", 0, 1, 0)
         found = build_report(
             collected.name,
             moments,
@@ -171,7 +173,7 @@ def audit_collected(
             extras=extras,
         )
         if portrait or (portrait is None and max(found.c, found.d) <= CHEAP):
-            tell("pictures", 0, 1, 0)
+            tell("drawing", 0, 1, 0)
             found = replace(found, portrait=_portrait(moments, totals.sample, collected))
     return found
 

@@ -95,7 +95,7 @@ def audit(
     from gramax.render import search_progress, terminal
     from gramax.streaming import Execution
 
-    with showing() as progress:
+    with showing(explain=explain) as progress:
         report = run(
             embeddings[0] if len(embeddings) == 1 else list(embeddings),
             labels,
@@ -122,7 +122,9 @@ def audit(
 
         return audit_page(report)
 
-    write_found(report.to_dict(), page, json_file, html_out)
+    with showing() as progress:
+        progress("drawing", 0, 1, 0)
+        write_found(report.to_dict(), page, json_file, html_out)
     broken = [words for words in (c.broken_by(report) for c in conditions) if words]
     for words in broken:
         click.echo(f"failed: {words}", err=True)

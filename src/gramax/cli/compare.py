@@ -108,7 +108,7 @@ def compare(
     if a.lower().endswith(".json") and b.lower().endswith(".json"):
         found = compare_saved(a, b)
     else:
-        with showing() as progress:
+        with showing(sides=2) as progress:
             found = run(
                 a,
                 b,
@@ -144,7 +144,9 @@ def _leave(
 
         return comparison_page(found)
 
-    write_found(found.to_dict(), page, None if json_out == "-" else json_out, html_out)
+    with showing() as progress:
+        progress("drawing", 0, 1, 0)
+        write_found(found.to_dict(), page, None if json_out == "-" else json_out, html_out)
     failed = [words for words in (_failed(name, found[name]) for name in asked) if words]
     for words in failed:
         click.echo(f"failed: {words}", err=True)

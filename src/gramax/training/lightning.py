@@ -93,7 +93,7 @@ class GeometryCallback(_lightning.Callback):
         """Log the audit of the training rows."""
         self._finish("train", trainer, pl_module)
 
-    def on_exception(self, *args: Any) -> None:
+    def on_exception(self, *args: Any, **kwargs: Any) -> None:
         """Leave no hook behind."""
         while self._taps:
             self._taps.popitem()[1].detach()
