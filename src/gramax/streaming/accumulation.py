@@ -41,16 +41,6 @@ def accumulate(
 ) -> Totals:
     """Moments of all rows in float64, in random blocks, and a sample of the rows themselves.
 
-    Args:
-        source: of the rows.
-        classes: of the rows.
-        blocks: of a jackknife; 1 for none.
-        normalize: take rows on the unit sphere.
-        progress: told what is done.
-        engine: who does it; by default this thread.
-        checkpoint: the file to go on from, and to save to.
-        skip_bad: leave out fragments that cannot be read.
-
     Raises:
         InputError: a fragment cannot be read, nothing is left of them, the checkpoint is of another
             audit, or another audit is writing it, or the moments are larger than this machine.
@@ -100,7 +90,7 @@ def physical_memory() -> float:
 
 
 class _Telling:
-    """Progress in rows and bytes: of the tasks that are merged, and of those under way.
+    """Progress in rows and bytes: of tasks that are merged, and of those `ahead`, under way.
 
     It never goes back, though a task that is lost or refused begins anew.
     """
@@ -197,14 +187,14 @@ class _Running:
                 "the workers end as soon as they start; a script that audits with processes must "
                 "call it under `if __name__ == '__main__':`"
             )
-        alone = range(len(task.pieces))
-        bad = next((k for k in alone if len(alone) == 1 or self._dies(gather, task.only(k))), None)
-        if bad is None:
+        alone = [replace(task, pieces=(piece,)) for piece in task.pieces]
+        bad = [k for k, one in enumerate(alone) if len(alone) == 1 or self._dies(gather, one)]
+        if not bad:
             why = "the worker that reads them together dies every time"
             raise InputError(f"{task.name}: {why}{cause}")
         self.deaths[place] = 0
         why = f"the worker that reads it dies every time ({self.engine.tries} tries){cause}"
-        self._leave_out(place, bad, f"{task.pieces[bad].fragment.name}: {why}")
+        self._leave_out(place, bad[0], f"{alone[bad[0]].name}: {why}")
 
     def _dies(self, fn: Callable[..., Any], *args: Any) -> bool:
         try:
@@ -216,10 +206,11 @@ class _Running:
     def _leave_out(self, place: int, k: int, reason: str) -> None:
         if not self.skip_bad:
             raise InputError(reason)
-        fragment = self.tasks[place].pieces[k].fragment
-        self.left_out.setdefault(place, []).append(LeftOut(fragment.name, fragment.rows, reason))
-        self.tasks[place] = self.tasks[place].without(k)
-        if self.tasks[place].pieces:
+        pieces = list(self.tasks[place].pieces)
+        bad = pieces.pop(k).fragment
+        self.left_out.setdefault(place, []).append(LeftOut(bad.name, bad.rows, reason))
+        self.tasks[place] = replace(self.tasks[place], pieces=tuple(pieces))
+        if pieces:
             self.again.append(place)
         else:
             self.landed[place] = Totals(done=1)

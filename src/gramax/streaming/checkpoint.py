@@ -47,14 +47,9 @@ KIND = "gramax checkpoint"
 
 @dataclass
 class Checkpoint:
-    """The file of one audit.
+    """The file of one audit, which may not exist yet; `about` tells this audit from others.
 
-    Args:
-        path: of the file, which may not exist yet.
-        about: what tells this audit from others.
-        empty: moments of no rows, of the right shapes.
-        blocks: of moments kept apart, for error bars.
-        tasks: how many there are.
+    `empty` are moments of no rows, of the right shapes.
     """
 
     path: Path
@@ -77,11 +72,7 @@ class Checkpoint:
         normalize: bool,
         tasks: list[Task],
     ) -> Checkpoint:
-        """The checkpoint at `path` of this audit.
-
-        Raises:
-            InputError: no file can be written there.
-        """
+        """The checkpoint at `path` of this audit."""
         check_writable(path)
         about = identity(source, classes, blocks, normalize, tasks[0].sizes)
         n, c, d = source.rows, len(classes.names), source.dim
@@ -90,11 +81,7 @@ class Checkpoint:
 
     @contextmanager
     def alone(self) -> Iterator[Checkpoint]:
-        """Keep other audits away from the file until the block, or this process, ends.
-
-        Raises:
-            InputError: another audit has it.
-        """
+        """Keep other audits away from the file until the block, or this process, ends."""
         target = Path(os.path.realpath(self.path))
         beside = target.with_name(f".{target.name}.lock")
         try:
@@ -114,11 +101,7 @@ class Checkpoint:
             os.close(file)
 
     def load(self, skip_bad: bool) -> Totals:
-        """What is done already; nothing where there is no file.
-
-        Raises:
-            InputError: the file is not a checkpoint, or not one of this audit.
-        """
+        """What is done already; nothing where there is no file."""
         if not self.path.exists():
             return Totals()
         file = str(self.path)

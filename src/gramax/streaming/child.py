@@ -53,12 +53,9 @@ CODE = "from gramax.streaming.child import main; main()"
 
 
 def collect_in_child(request: Request, progress: Progress | None = None) -> Collected:
-    """`collect_here`, in a process of its own.
+    """`collect_here`, in a process of its own; that it died or hangs is an `InputError` too.
 
     With `skip_bad` a file that a child died of is left out, and another child begins anew.
-
-    Raises:
-        InputError: what the child says is wrong, or that it died or hangs, with the file.
     """
     while True:
         child = _Child(request, progress)

@@ -28,12 +28,9 @@ from gramax.streaming.results import LeftOut
 
 @dataclass(frozen=True)
 class Classes:
-    """The names of the classes, and where the labels of the rows come from.
+    """The names of the classes, whether rows are labelled (or codes), and their labels.
 
-    Attributes:
-        names: c names.
-        labelled: whether labels were given, or the rows are codes.
-        labels: of every row; None where all rows are of one class, or each is its own.
+    There are none where all rows are of one class, or each is its own.
     """
 
     names: tuple[str, ...]
@@ -54,14 +51,10 @@ def open_source(
 ) -> tuple[Source, tuple[LeftOut, ...]]:
     """A checked source of rows, and with `skip_bad` the files left out as they cannot be opened.
 
-    Args:
-        source: a path, pattern, folder or address, a list of them, or an array.
-        column: the embedding column of files that hold several.
-        skip_bad: leave out files that cannot be opened, where there are others.
-        known_bad: files of which that is known already: they are not touched again.
+    Files of `known_bad`, of which that is known already, are not touched again.
     """
     if not is_places(source):
-        return ArraySource(_on_host(source)), ()
+        return ArraySource(to_numpy(source) if is_torch_array(source) else source), ()
     if not skip_bad:
         return open_embeddings(source, column=column), ()
     written = addresses(source)
@@ -91,17 +84,13 @@ def is_places(source: Any) -> bool:
     return listed and all(isinstance(one, str | os.PathLike) for one in source)
 
 
-def _on_host(given: Any) -> Any:
-    """A tensor of PyTorch as NumPy's array; NumPy itself takes none with a graph or on a GPU."""
-    return to_numpy(given) if is_torch_array(given) else given
-
-
 def classes_of(labels: Any, opened: Source, codes: bool) -> Classes:
     """The classes of the rows; without labels all rows are one, with `codes` each is its own."""
     n = opened.rows
     if labels is None:
         return Classes(tuple(map(str, range(n)))) if codes else Classes(("all",), labelled=False)
-    given = _read_labels(_on_host(labels), opened, codes)
+    # NumPy itself takes no tensor of PyTorch with a graph or on a GPU.
+    given = _read_labels(to_numpy(labels) if is_torch_array(labels) else labels, opened, codes)
     if not codes:
         return Classes(given.names, labels=given)
     if len(given.names) != n:

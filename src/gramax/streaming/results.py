@@ -16,12 +16,9 @@ from gramax.moments.class_moments import ClassMoments
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A fragment, or a file, that could not be read and was left out.
+    """A fragment, or a file, that could not be read and was left out, and why in one line.
 
-    Attributes:
-        name: of the file, with the rows where only some of it are meant.
-        rows: how many; None where the file could not even be opened, so that nobody knows.
-        reason: one line.
+    Nobody knows how many rows a file has that could not even be opened: they are None.
     """
 
     name: str
@@ -73,14 +70,9 @@ def arrays_of(moments: ClassMoments) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class Totals:
-    """What one or more tasks found together, in the order of their rows.
+    """What tasks found together, in the order of their rows: moments, one a block, and samples.
 
-    Attributes:
-        blocks: moments in float64, one a block of the jackknife; none so far if empty.
-        samples: of the rows that count, together uniform.
-        left_out: the fragments that could not be read.
-        done: how many tasks are in here.
-        rows: and how many rows those had.
+    `done` tasks are in here, which had `rows` rows.
     """
 
     blocks: tuple[ClassMoments, ...] = ()

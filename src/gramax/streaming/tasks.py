@@ -6,7 +6,7 @@ same order, and a run that is resumed ends like one that never stopped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -73,16 +73,9 @@ class Piece:
 class Task:
     """Consecutive fragments that a worker reads and sums; picklable.
 
-    Attributes:
-        pieces: the fragments, with their labels.
-        sample: the numbers of the rows to bring back.
-        num_classes: c.
-        rowwise: every row is a class of its own.
-        sizes: in rows.
-        blocks: of a jackknife, kept apart; 1 for none.
-        normalize: take rows on the unit sphere.
-        spanned: these are all rows, fewer than their dimensions: their moments are those of their
-            coordinates in the space that they span.
+    `sample` holds the numbers of the rows to bring back. With `rowwise` every row is a class of its
+    own. A task that is `spanned` holds all rows, fewer than their dimensions: their moments are
+    those of their coordinates in the space that they span.
     """
 
     pieces: tuple[Piece, ...]
@@ -104,14 +97,6 @@ class Task:
         """What messages call it."""
         first, last = self.pieces[0].fragment.name, self.pieces[-1].fragment.name
         return first if len(self.pieces) == 1 else f"{first} to {last}"
-
-    def only(self, place: int) -> Task:
-        """The task of one of the fragments."""
-        return replace(self, pieces=self.pieces[place : place + 1])
-
-    def without(self, place: int) -> Task:
-        """The task without one of the fragments."""
-        return replace(self, pieces=self.pieces[:place] + self.pieces[place + 1 :])
 
 
 def tasks_of(source: Source, classes: Classes, blocks: int, normalize: bool) -> list[Task]:

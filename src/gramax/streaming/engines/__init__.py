@@ -25,21 +25,13 @@ NO_MEMORY = ", out of memory: give it more, or use fewer --workers"
 
 
 class Engine:
-    """What runs functions, somewhere, and can lose them.
-
-    Attributes:
-        workers: how many functions run at a time.
-        tries: how often a function whose worker died is worth submitting.
-        local: whether functions run in this process, and may share objects with it.
-        lost: the exceptions of a future whose worker died.
-        tick: what functions elsewhere call with how many more rows are done; None: nobody hears it.
-    """
+    """What runs functions, somewhere, `workers` at a time, and can lose them."""
 
     workers: int
-    tries: int = 1
-    local: bool = False
-    lost: tuple[type[BaseException], ...] = ()
-    tick: Callable[[int], None] | None = None
+    tries: int = 1  # of a function whose worker died
+    local: bool = False  # functions run in this process, and may share objects with it
+    lost: tuple[type[BaseException], ...] = ()  # exceptions of a future whose worker died
+    tick: Callable[[int], None] | None = None  # for functions elsewhere to tell rows that are done
 
     def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
         """Run `fn(*args)`; the caller keeps no more than `workers` futures waiting at a time."""
@@ -77,12 +69,7 @@ class Serial(Engine):
 def opened(
     name: EngineName = "serial", *, workers: int | None = None, address: str | None = None
 ) -> Iterator[Engine]:
-    """An engine, and its workers ended afterwards.
-
-    Args:
-        name: "serial", "processes" or "ray".
-        workers: functions at a time; by default the cores of this machine (or of the cluster).
-        address: of a running Ray cluster; by default Ray is started on this machine.
+    """An engine, and its workers ended afterwards; by default one worker a core.
 
     Raises:
         InputError: the options do not fit together, or the cluster cannot be reached.
@@ -108,7 +95,9 @@ def _open(name: str, workers: int | None, address: str | None) -> Engine:
     if name == "processes":
         from gramax.streaming.engines.processes import Processes
 
-        return Processes(workers or cores())
+        # Not every system says which cores are ours.
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return Processes(workers or cores or 1)
     if name == "ray":
         from gramax.streaming.engines.ray import Ray
 
@@ -118,14 +107,6 @@ def _open(name: str, workers: int | None, address: str | None) -> Engine:
     if workers not in (None, 1):
         raise InputError("the serial engine is one worker; add --engine processes")
     return Serial()
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1
 
 
 @contextmanager

@@ -35,14 +35,10 @@ WAIT = 10.0
 
 
 class Ray(Engine):
-    """An `Engine` on Ray. A `tick` would be a message through the cluster for each chunk.
-
-    Args:
-        workers: functions at a time; by default the cores of the cluster.
-        address: of a running cluster ("auto", "host:port", "ray://..."); None starts one here.
-    """
+    """An `Engine` on Ray. A `tick` would be a message through the cluster for each chunk."""
 
     def __init__(self, workers: int | None, address: str | None):
+        """Join the cluster at `address` ("auto", "host:port", "ray://..."), or start one here."""
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
         self._ray: Any = need("ray", "--engine ray", extra="ray")
