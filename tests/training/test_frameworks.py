@@ -67,7 +67,7 @@ class TestTap:
     def test_rows_are_taken_before_they_are_changed_in_place(self):
         import torch
 
-        from gramax.training.callbacks import Tap
+        from gramax.training.collector import Tap
 
         x, y = data()
         net = torch.nn.Sequential(torch.nn.Linear(D, D), torch.nn.ReLU(inplace=True))
@@ -84,7 +84,7 @@ class TestTap:
     def test_pick_and_what_is_wrong_without_it(self):
         import torch
 
-        from gramax.training.callbacks import Tap
+        from gramax.training.collector import Tap
 
         class Pair(torch.nn.Module):
             def forward(self, z):
@@ -123,7 +123,7 @@ def _rank(rank, folder):
     """One of two processes: every second row each; a third call has rows on the first alone."""
     import torch.distributed
 
-    from gramax.training.callbacks import merged_over_processes
+    from gramax.training.collector import merged_over_processes
     from gramax.training.sinks import first_process
 
     torch.distributed.init_process_group(
@@ -151,7 +151,7 @@ import {module}
 before = "jax" in sys.modules  # Keras imports it where it is installed
 import gramax.training.{adapter}
 from gramax.training import RowCollector
-from gramax.training.callbacks import Recorder, Tap
+from gramax.training.collector import Recorder, Tap
 from gramax.training.sinks import JsonLinesSink
 net, y = torch.nn.Sequential(torch.nn.Linear(8, 8)), torch.arange(40) % 4
 tap = Tap(net, "0", RowCollector(4))

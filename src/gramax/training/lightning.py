@@ -7,8 +7,7 @@ from typing import Any
 
 from gramax._optional import need
 from gramax.audits.headline import LogConfig
-from gramax.training.callbacks import Pick, Recorder, Tap, labels_in
-from gramax.training.collector import RowCollector
+from gramax.training.collector import Pick, Recorder, RowCollector, Tap, labels_in
 from gramax.training.sinks import Sink
 
 _lightning: Any = need("lightning.pytorch", "the Lightning callback", "lightning")
