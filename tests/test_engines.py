@@ -2,7 +2,7 @@
 
 import os
 import signal
-from concurrent.futures import wait
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -82,11 +82,12 @@ def test_a_fragment_that_ends_its_reader_is_named_and_left_out(gathered, odd, wh
         assert str(caught.value) == why
 
 
-def test_what_killed_a_worker_is_known_after_others_took_its_place(processes):
-    dead = [processes.submit(signal.raise_signal, signal.SIGKILL) for _ in range(2)]
-    wait(dead)
-    assert [processes.submit(int).result() for _ in range(2)] == [0, 0]
-    assert [processes.cause(one.exception()) for one in dead] == [KILLED, KILLED]
+def test_what_killed_a_worker_is_known_and_others_take_its_place(processes):
+    with ThreadPoolExecutor(2) as threads:
+        dead = [threads.submit(processes.run, signal.raise_signal, signal.SIGKILL) for _ in "ab"]
+        assert [processes.cause(one.exception()) for one in dead] == [KILLED, KILLED]
+        alive = [threads.submit(processes.run, int) for _ in "ab"]
+        assert [one.result() for one in alive] == [0, 0]
 
 
 def test_out_of_memory_in_this_process_is_one_line(monkeypatch, capsys):

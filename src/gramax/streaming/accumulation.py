@@ -7,11 +7,11 @@ the engine. At most a few wait for an earlier one.
 from __future__ import annotations
 
 import os
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gramax.data import Source
@@ -54,9 +54,8 @@ def accumulate(
             totals = stack.enter_context(saved.alone()).load(skip_bad)
             stack.callback(lambda: saved and saved.save(totals))
         telling = _Telling(progress, source, totals.rows)
-        for found in _Running(
-            engine or Serial(), tasks[totals.done :], skip_bad, telling
-        ).results():
+        left = _Running(engine or Serial(), tasks[totals.done :], skip_bad, telling)
+        for found in stack.enter_context(closing(left.results())):
             totals = totals.plus(found)
             telling.merged(totals.rows)
             if saved:
@@ -125,92 +124,69 @@ class _Running:
     tasks: list[Task]
     skip_bad: bool
     telling: _Telling
-    flying: dict[Future[Any], int] = field(default_factory=dict)
-    again: deque[int] = field(default_factory=deque)
-    landed: dict[int, Totals] = field(default_factory=dict)
-    deaths: Counter[int] = field(default_factory=Counter)
-    left_out: dict[int, list[LeftOut]] = field(default_factory=dict)
 
     def results(self) -> Iterator[Totals]:
-        """One a task, in order."""
-        engine, rows, fresh = self.engine, [task.rows for task in self.tasks], 0
-        pulse = PULSE if self.telling.progress and engine.tick else None
-        for wanted in range(len(rows)):
-            while True:
-                # This thread is better used to merge what there is than to run the next task.
-                if not (engine.local and wanted in self.landed):
-                    fresh = self._submit(fresh, min(len(rows), wanted + 2 * engine.workers))
-                if wanted in self.landed:
-                    break
-                done, _ = wait(self.flying, pulse, return_when=FIRST_COMPLETED)
-                if pulse:
-                    self.telling.ahead(sum(rows[k] for k in self.landed) + engine.told())
-                for future in done:
-                    self._land(self.flying.pop(future), future)
-            left_out = tuple(self.left_out.pop(wanted, ()))
-            yield replace(self.landed.pop(wanted), rows=rows[wanted], left_out=left_out)
-
-    def _submit(self, fresh: int, stop: int) -> int:
-        """Keep every worker busy, with lost tasks first; the number of the next new task."""
-        tick = self.telling.tick if self.engine.local else self.engine.tick
-        while len(self.flying) < self.engine.workers and (self.again or fresh < stop):
-            if self.again:
-                place = self.again.popleft()
-            else:
-                place, fresh = fresh, fresh + 1
-            self.flying[self.engine.submit(gather, self.tasks[place], tick)] = place
-        return fresh
-
-    def _land(self, place: int, future: Future[Any]) -> None:
-        task = self.tasks[place]
-        try:
-            found = future.result()
-        except self.engine.lost as error:
-            self._lose(place, task, self.engine.cause(error))
-        except Exception as error:
-            error.add_note(f"while reading {task.name}")
-            raise
-        else:
-            if isinstance(found, BadFragmentError):
-                self._leave_out(place, found.place, found.reason)
-            else:
-                self.landed[place] = found
-
-    def _lose(self, place: int, task: Task, cause: str) -> None:
-        """The worker died: try again, and where that is no use find the fragment that kills."""
-        self.deaths[place] += 1
-        if self.deaths[place] < self.engine.tries:
-            self.again.append(place)
+        """One a task, in order; a thread waits for each that is under way elsewhere."""
+        if self.engine.local:
+            yield from map(self._result, self.tasks)
             return
+        threads = ThreadPoolExecutor(self.engine.workers, thread_name_prefix="waiting")
+        coming: deque[tuple[Future[Totals], int]] = deque()
+        try:
+            for task in [*self.tasks, *[None] * (2 * self.engine.workers)]:
+                if task is not None:
+                    coming.append((threads.submit(self._result, task), task.rows))
+                if coming and (task is None or len(coming) == 2 * self.engine.workers):
+                    while not wait([coming[0][0]], PULSE).done:
+                        done = sum(rows for future, rows in coming if future.done())
+                        self.telling.ahead(done + self.engine.told())
+                    yield coming.popleft()[0].result()
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)  # who closes the engine ends them
+
+    def _result(self, task: Task) -> Totals:
+        """Of the task without what cannot be read, where that may be left out."""
+        rows, left_out, deaths = task.rows, [], 0
+        tick = self.telling.tick if self.engine.local else self.engine.tick
+        while task.pieces:
+            try:
+                found = self.engine.run(gather, task, tick)
+            except self.engine.lost as error:
+                deaths += 1
+                if deaths < self.engine.tries:
+                    continue
+                found, deaths = self._poison(task, self.engine.cause(error)), 0
+            except Exception as error:
+                error.add_note(f"while reading {task.name}")
+                raise
+            if not isinstance(found, BadFragmentError):
+                return replace(found, rows=rows, left_out=tuple(left_out))
+            if not self.skip_bad:
+                raise InputError(found.reason)
+            pieces = list(task.pieces)
+            bad = pieces.pop(found.place).fragment
+            left_out.append(LeftOut(bad.name, bad.rows, found.reason))
+            task = replace(task, pieces=tuple(pieces))
+        return Totals(left_out=tuple(left_out), done=1, rows=rows)
+
+    def _poison(self, task: Task, cause: str) -> BadFragmentError:
+        """The fragment that kills whoever reads it."""
         if self._dies(int):
             raise InputError(
                 "the workers end as soon as they start; a script that audits with processes must "
                 "call it under `if __name__ == '__main__':`"
             )
         alone = [replace(task, pieces=(piece,)) for piece in task.pieces]
-        bad = [k for k, one in enumerate(alone) if len(alone) == 1 or self._dies(gather, one)]
-        if not bad:
-            why = "the worker that reads them together dies every time"
-            raise InputError(f"{task.name}: {why}{cause}")
-        self.deaths[place] = 0
-        why = f"the worker that reads it dies every time ({self.engine.tries} tries){cause}"
-        self._leave_out(place, bad[0], f"{alone[bad[0]].name}: {why}")
+        for place, one in enumerate(alone):
+            if len(alone) == 1 or self._dies(gather, one):
+                why = f"the worker that reads it dies every time ({self.engine.tries} tries){cause}"
+                return BadFragmentError(place, f"{one.name}: {why}")
+        why = "the worker that reads them together dies every time"
+        raise InputError(f"{task.name}: {why}{cause}")
 
     def _dies(self, fn: Callable[..., Any], *args: Any) -> bool:
         try:
-            self.engine.submit(fn, *args).result()
+            self.engine.run(fn, *args)
         except self.engine.lost:
             return True
         return False
-
-    def _leave_out(self, place: int, k: int, reason: str) -> None:
-        if not self.skip_bad:
-            raise InputError(reason)
-        pieces = list(self.tasks[place].pieces)
-        bad = pieces.pop(k).fragment
-        self.left_out.setdefault(place, []).append(LeftOut(bad.name, bad.rows, reason))
-        self.tasks[place] = replace(self.tasks[place], pieces=tuple(pieces))
-        if pieces:
-            self.again.append(place)
-        else:
-            self.landed[place] = Totals(done=1)

@@ -1,7 +1,7 @@
 """Who runs the tasks: this thread, processes on this machine, or a Ray cluster.
 
-One seam: `submit(fn, *args)` gives a future. Everything else (retries, order, checkpoints) is the
-same for all, and lies with the caller.
+One seam: `run(fn, *args)`, called from as many threads as there are workers. Everything else
+(retries, order, checkpoints) is the same for all, and lies with the caller.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, get_args
 
@@ -33,9 +32,9 @@ class Engine:
     lost: tuple[type[BaseException], ...] = ()  # exceptions of a future whose worker died
     tick: Callable[[int], None] | None = None  # for functions elsewhere to tell rows that are done
 
-    def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
-        """Run `fn(*args)`; the caller keeps no more than `workers` futures waiting at a time."""
-        raise NotImplementedError
+    def run(self, fn: Callable[..., Any], *args: Any) -> Any:
+        """What `fn(*args)` gives or raises; here, where the engine is local."""
+        return fn(*args)
 
     def cause(self, error: BaseException) -> str:
         """Why a worker was lost, and what to do, as words that go on; "" where it is not known."""
@@ -50,19 +49,10 @@ class Engine:
 
 
 class Serial(Engine):
-    """The engine without workers: all runs in this thread, and futures are done at once."""
+    """The engine without workers: all runs in the thread that asks for it."""
 
     workers = 1
     local = True
-
-    def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
-        """Run `fn(*args)` now."""
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args))
-        except Exception as error:
-            future.set_exception(error)
-        return future
 
 
 @contextmanager
@@ -77,7 +67,7 @@ def opened(
 
     Example:
         >>> with opened() as engine:
-        ...     print(engine.submit(max, 2, 3).result())
+        ...     print(engine.run(max, 2, 3))
         3
     """
     engine = _open(name, workers, address)

@@ -1,7 +1,7 @@
 """The engine of worker processes on this machine.
 
-Every worker is held by a thread of its own, which sends it tasks and hears what it says. When it
-dies (killed for its memory, say), one task is lost with it and known, and the others go on.
+When one dies (killed for its memory, say), one task is lost with it and known, and the others go
+on. `ProcessPoolExecutor` gives up as a whole.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
@@ -44,17 +43,13 @@ class Processes(Engine):
 
     def __init__(self, workers: int):
         self.workers = workers
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="worker")
         self._all = [_Worker() for _ in range(workers)]
         self._free: SimpleQueue[_Worker] = SimpleQueue()
         for worker in self._all:
             self._free.put(worker)
 
-    def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
-        """Run `fn(*args)` in a free worker, or after what a busy one is doing."""
-        return self._threads.submit(self._run, fn, args)
-
-    def _run(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    def run(self, fn: Callable[..., Any], *args: Any) -> Any:
+        """What `fn(*args)` gives or raises in a free worker, or after what a busy one is doing."""
         worker = self._free.get()
         try:
             return worker.run(fn, args)
@@ -74,7 +69,6 @@ class Processes(Engine):
         """End the workers, whatever they are doing."""
         for worker in self._all:
             worker.end()
-        self._threads.shutdown(wait=True, cancel_futures=True)
 
 
 _starting = threading.Lock()

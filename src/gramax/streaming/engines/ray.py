@@ -12,7 +12,7 @@ import signal
 import socket
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import wait
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,7 +43,7 @@ class Ray(Engine):
             os.environ.setdefault(name, value)
         self._ray: Any = need("ray", "--engine ray", extra="ray")
         exceptions = need("ray.exceptions", "--engine ray", extra="ray")
-        self._ours = not self._ray.is_initialized()
+        self._ours, self._closed = not self._ray.is_initialized(), False
         if self._ours:
             _start(self._ray, workers, address)
         self.lost = (
@@ -56,9 +56,13 @@ class Ray(Engine):
         self.workers = workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         self._run = self._ray.remote(max_retries=RETRIES, num_cpus=1)(_run)
 
-    def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
-        """Run `fn(*args)` on a core somewhere in the cluster."""
-        return self._run.remote(fn, *args).future()
+    def run(self, fn: Callable[..., Any], *args: Any) -> Any:
+        """What `fn(*args)` gives or raises on a core somewhere in the cluster."""
+        future = None if self._closed else self._run.remote(fn, *args).future()
+        while future is None or not wait([future], 0.5).done:
+            if self._closed:  # by another thread, and nothing comes any more
+                raise self.lost[0]
+        return future.result()
 
     def cause(self, error: BaseException) -> str:
         """Memory, where Ray says so: it ends workers before the system does."""
@@ -66,6 +70,7 @@ class Ray(Engine):
 
     def close(self) -> None:
         """Leave the cluster; one that was started here ends, with all that it is doing."""
+        self._closed = True
         if self._ours:
             self._ray.shutdown()
 
