@@ -22,15 +22,15 @@ pytestmark = pytest.mark.skipif(
 
 
 def test_ray_survives_its_workers_and_names_poison(monkeypatch, tmp_path, capfd):
-    monkeypatch.setattr(tasks, "sizes", small_tasks(64, 200))
+    monkeypatch.setattr(tasks, "sizes", small_tasks(64, 100))
     once = str(tmp_path / "died")
     with engines.opened("ray", workers=2) as engine:
-        deadly = Stream(600, odd=((2, {"deadly": once}),))
+        deadly = Stream(300, odd=((1, {"deadly": once}),))
         found = accumulate(deadly, ONE, 1, True, engine=engine)
         assert os.path.exists(once)
         assert bits(found) == bits(accumulate(deadly, ONE, 1, True, engine=engine))
-        poison = Stream(400, odd=((3, {"deadly": "always"}),))
-        with pytest.raises(InputError, match="rows 300-399"):
+        poison = Stream(200, odd=((1, {"deadly": "always"}),))
+        with pytest.raises(InputError, match="rows 100-199"):
             accumulate(poison, ONE, 1, True, engine=engine)
     here = accumulate(deadly, ONE, 1, True)
     assert here.done == found.done == 3

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -125,7 +125,7 @@ class _Running:
     skip_bad: bool
     telling: _Telling
 
-    def results(self) -> Iterator[Totals]:
+    def results(self) -> Generator[Totals, None, None]:
         """One a task, in order; a thread waits for each that is under way elsewhere."""
         if self.engine.local:
             yield from map(self._result, self.tasks)

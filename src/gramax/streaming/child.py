@@ -189,10 +189,10 @@ class _Child:
             raise InputError(f"{self.name}: {why}") from None
         normalize, ambient = bool(about.pop("normalize")), about.pop("ambient")
         empty = ClassMoments.empty(1, 1, normalize=normalize, ambient=ambient)
-        totals = Totals.unpacked(about.pop("totals"), arrays, empty)
-        unopened = tuple(LeftOut(**one) for one in about.pop("unopened"))
-        lists = {name: tuple(map(str, about.pop(name))) for name in ("notes", "names")}
-        return Collected(**about, **lists, totals=totals, unopened=unopened)
+        about["totals"] = Totals.unpacked(about["totals"], arrays, empty)
+        about["unopened"] = tuple(LeftOut(**one) for one in about["unopened"])
+        about |= {name: tuple(map(str, about[name])) for name in ("notes", "names")}
+        return Collected(**about)
 
     def end(self) -> None:
         """End it, whatever it is doing, after it has saved what it must."""
