@@ -28,9 +28,8 @@ from rich.table import Table
 
 from benchmarks.timing import in_turn
 from gramax.streaming import accumulate, classes_of, open_source
-from gramax.streaming.engines import Engine
+from gramax.streaming.engines import Engine, Serial
 from gramax.streaming.engines.processes import Processes
-from gramax.streaming.engines.serial import Serial
 
 PIECE = 100_000
 

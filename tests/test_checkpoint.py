@@ -13,7 +13,6 @@ from gramax.audits.run_log import Entry, RunLog
 from gramax.audits.run_reader import read_runs
 from gramax.errors import InputError
 from gramax.streaming import accumulate, checkpoint, classes_of, open_source, tasks
-from gramax.streaming.identity import difference
 from tests.streams import ONE, Stream, bits, small_tasks
 from tests.test_seed import clouds
 
@@ -37,8 +36,8 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def gathered(labels="y.npy", *, source="z", blocks=1, normalize=True, saved="saved", **kwargs):
-    opened, _ = open_source(source, None)
+def gathered(labels="y.npy", *, blocks=1, normalize=True, saved="saved", **kwargs):
+    opened, _ = open_source("z", None)
     classes = classes_of(labels, opened, False)
     return accumulate(opened, classes, blocks, normalize, checkpoint=saved, **kwargs)
 
@@ -56,59 +55,50 @@ def stop_at(rows):
 
 
 @pytest.mark.parametrize("blocks", [1, 3])
-def test_stops_change_no_bit(folder, blocks):
-    opened, _ = open_source("z", None)
-    never = accumulate(opened, classes_of("y.npy", opened, False), blocks, True)
+def test_stops_change_no_bit_and_what_is_done_is_not_read_again(folder, monkeypatch, blocks):
+    never = bits(gathered(blocks=blocks, saved=None))
     for rows in (0, 300, 310, 800):
         with pytest.raises(Stop):
             gathered(blocks=blocks, progress=stop_at(rows))
     told = []
     found = gathered(blocks=blocks, progress=lambda *now: told.append(now[1]))
     assert 600 <= told[0] < 900
-    assert bits(found) == bits(never)
+    assert bits(found) == never
     assert sorted(os.listdir()) == ["saved", "y.npy", "z"]
-
-
-def test_a_finished_checkpoint_answers_without_reading_a_row(folder, monkeypatch):
-    first = gathered()
-    monkeypatch.setattr("gramax.streaming.runner.gather", None)
-    assert bits(gathered()) == bits(first)
-
-
-def change_values():
-    part = np.load("z/part-1.npy")
-    np.save("z/part-1.npy", part + 1)
+    monkeypatch.setattr("gramax.streaming.accumulation.gather", None)
+    assert bits(gathered(blocks=blocks)) == never
 
 
 @pytest.mark.parametrize(
     ("change", "options", "words"),
     [
-        (change_values, {}, "z/part-1.npy has changed (written at another time)"),
-        (lambda: np.save("z/part-3.npy", Z[:5]), {"labels": None}, "part-3.npy was not among"),
-        (lambda: os.remove("z/part-2.npy"), {"labels": None}, "part-2.npy is not among the 2"),
-        (lambda: os.remove("y.npy"), {"labels": Y}, "labels differ"),
+        (lambda: np.save("z/part-1.npy", Z[250:600] + 1), {}, "z/part-1.npy has changed"),
+        (lambda: np.save("z/part-3.npy", Z[:5]), {}, "z/part-3.npy was not among its files"),
+        (lambda: os.remove("z/part-2.npy"), {}, "z/part-2.npy is not among its files now"),
         (None, {"normalize": False}, "--raw was off, and is on"),
         (None, {"blocks": 3}, "--explain was off, and is on"),
         (None, {"labels": None}, "--labels was on, and is off"),
-        (None, {"labels": (Y + 1) % 4}, "y.npy is not among the 0 files now"),
+        (None, {"labels": (Y + 1) % 4}, "digest of the labels was"),
+        (None, {"labels": "y.npy"}, "labels y.npy was not among its files"),
+        ("99", {}, f"version was {checkpoint.__version__}, and is 99"),
     ],
 )
-def test_another_audit_is_refused_with_the_difference(folder, change, options, words):
-    gathered()
-    if change:
+def test_another_audit_is_refused_with_the_difference(folder, monkeypatch, change, options, words):
+    labels = None if callable(change) else Y
+    gathered(labels)
+    if callable(change):
         time.sleep(0.01)  # a file system may keep times in milliseconds
         change()
+    elif change:
+        monkeypatch.setattr(checkpoint, "__version__", change)
     with pytest.raises(InputError, match=r"saved: is a checkpoint of another audit") as caught:
-        gathered(**options)
+        gathered(**{"labels": labels} | options)
     assert words in str(caught.value)
 
 
-def test_another_version_is_refused(folder, monkeypatch):
-    gathered()
-    monkeypatch.setattr("gramax.streaming.identity.__version__", "99")
-    with pytest.raises(InputError, match=r"written by gramax .*, and this is 99"):
-        gathered()
-    assert difference([1], {"version": "1"}) == "it does not say which"
+def test_files_in_another_order_are_another_audit():
+    one, other = {"a.npy": {}, "b.npy": {}}, {"b.npy": {}, "a.npy": {}}
+    assert checkpoint.difference(one, other) == "the files are in another order"
 
 
 def test_what_was_left_out_stays_left_out_and_said(tmp_path):
@@ -145,14 +135,14 @@ def about(**progress):
         lambda: Path("saved").write_bytes(b"no archive"),
         lambda: os.truncate("saved", os.path.getsize("saved") // 2),
         lambda: rewritten(about=None, z=Z),
-        lambda: rewritten(about=None),
         lambda: rewritten(about=np.zeros(9, np.uint8)),
         lambda: rewritten(about=np.frombuffer(b"[" * 100_000, np.uint8)),
+        lambda: rewritten(about=np.frombuffer(b'{"kind": "gramax checkpoint"}', np.uint8)),
         lambda: rewritten(about=about(done=10**9)),
         lambda: rewritten(about=about(left_out=[3])),
         lambda: rewritten(**{"mean.0": None}),
         lambda: rewritten(**{"mean.0": np.zeros((4, 13))}),
-        lambda: rewritten(**{"scatter.0": np.zeros((12, 12), np.float32)}),
+        lambda: rewritten(**{"count.0": np.full((2, 4), -1.0)}),
         lambda: rewritten(rows=np.zeros((10**6, 12), np.float32)),
         lambda: rewritten(rows=np.array([{}], object)),
     ],
@@ -166,29 +156,20 @@ def test_a_hostile_file_is_one_line(folder, harm):
 
 
 def test_a_second_audit_of_the_same_file_is_refused_and_harms_nothing(folder):
+    """By another name of it as well; a link stays one."""
+    os.mkdir("elsewhere")
+    os.symlink("../saved", "elsewhere/link")
     refused = []
 
     def meanwhile(*_):
-        with pytest.raises(InputError, match=r"^saved: another audit is at work on it; wait") as no:
-            gathered()
-        refused.append(no)
+        for name in ("saved", "elsewhere/link"):
+            with pytest.raises(InputError, match=f"^{name}: another audit is at work on it; wait"):
+                gathered(saved=name)
+            refused.append(name)
 
     found = gathered(progress=meanwhile)
     assert refused
-    assert bits(gathered()) == bits(found)
-    assert sorted(os.listdir()) == ["saved", "y.npy", "z"]
-
-
-def test_another_name_of_the_file_is_the_same_file(folder):
-    os.mkdir("elsewhere")
-    os.symlink("../saved", "elsewhere/link")
-
-    def meanwhile(*_):
-        with pytest.raises(InputError, match="another audit"):
-            gathered(saved="elsewhere/link")
-
-    gathered(progress=meanwhile)
-    gathered(saved="elsewhere/link")
+    assert bits(gathered(saved="elsewhere/link")) == bits(found)
     assert os.path.islink("elsewhere/link")
     assert sorted(os.listdir()) == ["elsewhere", "saved", "y.npy", "z"]
 
@@ -211,14 +192,13 @@ def test_a_lock_is_no_link_to_follow(folder):
 
 
 def test_a_file_system_without_locks_works_all_the_same(folder, monkeypatch):
-    monkeypatch.setattr("gramax.streaming.checkpoint.lock", lambda file: False)
+    monkeypatch.setattr(checkpoint, "lock", lambda file: False)
     gathered()
     assert sorted(os.listdir()) == ["saved", "y.npy", "z"]
 
 
 def test_a_clock_set_back_changes_nothing(folder, monkeypatch):
-    never = bits(gathered())
-    os.remove("saved")
+    never = bits(gathered(saved=None))
     backwards = itertools.count(2e9, -1e6)
     monkeypatch.setattr(time, "time", lambda: next(backwards))
     with pytest.raises(Stop):

@@ -11,7 +11,7 @@ from gramax.errors import InputError
 from gramax.metrics.options import Options
 from gramax.streaming import Execution, engines, tasks
 from gramax.streaming.collection import collect_here
-from gramax.streaming.engines.serial import Serial
+from gramax.streaming.engines import Serial
 from tests.test_seed import clouds
 
 Z, Y = clouds(7, 300, 12, 4)
@@ -39,9 +39,9 @@ class Recorder(Serial):
         super().__init__()
         self.given = []
 
-    def submit(self, fn, *args):
+    def run(self, fn, *args):
         self.given.append(args[0].name.rpartition("/")[0])
-        return super().submit(fn, *args)
+        return super().run(fn, *args)
 
 
 @pytest.fixture

@@ -38,8 +38,8 @@ N, D, C = 120, 12, 4
 """The shape of the rows in the files that the commands name."""
 
 EXECUTED = {
-    "docs/training.md": "tests/training/test_documented_blocks.py",
-    "docs/pytorch.md": "tests/training/test_documented_blocks.py",
+    "docs/training.md": "tests/training/test_frameworks.py",
+    "docs/pytorch.md": "tests/training/test_frameworks.py",
 }
 """Pages with blocks that need a large framework, and the nightly tests that execute them."""
 

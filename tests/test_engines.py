@@ -1,18 +1,17 @@
 """Engines: one seam, the same bits, whatever happens to the workers."""
 
+import importlib.util
 import os
 import signal
-from concurrent.futures import wait
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from gramax.cli import main
 from gramax.errors import InputError
-from gramax.streaming import accumulate, engines, tasks
-from gramax.streaming import runner as running
-from gramax.streaming.engines.causes import KILLED
-from gramax.streaming.engines.processes import _killed
+from gramax.streaming import accumulate, accumulation, engines, tasks
+from gramax.streaming.engines.processes import KILLED
 from tests.streams import ONE, Stream, assert_same, bits, small_tasks, with_engine
 
 
@@ -28,72 +27,68 @@ def gathered(monkeypatch, processes):
     return lambda stream, **kwargs: accumulate(stream, ONE, 1, True, engine=processes, **kwargs)
 
 
-@pytest.mark.parametrize(("normalize", "offset"), [(True, 0.0), (False, 0.0), (False, 100.0)])
-def test_engines_agree(processes, normalize, offset):
-    here = with_engine(None, normalize, offset)
-    assert_same(with_engine(processes, normalize, offset), here, rtol=1e-12)
+def test_engines_agree(processes):
+    for normalize, offset in ((True, 0.0), (False, 100.0)):
+        here = with_engine(None, normalize, offset)
+        assert_same(with_engine(processes, normalize, offset), here, rtol=1e-12)
 
 
-def test_a_killed_worker_costs_one_try_and_no_bit(gathered, tmp_path):
+@pytest.mark.parametrize("end", ["deadly", "hungry"])
+def test_a_worker_that_dies_costs_one_try_and_no_bit(gathered, tmp_path, end):
     once = str(tmp_path / "died")
-    disturbed = gathered(Stream(1700, odd=((7, {"deadly": once}),)))
+    disturbed = gathered(Stream(1700, odd=((7, {end: once}),)))
     assert os.path.exists(once)
     undisturbed = gathered(Stream(1700))
     assert disturbed.done == undisturbed.done == 9
     assert bits(disturbed) == bits(undisturbed)
 
 
-@pytest.mark.parametrize("odd", [{}, {"deadly": "died"}])
-def test_progress_moves_within_tasks(gathered, monkeypatch, tmp_path, odd):
+def test_progress_moves_within_tasks_and_never_back(gathered, monkeypatch, tmp_path):
     monkeypatch.setattr(tasks, "sizes", small_tasks(64, 400))
-    monkeypatch.setattr(running, "PULSE", 0.01)
-    odd = {name: str(tmp_path / once) for name, once in odd.items()}
+    monkeypatch.setattr(accumulation, "PULSE", 0.01)
     calls = []
-    stream = Stream(800, seconds=0.2, odd=((3, odd),))
+    stream = Stream(800, seconds=0.1, odd=((3, {"deadly": str(tmp_path / "died")}),))
     found = gathered(stream, progress=lambda *told: calls.append(told))
-    assert found.done == 2
     assert calls == sorted(calls)
     assert calls[-1] == ("reading", 800, 800, 800 * 8 * 4)
     assert len({rows for _, rows, *_ in calls if 0 < rows < 400}) > 1
     assert bits(found) == bits(gathered(Stream(800)))
 
 
-def test_a_fragment_that_kills_its_reader_is_named_and_left_out(gathered):
-    left = gathered(Stream(600, odd=((3, {"deadly": "always"}),)), skip_bad=True)
+@pytest.mark.parametrize(
+    ("odd", "why"),
+    [
+        ({"broken": True}, "made rows 300-399: cannot be read"),
+        (
+            {"deadly": "always"},
+            "made rows 300-399: the worker that reads it dies every time (3 tries), killed by "
+            "SIGKILL, by the system for its memory probably: give it more, or use fewer --workers",
+        ),
+        (
+            {"hungry": "always"},
+            "made rows 300-399: the worker that reads it dies every time (3 tries), out of memory: "
+            "give it more, or use fewer --workers",
+        ),
+    ],
+)
+def test_a_fragment_that_ends_its_reader_is_named_and_left_out(gathered, odd, why):
+    stream = Stream(600, odd=((3, odd),))
+    left = gathered(stream, skip_bad=True)
     assert [(one.name, one.rows) for one in left.left_out] == [("made rows 300-399", 100)]
-    assert left.left_out[0].reason == (
-        "made rows 300-399: the worker that reads it dies every time (3 tries), killed by SIGKILL, "
-        "by the system for its memory probably: give it more, or use fewer --workers"
-    )
-    broken = Stream(600, odd=((3, {"broken": True}),))
-    assert bits(gathered(broken, skip_bad=True))[:-1] == bits(left)[:-1]
-    with pytest.raises(InputError, match="made rows 300-399: cannot be read"):
-        gathered(broken)
+    assert left.left_out[0].reason == why
+    assert int(left.blocks[0].counts.sum()) == 500
+    if "hungry" not in odd:
+        with pytest.raises(InputError) as caught:
+            gathered(stream)
+        assert str(caught.value) == why
 
 
-def test_what_killed_a_worker_is_known_after_others_took_its_place(processes):
-    for _ in range(5):
-        dead = [processes.submit(signal.raise_signal, signal.SIGKILL) for _ in range(2)]
-        wait(dead)
-        assert [processes.submit(int).result() for _ in range(2)] == [0, 0]
-        assert [processes.cause(one) for one in dead] == [KILLED, KILLED]
-
-
-def test_a_worker_that_another_thread_is_about_to_reap_is_waited_for():
-    codes = iter([None, None, -signal.SIGKILL, -signal.SIGKILL])
-    assert _killed(type("Worker", (), {"exitcode": property(lambda _: next(codes))})())
-
-
-def test_a_worker_out_of_memory_tries_again_and_then_names_the_fragment(gathered, tmp_path):
-    undisturbed = gathered(Stream(1700))
-    once = str(tmp_path / "asked")
-    assert bits(gathered(Stream(1700, odd=((7, {"hungry": once}),)))) == bits(undisturbed)
-    assert os.path.exists(once)
-    hungry = Stream(600, odd=((3, {"hungry": "always"}),))
-    with pytest.raises(InputError, match=r"^made rows 300-399: .*3 tries\), out of memory: give"):
-        gathered(hungry)
-    left = gathered(hungry, skip_bad=True)
-    assert [(one.name, one.rows) for one in left.left_out] == [("made rows 300-399", 100)]
+def test_what_killed_a_worker_is_known_and_others_take_its_place(processes):
+    with ThreadPoolExecutor(2) as threads:
+        dead = [threads.submit(processes.run, signal.raise_signal, signal.SIGKILL) for _ in "ab"]
+        assert [processes.cause(one.exception()) for one in dead] == [KILLED, KILLED]
+        alive = [threads.submit(processes.run, int) for _ in "ab"]
+        assert [one.result() for one in alive] == [0, 0]
 
 
 def test_out_of_memory_in_this_process_is_one_line(monkeypatch, capsys):
@@ -108,11 +103,8 @@ def test_out_of_memory_in_this_process_is_one_line(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("step", "doing"),
     [
-        (
-            "gramax.audits.audit.build_report",
-            " while computing the numbers of z.npy, 3 classes; give",
-        ),
-        ("gramax.streaming.accumulation.tasks_of", "; give it more, or less to do"),
+        ("audits.audit.build_report", " while computing the numbers of z.npy, 3 classes; give"),
+        ("streaming.accumulation.tasks_of", "; give it more, or less to do"),
     ],
 )
 def test_out_of_memory_after_the_sums_is_one_line(tmp_path, monkeypatch, capsys, step, doing):
@@ -122,27 +114,11 @@ def test_out_of_memory_after_the_sums_is_one_line(tmp_path, monkeypatch, capsys,
     monkeypatch.chdir(tmp_path)
     np.save("z.npy", np.random.default_rng(0).normal(size=(12, 4)).astype(np.float32))
     np.save("y.npy", np.arange(12) % 3)
-    monkeypatch.setattr(step, failing)
+    monkeypatch.setattr(f"gramax.{step}", failing)
     assert main(["audit", "z.npy", "--labels", "y.npy", "--explain"]) == 2
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 1
     assert said.startswith(f"gramax: out of memory{doing}")
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"name": "serial", "workers": 2}, "processes"),
-        ({"name": "processes", "workers": 0}, "at least 1"),
-        ({"name": "processes", "address": "auto"}, "ray"),
-        ({"name": "dask"}, "serial, processes, ray"),
-        ({"name": "ray", "address": "127.0.0.1:1"}, "127.0.0.1:1: nothing answers there"),
-        ({"name": "ray", "address": "ray://127.0.0.1:99999"}, "99999: nothing answers there"),
-    ],
-)
-def test_options_that_do_not_fit_are_errors(options, words):
-    with pytest.raises(InputError, match=words), engines.opened(**options):
-        pass
 
 
 @pytest.mark.parametrize(
@@ -151,14 +127,22 @@ def test_options_that_do_not_fit_are_errors(options, words):
         (["--workers", "2"], "--engine processes"),
         (["--engine", "processes", "--workers", "0"], "--workers"),
         (["--engine-address", "auto"], "--engine ray"),
+        (["--engine", "ray", "--engine-address", "127.0.0.1:1"], "127.0.0.1:1: nothing answers"),
         (["--checkpoint", "absent/file"], "absent/file"),
         (["--checkpoint", "made.npy"], "made.npy: is an input"),
     ],
 )
-def test_the_command_says_so_in_one_line(tmp_path, monkeypatch, capsys, args, words):
+def test_options_that_do_not_fit_are_one_line(tmp_path, monkeypatch, capsys, args, words):
+    if "ray" in args and not importlib.util.find_spec("ray"):
+        pytest.skip("ray is an extra")
     monkeypatch.chdir(tmp_path)
     np.save("made.npy", np.eye(5))
     assert main(["audit", "made.npy", *args]) == 2
     err = capsys.readouterr().err
     assert words in err
     assert len(err.splitlines()) == 1
+
+
+def test_an_engine_that_does_not_exist():
+    with pytest.raises(InputError, match="serial, processes, ray"), engines.opened("dask"):
+        pass

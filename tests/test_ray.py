@@ -9,11 +9,9 @@ import sys
 import tempfile
 import time
 
-import numpy as np
 import psutil
 import pytest
 
-from gramax.cli import main
 from gramax.errors import InputError
 from gramax.streaming import accumulate, engines, tasks
 from tests.streams import ONE, Stream, assert_same, bits, small_tasks, with_engine
@@ -24,16 +22,15 @@ pytestmark = pytest.mark.skipif(
 
 
 def test_ray_survives_its_workers_and_names_poison(monkeypatch, tmp_path, capfd):
-    monkeypatch.setattr(tasks, "sizes", small_tasks(64, 200))
+    monkeypatch.setattr(tasks, "sizes", small_tasks(64, 100))
     once = str(tmp_path / "died")
     with engines.opened("ray", workers=2) as engine:
-        assert engine.submit(max, 2, 3).result() == 3
-        deadly = Stream(600, odd=((2, {"deadly": once}),))
+        deadly = Stream(300, odd=((1, {"deadly": once}),))
         found = accumulate(deadly, ONE, 1, True, engine=engine)
         assert os.path.exists(once)
         assert bits(found) == bits(accumulate(deadly, ONE, 1, True, engine=engine))
-        poison = Stream(400, odd=((3, {"deadly": "always"}),))
-        with pytest.raises(InputError, match="rows 300-399"):
+        poison = Stream(200, odd=((1, {"deadly": "always"}),))
+        with pytest.raises(InputError, match="rows 100-199"):
             accumulate(poison, ONE, 1, True, engine=engine)
     here = accumulate(deadly, ONE, 1, True)
     assert here.done == found.done == 3
@@ -44,8 +41,7 @@ def test_ray_survives_its_workers_and_names_poison(monkeypatch, tmp_path, capfd)
 @pytest.fixture
 def cluster(tmp_path):
     """The address of a cluster of two cores that somebody else has started."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = free_address()
     host, port = address.split(":")
     options = ["--node-ip-address", host, "--port", port, "--num-cpus", "2"]
     quiet = ["--include-dashboard=false", "--disable-usage-stats", "--log-color=false"]
@@ -72,46 +68,37 @@ def cluster(tmp_path):
         shutil.rmtree(own, ignore_errors=True)
 
 
-@pytest.fixture(params=["known", "unknown"])
-def noted(request, tmp_path, monkeypatch):
-    """Ray remembers a cluster that is gone; a later Ray may keep its functions elsewhere."""
-    from ray._private import services
-
+def free_address():
     with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    (tmp_path / "ray").mkdir()
-    (tmp_path / "ray" / "ray_current_cluster").write_text(f"{address}\n")
-    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setattr(services, "find_gcs_addresses", frozenset)
-    if request.param == "unknown":
-        monkeypatch.delattr(services, "get_ray_address_from_environment")
-    return address
+        return f"127.0.0.1:{free.getsockname()[1]}"
 
 
-def test_a_cluster_that_is_gone_is_refused_at_once(noted, monkeypatch, capsys, tmp_path):
-    began = time.monotonic()
-    np.save(tmp_path / "z.npy", np.eye(5))
-    command = ["audit", str(tmp_path / "z.npy"), "--engine", "ray", "--engine-address", "auto"]
-    assert main(command) == 2
-    assert f"--engine-address auto means {noted}, and nothing answers" in capsys.readouterr().err
-    monkeypatch.setenv("RAY_ADDRESS", f"ray://{noted}")
-    with pytest.raises(InputError, match=rf"auto means ray://{noted}, and nothing answers there"):
-        engines.opened("ray", address="auto").__enter__()
-    assert time.monotonic() - began < 15
-
-
-def test_auto_finds_the_cluster_that_was_started_last(cluster, monkeypatch):
+def test_a_running_cluster_is_found_used_and_left_running(cluster, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", cluster)
-    with engines.opened("ray", address="auto") as engine:
-        assert engine.submit(max, 2, 3).result() == 3
-
-
-def test_a_running_cluster_is_used_and_left_running(cluster):
-    with engines.opened("ray", address=cluster) as engine:
-        assert engine.workers == 2
-        for normalize, offset in ((True, 0.0), (False, 100.0)):
+    for address, normalize, offset in (("auto", True, 0.0), (cluster, False, 100.0)):
+        with engines.opened("ray", address=address) as engine:
+            assert engine.workers == 2
             here = with_engine(None, normalize, offset)
             assert_same(with_engine(engine, normalize, offset), here, rtol=1e-12)
     host, port = cluster.split(":")
     socket.create_connection((host, int(port)), timeout=10).close()
+
+
+@pytest.mark.parametrize("known_by", ["a note", "the environment"])
+def test_a_cluster_that_is_gone_is_refused_at_once(tmp_path, monkeypatch, known_by):
+    from ray._private import services
+
+    began, address = time.monotonic(), free_address()
+    monkeypatch.setattr(services, "find_gcs_addresses", frozenset)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    if known_by == "a note":  # which Ray leaves of a cluster that is gone
+        (tmp_path / "ray").mkdir()
+        (tmp_path / "ray" / "ray_current_cluster").write_text(f"{address}\n")
+    else:  # and a later Ray may keep its functions elsewhere
+        address = f"ray://{address}"
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        monkeypatch.delattr(services, "get_ray_address_from_environment")
+    with pytest.raises(InputError, match=rf"auto means {address}, and nothing answers there"):
+        engines.opened("ray", address="auto").__enter__()
+    assert time.monotonic() - began < 15

@@ -136,6 +136,8 @@ def audit(
             beside["error"] = of_parts | bars_of_rows(rows, moments.normalize, of_rows)
             beside["companion"] = companions(parts, options)
         left_out = collected.left_out
+        if headroom:
+            tell("searching", 0, 1, 0)
         found = build_report(
             collected.name,
             evidence,
@@ -149,7 +151,7 @@ def audit(
             left_out=left_out,
         )
         if portrait or (portrait is None and max(found.c, found.d) <= CHEAP):
-            tell("pictures", 0, 1, 0)
+            tell("drawing", 0, 1, 0)
             found = replace(found, portrait=_portrait(evidence, collected))
     return found
 

@@ -69,7 +69,7 @@ def audit(
     from gramax.audits.audit import audit as run
     from gramax.render import search_progress
 
-    with showing() as progress:
+    with showing(explain=given["explain"]) as progress:
         report = run(
             embeddings[0] if len(embeddings) == 1 else list(embeddings),
             labels,

@@ -80,7 +80,7 @@ def compare(
     if a.lower().endswith(".json") and b.lower().endswith(".json"):
         found = compare_saved(a, b)
     else:
-        with showing() as progress:
+        with showing(sides=2) as progress:
             known = as_arguments(given)
             found = run(a, b, labels, labels_b, moved=max(moved, 1), progress=progress, **known)
     asked = [full_name(name, found, f"--fail-on-worse {name}") for name in fail_on_worse]

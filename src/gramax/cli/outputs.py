@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gramax.cli.options import CROSSED, OK
+from gramax.cli.progress import showing
 from gramax.errors import InputError
 
 if TYPE_CHECKING:
@@ -94,12 +95,14 @@ def leave(
     else:
         terminal.show_comparison(found)
     failed = []
-    for out, text in ((json_out, as_json), (html_out, as_page)):
-        try:
-            if out:
-                _files.write_text(out, text())
-        except InputError as error:
-            failed.append(str(error))
+    with showing() as progress:
+        progress("drawing", 0, 1, 0)
+        for out, text in ((json_out, as_json), (html_out, as_page)):
+            try:
+                if out:
+                    _files.write_text(out, text())
+            except InputError as error:
+                failed.append(str(error))
     if failed:
         raise InputError("; ".join(failed))
     words = [one for one in broken if one]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,10 +25,16 @@ PRODUCTS_A_SECOND = 8e10
 
 
 @contextmanager
-def showing() -> Iterator[Progress]:
-    """What to call with (phase, done, in all, bytes done); shows it on standard error."""
+def showing(sides: int = 1, explain: bool = False) -> Iterator[Progress]:
+    """What to call with (phase, done, in all, bytes done); shows it on standard error.
+
+    Args:
+        sides: 2 where two spaces take their turns in each phase, "A" and "B".
+        explain: error bars are to come.
+    """
+    phases = Phases(sides, explain)
     if not sys.stderr.isatty():
-        with Lines() as lines:
+        with Lines(phases) as lines:
             yield lines
         return
     from rich.console import Console
@@ -41,12 +48,11 @@ def showing() -> Iterator[Progress]:
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading", total=None, words="")
-        phases = Phases()
 
         def tell(phase: str, done: int, total: int, size: int) -> None:
             words = phases.words(phase, done, total, size)
             known = total if total > 1 else None  # of one step nobody knows how far it is
-            bar.update(task, description=phase, completed=done, total=known, words=words)
+            bar.update(task, description=phases.name, completed=done, total=known, words=words)
 
         yield tell
 
@@ -55,9 +61,23 @@ def showing() -> Iterator[Progress]:
 class Phases:
     """The words for how far a phase is, with a guess of the time that is left of all phases."""
 
-    phase: str = ""
+    sides: int = 1
+    explain: bool = False
+    phase: str = "starting"
+    done: int = 0
     began: float = 0.0
     before: tuple[int, int] = (0, 0)
+    turns: Counter[str] = field(default_factory=Counter)
+    cost: float = 0.0
+    """Seconds that one side takes once it is read, about."""
+    due: float = 0.0
+    """When all that follows reading will be done, about."""
+
+    @property
+    def name(self) -> str:
+        """Of the phase, and which side it is of where there are two."""
+        both = self.sides == 2 and self.phase not in ("starting", "comparing", "drawing")
+        return f"{self.phase} {'AB'[self.turns[self.phase] > 1]}" if both else self.phase
 
     def words(self, phase: str, done: int, total: int, size: int) -> str:
         """Such as "250 of 1,000 rows, 500 MB/s, 6 s left"; what was done before does not count.
@@ -70,22 +90,29 @@ class Phases:
             ''
         """
         now = time.monotonic()
-        if phase != self.phase:
+        if phase != self.phase or done < self.done:  # or the same phase, of the other side
+            if self.phase == "reading" != phase:
+                self.due = now + self.sides * self.cost
             self.phase, self.began, self.before = phase, now, (done, size)
+            self.turns[phase] += 1
+        self.done, seconds = done, now - self.began
         if phase != "reading":
-            return f"{done / total:.0%}" if total > 1 else ""
+            left = max(self.due - now, seconds * (total - done) / done if done else 0.0)
+            parts = [f"{done / total:.0%}"] * (total > 1) + [f"{left:.0f} s left"] * (left >= 1)
+            return ", ".join(parts)
         text = f"{done:,} of {total:,} rows"
-        seconds = now - self.began
         rows, read = done - self.before[0], size - self.before[1]
         if rows <= 0 or read <= 0 or seconds <= 0:
             return text
-        left = (total - done) * seconds / rows + self.after(total, size / done / 4)
+        self.cost = self.after(total, size / done / 4)
+        others = (self.sides - self.turns[phase]) * total  # if they are as many
+        left = (total - done + others) * seconds / rows + self.sides * self.cost
         return f"{text}, {read / seconds / 1e6:,.0f} MB/s, {left:.0f} s left"
 
-    @staticmethod
-    def after(n: int, d: float) -> float:
-        """Seconds that the neighbours of the rows take after they are read, about."""
-        return n * n * d / 2 / PRODUCTS_A_SECOND if n <= 200_000 else 0.0
+    def after(self, n: int, d: float) -> float:
+        """Seconds that numbers, neighbours and error bars take after rows are read, about."""
+        pairs = n * n * d / 2 if n <= 200_000 else 0.0
+        return (pairs + (1 + 20 * self.explain) * 10 * d**3) / PRODUCTS_A_SECOND
 
 
 @dataclass
@@ -95,6 +122,7 @@ class Lines:
     phases: Phases = field(default_factory=Phases)
     told: tuple[str, int, int, int] = ("starting", 0, 1, 0)
     over: threading.Event = field(default_factory=threading.Event)
+    alone: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> Lines:
         threading.Thread(target=self._watch, daemon=True).start()
@@ -105,10 +133,12 @@ class Lines:
 
     def __call__(self, phase: str, done: int, total: int, size: int) -> None:
         """Keep it for the next line."""
-        self.phases.words(phase, done, total, size)
-        self.told = phase, done, total, size
+        with self.alone:
+            self.phases.words(phase, done, total, size)
+            self.told = phase, done, total, size
 
     def _watch(self) -> None:
         while not self.over.wait(min(SECONDS, threading.TIMEOUT_MAX)):
-            words = self.phases.words(*self.told)
-            click.echo(f"gramax: {self.told[0]}{': ' * bool(words)}{words}", err=True)
+            with self.alone:
+                words, name = self.phases.words(*self.told), self.phases.name
+            click.echo(f"gramax: {name}{': ' * bool(words)}{words}", err=True)

@@ -1,8 +1,8 @@
-"""From a source to moments: rows cut into tasks, run on an engine, merged in order.
+"""From a source to moments: rows are cut into tasks, run on an engine, and merged in order.
 
 `inputs` opens what the user named, `tasks` cuts it, `sums` is what a worker does with a task,
-`runner` hands tasks to an engine, `checkpoint` keeps what is done, `accumulation` is all of it, and
-`collection` does it here or in a child process.
+`accumulation` hands tasks to an engine and merges what comes back, `checkpoint` keeps what is
+done, and `collection` does all of it here or in a child process.
 """
 
 from gramax.streaming.accumulation import accumulate

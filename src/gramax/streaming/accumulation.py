@@ -1,20 +1,31 @@
-"""From a source to moments and a sample of the rows: every task run, and merged in order."""
+"""From a source to moments and a sample of the rows: every task run, and merged in order.
+
+Results are merged in the order of the tasks whoever finishes first, so that they do not depend on
+the engine. At most a few wait for an earlier one.
+"""
 
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from typing import Any
 
 from gramax.data import Source
 from gramax.errors import InputError
 from gramax.streaming.checkpoint import Checkpoint
-from gramax.streaming.engines import Engine
-from gramax.streaming.engines.serial import Serial
+from gramax.streaming.engines import Engine, Serial
 from gramax.streaming.execution import Progress
 from gramax.streaming.inputs import Classes
 from gramax.streaming.results import LeftOut, Totals
-from gramax.streaming.runner import Running
-from gramax.streaming.tasks import tasks_of
+from gramax.streaming.sums import BadFragmentError, gather
+from gramax.streaming.tasks import Task, tasks_of
+
+PULSE = 0.25
+"""Seconds between two looks at how far tasks in other processes are."""
 
 
 def accumulate(
@@ -30,44 +41,33 @@ def accumulate(
 ) -> Totals:
     """Moments of all rows in float64, in random blocks, and a sample of the rows themselves.
 
-    Args:
-        source: of the rows.
-        classes: of the rows.
-        blocks: of a jackknife; 1 for none.
-        normalize: take rows on the unit sphere.
-        progress: told what is done.
-        engine: who does it; by default this thread.
-        checkpoint: the file to go on from, and to save to.
-        skip_bad: leave out fragments that cannot be read.
-
     Raises:
         InputError: a fragment cannot be read, nothing is left of them, the checkpoint is of another
             audit, or another audit is writing it, or the moments are larger than this machine.
     """
-    _fits(source, len(classes.names), blocks)
+    _check_memory(source, len(classes.names), blocks)
     tasks = tasks_of(source, classes, blocks, normalize)
     with ExitStack() as stack:
         saved, totals = None, Totals()
         if checkpoint is not None:
             saved = Checkpoint.of(checkpoint, source, classes, blocks, normalize, tasks)
             totals = stack.enter_context(saved.alone()).load(skip_bad)
-        told = _Told(progress, source, totals.rows)
-        left = Running(engine or Serial(), tasks[totals.done :], skip_bad, told.tick, told.ahead)
-        try:
-            for done in left.results():
-                totals = totals.plus(done.rows, done.found, done.left_out)
-                told.at(totals.rows)
-                if saved:
-                    saved.save_now_and_then(totals)
-        finally:
+            stack.callback(lambda: saved and saved.save(totals))
+        telling = _Telling(progress, source, totals.rows)
+        left = _Running(engine or Serial(), tasks[totals.done :], skip_bad, telling)
+        for found in stack.enter_context(closing(left.results())):
+            totals = totals.plus(found)
+            telling.merged(totals.rows)
             if saved:
-                saved.save(totals)
+                saved.save_now_and_then(totals)
     if not totals.blocks:
-        raise InputError(f"{source.name}: {_nothing(totals.left_out)}")
+        out = totals.left_out
+        why = f"the first of {len(out)} is {out[0].reason}"
+        raise InputError(f"{source.name}: no fragment can be read; {why}")
     return totals
 
 
-def _fits(source: Source, c: int, blocks: int) -> None:
+def _check_memory(source: Source, c: int, blocks: int) -> None:
     """Refuse moments that cannot be held: for wide rows they are far larger than the file."""
     d = source.dim
     side = min(source.rows, d)  # of rows fewer than dimensions, the space that they span
@@ -88,26 +88,21 @@ def physical_memory() -> float:
         return float("inf")
 
 
-def _nothing(left_out: tuple[LeftOut, ...]) -> str:
-    return f"no fragment can be read; the first of {len(left_out)} is {left_out[0].reason}"
-
-
-class _Told:
-    """Progress in rows and bytes: of the tasks that are done, and of those under way.
+class _Telling:
+    """Progress in rows and bytes: of tasks that are merged, and of those `ahead`, under way.
 
     It never goes back, though a task that is lost or refused begins anew.
     """
 
     def __init__(self, progress: Progress | None, source: Source, rows: int):
-        self.progress, self.all = progress, source.rows
+        self.progress, self.all, self.shown = progress, source.rows, 0
         self.row_bytes = source.dim * source.dtype.itemsize
-        self.shown = 0
-        self.at(rows)
+        self.merged(rows)
 
-    def at(self, rows: int) -> None:
-        """So many rows are done."""
+    def merged(self, rows: int) -> None:
+        """So many rows are done and merged."""
         self.rows, self.present = rows, 0
-        self._tell(rows)
+        self.ahead(0)
 
     def tick(self, rows: int) -> None:
         """So many more rows are done of the present task."""
@@ -116,9 +111,82 @@ class _Told:
 
     def ahead(self, rows: int) -> None:
         """So many rows are done beyond those of the tasks that are merged."""
-        self._tell(self.rows + rows)
-
-    def _tell(self, rows: int) -> None:
-        self.shown = max(self.shown, min(rows, self.all))
+        self.shown = max(self.shown, min(self.rows + rows, self.all))
         if self.progress:
             self.progress("reading", self.shown, self.all, self.shown * self.row_bytes)
+
+
+@dataclass
+class _Running:
+    """Tasks under way on an engine; those whose worker died are tried again."""
+
+    engine: Engine
+    tasks: list[Task]
+    skip_bad: bool
+    telling: _Telling
+
+    def results(self) -> Generator[Totals, None, None]:
+        """One a task, in order; a thread waits for each that is under way elsewhere."""
+        if self.engine.local:
+            yield from map(self._result, self.tasks)
+            return
+        threads = ThreadPoolExecutor(self.engine.workers, thread_name_prefix="waiting")
+        coming: deque[tuple[Future[Totals], int]] = deque()
+        try:
+            for task in [*self.tasks, *[None] * (2 * self.engine.workers)]:
+                if task is not None:
+                    coming.append((threads.submit(self._result, task), task.rows))
+                if coming and (task is None or len(coming) == 2 * self.engine.workers):
+                    while not wait([coming[0][0]], PULSE).done:
+                        done = sum(rows for future, rows in coming if future.done())
+                        self.telling.ahead(done + self.engine.told())
+                    yield coming.popleft()[0].result()
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)  # who closes the engine ends them
+
+    def _result(self, task: Task) -> Totals:
+        """Of the task without what cannot be read, where that may be left out."""
+        rows, left_out, deaths = task.rows, [], 0
+        tick = self.telling.tick if self.engine.local else self.engine.tick
+        while task.pieces:
+            try:
+                found = self.engine.run(gather, task, tick)
+            except self.engine.lost as error:
+                deaths += 1
+                if deaths < self.engine.tries:
+                    continue
+                found, deaths = self._poison(task, self.engine.cause(error)), 0
+            except Exception as error:
+                error.add_note(f"while reading {task.name}")
+                raise
+            if not isinstance(found, BadFragmentError):
+                return replace(found, rows=rows, left_out=tuple(left_out))
+            if not self.skip_bad:
+                raise InputError(found.reason)
+            pieces = list(task.pieces)
+            bad = pieces.pop(found.place).fragment
+            left_out.append(LeftOut(bad.name, bad.rows, found.reason))
+            task = replace(task, pieces=tuple(pieces))
+        return Totals(left_out=tuple(left_out), done=1, rows=rows)
+
+    def _poison(self, task: Task, cause: str) -> BadFragmentError:
+        """The fragment that kills whoever reads it."""
+        if self._dies(int):
+            raise InputError(
+                "the workers end as soon as they start; a script that audits with processes must "
+                "call it under `if __name__ == '__main__':`"
+            )
+        alone = [replace(task, pieces=(piece,)) for piece in task.pieces]
+        for place, one in enumerate(alone):
+            if len(alone) == 1 or self._dies(gather, one):
+                why = f"the worker that reads it dies every time ({self.engine.tries} tries){cause}"
+                return BadFragmentError(place, f"{one.name}: {why}")
+        why = "the worker that reads them together dies every time"
+        raise InputError(f"{task.name}: {why}{cause}")
+
+    def _dies(self, fn: Callable[..., Any], *args: Any) -> bool:
+        try:
+            self.engine.run(fn, *args)
+        except self.engine.lost:
+            return True
+        return False

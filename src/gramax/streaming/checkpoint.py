@@ -10,29 +10,31 @@ system drops the lock when the process ends, however it ends; the next audit tak
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gramax._files import check_writable, lock, replacing
-from gramax._text import visible
+from gramax._version import __version__
 from gramax.data import Source
 from gramax.data.checks import decoding, fail
+from gramax.data.labels import FileLabels, HeldLabels
+from gramax.data.paths import state
 from gramax.data.readers.numpy import npz_entries
 from gramax.data.source import Entry
 from gramax.errors import InputError
 from gramax.moments.class_moments import ClassMoments
-from gramax.streaming.identity import difference, identity
 from gramax.streaming.inputs import Classes
-from gramax.streaming.results import LeftOut, Sample, Totals
-from gramax.streaming.tasks import MAX_SAMPLED_ROWS, Task
+from gramax.streaming.results import Totals, arrays_of
+from gramax.streaming.tasks import MAX_SAMPLED_ROWS, Sizes, Task
 
 SECONDS, SHARE = 5.0, 0.05
 """Between two saves at least, and the share of the time that saving may take."""
@@ -45,14 +47,9 @@ KIND = "gramax checkpoint"
 
 @dataclass
 class Checkpoint:
-    """The file of one audit.
+    """The file of one audit, which may not exist yet; `about` tells this audit from others.
 
-    Args:
-        path: of the file, which may not exist yet.
-        about: what tells this audit from others.
-        empty: moments of no rows, of the right shapes.
-        blocks: of moments kept apart, for error bars.
-        tasks: how many there are.
+    `empty` are moments of no rows, of the right shapes.
     """
 
     path: Path
@@ -75,27 +72,16 @@ class Checkpoint:
         normalize: bool,
         tasks: list[Task],
     ) -> Checkpoint:
-        """The checkpoint at `path` of this audit.
-
-        Raises:
-            InputError: no file can be written there.
-        """
+        """The checkpoint at `path` of this audit."""
         check_writable(path)
         about = identity(source, classes, blocks, normalize, tasks[0].sizes)
-        c, d = len(classes.names), source.dim
-        fewer = source.rows < d
-        empty = ClassMoments.empty(
-            c, min(source.rows, d), normalize=normalize, ambient=d if fewer else None
-        )
+        n, c, d = source.rows, len(classes.names), source.dim
+        empty = ClassMoments.empty(c, min(n, d), normalize=normalize, ambient=d if n < d else None)
         return cls(Path(path), about, empty, blocks, len(tasks))
 
     @contextmanager
     def alone(self) -> Iterator[Checkpoint]:
-        """Keep other audits away from the file until the block, or this process, ends.
-
-        Raises:
-            InputError: another audit has it.
-        """
+        """Keep other audits away from the file until the block, or this process, ends."""
         target = Path(os.path.realpath(self.path))
         beside = target.with_name(f".{target.name}.lock")
         try:
@@ -115,25 +101,59 @@ class Checkpoint:
             os.close(file)
 
     def load(self, skip_bad: bool) -> Totals:
-        """What is done already; nothing where there is no file.
-
-        Raises:
-            InputError: the file is not a checkpoint, or not one of this audit.
-        """
+        """What is done already; nothing where there is no file."""
         if not self.path.exists():
             return Totals()
         file = str(self.path)
-        arrays = {entry.name: entry for entry in npz_entries(file)}
-        about = self._about(arrays, file)
+        entries = {entry.name: entry for entry in npz_entries(file)}
+        about = _about(entries.get("about"), file)
         other = difference(about.get("audit"), self.about)
         if other:
             raise fail(file, f"is a checkpoint of another audit: {other}; name another file")
-        totals = self._totals(about, arrays, file)
+        arrays = self._arrays(entries, file) if "rows" in entries else {}
+        with decoding(file, "checkpoint"):
+            totals = Totals.unpacked(about["progress"], arrays, self.empty)
+            if not 0 <= totals.done <= self.tasks or totals.rows < 0:
+                why = f"{totals.rows} rows in {totals.done} of {self.tasks} tasks done"
+                raise ValueError(why)
         if totals.left_out and not skip_bad:
             one = totals.left_out[0].name
             raise fail(file, f"leaves out {len(totals.left_out)} fragments ({one}): add --skip-bad")
         self.saved = totals.done
         return totals
+
+    def _arrays(self, entries: dict[str, Entry], file: str) -> dict[str, np.ndarray]:
+        """The arrays, whose shapes are looked at before memory is taken for them."""
+        rows = entries["rows"]
+        m = rows.shape[0] if rows.rank == 2 else -1
+        if not 0 <= m <= MAX_SAMPLED_ROWS or rows.dtype not in (np.float32, np.float64):
+            raise fail(file, f"holds a sample of {rows.text}, which is none of an audit")
+        wanted: dict[str, tuple[tuple[int, ...], Any]] = {
+            "rows": ((m, self.empty.dim), rows.dtype),
+            "labels": ((m,), np.int32),
+            "numbers": ((m,), np.int64),
+        }
+        for k in range(self.blocks):
+            for name, leaf in arrays_of(self.empty).items():
+                wanted[f"{name}.{k}"] = leaf.shape, leaf.dtype
+        arrays = {}
+        for name, (shape, dtype) in wanted.items():
+            entry = entries.get(name)
+            if entry is None or (entry.shape, entry.dtype) != (shape, dtype):
+                found = "nothing" if entry is None else entry.text
+                why = f"holds {found} as {name}, where {np.dtype(dtype)} {list(shape)} belongs"
+                raise fail(file, why)
+            arrays[name] = _whole(entry)
+        kinds = ("count.", "rows.", "left_out.")
+        counts = [leaf.ravel() for name, leaf in arrays.items() if name.startswith(kinds)]
+        labels, c = arrays["labels"], self.empty.num_classes
+        if not (
+            all((np.isfinite(leaf) & (leaf >= 0)).all() for leaf in counts)
+            and ((labels >= 0) & (labels < c)).all()
+            and np.isfinite(arrays["rows"]).all()
+        ):
+            raise fail(file, "holds counts, labels or rows that are none: remove the damaged file")
+        return arrays
 
     def save_now_and_then(self, totals: Totals) -> None:
         """Save if the last time is long enough ago."""
@@ -145,18 +165,9 @@ class Checkpoint:
         if totals.done == self.saved:
             return
         began = time.monotonic()
-        progress = {
-            "done": totals.done,
-            "rows": totals.rows,
-            "left_out": [asdict(one) for one in totals.left_out],
-        }
+        progress, arrays = totals.packed()
         about = json.dumps({"kind": KIND, "audit": self.about, "progress": progress})
-        arrays = {"about": np.frombuffer(about.encode(), np.uint8)}
-        for k, block in enumerate(totals.blocks):
-            arrays |= {f"{name}.{k}": leaf for name, leaf in _leaves(block).items()}
-        if totals.samples:
-            sample = totals.sample
-            arrays |= {name: getattr(sample, name) for name in ("rows", "labels", "numbers")}
+        arrays["about"] = np.frombuffer(about.encode(), np.uint8)
         with replacing(self.path, self.part) as temporary, temporary.open("wb") as stream:
             np.savez(stream, allow_pickle=False, **arrays)
             stream.flush()
@@ -164,43 +175,23 @@ class Checkpoint:
         self.saved, now = totals.done, time.monotonic()
         self.due = now + max(SECONDS, (now - began) / SHARE)
 
-    def _about(self, arrays: dict[str, Entry], file: str) -> dict[str, Any]:
-        entry = arrays.get("about")
-        if entry is None or entry.dtype != np.uint8 or entry.rank != 1:
-            raise fail(file, "is not a checkpoint; name another file")
-        if entry.shape[0] > MAX_ABOUT:
-            raise fail(file, f"describes itself in {entry.shape[0]} bytes; at most {MAX_ABOUT}")
-        with decoding(file, "checkpoint"):
-            about = json.loads(_whole(entry).tobytes())
-        if not isinstance(about, dict) or about.get("kind") != KIND:
-            raise fail(file, "is not a checkpoint; name another file")
-        return about
 
-    def _totals(self, about: dict[str, Any], arrays: dict[str, Entry], file: str) -> Totals:
-        with decoding(file, "checkpoint"):
-            progress = about["progress"]
-            done, rows = int(progress["done"]), int(progress["rows"])
-            left_out = tuple(
-                LeftOut(visible(str(one["name"])), int(one["rows"]), visible(str(one["reason"])))
-                for one in progress["left_out"]
-            )
-            if not 0 <= done <= self.tasks or rows < 0:
-                raise ValueError(f"{rows} rows in {done} of {self.tasks} tasks done")
-        if "rows" not in arrays:
-            return Totals((), (), left_out, done, rows)
-        blocks = tuple(self._block(arrays, k, file) for k in range(self.blocks))
-        samples = (_sample(arrays, self.empty.dim, self.empty.num_classes, file),)
-        return Totals(blocks, samples, left_out, done, rows)
+def _about(entry: Entry | None, file: str) -> dict[str, Any]:
+    if entry is None or entry.dtype != np.uint8 or entry.rank != 1:
+        raise fail(file, "is not a checkpoint; name another file")
+    if entry.shape[0] > MAX_ABOUT:
+        raise fail(file, f"describes itself in {entry.shape[0]} bytes; at most {MAX_ABOUT}")
+    with decoding(file, "checkpoint"):
+        about = json.loads(_whole(entry).tobytes())
+    if not isinstance(about, dict) or about.get("kind") != KIND:
+        raise fail(file, "is not a checkpoint; name another file")
+    return about
 
-    def _block(self, arrays: dict[str, Entry], k: int, file: str) -> ClassMoments:
-        read = {
-            name: _expected(arrays, f"{name}.{k}", leaf.shape, np.dtype(np.float64), file)
-            for name, leaf in _leaves(self.empty).items()
-        }
-        counts = np.concatenate([read[name].ravel() for name in ("count", "rows", "left_out")])
-        if not (np.isfinite(counts) & (counts >= 0)).all():
-            raise fail(file, "holds counts of rows that are none: it is damaged; remove it")
-        return replace(self.empty, **read)
+
+def _whole(entry: Entry) -> np.ndarray:
+    if not entry.shape[0]:
+        return np.zeros(entry.shape, entry.dtype)
+    return next(entry.chunks(entry.shape[0]))[1]
 
 
 def _locked(path: Path) -> tuple[int, bool]:
@@ -218,40 +209,65 @@ def _locked(path: Path) -> tuple[int, bool]:
         os.close(file)
 
 
-def _leaves(moments: ClassMoments) -> dict[str, np.ndarray]:
-    """The arrays by name."""
-    values = vars(moments).items()
-    return {name: value for name, value in values if isinstance(value, np.ndarray)}
+def identity(
+    source: Source, classes: Classes, blocks: int, normalize: bool, sizes: Sizes
+) -> dict[str, Any]:
+    """What tells one audit from another, by the words for it; ready for JSON.
+
+    Version, files, labels and the options that change the sums. Options that only change how sums
+    are read (--worst, --weighting) are not in here: a finished checkpoint answers for all of them.
+    Neither are the engine and its workers.
+    """
+    rows = dict(source.fingerprint())
+    files: Any = rows.pop("files", [])
+    whole = None if classes.labels is None else classes.labels.whole
+    if isinstance(whole, FileLabels):
+        own = ((one.where, getattr(one.entry, "file", one.where)) for one in whole.files)
+        files = [*files, *({"name": f"labels {name}", **state(file)} for name, file in own)]
+    held = whole.chunks(1 << 20) if isinstance(whole, HeldLabels) else ()
+    options = {
+        "--labels": classes.labels is not None,
+        "--codes": classes.rowwise,
+        "--raw": not normalize,
+        "--explain": blocks > 1,
+    }
+    return {
+        "version": __version__,
+        **{one["name"]: {key: one[key] for key in one if key != "name"} for one in files},
+        **{name: "on" if on else "off" for name, on in options.items()},
+        **{f"{key} of the embeddings": value for key, value in rows.items()},
+        "digest of the labels": _digest(codes.tobytes() for codes in held),
+        "digest of the class names": _digest(name.encode() for name in classes.names),
+        "rows of a chunk and a task": list(asdict(sizes).values()),
+    }
 
 
-def _sample(arrays: dict[str, Entry], d: int, c: int, file: str) -> Sample:
-    rows = arrays["rows"]
-    m = rows.shape[0] if rows.rank == 2 else -1
-    if not 0 <= m <= MAX_SAMPLED_ROWS or rows.dtype not in (np.float32, np.float64):
-        raise fail(file, f"holds a sample of {rows.text}, which is none of an audit")
-    sample = Sample(
-        _expected(arrays, "rows", (m, d), rows.dtype, file),
-        _expected(arrays, "labels", (m,), np.dtype(np.int32), file),
-        _expected(arrays, "numbers", (m,), np.dtype(np.int64), file),
-    )
-    known = ((sample.labels >= 0) & (sample.labels < c)).all()
-    if not known or not np.isfinite(sample.rows).all():
-        raise fail(file, "holds rows of no class, or that are no numbers: it is damaged; remove it")
-    return sample
+def _digest(pieces: Iterable[bytes]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for piece in pieces:
+        digest.update(len(piece).to_bytes(8, "little") + piece)
+    return digest.hexdigest()
 
 
-def _expected(
-    arrays: dict[str, Entry], name: str, shape: tuple[int, ...], dtype: np.dtype, file: str
-) -> np.ndarray:
-    """The array of this name, whose shape is looked at before memory is taken for it."""
-    entry = arrays.get(name)
-    if entry is None or entry.shape != shape or entry.dtype != dtype:
-        found = "nothing" if entry is None else entry.text
-        raise fail(file, f"holds {found} as {name}, where {dtype} {list(shape)} belongs")
-    return _whole(entry)
+def difference(old: Any, new: dict[str, Any]) -> str | None:
+    """The first difference of two identities, in words; None where they are the same.
 
-
-def _whole(entry: Entry) -> np.ndarray:
-    if not entry.shape[0]:
-        return np.zeros(entry.shape, entry.dtype)
-    return next(entry.chunks(entry.shape[0]))[1]
+    Example:
+        >>> difference({"--raw": "on"}, {"--raw": "off"})
+        '--raw was on, and is off'
+        >>> difference({"a.npy": {"size": 3}, "b.npy": {}}, {"a.npy": {"size": 5}})
+        'a.npy has changed'
+    """
+    if not isinstance(old, dict):
+        return "it does not say which"
+    both = old | new
+    for key in sorted(both, key=lambda key: (key != "version", not isinstance(both[key], dict))):
+        was, now = old.get(key), new.get(key)
+        if was == now:
+            continue
+        if not isinstance(both[key], dict):
+            return f"{key} was {was}, and is {now}"
+        if was is None:
+            return f"{key} was not among its files"
+        return f"{key} has changed" if now else f"{key} is not among its files now"
+    return None if list(old) == list(new) else "the files are in another order"

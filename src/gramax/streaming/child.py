@@ -17,9 +17,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from types import SimpleNamespace
 from typing import IO, Any
 
 import numpy as np
@@ -29,10 +31,11 @@ from gramax.data.formats import READERS
 from gramax.data.paths import addresses, files_of
 from gramax.errors import InputError, MissingExtraError
 from gramax.moments import ClassMoments
+from gramax.streaming.accumulation import physical_memory
 from gramax.streaming.collection import Collected, Request, collect_here
+from gramax.streaming.engines import deaf
 from gramax.streaming.execution import Progress
-from gramax.streaming.results import LeftOut, Sample, Totals
-from gramax.streaming.signals import deaf
+from gramax.streaming.results import LeftOut, Totals
 
 STALL_SECONDS = 120.0
 """Seconds that a library may read without handing over a single piece of a file."""
@@ -50,18 +53,18 @@ CODE = "from gramax.streaming.child import main; main()"
 
 
 def collect_in_child(request: Request, progress: Progress | None = None) -> Collected:
-    """`collect_here`, in a process of its own.
+    """`collect_here`, in a process of its own; that it died or hangs is an `InputError` too.
 
     With `skip_bad` a file that a child died of is left out, and another child begins anew.
-
-    Raises:
-        InputError: what the child says is wrong, or that it died or hangs, with the file.
     """
     while True:
+        child = _Child(request, progress)
         try:
-            return _collect_once(request, progress)
+            return child.result()
         except _LostError as lost:
             request = _without(request, lost)
+        finally:
+            child.end()
 
 
 class _LostError(InputError):
@@ -73,11 +76,11 @@ class _LostError(InputError):
 
 
 def _without(request: Request, lost: _LostError) -> Request:
-    """What to try next: the same without the file, which is tried once alone."""
-    reason, execution = str(lost), request.execution
-    if not execution.skip_bad or not lost.file:
+    """What to try next: the same without the file that a child was lost to."""
+    reason, how = str(lost), request.execution
+    if not how.skip_bad or not lost.file:
         raise InputError(reason) from None
-    if execution.checkpoint is not None:
+    if how.checkpoint is not None:
         # What is saved belongs to all files: without one of them it would be another audit.
         raise InputError(f"{reason}; leave it out of the list of files yourself") from None
     known = {one.name for one in request.known_bad}
@@ -86,114 +89,57 @@ def _without(request: Request, lost: _LostError) -> Request:
     return replace(request, known_bad=(*request.known_bad, LeftOut(lost.file, None, reason)))
 
 
-def _collect_once(request: Request, progress: Progress | None) -> Collected:
-    asked = _packed(request)
-    paths = os.pathsep.join(path for path in sys.path if path)
-    with deaf():  # Ctrl-C goes to the parent, which tells the child to stop
-        child = subprocess.Popen(
-            [sys.executable, "-c", CODE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,  # a buffer would hide from the selector what waits in it
-            env={**os.environ, "PYTHONPATH": paths},
-        )
-    assert child.stdin is not None
-    try:
-        _send_request(child.stdin, asked)
-        return _Listening(child, request, progress).result()
-    finally:
-        _end(child)
+class _Child:
+    """A child process, as its parent sees it."""
 
-
-def _packed(request: Request) -> bytes:
-    try:
-        return pickle.dumps(request)
-    except (TypeError, AttributeError, pickle.PicklingError):
-        kind = type(request.labels).__name__
-        raise InputError(f"labels must be an array or a list, one a row; got a {kind}") from None
-
-
-def _send_request(stream: IO[bytes], asked: bytes) -> None:
-    left = memoryview(asked)
-    try:
-        while left:  # the stream stays open: its end tells the child that the parent is gone
-            left = left[stream.write(left) :]
-    except BrokenPipeError:
-        pass  # it died at once, which is seen as it says nothing
-
-
-@dataclass
-class _Listening:
-    """What the parent hears of its child.
-
-    Args:
-        child: the process.
-        request: what it was asked for.
-        progress: told how far it is.
-        reading: the file that the child is reading; empty while it does something else.
-    """
-
-    child: subprocess.Popen[bytes]
-    request: Request
-    progress: Progress | None
-    reading: str = ""
+    def __init__(self, request: Request, progress: Progress | None):
+        """Start it, and tell it what is asked for."""
+        try:
+            asked = pickle.dumps(request)
+        except (TypeError, AttributeError, pickle.PicklingError):
+            kind = type(request.labels).__name__
+            why = f"labels must be an array or a list, one a row; got a {kind}"
+            raise InputError(why) from None
+        self.progress = progress
+        self.reading, self.name = "", _named(request)
+        """The file that it is reading, empty while it does something else; and the whole source."""
+        paths = os.pathsep.join(path for path in sys.path if path)
+        with deaf():  # Ctrl-C goes to the parent, which tells the child to stop
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", CODE],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,  # a buffer would hide from the selector what waits in it
+                env={**os.environ, "PYTHONPATH": paths},
+            )
+        assert self.process.stdin
+        assert self.process.stdout
+        self.stdin, self.stdout = self.process.stdin, self.process.stdout
+        left = memoryview(asked)
+        # It may die at once, which is seen as it says nothing.
+        with suppress(BrokenPipeError):
+            while left:  # the stream stays open: its end tells the child that the parent is gone
+                left = left[self.stdin.write(left) :]
 
     def result(self) -> Collected:
         """Listen up to the result."""
-        for header, stream in self._messages():
-            if "reading" in header:
-                self.reading = str(header["reading"])
-            elif "progress" in header and self.progress:
-                phase, done, total, size = header["progress"]
+        while message := self._message():
+            if "reading" in message:
+                self.reading = str(message["reading"])
+            elif "progress" in message and self.progress:
+                phase, done, total, size = message["progress"]
                 self.progress(str(phase), int(done), int(total), int(size))
-            elif "missing" in header:
-                raise MissingExtraError(*map(_text_or_none, header["missing"]))  # type: ignore[arg-type]
-            elif "error" in header:
-                raise InputError(str(header["error"]))
-            elif "memory" in header:
-                raise _out_of_memory(str(header["memory"]))
-            elif "result" in header:
-                return _collected(header["result"], stream)
-        raise self._dead()
-
-    def _messages(self) -> Iterator[tuple[dict[str, Any], IO[bytes]]]:
-        stream = self.child.stdout
-        assert stream is not None
-        with selectors.DefaultSelector() as waiting:
-            waiting.register(stream, selectors.EVENT_READ)
-            while True:
-                self._wait(waiting)
-                length = _exactly(stream, 4)
-                if len(length) < 4:
-                    return
-                size = int.from_bytes(length, "little")
-                if size > MAX_HEADER:
-                    raise InputError(f"{self._name}: the process that reads it sent nonsense")
-                text = _exactly(stream, size)
-                if len(text) < size:
-                    return
-                yield json.loads(text), stream
-
-    def _wait(self, waiting: selectors.BaseSelector) -> None:
-        """Wait for a message: without end while no library is at work, or while it reads bytes."""
-        before = -1
-        while not waiting.select(STALL_SECONDS / 2):
-            now = _bytes_read(self.child.pid)
-            if self.reading and now <= before:
-                self.child.kill()  # it would not hear anything milder
-                raise _LostError(
-                    self.reading,
-                    f"{self.reading}: nothing was read for {STALL_SECONDS:.0f} seconds: the file "
-                    "is damaged, or the library that reads it hangs",
-                )
-            before = now if self.reading else -1
-
-    @property
-    def _name(self) -> str:
-        return self.reading or _named(self.request)
-
-    def _dead(self) -> InputError:
-        code, name = self.child.wait(), self._name
+            elif "missing" in message:
+                raise MissingExtraError(*message["missing"])
+            elif "error" in message:
+                raise InputError(str(message["error"]))
+            elif "memory" in message:
+                error = MemoryError()
+                error.add_note(str(message["memory"]))
+                raise error
+            elif "result" in message:
+                return self._collected(message["result"])
+        code, name = self.process.wait(), self.reading or self.name
         if code == -signal.SIGKILL:
             why = "the process that reads it was killed: it may need more memory than there is"
         elif code < 0:
@@ -201,17 +147,65 @@ class _Listening:
             why = f"the library that reads it crashed ({how}): the file is damaged"
         else:
             why = f"the process that reads it ended early (exit code {code})"
-        return _LostError(self.reading, f"{name}: {why}")
+        raise _LostError(self.reading, f"{name}: {why}")
 
+    def _message(self) -> dict[str, Any] | None:
+        """The next message; None at the end of all."""
+        self._wait()
+        length = _exactly(self.stdout, 4)
+        size = int.from_bytes(length, "little")
+        if size > MAX_HEADER:
+            raise InputError(
+                f"{self.reading or self.name}: the process that reads it sent nonsense"
+            )
+        text = _exactly(self.stdout, size)
+        return json.loads(text) if len(length) == 4 and len(text) == size else None
 
-def _text_or_none(value: Any) -> str | None:
-    return None if value is None else str(value)
+    def _wait(self) -> None:
+        """Wait for a message: without end while no library is at work, or while it reads bytes."""
+        before = -1
+        with selectors.DefaultSelector() as waiting:
+            waiting.register(self.stdout, selectors.EVENT_READ)
+            while not waiting.select(STALL_SECONDS / 2):
+                now = _bytes_read(self.process.pid)
+                if self.reading and now <= before:
+                    self.process.kill()  # it would not hear anything milder
+                    raise _LostError(
+                        self.reading,
+                        f"{self.reading}: nothing was read for {STALL_SECONDS:.0f} seconds: the "
+                        "file is damaged, or the library that reads it hangs",
+                    )
+                before = now if self.reading else -1
 
+    def _collected(self, about: dict[str, Any]) -> Collected:
+        stream: Any = SimpleNamespace(read=partial(_exactly, self.stdout))
+        try:
+            arrays = {
+                str(name): np.lib.format.read_array(stream, allow_pickle=False)
+                for name in about.pop("arrays")
+            }
+        except ValueError:
+            why = "the process that reads it ended in the middle of its answer"
+            raise InputError(f"{self.name}: {why}") from None
+        normalize, ambient = bool(about.pop("normalize")), about.pop("ambient")
+        empty = ClassMoments.empty(1, 1, normalize=normalize, ambient=ambient)
+        about["totals"] = Totals.unpacked(about["totals"], arrays, empty)
+        about["unopened"] = tuple(LeftOut(**one) for one in about["unopened"])
+        about |= {name: tuple(map(str, about[name])) for name in ("notes", "names")}
+        return Collected(**about)
 
-def _out_of_memory(note: str) -> MemoryError:
-    error = MemoryError()
-    error.add_note(note)
-    return error
+    def end(self) -> None:
+        """End it, whatever it is doing, after it has saved what it must."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        for stream in (self.stdin, self.stdout):  # it must not wait for somebody to listen
+            with suppress(BrokenPipeError):
+                stream.close()
+        try:
+            self.process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 def _bytes_read(pid: int) -> int:
@@ -237,73 +231,25 @@ def _named(request: Request) -> str:
     return str(source if isinstance(source, str | os.PathLike) else source[0])
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End it, whatever it is doing, after it has saved what it must."""
-    if child.poll() is None:
-        child.terminate()
-    for stream in (child.stdin, child.stdout):  # it must not wait for somebody to listen
-        if stream is not None:
-            with suppress(BrokenPipeError):
-                stream.close()
-    try:
-        child.wait(GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-
-
-def _collected(about: dict[str, Any], stream: IO[bytes]) -> Collected:
-    arrays = {
-        str(one["name"]): _array(one["dtype"], one["shape"], stream) for one in about["arrays"]
-    }
-    blocks = []
-    for k, fields in enumerate(about["blocks"]):
-        empty = ClassMoments.empty(1, 1, normalize=bool(fields["normalize"]))
-        own = {name: arrays[f"{name}.{k}"] for name in fields["leaves"]}
-        blocks.append(replace(empty, ambient=fields["ambient"], **own))
-    left_out, unopened = (
-        tuple(LeftOut(one["name"], one["rows"], one["reason"]) for one in about[name])
-        for name in ("left_out", "unopened")
-    )
-    totals = Totals(
-        tuple(blocks),
-        (Sample(arrays["rows"], arrays["labels"], arrays["numbers"]),),
-        left_out,
-        int(about["done"]),
-        int(about["total_rows"]),
-    )
-    return Collected(
-        str(about["name"]),
-        int(about["rows"]),
-        int(about["dim"]),
-        tuple(map(str, about["notes"])),
-        tuple(map(str, about["names"])),
-        bool(about["labelled"]),
-        str(about["label_digest"]),
-        totals,
-        unopened,
-    )
-
-
-KINDS = ("float64", "float32", "int32", "int64")
-"""What arrays may hold that come from the child."""
-
-
-def _array(kind: str, shape: list[int], stream: IO[bytes]) -> np.ndarray:
-    if kind not in KINDS or not all(isinstance(n, int) and n >= 0 for n in shape):
-        raise InputError(f"the process that reads the file sent nonsense: {kind} {shape}")
-    array = np.empty(shape, kind)
-    view = array.data.cast("B") if array.size else memoryview(b"")
-    done = 0
-    while done < len(view):
-        got = stream.readinto(view[done:])  # type: ignore[attr-defined]
-        if not got:
-            raise InputError("the process that reads the file ended in the middle of its answer")
-        done += got
-    return array
-
-
 # -- the child ----------------------------------------------------------------------------------
+
+
+@dataclass
+class _Saying:
+    """Messages to the parent, from any thread: JSON, and the arrays that follow a result."""
+
+    out: IO[bytes]
+    alone: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, message: dict[str, Any], arrays: Iterable[np.ndarray] = ()) -> None:
+        text = json.dumps(message).encode()
+        stream: Any = SimpleNamespace(write=self.out.write)
+        # Without a parent there is nobody to tell: the end of standard input ends this process.
+        with self.alone, suppress(BrokenPipeError):
+            self.out.write(len(text).to_bytes(4, "little") + text)
+            for array in arrays:
+                np.lib.format.write_array(stream, array, allow_pickle=False)
+            self.out.flush()
 
 
 def main() -> None:
@@ -325,20 +271,30 @@ def main() -> None:
     os._exit(0)  # a library's threads are not waited for
 
 
-def _answer(request: Request, say: _Saying) -> tuple[dict[str, Any], list[np.ndarray]]:
+def _answer(request: Request, say: _Saying) -> tuple[dict[str, Any], Iterable[np.ndarray]]:
     """What there is to say at the end: what was collected, or why it was not."""
     try:
-        return _result(collect_here(request, lambda *told: say({"progress": told})))
+        found = collect_here(request, lambda *told: say({"progress": told}))
     except MissingExtraError as error:
-        return {"missing": list(error.asked)}, []
+        return {"missing": error.asked}, ()
     except InputError as error:
-        return {"error": str(error)}, []
+        return {"error": str(error)}, ()
     except OSError as error:
         file = error.filename or _named(request)
-        return {"error": f"{file}: {error.strerror or error}"}, []
+        return {"error": f"{file}: {error.strerror or error}"}, ()
     except MemoryError as error:
         notes = getattr(error, "__notes__", ())
-        return {"memory": notes[0] if notes else f"while reading {_named(request)}"}, []
+        return {"memory": notes[0] if notes else f"while reading {_named(request)}"}, ()
+    totals, arrays = found.totals.packed()
+    block = found.totals.blocks[0]
+    about = vars(found) | {
+        "totals": totals,
+        "unopened": [asdict(one) for one in found.unopened],
+        "normalize": block.normalize,
+        "ambient": block.ambient,
+        "arrays": list(arrays),
+    }
+    return {"result": about}, arrays.values()
 
 
 def _stop(*_: Any) -> None:
@@ -360,61 +316,7 @@ def _limit_memory() -> None:
         import resource
     except ImportError:  # not on Windows
         return
-    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = whole if most == resource.RLIM_INFINITY else min(whole, most)
+    whole = physical_memory()
+    limit = int(whole) if most == resource.RLIM_INFINITY else min(int(whole), most)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
-
-
-def _arrays_of(sample: Sample) -> dict[str, np.ndarray]:
-    return {
-        "rows": sample.rows,
-        "labels": sample.labels.astype(np.int32),
-        "numbers": sample.numbers.astype(np.int64),
-    }
-
-
-@dataclass
-class _Saying:
-    """Messages to the parent, from any thread."""
-
-    out: IO[bytes]
-    alone: threading.Lock = field(default_factory=threading.Lock)
-
-    def __call__(self, message: dict[str, Any], arrays: Iterable[np.ndarray] = ()) -> None:
-        text = json.dumps(message).encode()
-        # Without a parent there is nobody to tell: the end of standard input ends this process.
-        with self.alone, suppress(BrokenPipeError):
-            self.out.write(len(text).to_bytes(4, "little") + text)
-            for array in arrays:
-                self.out.write(np.ascontiguousarray(array).data)
-            self.out.flush()
-
-
-def _result(found: Collected) -> tuple[dict[str, Any], list[np.ndarray]]:
-    totals, arrays, blocks = found.totals, {}, []
-    for k, block in enumerate(totals.blocks):
-        own = {name: leaf for name, leaf in vars(block).items() if isinstance(leaf, np.ndarray)}
-        blocks.append({"leaves": list(own), "normalize": block.normalize, "ambient": block.ambient})
-        arrays |= {f"{name}.{k}": leaf for name, leaf in own.items()}
-    arrays |= _arrays_of(totals.sample)
-    listed = [
-        {"name": name, "dtype": str(array.dtype), "shape": list(array.shape)}
-        for name, array in arrays.items()
-    ]
-    about = {
-        "name": found.name,
-        "rows": found.rows,
-        "dim": found.dim,
-        "notes": found.notes,
-        "names": found.names,
-        "labelled": found.labelled,
-        "label_digest": found.label_digest,
-        "left_out": [asdict(one) for one in totals.left_out],
-        "unopened": [asdict(one) for one in found.unopened],
-        "done": totals.done,
-        "total_rows": totals.rows,
-        "blocks": blocks,
-        "arrays": listed,
-    }
-    return {"result": about}, list(arrays.values())

@@ -20,24 +20,13 @@ from gramax.errors import InputError
 from gramax.streaming import engines
 from gramax.streaming.accumulation import accumulate
 from gramax.streaming.execution import Execution, Progress
-from gramax.streaming.inputs import Classes, all_exist, classes_of, is_places, open_source
+from gramax.streaming.inputs import all_exist, classes_of, is_places, open_source
 from gramax.streaming.results import LeftOut, Totals
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be read, and how; arguments as for `gramax.audit`.
-
-    Attributes:
-        source: an array, or the names of files.
-        labels: of the rows, or where they are; None for none.
-        column: the embedding column of files that hold several.
-        codes: every row is a class of its own.
-        blocks: of a jackknife, kept apart; 1 for none.
-        normalize: take rows on the unit sphere.
-        execution: who reads, and what may be bad.
-        known_bad: files to leave out, with the reason: a child died of them.
-    """
+    """What is to be read, and how; arguments as for `gramax.audit`, and files known to be bad."""
 
     source: Any
     labels: Any = None
@@ -51,18 +40,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Collected:
-    """All that an audit needs of its source.
+    """All that an audit needs of its source: `rows` are all, those that count nowhere included.
 
-    Attributes:
-        name: of the source, as the user wrote it.
-        rows: of the source, those that count nowhere included.
-        dim: their length.
-        notes: how the files were read; mostly nothing.
-        names: of the classes.
-        labelled: whether labels were given, or the rows are codes.
-        label_digest: the same for the same labels of as many rows; empty where there are none.
-        totals: moments, sampled rows, and what was left out.
-        unopened: files that could not even be opened.
+    `notes` say how files were read; `label_digest` is the same for the same labels, and empty
+    where there are none; `unopened` are files that could not even be opened.
     """
 
     name: str
@@ -82,11 +63,7 @@ class Collected:
 
 
 def collect(request: Request, progress: Progress | None = None) -> Collected:
-    """Read and sum all rows, in this process or in a child that may die of what it reads.
-
-    Raises:
-        InputError: the input cannot be audited; the message names the file, row or column.
-    """
+    """Read and sum all rows, in this process or in a child that may die of what it reads."""
     labels = request.labels
     plain = _is_no_file(labels) or _is_plain(labels, LABEL_READERS)
     if plain and _is_plain(request.source, READERS):
@@ -115,52 +92,34 @@ def _is_plain(given: Any, readers: Readers) -> bool:
     if any(map(is_address, local)):
         return False
     try:
-        return all(map(_reads_here, files_of(local, readers))) if local else True
+        files = files_of(local, readers) if local else []
     except InputError:
         return True  # it is said when they are opened
-
-
-def _reads_here(file: str) -> bool:
-    return reads_in_process(file) or extension(file) == ".txt"
+    return all(reads_in_process(file) or extension(file) == ".txt" for file in files)
 
 
 def collect_here(request: Request, progress: Progress | None = None) -> Collected:
     """`collect` in this process."""
-    execution = request.execution
-    opened, unopened = open_source(
-        request.source, request.column, execution.skip_bad, request.known_bad
-    )
+    how = request.execution
+    opened, unopened = open_source(request.source, request.column, how.skip_bad, request.known_bad)
     classes = classes_of(request.labels, opened, request.codes)
-    with engines.opened(
-        execution.engine, workers=execution.workers, address=execution.address
-    ) as runner:
+    with engines.opened(how.engine, workers=how.workers, address=how.address) as engine:
         totals = accumulate(
             opened,
             classes,
             request.blocks,
             request.normalize,
             progress,
-            engine=runner,
-            checkpoint=execution.checkpoint,
-            skip_bad=execution.skip_bad,
+            engine=engine,
+            checkpoint=how.checkpoint,
+            skip_bad=how.skip_bad,
         )
+    labels, digest = classes.labels, hashlib.blake2b(digest_size=16)
+    for codes in labels.part(0, opened.rows).chunks(1 << 16) if labels else ():
+        digest.update(np.ascontiguousarray(codes, np.int64).data)
     return Collected(
-        opened.name,
-        opened.rows,
-        opened.dim,
-        tuple(opened.notes),
-        classes.names,
-        classes.labelled,
-        _digest(classes, opened.rows),
+        *(opened.name, opened.rows, opened.dim, tuple(opened.notes)),
+        *(classes.names, classes.labelled, digest.hexdigest() if labels else ""),
         totals,
         unopened,
     )
-
-
-def _digest(classes: Classes, rows: int) -> str:
-    if classes.labels is None:
-        return ""
-    digest = hashlib.blake2b(digest_size=16)
-    for codes in classes.labels.part(0, rows).chunks(1 << 16):
-        digest.update(np.ascontiguousarray(codes, np.int64).data)
-    return digest.hexdigest()

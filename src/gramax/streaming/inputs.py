@@ -28,12 +28,9 @@ from gramax.streaming.results import LeftOut
 
 @dataclass(frozen=True)
 class Classes:
-    """The names of the classes, and where the labels of the rows come from.
+    """The names of the classes, whether rows are labelled (or codes), and their labels.
 
-    Attributes:
-        names: c names.
-        labelled: whether labels were given, or the rows are codes.
-        labels: of every row; None where all rows are of one class, or each is its own.
+    There are none where all rows are of one class, or each is its own.
     """
 
     names: tuple[str, ...]
@@ -54,36 +51,29 @@ def open_source(
 ) -> tuple[Source, tuple[LeftOut, ...]]:
     """A checked source of rows, and with `skip_bad` the files left out as they cannot be opened.
 
-    Args:
-        source: a path, pattern, folder or address, a list of them, or an array.
-        column: the embedding column of files that hold several.
-        skip_bad: leave out files that cannot be opened, where there are others.
-        known_bad: files of which that is known already: they are not touched again.
+    Files of `known_bad`, of which that is known already, are not touched again.
     """
     if not is_places(source):
-        return ArraySource(_on_host(source)), ()
+        return ArraySource(to_numpy(source) if is_torch_array(source) else source), ()
     if not skip_bad:
         return open_embeddings(source, column=column), ()
     written = addresses(source)
-    files, bad = files_of(written, READERS), []
-    known = {one.name: one for one in known_bad}
+    files = files_of(written, READERS)
+    bad = {one.name: one for one in known_bad if one.name in files}
     for file in files:
-        if file in known:
-            bad.append(known[file])
-            continue
         try:
-            part = part_of(file, column)
-            if part.entry.shape[0]:  # one without rows does no harm
+            # A file without rows does no harm.
+            if file not in bad and (part := part_of(file, column)).entry.shape[0]:
                 FileSource(file, (part,))
         except InputError as error:
-            bad.append(LeftOut(file, None, str(error)))
-    unopened = tuple(one.name for one in bad)
-    good = [file for file in files if file not in set(unopened)]
-    if not good and known:
-        raise InputError(bad[0].reason)
+            bad[file] = LeftOut(file, None, str(error))
+    unopened = tuple(file for file in files if file in bad)
+    good = [file for file in files if file not in bad]
+    if not good and known_bad:
+        raise InputError(bad[files[0]].reason)
     opened = open_embeddings(good or files, column=column)
     opened = replace(opened, name=title(written), listed=tuple(files), unopened=unopened)
-    return opened, tuple(bad)
+    return opened, tuple(bad[file] for file in unopened)
 
 
 def is_places(source: Any) -> bool:
@@ -94,20 +84,21 @@ def is_places(source: Any) -> bool:
     return listed and all(isinstance(one, str | os.PathLike) for one in source)
 
 
-def _on_host(given: Any) -> Any:
-    """A tensor of PyTorch as NumPy's array; NumPy itself takes none with a graph or on a GPU."""
-    return to_numpy(given) if is_torch_array(given) else given
-
-
 def classes_of(labels: Any, opened: Source, codes: bool) -> Classes:
     """The classes of the rows; without labels all rows are one, with `codes` each is its own."""
-    given = None if labels is None else _read_labels(_on_host(labels), opened, codes)
-    if codes:
-        n = opened.rows
-        return Classes(tuple(map(str, range(n))) if given is None else _code_names(given, n))
-    if given is None:
-        return Classes(("all",), labelled=False)
-    return Classes(given.names, labels=given)
+    n = opened.rows
+    if labels is None:
+        return Classes(tuple(map(str, range(n)))) if codes else Classes(("all",), labelled=False)
+    # NumPy itself takes no tensor of PyTorch with a graph or on a GPU.
+    given = _read_labels(to_numpy(labels) if is_torch_array(labels) else labels, opened, codes)
+    if not codes:
+        return Classes(given.names, labels=given)
+    if len(given.names) != n:
+        raise InputError(
+            f"with codes every row is a class of its own, but the {n} labels hold "
+            f"{len(given.names)} different names"
+        )
+    return Classes(tuple(given.names[i] for i in given.codes))
 
 
 def _read_labels(labels: Any, opened: Source, codes: bool) -> Labels:
@@ -125,12 +116,3 @@ def _read_labels(labels: Any, opened: Source, codes: bool) -> Labels:
 def all_exist(labels: Sequence[str | os.PathLike[str]]) -> bool:
     """Whether a list of texts names files, rather than being labels itself."""
     return len(set(labels)) == len(labels) and all(map(os.path.exists, labels))
-
-
-def _code_names(given: Labels, n: int) -> tuple[str, ...]:
-    if len(given.names) != n:
-        raise InputError(
-            f"with codes every row is a class of its own, but the {n} labels hold "
-            f"{len(given.names)} different names"
-        )
-    return tuple(given.names[i] for i in given.codes)

@@ -1,24 +1,24 @@
-"""What comes back from a task: moments and sampled rows, or the reason why there are none."""
+"""What comes back from the rows: moments, a sample, and what could not be read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import count, takewhile
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gramax._shapes import Float, Int
+from gramax._text import visible
 from gramax.moments.class_moments import ClassMoments
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A fragment, or a file, that could not be read and was left out.
+    """A fragment, or a file, that could not be read and was left out, and why in one line.
 
-    Attributes:
-        name: of the file, with the rows where only some of it are meant.
-        rows: how many; None where the file could not even be opened, so that nobody knows.
-        reason: one line.
+    Nobody knows how many rows a file has that could not even be opened: they are None.
     """
 
     name: str
@@ -42,8 +42,7 @@ def in_words(left_out: Sequence[LeftOut]) -> str:
     return f"left out {left_out[0].name}{more} ({' and '.join(rows)}): cannot be read"
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """Some of the rows that count, a uniform sample in all, with their classes and numbers."""
 
     rows: Float[np.ndarray, "m d"]
@@ -51,20 +50,9 @@ class Sample:
     numbers: Int[np.ndarray, " m"]
 
 
-@dataclass(frozen=True)
-class Gathered:
-    """What a task found: moments, one a block, and the sampled rows."""
-
-    blocks: tuple[ClassMoments, ...]
-    sample: Sample
-
-
-@dataclass(frozen=True)
-class Refused:
-    """The fragment of a task (its place in the task) that cannot be read, and why."""
-
-    fragment: int
-    reason: str
+def together(samples: Sequence[Sample]) -> Sample:
+    """The rows of all samples."""
+    return Sample(*map(np.concatenate, zip(*samples, strict=True)))
 
 
 def joined(blocks: Sequence[ClassMoments]) -> ClassMoments:
@@ -75,25 +63,16 @@ def joined(blocks: Sequence[ClassMoments]) -> ClassMoments:
     return total
 
 
-def together(samples: Sequence[Sample]) -> Sample:
-    """The rows of all samples."""
-    return Sample(
-        np.concatenate([one.rows for one in samples]),
-        np.concatenate([one.labels for one in samples]),
-        np.concatenate([one.numbers for one in samples]),
-    )
+def arrays_of(moments: ClassMoments) -> dict[str, np.ndarray]:
+    """The arrays of moments by name."""
+    return {name: leaf for name, leaf in vars(moments).items() if isinstance(leaf, np.ndarray)}
 
 
 @dataclass(frozen=True)
 class Totals:
-    """What the tasks found together, as far as they are done, in the order of their rows.
+    """What tasks found together, in the order of their rows: moments, one a block, and samples.
 
-    Attributes:
-        blocks: moments in float64, one a block of the jackknife; none so far if empty.
-        samples: of the rows that count, together uniform.
-        left_out: the fragments that could not be read.
-        done: how many tasks are in here.
-        rows: and how many rows those had.
+    `done` tasks are in here, which had `rows` rows.
     """
 
     blocks: tuple[ClassMoments, ...] = ()
@@ -102,16 +81,46 @@ class Totals:
     done: int = 0
     rows: int = 0
 
-    def plus(self, rows: int, found: Gathered | None, left_out: tuple[LeftOut, ...]) -> Totals:
-        """With the next task, of `rows` rows."""
-        blocks, samples = self.blocks, self.samples
-        if found is not None:
-            pairs = zip(blocks, found.blocks, strict=True) if blocks else ()
-            blocks = tuple(a.merge(b) for a, b in pairs) or found.blocks
-            samples = (*samples, found.sample)
-        return Totals(blocks, samples, self.left_out + left_out, self.done + 1, self.rows + rows)
+    def plus(self, other: Totals) -> Totals:
+        """With the tasks that come next."""
+        blocks = self.blocks or other.blocks
+        if self.blocks and other.blocks:
+            blocks = tuple(a.merge(b) for a, b in zip(self.blocks, other.blocks, strict=True))
+        return Totals(
+            blocks,
+            self.samples + other.samples,
+            self.left_out + other.left_out,
+            self.done + other.done,
+            self.rows + other.rows,
+        )
 
     @property
     def sample(self) -> Sample:
         """All sampled rows together."""
         return together(self.samples)
+
+    def packed(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What JSON holds and the arrays by name: for files and pipes without pickles."""
+        left_out = [asdict(one) for one in self.left_out]
+        about = {"done": self.done, "rows": self.rows, "left_out": left_out}
+        arrays = self.sample._asdict() if self.samples else {}
+        for k, block in enumerate(self.blocks):
+            arrays |= {f"{name}.{k}": leaf for name, leaf in arrays_of(block).items()}
+        return about, arrays
+
+    @classmethod
+    def unpacked(
+        cls, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray], empty: ClassMoments
+    ) -> Totals:
+        """What `packed` has taken apart; `empty` has what is no array of moments."""
+        ks = takewhile(lambda k: f"count.{k}" in arrays, count())
+        return cls(
+            tuple(replace(empty, **{x: arrays[f"{x}.{k}"] for x in arrays_of(empty)}) for k in ks),
+            (Sample(*(arrays[x] for x in Sample._fields)),) if "rows" in arrays else (),
+            tuple(
+                LeftOut(visible(str(one["name"])), int(one["rows"]), visible(str(one["reason"])))
+                for one in about["left_out"]
+            ),
+            int(about["done"]),
+            int(about["rows"]),
+        )

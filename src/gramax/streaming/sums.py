@@ -1,24 +1,35 @@
 """`gather`: a task to its moments. A pure function that a worker anywhere can run.
 
-Rows are summed in float64, so the numbers do not depend on how they were cut but for rounding.
+Rows are read in batches by a thread, while those before them are summed. Sums are of float64, so
+the numbers do not depend on how rows were cut but for rounding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from gramax._shapes import Float, Int
 from gramax.arrays.rows import spanned
+from gramax.data import check_finite
+from gramax.data.chunks import rechunk
+from gramax.errors import InputError
 from gramax.moments import ClassMoments
 from gramax.moments.blocks import dealt
 from gramax.moments.class_moments import NOT_FINITE
-from gramax.streaming.batches import BadFragmentError, Batch, ahead, batches, refuse
-from gramax.streaming.results import Gathered, Refused, Sample, joined, together
+from gramax.streaming.results import Sample, Totals, joined, together
 from gramax.streaming.tasks import Task
+
+LANES, LANE_ROWS = 2, 8192
+"""Threads that sum, and the rows of a task from which on more than one does. The numbers must not
+depend on the machine, so neither do these."""
 
 LANES, LANE_ROWS = 2, 8192
 """Threads that sum, and the rows of a task from which on more than one does. The numbers must not
@@ -28,7 +39,15 @@ Tick = Callable[[int], None]
 """Told how many more rows are done."""
 
 
-def gather(task: Task, tick: Tick | None = None) -> Gathered | Refused:
+class BadFragmentError(Exception):
+    """A fragment (its place in the task) that cannot be read, and why."""
+
+    def __init__(self, place: int, reason: str):
+        super().__init__(place, reason)
+        self.place, self.reason = place, reason
+
+
+def gather(task: Task, tick: Tick | None = None) -> Totals | BadFragmentError:
     """The moments of the rows of a task, and those of its rows that are in the sample.
 
     What is wrong with a file comes back as a value, which every engine can send.
@@ -36,23 +55,94 @@ def gather(task: Task, tick: Tick | None = None) -> Gathered | Refused:
     Raises:
         MemoryError: there is not enough of it.
     """
-    try:
-        return _gather(task, tick)
-    except BadFragmentError as bad:
-        return Refused(bad.place, bad.reason)
-
-
-def _gather(task: Task, tick: Tick | None) -> Gathered:
     parts: tuple[ClassMoments, ...] = ()
-    kept = []
+    samples = []
     # Threads of ours instead of those of BLAS: they share all of the work, not the products alone.
     with ThreadPoolExecutor(LANES) as pool, threadpool_limits(1, "blas"):
-        for batch in ahead(batches(task)):
-            kept.append(_sampled(task, batch))
-            parts = _added(task, parts, batch, pool)
-            if tick:
-                tick(len(batch.z))
-    return Gathered(parts if task.blocks > 1 else (joined(parts),), together(kept))
+        try:
+            for batch in ahead(batches(task)):
+                samples.append(_sampled(task, batch))
+                parts = _added(task, parts, batch, pool)
+                if tick:
+                    tick(len(batch.z))
+        except BadFragmentError as bad:
+            return bad
+    parts = parts if task.blocks > 1 else (joined(parts),)
+    return Totals(parts, (together(samples),), done=1)
+
+
+class Batch(NamedTuple):
+    """Rows with numbers from `start` on, and their classes."""
+
+    start: int
+    z: Float[np.ndarray, "n d"]
+    y: Int[np.ndarray, " n"]
+
+
+def batches(task: Task) -> Iterator[Batch]:
+    """All rows of the task, each batch of `task.sizes.chunk` rows.
+
+    Fragments that follow each other are one run; between two runs rows were left out.
+    """
+    fragments = [piece.fragment for piece in task.pieces]
+    before = np.cumsum([0, *(one.rows for one in fragments)])
+    runs = groupby(range(len(fragments)), lambda k: fragments[k].start - before[k])
+    for run in (list(places) for _, places in runs):
+        start = fragments[run[0]].start
+        rows = rechunk((z for place in run for z in _rows(task, place)), task.sizes.chunk)
+        labels = rechunk((y for place in run for y in _labels(task, place)), task.sizes.chunk)
+        for z, y in zip(rows, labels, strict=True):
+            yield Batch(start, z, y)
+            start += len(z)
+
+
+@contextmanager
+def _refusing(place: int) -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        raise BadFragmentError(place, str(error)) from None
+
+
+def _rows(task: Task, place: int) -> Iterator[np.ndarray]:
+    with _refusing(place):
+        for _, z in task.pieces[place].fragment.chunks(task.sizes.chunk):
+            wide = z.dtype == np.float64 or (z.dtype.kind in "iu" and z.dtype.itemsize > 2)
+            yield z.astype(np.float64 if wide else np.float32, copy=False)
+
+
+def _labels(task: Task, place: int) -> Iterator[np.ndarray]:
+    piece = task.pieces[place]
+    start, rows = piece.fragment.start, piece.fragment.rows
+    with _refusing(place):
+        if piece.labels is not None:
+            yield from piece.labels.chunks(task.sizes.chunk)
+        elif task.rowwise:
+            yield np.arange(start, start + rows, dtype=np.int32)
+        else:
+            yield np.zeros(rows, np.int32)
+
+
+T = TypeVar("T")
+
+
+def ahead(items: Iterator[T], held: int = 3) -> Iterator[T]:
+    """The items, made by a thread while those before them are in use: no more than `held` at once.
+
+    Example:
+        >>> print(list(ahead(iter([1, 2, 3]))))
+        [1, 2, 3]
+    """
+    done = object()
+    reader = ThreadPoolExecutor(1, thread_name_prefix="reading")
+    try:
+        coming = deque(reader.submit(next, items, done) for _ in range(held - 1))
+        while (item := coming.popleft().result()) is not done:
+            coming.append(reader.submit(next, items, done))
+            yield item  # type: ignore[misc]
+    finally:
+        # A read that hangs is not waited for, or one Ctrl-C would not be enough.
+        reader.shutdown(wait=False, cancel_futures=True)
 
 
 def _added(
@@ -62,7 +152,7 @@ def _added(
     z, n, d = batch.z, *batch.z.shape
     if task.spanned:
         if not np.isfinite(z).all():
-            refuse(task, batch)
+            _refuse(task, batch)
         z = spanned(z)
     if not parts:
         empty = ClassMoments.empty(
@@ -80,12 +170,27 @@ def _added(
         shares = [slice(n * k // len(parts), n * (k + 1) // len(parts)) for k in range(len(parts))]
     after = tuple(pool.map(lambda part, rows: part.update(z[rows], batch.y[rows]), parts, shares))
     if _not_finite(after) > _not_finite(parts):
-        refuse(task, batch)  # moments find out at no cost
+        _refuse(task, batch)  # moments find out at no cost
     return after
 
 
 def _not_finite(parts: tuple[ClassMoments, ...]) -> float:
     return float(sum(part.left_out[:, NOT_FINITE].sum() for part in parts))
+
+
+def _refuse(task: Task, batch: Batch) -> None:
+    """Raise `BadFragmentError` for the first row of the batch whose length is not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        long = ~np.isfinite(np.linalg.norm(batch.z, axis=1)) & (batch.y >= 0)
+    at = int(np.argmax(long))
+    starts = [piece.fragment.start for piece in task.pieces]
+    place = int(np.searchsorted(starts, batch.start + at, side="right")) - 1
+    fragment = task.pieces[place].fragment
+    row = batch.start + at - fragment.start + fragment.first
+    with _refusing(place):
+        check_finite(batch.z[at : at + 1], row, fragment.file)
+        why = f"row {row} is too long for {batch.z.dtype}; scale the rows down"
+        raise InputError(f"{fragment.file}: {why}")
 
 
 def _sampled(task: Task, batch: Batch) -> Sample:

@@ -6,7 +6,7 @@ same order, and a run that is resumed ends like one that never stopped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from gramax.streaming.inputs import Classes
 
 CHUNK_BYTES, TASK_BYTES = 1 << 24, 1 << 28
 """Bytes of float32 rows that are read at once, and that make a task."""
-
 
 MAX_SAMPLED_ROWS, SAMPLED_ROWS, SAMPLE_BYTES = 200_000, 16_384, 1 << 30
 """All rows are kept for the metrics of neighbours up to so many, and so many bytes of float32; of
@@ -74,16 +73,9 @@ class Piece:
 class Task:
     """Consecutive fragments that a worker reads and sums; picklable.
 
-    Attributes:
-        pieces: the fragments, with their labels.
-        sample: the numbers of the rows to bring back.
-        num_classes: c.
-        rowwise: every row is a class of its own.
-        sizes: in rows.
-        blocks: of a jackknife, kept apart; 1 for none.
-        normalize: take rows on the unit sphere.
-        spanned: these are all rows, fewer than their dimensions: their moments are those of their
-            coordinates in the space that they span.
+    `sample` holds the numbers of the rows to bring back. With `rowwise` every row is a class of its
+    own. A task that is `spanned` holds all rows, fewer than their dimensions: their moments are
+    those of their coordinates in the space that they span.
     """
 
     pieces: tuple[Piece, ...]
@@ -106,50 +98,21 @@ class Task:
         first, last = self.pieces[0].fragment.name, self.pieces[-1].fragment.name
         return first if len(self.pieces) == 1 else f"{first} to {last}"
 
-    def only(self, place: int) -> Task:
-        """The task of one of the fragments."""
-        return replace(self, pieces=self.pieces[place : place + 1])
-
-    def without(self, place: int) -> Task:
-        """The task without one of the fragments."""
-        return replace(self, pieces=self.pieces[:place] + self.pieces[place + 1 :])
-
 
 def tasks_of(source: Source, classes: Classes, blocks: int, normalize: bool) -> list[Task]:
-    """All rows as tasks, in order."""
+    """All rows as tasks, in order; small fragments (of small files) share one."""
     n, c, d = source.rows, len(classes.names), source.dim
-    cut = sizes(n, c, d, blocks)
-    sample, labels = sampled(n, d), classes.labels
-
-    def task(fragments: list[Fragment]) -> Task:
-        start, stop = fragments[0].start, fragments[-1].start + fragments[-1].rows
-        pieces = tuple(
-            Piece(one, None if labels is None else labels.part(one.start, one.start + one.rows))
-            for one in fragments
-        )
-        among = sample[np.searchsorted(sample, start) : np.searchsorted(sample, stop)]
-        return Task(
-            pieces=pieces,
-            sample=among,
-            num_classes=c,
-            rowwise=classes.rowwise,
-            sizes=cut,
-            blocks=blocks,
-            normalize=normalize,
-            spanned=n < d,
-        )
-
-    return [task(group) for group in _groups(source.fragments(cut.task), cut.task)]
-
-
-def _groups(fragments: tuple[Fragment, ...], rows: int) -> list[list[Fragment]]:
-    """Fragments in order, small ones (of small files) together up to `rows` rows."""
-    groups: list[list[Fragment]] = []
-    held = rows
-    for fragment in fragments:
-        if held + fragment.rows > rows:
+    cut, sample, labels = sizes(n, c, d, blocks), sampled(n, d), classes.labels
+    groups: list[list[Piece]] = []
+    held = cut.task
+    for one in source.fragments(cut.task):
+        if held + one.rows > cut.task:
             groups.append([])
             held = 0
-        groups[-1].append(fragment)
-        held += fragment.rows
-    return groups
+        held += one.rows
+        part = None if labels is None else labels.part(one.start, one.start + one.rows)
+        groups[-1].append(Piece(one, part))
+    starts = [pieces[0].fragment.start for pieces in groups]
+    samples = np.split(sample, np.searchsorted(sample, starts[1:]))
+    fixed = (c, classes.rowwise, cut, blocks, normalize, n < d)
+    return [Task(tuple(p), m, *fixed) for p, m in zip(groups, samples, strict=True)]

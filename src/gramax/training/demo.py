@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -35,8 +34,7 @@ Params = list[tuple[Array, Array]]
 Split = tuple[Float[Array, "n d"], Array]
 
 
-@dataclass(frozen=True)
-class Epoch:
+class Epoch(NamedTuple):
     """One audited epoch of the run: the training and the test digits."""
 
     train: Entry
@@ -45,9 +43,9 @@ class Epoch:
     @property
     def record(self) -> dict[str, Any]:
         """The epoch, and the numbers and the error of both kinds of rows."""
-        kinds = {"train": self.train, "test": self.test}
         return {"epoch": int(self.train.extra["epoch"])} | {
-            name: {"error": entry.extra["error"], **entry.numbers} for name, entry in kinds.items()
+            name: {"error": entry.extra["error"], **entry.numbers}
+            for name, entry in self._asdict().items()
         }
 
     @property
@@ -71,15 +69,6 @@ def _sklearn() -> Any:
     return need("sklearn.datasets", "the demo", "scikit-learn", "demo")
 
 
-def initial(key: Array) -> Params:
-    """He-normal weights and zero biases."""
-    keys = jax.random.split(key, len(WIDTHS) - 1)
-    return [
-        (jax.random.normal(k, (a, b)) * jnp.sqrt(2 / a), jnp.zeros(b))
-        for k, a, b in zip(keys, WIDTHS, WIDTHS[1:], strict=False)
-    ]
-
-
 def features(params: Params, x: Float[Array, "n 64"]) -> Float[Array, "n 64"]:
     """The embeddings: three layers, each normalised, the first two rectified."""
     for depth, (weight, bias) in enumerate(params[:-1]):
@@ -95,22 +84,13 @@ def logits(params: Params, x: Float[Array, "n 64"]) -> Float[Array, "n 10"]:
 
 
 @jax.jit
-def error(params: Params, x: Array, y: Array) -> Float[Array, ""]:
-    """Share of wrong predictions."""
-    return jnp.mean(jnp.argmax(logits(params, x), axis=1) != y)
+def _features_and_error(params: Params, x: Array, y: Array) -> tuple[Array, Array]:
+    return features(params, x), jnp.mean(jnp.argmax(logits(params, x), axis=1) != y)
 
 
-_features = jax.jit(features)
-
-
-def gathered(params: Params, x: Array, y: Array) -> ClassMoments:
-    """The moments of the features, which are audited on the host in float64."""
-    return ClassMoments.of(np.asarray(_features(params, x)), np.asarray(y), CLASSES)
-
-
-def trainer(train: Split, epochs: int) -> tuple[optax.GradientTransformation, Callable[..., Any]]:
+def _trainer(split: Split, epochs: int) -> tuple[optax.GradientTransformation, Callable[..., Any]]:
     """The optimiser, and one epoch of it as a compiled function."""
-    x, y = train
+    x, y = split
     batches = len(x) // BATCH
     rate = optax.cosine_decay_schedule(RATE, epochs * batches, alpha=0.01)
     opt = optax.chain(optax.add_decayed_weights(DECAY), optax.sgd(rate, momentum=0.9))
@@ -134,33 +114,36 @@ def trainer(train: Split, epochs: int) -> tuple[optax.GradientTransformation, Ca
 
 
 def train(
-    splits: tuple[Split, Split],
-    epochs: int,
-    seed: int = 0,
-    progress: Callable[[Epoch], None] | None = None,
+    splits: tuple[Split, Split], epochs: int, seed: int, progress: Callable[[Epoch], None]
 ) -> tuple[Params, list[Epoch]]:
     """Train on the first split and audit both as it goes, more often at the start."""
     key, start = jax.random.split(jax.random.key(seed))
-    params = initial(start)
-    opt, epoch = trainer(splits[0], epochs)
+    keys = jax.random.split(start, len(WIDTHS) - 1)
+    params = [  # He-normal weights and zero biases
+        (jax.random.normal(k, (a, b)) * jnp.sqrt(2 / a), jnp.zeros(b))
+        for k, a, b in zip(keys, WIDTHS, WIDTHS[1:], strict=False)
+    ]
+    opt, epoch = _trainer(splits[0], epochs)
     memory, story = opt.init(params), []
     marks = set(np.unique(np.rint(np.geomspace(1, epochs + 1, 60)).astype(int) - 1))
     for done in range(epochs + 1):
         if done in marks:
             story.append(_audited(params, splits, done))
-            if progress:
-                progress(story[-1])
+            progress(story[-1])
         if done < epochs:
             params, memory = epoch(params, memory, jax.random.fold_in(key, done))
     return params, story
 
 
 def _audited(params: Params, splits: tuple[Split, Split], epoch: int) -> Epoch:
+    """Both splits, audited on the host in float64."""
     step = epoch * (len(splits[0][0]) // BATCH)
     entries = []
-    for name, split in zip(("train", "test"), splits, strict=True):
-        own = {"epoch": epoch, "error": float(error(params, *split))}
-        entries.append(snapshot(step, gathered(params, *split), name=name, extra=own).entry)
+    for name, (x, y) in zip(Epoch._fields, splits, strict=True):
+        z, error = _features_and_error(params, x, y)
+        moments = ClassMoments.of(np.asarray(z), np.asarray(y), CLASSES)
+        own = {"epoch": epoch, "error": float(error)}
+        entries.append(snapshot(step, moments, name=name, extra=own).entry)
     return Epoch(*entries)
 
 
@@ -203,18 +186,17 @@ def run(
     from gramax.render.timelines import training_story
 
     check(out)
-    out = make_folder(out)
-    splits = digits()
+    out, splits = make_folder(out), digits()
     with RunLog(out / "run.jsonl", fresh=True) as log:
 
         def tell(shot: Epoch) -> None:
-            log.append(shot.train)
-            log.append(shot.test)
+            for entry in shot:
+                log.append(entry)
             if progress:
                 progress(shot)
 
         params, story = train(splits, epochs, seed, tell)
-    for name, (x, y) in zip(("train", "test"), splits, strict=True):
+    for name, (x, y) in zip(Epoch._fields, splits, strict=True):
         write_array(out / f"{name}_embeddings.npy", features(params, x))
         write_array(out / f"{name}_labels.npy", y)
     found = audit(out / "train_embeddings.npy", out / "train_labels.npy")

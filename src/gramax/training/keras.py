@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike
 
 from gramax._optional import need
 from gramax.audits.headline_metrics import LogConfig
-from gramax.training.callbacks import Pick, Recorder
-from gramax.training.collector import RowCollector
+from gramax.training.collector import Pick, Recorder, RowCollector
 from gramax.training.sinks import Sink
 
 _keras: Any = need("keras", "the Keras callback")
@@ -78,13 +77,6 @@ class GeometryCallback(_keras.callbacks.Callback):
         """Audit, and add the numbers to the epoch's logs."""
         if (epoch + 1) % self._recorder.config.every:
             return
-        moments = self._gather()
-        if logs is not None:
-            logs.update(self._recorder.scalars(moments, "val"))
-        step = int(self.model.optimizer.iterations)
-        self._recorder.write(moments, "val", step, epoch + 1)
-
-    def _gather(self) -> Any:
         assert self._features is not None
         x, y = self._data
         labels = np.asarray(y)
@@ -96,7 +88,11 @@ class GeometryCallback(_keras.callbacks.Callback):
             if not is_array_api_obj(rows):  # TensorFlow's tensors, for one
                 rows = _keras.ops.convert_to_numpy(rows)
             self._collector.add(rows, labels[at])
-        moments, _ = self._collector.moments, self._collector.reset()
+        moments = self._collector.moments
+        self._collector.reset()
         if moments is None:
             raise ValueError("the data of the geometry callback hold no row")
-        return moments
+        if logs is not None:
+            logs.update(self._recorder.scalars(moments, "val"))
+        step = int(self.model.optimizer.iterations)
+        self._recorder.write(moments, "val", step, epoch + 1)

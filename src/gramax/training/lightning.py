@@ -7,8 +7,7 @@ from typing import Any
 
 from gramax._optional import need
 from gramax.audits.headline_metrics import LogConfig
-from gramax.training.callbacks import Pick, Recorder, Tap, labels_in
-from gramax.training.collector import RowCollector
+from gramax.training.collector import Pick, Recorder, RowCollector, Tap, labels_in
 from gramax.training.sinks import Sink
 
 _lightning: Any = need("lightning.pytorch", "the Lightning callback", "lightning")
@@ -64,13 +63,11 @@ class GeometryCallback(_lightning.Callback):
         if not trainer.sanity_checking:
             self._start("val", pl_module)
 
-    def on_validation_batch_start(
-        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
-    ) -> None:
+    def on_validation_batch_start(self, trainer: Any, model: Any, batch: Any, *args: Any) -> None:
         """Take what the module gives from now on."""
         self._batch("val", batch)
 
-    def on_validation_batch_end(self, *args: Any, **kwargs: Any) -> None:
+    def on_validation_batch_end(self, *args: Any) -> None:
         """Take nothing until the next batch."""
         self._batch("val", None)
 
@@ -83,13 +80,11 @@ class GeometryCallback(_lightning.Callback):
         if self._train:
             self._start("train", pl_module)
 
-    def on_train_batch_start(
-        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: Any, model: Any, batch: Any, *args: Any) -> None:
         """Take what the module gives from now on."""
         self._batch("train", batch)
 
-    def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
+    def on_train_batch_end(self, *args: Any) -> None:
         """Take nothing until the next batch."""
         self._batch("train", None)
 
@@ -97,13 +92,12 @@ class GeometryCallback(_lightning.Callback):
         """Log the audit of the training rows."""
         self._finish("train", trainer, pl_module)
 
-    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+    def on_exception(self, *args: Any, **kwargs: Any) -> None:
         """Leave no hook behind."""
-        self._detach()
+        while self._taps:
+            self._taps.popitem()[1].detach()
 
-    def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        """Leave no hook behind."""
-        self._detach()
+    teardown = on_exception
 
     def _start(self, stage: str, model: Any) -> None:
         self._passes[stage] += 1
@@ -116,15 +110,8 @@ class GeometryCallback(_lightning.Callback):
             self._taps[stage].labels = None if batch is None else self._labels(batch)
 
     def _finish(self, stage: str, trainer: Any, model: Any) -> None:
-        tap = self._taps.pop(stage, None)
-        if tap is None:
-            return
-        tap.detach()
-        moments = tap.moments()
-        model.log_dict(self._recorder.scalars(moments, stage), sync_dist=True)
-        self._recorder.write(moments, stage, trainer.global_step, trainer.current_epoch)
-
-    def _detach(self) -> None:
-        for tap in self._taps.values():
+        if tap := self._taps.pop(stage, None):
             tap.detach()
-        self._taps.clear()
+            moments = tap.moments()
+            model.log_dict(self._recorder.scalars(moments, stage), sync_dist=True)
+            self._recorder.write(moments, stage, trainer.global_step, trainer.current_epoch)

@@ -54,9 +54,8 @@ class GeometryMetric(nnx.Metric):
     def reset(self) -> None:
         """Forget all rows."""
         now = self.moments.get_value()
-        empty = ClassMoments.empty(
-            now.num_classes, now.dim, normalize=now.normalize, dtype=now.mean.dtype
-        )
+        sizes = now.num_classes, now.dim
+        empty = ClassMoments.empty(*sizes, normalize=now.normalize, dtype=now.mean.dtype)
         self.moments.set_value(empty)
 
     def update(self, *, mask: ArrayLike | None = None, **outputs: Any) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 
 from gramax._optional import need
 from gramax.audits.headline_metrics import LogConfig
-from gramax.training.callbacks import Pick, Recorder, Tap, labels_in
-from gramax.training.collector import RowCollector
+from gramax.training.collector import Pick, Recorder, RowCollector, Tap, labels_in
 from gramax.training.sinks import Sink
 
 _transformers: Any = need("transformers", "the Trainer callback")
@@ -64,21 +63,28 @@ class GeometryCallback(_transformers.TrainerCallback):
     @contextmanager
     def attached(self) -> Iterator[None]:
         """Gather in this block: for evaluations outside `trainer.train()`."""
-        self._attach()
+        self.on_train_begin()
         try:
             yield
         finally:
-            self._detach()
+            self.on_train_end()
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
         """Put the hooks in."""
-        self._attach()
+        self.on_train_end()
+        model = self._trainer.model
+        self._tap = Tap(model, self._module, self._collector, self._pick)
+        self._before = model.register_forward_pre_hook(self._note_labels, with_kwargs=True)
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_train_end(self, *args: Any, **kwargs: Any) -> None:
         """Take the hooks out."""
-        self._detach()
+        if self._tap is not None:
+            self._tap.detach()
+            self._before.remove()
+        self._tap = None
+        self._collector.reset()
 
-    def on_predict(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_predict(self, *args: Any, **kwargs: Any) -> None:
         """Forget rows of a prediction: they are no evaluation."""
         self._collector.reset()
 
@@ -91,19 +97,6 @@ class GeometryCallback(_transformers.TrainerCallback):
             moments = self._tap.moments()
             self._trainer.log(self._recorder.scalars(moments, "eval"))
             self._recorder.write(moments, "eval", state.global_step, state.epoch)
-        self._collector.reset()
-
-    def _attach(self) -> None:
-        self._detach()
-        model = self._trainer.model
-        self._tap = Tap(model, self._module, self._collector, self._pick)
-        self._before = model.register_forward_pre_hook(self._note_labels, with_kwargs=True)
-
-    def _detach(self) -> None:
-        if self._tap is not None:
-            self._tap.detach()
-            self._before.remove()
-        self._tap = None
         self._collector.reset()
 
     def _note_labels(self, model: Any, args: Any, kwargs: dict[str, Any]) -> None:

@@ -1,71 +1,65 @@
 """Who runs the tasks: this thread, processes on this machine, or a Ray cluster.
 
-One seam: `submit(fn, *args)` gives a future. Everything else (retries, order, checkpoints) is the
-same for all, and lies with the caller.
+One seam: `run(fn, *args)`, called from as many threads as there are workers. Everything else
+(retries, order, checkpoints) is the same for all, and lies with the caller.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any, Literal, Protocol
+from typing import Any, get_args
 
 from gramax.errors import InputError
+from gramax.streaming.execution import EngineName
 
-Name = Literal["serial", "processes", "ray"]
+THREADS = ("NPROC", "PJRT_NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+ONE_THREAD: dict[str, str] = dict.fromkeys(THREADS, "1")
+"""The environment of a worker: XLA and BLAS with one thread each, as there is one a core."""
 
-NAMES: tuple[Name, ...] = ("serial", "processes", "ray")
+NO_MEMORY = ", out of memory: give it more, or use fewer --workers"
+"""Why a worker died that said so."""
 
 
-class Engine(Protocol):
-    """What runs functions, somewhere, and can lose them."""
+class Engine:
+    """What runs functions, somewhere, `workers` at a time, and can lose them."""
 
     workers: int
-    """How many functions run at a time."""
+    tries: int = 1  # of a function whose worker died
+    local: bool = False  # functions run in this process, and may share objects with it
+    lost: tuple[type[BaseException], ...] = ()  # exceptions of a future whose worker died
+    tick: Callable[[int], None] | None = None  # for functions elsewhere to tell rows that are done
 
-    tries: int
-    """How often a function whose worker died is worth submitting."""
+    def run(self, fn: Callable[..., Any], *args: Any) -> Any:
+        """What `fn(*args)` gives or raises; here, where the engine is local."""
+        return fn(*args)
 
-    local: bool
-    """Whether functions run in this process, and may share objects with it."""
-
-    lost: tuple[type[BaseException], ...]
-    """The exceptions of a future whose worker died."""
-
-    @property
-    def tick(self) -> Callable[[int], None] | None:
-        """What functions elsewhere call with how many more rows are done; None: nobody hears it."""
-        ...
-
-    def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
-        """Run `fn(*args)`; the caller keeps no more than `workers` futures waiting at a time."""
-        ...
-
-    def cause(self, future: Future[Any]) -> str:
-        """Why the worker of a lost future died, and what to do, in words; "" where not known."""
-        ...
+    def cause(self, error: BaseException) -> str:
+        """Why a worker was lost, and what to do, as words that go on; "" where it is not known."""
+        return NO_MEMORY if isinstance(error, MemoryError) else ""
 
     def told(self) -> int:
         """The rows that functions under way have told of by `tick`; those of lost ones are not."""
-        ...
+        return 0
 
     def close(self) -> None:
         """End the workers, whatever they are doing."""
-        ...
+
+
+class Serial(Engine):
+    """The engine without workers: all runs in the thread that asks for it."""
+
+    workers = 1
+    local = True
 
 
 @contextmanager
 def opened(
-    name: Name = "serial", *, workers: int | None = None, address: str | None = None
+    name: EngineName = "serial", *, workers: int | None = None, address: str | None = None
 ) -> Iterator[Engine]:
-    """An engine, and its workers ended afterwards.
-
-    Args:
-        name: "serial", "processes" or "ray".
-        workers: functions at a time; by default the cores of this machine (or of the cluster).
-        address: of a running Ray cluster; by default Ray is started on this machine.
+    """An engine, and its workers ended afterwards; by default one worker a core.
 
     Raises:
         InputError: the options do not fit together, or the cluster cannot be reached.
@@ -73,7 +67,7 @@ def opened(
 
     Example:
         >>> with opened() as engine:
-        ...     print(engine.submit(max, 2, 3).result())
+        ...     print(engine.run(max, 2, 3))
         3
     """
     engine = _open(name, workers, address)
@@ -91,23 +85,31 @@ def _open(name: str, workers: int | None, address: str | None) -> Engine:
     if name == "processes":
         from gramax.streaming.engines.processes import Processes
 
-        return Processes(workers or cores())
+        # Not every system says which cores are ours.
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return Processes(workers or cores or 1)
     if name == "ray":
         from gramax.streaming.engines.ray import Ray
 
         return Ray(workers, address)
     if name != "serial":
-        raise InputError(f"no engine {name!r}; there are {', '.join(NAMES)}")
+        raise InputError(f"no engine {name!r}; there are {', '.join(get_args(EngineName))}")
     if workers not in (None, 1):
         raise InputError("the serial engine is one worker; add --engine processes")
-    from gramax.streaming.engines.serial import Serial
-
     return Serial()
 
 
-def cores() -> int:
-    """Cores that this process may use."""
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Processes that are started now are deaf to Ctrl-C, from their first moment on.
+
+    In a terminal it goes to all processes of a command; one of them is to answer.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

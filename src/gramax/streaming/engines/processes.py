@@ -1,7 +1,7 @@
 """The engine of worker processes on this machine.
 
-Every worker is a pool of its own, of one process: when it dies (killed for its memory, say), one
-task is lost with it and known, and the others go on. `ProcessPoolExecutor` gives up as a whole.
+When one dies (killed for its memory, say), one task is lost with it and known, and the others go
+on. `ProcessPoolExecutor` gives up as a whole.
 """
 
 from __future__ import annotations
@@ -10,142 +10,147 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
+from queue import SimpleQueue
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from gramax.streaming.engines.causes import KILLED, NO_MEMORY
-from gramax.streaming.signals import deaf
+from gramax.streaming.engines import ONE_THREAD, Engine, deaf
 
-THREADS = ("NPROC", "PJRT_NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-ONE_THREAD: dict[str, str] = dict.fromkeys(THREADS, "1")
-"""The environment of a worker: XLA and BLAS with one thread each, as there is one a core."""
+KILLED = (
+    ", killed by SIGKILL, by the system for its memory probably: "
+    "give it more, or use fewer --workers"
+)
+"""Nobody said why; on Linux it is the out-of-memory killer, with few exceptions."""
 
 
-class Processes:
-    """An `Engine` of `workers` processes, started when they are needed.
+class WorkerLostError(Exception):
+    """A worker died; the words that go on say what of, where that is known."""
 
-    Args:
-        workers: processes.
-    """
+
+class Processes(Engine):
+    """An `Engine` of `workers` processes, started when they are needed."""
 
     tries = 3
-    local = False
-    lost: tuple[type[BaseException], ...] = (BrokenProcessPool, MemoryError)
+    lost: tuple[type[BaseException], ...] = (WorkerLostError, MemoryError)
 
     @staticmethod
     def tick(rows: int) -> None:
         """In a worker: so many more rows are done."""
-        if _slot is not None:
-            told, k = _slot
-            told[k] += rows
+        assert _parent is not None
+        _parent.send(rows)
 
     def __init__(self, workers: int):
         self.workers = workers
-        self._spawn = [_Spawn() for _ in range(workers)]
-        self._pools: list[ProcessPoolExecutor | None] = [None] * workers
-        self._latest: list[Future[Any] | None] = [None] * workers
-        # A dead worker's place may be taken before anyone asks what it died of.
-        self._worker: WeakKeyDictionary[Future[Any], BaseProcess] = WeakKeyDictionary()
-        # Nothing is ever sent: workers end when our end of the pipe is gone, as it is after a
-        # `kill -9` of this process as well.
-        self._read, self._write = multiprocessing.Pipe(duplex=False)
-        # A number a worker, which it alone writes while it works: without a lock, which it could
-        # take with it when it is killed.
-        self._told = multiprocessing.get_context("spawn").RawArray("q", workers)
+        self._all = [_Worker() for _ in range(workers)]
+        self._free: SimpleQueue[_Worker] = SimpleQueue()
+        for worker in self._all:
+            self._free.put(worker)
 
-    def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
-        """Run `fn(*args)` in a free worker, or after what a busy one is doing."""
-        with deaf():
-            return self._submit(fn, *args)
-
-    def _submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
-        free = (k for k, one in enumerate(self._latest) if one is None or one.done())
-        k = next(free, 0)
-        self._told[k] = 0
+    def run(self, fn: Callable[..., Any], *args: Any) -> Any:
+        """What `fn(*args)` gives or raises in a free worker, or after what a busy one is doing."""
+        worker = self._free.get()
         try:
-            future = self._pool(k).submit(fn, *args)
-        except BrokenProcessPool:  # it died before, or while it was idle
-            self._pools[k] = None
-            future = self._pool(k).submit(fn, *args)
-        self._latest[k] = future
-        if worker := self._spawn[k].latest:
-            self._worker[future] = worker
-        return future
+            return worker.run(fn, args)
+        finally:
+            worker.told = 0
+            self._free.put(worker)
 
-    def cause(self, future: Future[Any]) -> str:
+    def cause(self, error: BaseException) -> str:
         """Memory, where the worker said so or was killed."""
-        if isinstance(future.exception(), MemoryError):
-            return NO_MEMORY
-        worker = self._worker.get(future)
-        return KILLED if worker and _killed(worker) else ""
+        return str(error) if isinstance(error, WorkerLostError) else super().cause(error)
 
     def told(self) -> int:
         """What the workers that are at work have told."""
-        under_way = [one is not None and not one.done() for one in self._latest]
-        return sum(rows for rows, busy in zip(self._told, under_way, strict=True) if busy)
+        return sum(worker.told for worker in self._all)
 
     def close(self) -> None:
         """End the workers, whatever they are doing."""
-        self._write.close()
-        for pool in self._pools:
-            if pool is not None:
-                pool.shutdown(wait=True, cancel_futures=True)
-        self._read.close()
-
-    def _pool(self, k: int) -> ProcessPoolExecutor:
-        pool = self._pools[k]
-        if pool is None:
-            pool = ProcessPoolExecutor(
-                1,
-                mp_context=self._spawn[k],
-                initializer=_begin,
-                initargs=(self._read, self._told, k),
-            )
-            self._pools[k] = pool
-        return pool
+        for worker in self._all:
+            worker.end()
 
 
-class _Spawn(SpawnContext):
-    """How workers are started, which remembers the latest one."""
-
-    latest: BaseProcess | None = None
-
-    def Process(self, *args: Any, **options: Any) -> BaseProcess:  # noqa: N802  # pyright: ignore
-        self.latest = SpawnProcess(*args, **options)
-        return self.latest
+_starting = threading.Lock()
+"""Held while a process is started or waited for: the start of one reaps others that are dead, and
+whoever comes second does not know how they ended."""
 
 
-def _killed(worker: BaseProcess) -> bool:
-    # It is gone. The pool's thread reaps it as well, and whoever comes second does not know how it
-    # ended until the first has noted it.
-    until = time.monotonic() + 1
-    while worker.exitcode is None and time.monotonic() < until:
-        time.sleep(0.005)
-    return worker.exitcode == -getattr(signal, "SIGKILL", 9)
+class _Worker:
+    """The place of one worker, from which a process that died is replaced."""
+
+    def __init__(self):
+        self.told, self.over = 0, False
+        self.process: BaseProcess | None = None
+
+    def run(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """What `fn(*args)` gives or raises in the process."""
+        self._start()
+        try:
+            self.pipe.send((fn, args))
+            while isinstance(said := self.pipe.recv(), int):
+                self.told += said
+        except (EOFError, OSError):
+            raise WorkerLostError(KILLED if self._killed() else "") from None
+        good, found = said
+        if good:
+            return found
+        raise found
+
+    def _start(self) -> None:
+        """Start a process where there is none, or it has died."""
+        spawning = multiprocessing.get_context("spawn")
+        with _starting, deaf():
+            if self.over:
+                raise WorkerLostError
+            if self.process is not None and self.process.is_alive():
+                return
+            self.pipe, theirs = spawning.Pipe()
+            process = spawning.Process(target=_work, args=(theirs,), daemon=True)
+            process.start()
+            self.process = process
+            theirs.close()
+
+    def _killed(self) -> bool:
+        assert self.process is not None
+        with _starting:
+            self.process.join()
+        return self.process.exitcode == -getattr(signal, "SIGKILL", 9)
+
+    def end(self) -> None:
+        """End the process, and start no other."""
+        with _starting:
+            self.over = True
+            if self.process is not None:
+                self.process.kill()
+                self.process.join()
 
 
-_slot: tuple[Any, int] | None = None
-"""In a worker: the numbers that it shares with its parent, and which one is its own."""
+_parent: Connection | None = None
+"""In a worker: the pipe to its parent."""
 
 
-def _begin(parent: Connection, told: Any, k: int) -> None:
-    """In a new worker: one thread, deaf to Ctrl-C, and gone with its parent."""
-    global _slot
-    _slot = told, k
+def _work(pipe: Connection) -> None:
+    """What a worker does: run what is sent, with one thread, deaf to Ctrl-C, until it is killed.
+
+    It is gone with its parent, after a `kill -9` of that as well.
+    """
+    global _parent
+    _parent = pipe
     os.environ.update(ONE_THREAD)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    while True:
+        fn, args = pipe.recv()
+        try:
+            said = True, fn(*args)
+        except Exception as error:
+            said = False, error
+        pipe.send(said)
 
 
-def _end_with(parent: Connection) -> None:
-    try:
-        parent.recv()
-    except (EOFError, OSError):
-        os._exit(1)
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

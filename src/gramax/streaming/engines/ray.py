@@ -12,15 +12,13 @@ import signal
 import socket
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import wait
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from gramax._optional import need
 from gramax.errors import InputError
-from gramax.streaming.engines.causes import NO_MEMORY
-from gramax.streaming.engines.processes import ONE_THREAD
+from gramax.streaming.engines import NO_MEMORY, ONE_THREAD, Engine
 
 RETRIES = 2
 """What Ray does by itself after the first try."""
@@ -36,54 +34,50 @@ WAIT = 10.0
 """Seconds that a cluster has to answer in."""
 
 
-class Ray:
-    """An `Engine` on Ray.
-
-    Args:
-        workers: functions at a time; by default the cores of the cluster.
-        address: of a running cluster ("auto", "host:port", "ray://..."); None starts one here.
-    """
-
-    tries = 1
-    local = False
-    # It would be a message through the cluster for each chunk.
-    tick: Callable[[int], None] | None = None
+class Ray(Engine):
+    """An `Engine` on Ray. A `tick` would be a message through the cluster for each chunk."""
 
     def __init__(self, workers: int | None, address: str | None):
+        """Join the cluster at `address` ("auto", "host:port", "ray://..."), or start one here."""
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
-        ray = need("ray", "--engine ray", extra="ray")
+        self._ray: Any = need("ray", "--engine ray", extra="ray")
         exceptions = need("ray.exceptions", "--engine ray", extra="ray")
-        self._ray = ray
-        self._ours = not ray.is_initialized()
+        self._ours, self._closed = not self._ray.is_initialized(), False
         if self._ours:
-            _start(ray, workers, address)
-        self.lost: tuple[type[BaseException], ...] = (
+            _start(self._ray, workers, address)
+        self.lost = (
             exceptions.WorkerCrashedError,
             exceptions.OutOfMemoryError,
             exceptions.NodeDiedError,
             exceptions.RaySystemError,
         )
-        self._no_memory = (exceptions.OutOfMemoryError, MemoryError)
-        self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
-        self._run = ray.remote(max_retries=RETRIES, num_cpus=1)(_run)
+        self._no_memory = exceptions.OutOfMemoryError
+        self.workers = workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        self._run = self._ray.remote(max_retries=RETRIES, num_cpus=1)(_run)
 
-    def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
-        """Run `fn(*args)` on a core somewhere in the cluster."""
-        return self._run.remote(fn, *args).future()
+    def run(self, fn: Callable[..., Any], *args: Any) -> Any:
+        """What `fn(*args)` gives or raises on a core somewhere in the cluster."""
+        future = None if self._closed else self._run.remote(fn, *args).future()
+        while future is None or not wait([future], 0.5).done:
+            if self._closed:  # by another thread, and nothing comes any more
+                raise self.lost[0]
+        return future.result()
 
-    def cause(self, future: Future[Any]) -> str:
+    def cause(self, error: BaseException) -> str:
         """Memory, where Ray says so: it ends workers before the system does."""
-        return NO_MEMORY if isinstance(future.exception(), self._no_memory) else ""
-
-    def told(self) -> int:
-        """Nothing."""
-        return 0
+        return NO_MEMORY if isinstance(error, self._no_memory) else super().cause(error)
 
     def close(self) -> None:
         """Leave the cluster; one that was started here ends, with all that it is doing."""
+        self._closed = True
         if self._ours:
             self._ray.shutdown()
+
+
+def _run(fn: Callable[..., Any], *args: Any) -> Any:
+    os.environ.update(ONE_THREAD)
+    return fn(*args)
 
 
 def _start(ray: Any, workers: int | None, address: str | None) -> None:
@@ -91,20 +85,19 @@ def _start(ray: Any, workers: int | None, address: str | None) -> None:
     if address is None:
         options |= {"address": "local", "include_dashboard": False, "num_cpus": workers}
     else:
-        _answers(address)
+        _check_answer(address)
         options |= {"address": address}
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _own_signals():
             # JAX warns of forks; Ray's are followed by an exec at once, which is harmless.
             warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
-            with _own_signals():
-                ray.init(**options)
+            ray.init(**options)
     except Exception as error:
         why = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(f"--engine ray: no cluster at {address or 'all'} ({why[0]})") from None
 
 
-def _answers(address: str) -> None:
+def _check_answer(address: str) -> None:
     """Refuse an address where nothing listens: Ray would try it for more than ten minutes."""
     known = _latest() if address == "auto" else address
     host, _, port = known.removeprefix("ray://").rpartition(":")
@@ -121,7 +114,7 @@ def _answers(address: str) -> None:
 
 
 def _latest() -> str:
-    """The address that "auto" means; "" where Ray knows none, which it then says at once.
+    """The address that "auto" means; "" where none is known, which Ray then says itself.
 
     What Ray noted when a cluster was last started stays there when the cluster is gone.
     """
@@ -130,18 +123,8 @@ def _latest() -> str:
 
         logging.getLogger(services.__name__).setLevel(logging.ERROR)
         return services.get_ray_address_from_environment("auto", None) or ""
-    except ConnectionError:
-        return ""
-    except (ImportError, AttributeError, TypeError):  # nothing of this is promised to stay
-        return os.environ.get("RAY_ADDRESS") or _noted()
-
-
-def _noted() -> str:
-    folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
-    try:
-        return (Path(folder) / "ray" / "ray_current_cluster").read_text().strip()
-    except OSError:
-        return ""
+    except Exception:  # nothing of this is promised to stay
+        return os.environ.get("RAY_ADDRESS", "")
 
 
 @contextmanager
@@ -153,8 +136,3 @@ def _own_signals() -> Iterator[None]:
     finally:
         if callable(before) and signal.getsignal(signal.SIGTERM) != before:
             signal.signal(signal.SIGTERM, before)
-
-
-def _run(fn: Callable[..., Any], *args: Any) -> Any:
-    os.environ.update(ONE_THREAD)
-    return fn(*args)

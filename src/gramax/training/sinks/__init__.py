@@ -5,12 +5,8 @@ and imports its package when it is made.
 """
 
 from gramax.training.sinks.base import BaseSink, Sink, first_process
-from gramax.training.sinks.jsonl import JsonLinesSink
-from gramax.training.sinks.mlflow import MLflowSink
-from gramax.training.sinks.reporting import log_report
-from gramax.training.sinks.tensorboard import TensorBoardSink
-from gramax.training.sinks.trackio import TrackioSink
-from gramax.training.sinks.wandb import WandbSink
+from gramax.training.sinks.reporting import JsonLinesSink, log_report
+from gramax.training.sinks.trackers import MLflowSink, TensorBoardSink, TrackioSink, WandbSink
 
 __all__ = [
     "BaseSink",

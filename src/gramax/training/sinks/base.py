@@ -7,7 +7,6 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from io import BytesIO
-from types import TracebackType
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,27 +23,21 @@ class Sink(Protocol):
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Write numbers by name; those that are not finite are said as text instead."""
-        ...
 
     def image(self, step: int, name: str, picture: ArrayLike | bytes) -> None:
         """Write a picture: `[height, width, 3 or 4]` uint8, or the bytes of a PNG."""
-        ...
 
     def histogram(self, step: int, name: str, values: ArrayLike) -> None:
         """Write how these values are distributed."""
-        ...
 
     def text(self, step: int, name: str, words: str) -> None:
         """Write words."""
-        ...
 
     def flush(self) -> None:
         """Let a reader see everything that was written so far."""
-        ...
 
     def close(self) -> None:
         """Flush and end; closing twice does nothing."""
-        ...
 
 
 def first_process() -> bool:
@@ -62,9 +55,10 @@ def first_process() -> bool:
 class BaseSink(ABC):
     """Checks what is given and hands it to the methods that a sink writes with.
 
-    A sink defines `_open`, `_scalars`, `_image`, `_histogram` and `_text`, and where need be
-    `_flush`, `_close` and `_fail`; they are called in the first process alone,
-    with checked and finite values. A sink is a context manager: `with` closes it.
+    A sink defines `_open`, `_scalars` (finite numbers by name), `_image` (uint8 pixels
+    `[height, width, 3]`), `_histogram` (finite values) and `_text`, and where need be `_flush`,
+    `_close` and `_fail` (instead of `_close` after an error in the `with` block). They are called
+    in the first process alone. A sink is a context manager: `with` closes it.
 
     Every method that writes raises ValueError where the sink is closed, or the step is not a whole
     number from 0.
@@ -135,12 +129,7 @@ class BaseSink(ABC):
     def __enter__(self) -> Any:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
         self._end(self._close if kind is None else self._fail)
 
     def _end(self, how: Callable[[], None]) -> None:
@@ -157,33 +146,27 @@ class BaseSink(ABC):
         return self._active
 
     @abstractmethod
-    def _open(self) -> None:
-        """Begin: called once, before anything is written."""
+    def _open(self) -> None: ...
 
     @abstractmethod
-    def _scalars(self, step: int, values: dict[str, float]) -> None:
-        """Write finite numbers by name."""
+    def _scalars(self, step: int, values: dict[str, float]) -> None: ...
 
     @abstractmethod
-    def _image(self, step: int, name: str, pixels: np.ndarray) -> None:
-        """Write uint8 pixels, `[height, width, 3 or 4]`."""
+    def _image(self, step: int, name: str, pixels: np.ndarray) -> None: ...
 
     @abstractmethod
-    def _histogram(self, step: int, name: str, values: np.ndarray) -> None:
-        """Write how finite values are distributed."""
+    def _histogram(self, step: int, name: str, values: np.ndarray) -> None: ...
 
     @abstractmethod
-    def _text(self, step: int, name: str, words: str) -> None:
-        """Write words."""
+    def _text(self, step: int, name: str, words: str) -> None: ...
 
     def _flush(self) -> None:  # noqa: B027 - a sink may leave it
-        """Nothing, where the package writes at once."""
+        pass
 
     def _close(self) -> None:  # noqa: B027 - a sink may leave it
-        """Nothing, where there is nothing to end."""
+        pass
 
     def _fail(self) -> None:
-        """End after an error in the `with` block; as ever, where no run is marked as failed."""
         self._close()
 
 
@@ -194,7 +177,12 @@ def pixels_of(picture: ArrayLike | bytes) -> np.ndarray:
         ValueError: it is neither such an array nor the bytes of a PNG.
     """
     if isinstance(picture, bytes):
-        picture = _decoded(picture)
+        Image = need("PIL.Image", "reading a PNG", "pillow", "plot")
+        try:
+            with Image.open(BytesIO(picture), formats=["PNG"]) as image:
+                picture = np.asarray(image.convert("RGBA"))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise ValueError(f"these {len(picture):,} bytes are no PNG: {error}") from None
     pixels = np.asarray(picture)
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
         raise ValueError(
@@ -207,10 +195,7 @@ def pixels_of(picture: ArrayLike | bytes) -> np.ndarray:
     return np.ascontiguousarray(pixels, np.uint8)
 
 
-def _decoded(png: bytes) -> np.ndarray:
-    Image = need("PIL.Image", "reading a PNG", "pillow", "plot")
-    try:
-        with Image.open(BytesIO(png), formats=["PNG"]) as image:
-            return np.asarray(image.convert("RGBA"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"these {len(png):,} bytes are no PNG: {error}") from None
+def histogram_of(values: np.ndarray) -> dict[str, list[float]]:
+    """How many values lie between any two edges, ready for JSON."""
+    counts, edges = np.histogram(values, bins="sturges")
+    return {"counts": counts.tolist(), "edges": edges.tolist()}
