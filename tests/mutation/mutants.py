@@ -7,7 +7,7 @@ Left out, because no test of numbers could or should tell them from the code:
   inequality, by the one that differs at equality alone;
 - annotations and type aliases, which are never evaluated; docstrings hold nothing that is mutated;
 - the texts of errors (all of `raise`), of warnings, of conditions and of notebook views;
-- what a metric declares of itself (`Metric(...)`): tests/properties hold it against the numbers;
+- what a metric declares of itself (`@declares(...)`): tests/properties hold it to the numbers;
 - decorators that only make code fast or its types known (`FAST`), and `static_argnums`, of which
   there are none without jit;
 - `axis=-1` and `shape[-1]`: the last axis of a matrix is its axis 1;
@@ -83,10 +83,10 @@ def _silent(node: ast.AST) -> list[ast.AST | None]:
             return _stand_in(divisor)
         case ast.Call(func=ast.Attribute(attr="sqrt" | "log" | "log2"), args=[argument]):
             return _stand_in(argument)
-        case ast.Call(func=ast.Name(id="Metric")):
+        case ast.Call() if any(k.arg == "meaning" for k in node.keywords):
             return [k.value for k in node.keywords if k.arg != "compute"]
         case ast.Call(func=ast.Name(id="Condition")):
-            return list(node.args[1:])
+            return list(node.args[2:])
         case ast.Assign(targets=[target], value=value):
             names = {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}
             alias = isinstance(value, ast.Subscript | ast.BinOp) and not any(
