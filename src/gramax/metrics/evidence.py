@@ -47,7 +47,11 @@ class Evidence:
         weights: `[c]` weight of each class, its rows where they have none; `weight` is their sum.
         row_share: `[c]` share of the weight that each class has, whatever the weighting.
         share: `[c]` weight of each class, summing to 1: `row_share`, or 1/K with "macro".
+        variances: `[c]` mean squared distance of a class's rows to their mean.
+        within_trace: trace of Σ_W, the mean squared distance of a row to the mean of its class.
         not_finite: how many rows are left out because they hold NaN or infinity.
+        tolerance: the rounding of class means over √tr Σ_T; those no further apart are the same.
+        exact: whether rows were summed in float64: nothing that matters is below rounding.
     """
 
     def __init__(self, moments: ClassMoments, options: Options | None = None) -> None:
@@ -67,7 +71,11 @@ class Evidence:
         self.row_share = self.share = ratio(self.weights, self.weight)
         if self.options.weighting == "macro":
             self.share = ratio(self.xp.astype(self.present, self.n.dtype), self.present_count)
+        self.variances: Float[Array, " c"] = ratio(moments.spread, self.weights)
+        self.within_trace: Float[Array, ""] = self.xp.sum(self.share * self.variances)
         self.not_finite: Float[Array, ""] = self.xp.sum(moments.left_out[:, NOT_FINITE])
+        self.tolerance: float = MEAN_UNITS * moments.rounding
+        self.exact: bool = moments.rounding < EXACT
 
     def once(self, derive: Callable[[Evidence], T]) -> T:
         """`derive(self)`, computed the first time; for what the metrics of one file share."""
@@ -140,10 +148,8 @@ class Evidence:
         xp = self.xp
         lengths = norms(vectors)
         floor = MEAN_UNITS * epsilon(lengths) * xp.max(lengths)
-        blur = self.tolerance * safe_sqrt(
-            self.only(xp.isfinite(self.total_trace), self.total_trace)
-        )
-        long = (lengths > floor) & (lengths > blur)
+        total = self.only(xp.isfinite(self.total_trace), self.total_trace)
+        long = (lengths > floor) & (lengths > self.tolerance * safe_sqrt(total))
         # Where a length is NaN the direction is NaN too.
         return xp.where(long | xp.isnan(lengths), unit_rows(vectors), 0.0)
 
@@ -164,21 +170,6 @@ class Evidence:
         return self.count(self.xp.any(self.codes != 0, axis=1))
 
     # -- scatter --------------------------------------------------------------------------------
-
-    @cached_property
-    def tolerance(self) -> float:
-        """The rounding of class means over √tr Σ_T; those no further apart are the same."""
-        return MEAN_UNITS * self.moments.rounding
-
-    @cached_property
-    def variances(self) -> Float[Array, " c"]:
-        """Mean squared distance of a class's rows to their mean."""
-        return ratio(self.moments.spread, self.weights)
-
-    @cached_property
-    def within_trace(self) -> Float[Array, ""]:
-        """Trace of Σ_W: mean squared distance of a row to the mean of its class."""
-        return self.xp.sum(self.share * self.variances)
 
     @cached_property
     def total_trace(self) -> Float[Array, ""]:
@@ -240,11 +231,6 @@ class Evidence:
         """The share of the largest eigenvalue of a scatter below which the others are rounding."""
         units = SPECTRUM_UNITS + UNITS_OF_BLOCKS * self.xp.sqrt(self.n)
         return self.moments.rounding * units
-
-    @cached_property
-    def exact(self) -> bool:
-        """Whether rows were summed in float64, so that nothing that matters is below rounding."""
-        return self.moments.rounding < EXACT
 
     def _without_rounding(self, values: Float[Array, " d"]) -> Float[Array, " d"]:
         """Eigenvalues with those that are rounding set to 0; NaN stays."""

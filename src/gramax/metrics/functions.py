@@ -152,7 +152,12 @@ def measure(
 ) -> Float[Array, ""]:
     """The metric `name` of rows `z` with labels `y` (None: a single class)."""
     moments = moments_of(z, y, c, normalize=normalize, scatter=METRICS[name].spectrum)
-    return value(moments, name, options or Options())
+    return _value(moments, name, options)
+
+
+@compiled("name", "options")
+def _value(moments: ClassMoments, name: str, options: Options | None) -> Float[Array, ""]:
+    return METRICS[name].value(Evidence(moments, options))
 
 
 def moments_of(
@@ -170,9 +175,3 @@ def moments_of(
         return ClassMoments.of(z, y, c, normalize=normalize, scatter=scatter)
     y = checks.labels(np.zeros(n, np.int64) if y is None else y, n, checks.num_classes(c), z)
     return ClassMoments.empty(c, n, normalize=normalize, ambient=d).update(spanned(z), y)
-
-
-@compiled("name", "options")
-def value(moments: ClassMoments, name: str, options: Options) -> Float[Array, ""]:
-    """The metric `name` of moments."""
-    return METRICS[name].value(Evidence(moments, options))
