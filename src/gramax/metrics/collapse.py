@@ -172,7 +172,7 @@ CONDITIONS["flat_means"] = Condition(
     ),
 )
 CONDITIONS["thin_axis"] = Condition(
-    "an axis of the class means along which the rounding of Σ_W makes a tenth of the sum",
+    "an axis of the class means along which Σ_W is below rounding",
     lambda e: e.once(_axes).doubt > 0.1 * e.xp.maximum(e.once(_axes).total, _quotient(e)),
     lambda e: (
         "along the thinnest axis of the class means Σ_W is below the rounding of "

@@ -46,9 +46,7 @@ _SHARED: dict[str, Any] = {
     "labels": False,
     "spectrum": True,
 }
-_declares, _of_rows, _of_classes = (
-    partial(verb, **_SHARED) for verb in (declares, of_rows, of_classes)
-)
+_declares, _of_rows = partial(declares, **_SHARED), partial(of_rows, **_SHARED)
 
 # -- by entropy ---------------------------------------------------------------------------------
 
@@ -60,8 +58,7 @@ def _entropy_rank(values: Float[Array, " d"], xp: Any, eps: float = 1e-12) -> Fl
     return xp.maximum(rank, 1.0)
 
 
-@declares(
-    **_SHARED,
+@_declares(
     meaning="number of dimensions that the rows spread over",
     formula="exp(-Σ p log(p + 1e-12)), p the covariance eigenvalues over their sum (centred)",
     source="Roy & Vetterli 2007, on eigenvalues; Bouhsine 2026",
@@ -151,7 +148,7 @@ def _lidar(e: Evidence) -> Float[Array, ""]:
     return _entropy_rank(linalg.singular_values(white) ** 2, xp)
 
 
-lidar = _of_classes(
+lidar = partial(of_classes, **_SHARED)(
     name="lidar",
     meaning="number of dimensions in which classes differ by more than their own scatter",
     formula="exp(-Σ p log(p + 1e-12)), p the eigenvalues of Σ_w^-½ Σ_B Σ_w^-½ over their sum, "

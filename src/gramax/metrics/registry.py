@@ -235,7 +235,7 @@ CONDITIONS: dict[str, Condition] = {
         lambda e: f"needs at least two classes, got {int(e.present_count)}",
     ),
     "few_codes": Condition(
-        "fewer than two class means with a direction (a mean of zero has none)",
+        "fewer than two class means other than zero",
         lambda e: e.code_count < 2,
         lambda e: (
             "needs at least two class means with a direction (a mean of zero has none), "

@@ -24,9 +24,7 @@ from gramax.metrics.options import Options
 from gramax.metrics.registry import CONDITIONS, METRICS, SCALED, SQUARED, Condition
 
 _SHARED: dict[str, Any] = {"question": "simplex", "direction": "lower", "samples": False}
-_declare, _declares, _of_classes = (
-    partial(verb, **_SHARED) for verb in (METRICS.add, declares, of_classes)
-)
+_declares, _of_classes = partial(declares, **_SHARED), partial(of_classes, **_SHARED)
 
 # -- all cosines at once ------------------------------------------------------------------------
 
@@ -42,6 +40,10 @@ def _largest(codes: Float[Array, "c d"]) -> Float[Array, ""]:
     return xp.minimum(largest, 1.0)
 
 
+def _error(e: Evidence) -> Float[Array, ""]:
+    return simplex_error(e.codes)
+
+
 @_declares(
     name="class_simplex_error",
     meaning="distance of the class codes' cosines to those of a simplex",
@@ -49,7 +51,7 @@ def _largest(codes: Float[Array, "c d"]) -> Float[Array, ""]:
     source="Bouhsine 2026, Auditing Latent Space Geometry in JAX",
     interval=(0.0, 2.0),
     best="0 (a simplex; possible for c ≤ d+1)",
-    compute=lambda e: simplex_error(e.codes),
+    compute=_error,
     undefined=("few_codes",),
     invariant=SCALED,
     variants="of the class means as they lie; see class_simplex_error_centred",
@@ -73,7 +75,8 @@ def simplex_error(means: Any) -> Float[Array, ""]:
     return safe_sqrt(xp.where(count > 1, ratio(2 * total, count**2), xp.nan))
 
 
-_declare(
+METRICS.add(
+    **_SHARED,
     name="class_simplex_error_centred",
     meaning="distance of the cosines of centred class means to those of a simplex",
     formula="RMS over all c² entries of (cos(m_a - m̄, m_b - m̄) - target), m̄ the mean of means",
@@ -86,7 +89,8 @@ _declare(
     function="simplex_error",
 )
 
-_declare(
+METRICS.add(
+    **_SHARED,
     name="class_largest_cosine",
     meaning="the least separation: largest cosine, with its sign, of two centred class codes",
     formula="max over a<b of cos(m_a - m̄, m_b - m̄), m̄ the mean of means",
@@ -338,7 +342,8 @@ def gnc2_log(
     )
 
 
-_declare(
+METRICS.add(
+    **_SHARED,
     **_SPREAD,
     name="gnc2_log_variance",
     meaning="how unequal the distances between the directions of the class means are",
