@@ -24,14 +24,14 @@ def test_absent_classes_are_left_out():
         np.testing.assert_allclose(there[name], here[name], rtol=1e-5, atol=1e-6, err_msg=name)
     means = gramax.class_means(z, wide, 2 * C)
     assert gramax.coherence(means) == pytest.approx(float(here["class_coherence"]), rel=1e-6)
-    assert gramax.simplex_error(means) == pytest.approx(
-        float(here["class_simplex_error"]), rel=1e-5
-    )
+    error = float(here["class_simplex_error"])
+    assert gramax.simplex_error(means) == pytest.approx(error, rel=1e-5)
 
 
-@pytest.mark.parametrize("bad", [7, 3, -2])
+@pytest.mark.parametrize("bad", [7, 3, -2, 2**32 + 1])  # the last would wrap to 1
 def test_label_out_of_range_is_named_eagerly(bad):
     z, y = clouds(0, 30, 4, 3)
+    y = y.astype(np.int64)
     y[17] = bad
     calls = (
         lambda: gramax.class_means(z, y, 3),
@@ -43,14 +43,6 @@ def test_label_out_of_range_is_named_eagerly(bad):
     for call in calls:
         with pytest.raises(ValueError, match=f"row 17: label {bad} is outside 0..2"):
             call()
-
-
-def test_wide_label_that_would_wrap_is_refused():
-    z, y = clouds(0, 30, 4, 3)
-    y = y.astype(np.int64)
-    y[5] = 2**32 + 1
-    with pytest.raises(ValueError, match="row 5: label 4294967297"):
-        gramax.class_means(z, y, 3)
 
 
 def test_narrow_label_dtypes_are_widened():
@@ -82,11 +74,9 @@ def test_one_class_and_one_row_are_undefined():
     for name in ("collapse_ratio", "class_simplex_error", "class_coherence", "class_welch_gap"):
         assert np.isnan(one[name]), name
     assert np.isfinite(one["effective_rank"])
-    single = gramax.latent_geometry_report(z[:1], y[:1], C)
-    assert all(np.isnan(v) for v in single.values())
-    assert np.isnan(gramax.effective_rank(z[:1]))
-    assert np.isnan(gramax.coherence(z[:1]))
-    assert np.isnan(gramax.simplex_error(z[:1]))
+    single = [*gramax.latent_geometry_report(z[:1], y[:1], C).values()]
+    single += [f(z[:1]) for f in (gramax.effective_rank, gramax.coherence, gramax.simplex_error)]
+    assert np.isnan(single).all()
 
 
 def test_zero_rows_have_no_direction():
