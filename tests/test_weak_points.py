@@ -7,12 +7,7 @@ import pytest
 
 import gramax
 from gramax.arrays.rows import norms, unit_rows
-from gramax.moments.class_moments import (
-    IGNORED,
-    NOT_FINITE,
-    OUT_OF_RANGE,
-    ClassMoments,
-)
+from gramax.moments.class_moments import IGNORED, NOT_FINITE, OUT_OF_RANGE, ClassMoments
 from tests import transcription as seed
 from tests.numbers import SAME
 from tests.test_seed import clouds
@@ -29,21 +24,14 @@ def test_absent_classes_are_left_out():
         np.testing.assert_allclose(there[name], here[name], rtol=1e-5, atol=1e-6, err_msg=name)
     means = gramax.class_means(z, wide, 2 * C)
     assert gramax.coherence(means) == pytest.approx(float(here["class_coherence"]), rel=1e-6)
-    assert gramax.simplex_error(means) == pytest.approx(
-        float(here["class_simplex_error"]), rel=1e-5
-    )
+    error = float(here["class_simplex_error"])
+    assert gramax.simplex_error(means) == pytest.approx(error, rel=1e-5)
 
 
-def test_scatter_ratio_is_bounded_where_the_seed_exceeds_one(rng):
-    z = rng.normal(size=(2000, 64)).astype(np.float32)
-    y = rng.integers(0, 100, 2000)
-    assert gramax.collapse_ratio(z, y, 100) > 1.4
-    assert 0.9 < gramax.scatter_ratio(z, y, 100) < 1
-
-
-@pytest.mark.parametrize("bad", [7, 3, -2])
+@pytest.mark.parametrize("bad", [7, 3, -2, 2**32 + 1])  # the last would wrap to 1
 def test_label_out_of_range_is_named_eagerly(bad):
     z, y = clouds(0, 30, 4, 3)
+    y = y.astype(np.int64)
     y[17] = bad
     calls = (
         lambda: gramax.class_means(z, y, 3),
@@ -55,14 +43,6 @@ def test_label_out_of_range_is_named_eagerly(bad):
     for call in calls:
         with pytest.raises(ValueError, match=f"row 17: label {bad} is outside 0..2"):
             call()
-
-
-def test_wide_label_that_would_wrap_is_refused():
-    z, y = clouds(0, 30, 4, 3)
-    y = y.astype(np.int64)
-    y[5] = 2**32 + 1
-    with pytest.raises(ValueError, match="row 5: label 4294967297"):
-        gramax.class_means(z, y, 3)
 
 
 def test_narrow_label_dtypes_are_widened():
@@ -83,10 +63,9 @@ def test_label_out_of_range_under_jit_is_masked_and_counted():
     assert got.left_out[0, OUT_OF_RANGE] == 3
     assert got.left_out[0, IGNORED] == 1
     assert got.total == N - 4
-    report = jax.jit(lambda z, y: gramax.latent_geometry_report(z, y, C))(z, broken)
-    expected = seed.latent_geometry_report(z[good], y[good], C)
-    for name in expected:
-        np.testing.assert_allclose(report[name], expected[name], rtol=1e-5, err_msg=name)
+    within = jax.jit(lambda z, y: gramax.within_class_variance(z, y, C))(z, broken)
+    expected = seed.within_class_variance(z[good], y[good], C)
+    np.testing.assert_allclose(within, expected, rtol=1e-5)
 
 
 def test_one_class_and_one_row_are_undefined():
@@ -95,22 +74,9 @@ def test_one_class_and_one_row_are_undefined():
     for name in ("collapse_ratio", "class_simplex_error", "class_coherence", "class_welch_gap"):
         assert np.isnan(one[name]), name
     assert np.isfinite(one["effective_rank"])
-    single = gramax.latent_geometry_report(z[:1], y[:1], C)
-    assert all(np.isnan(v) for v in single.values())
-    assert np.isnan(gramax.effective_rank(z[:1]))
-    assert np.isnan(gramax.coherence(z[:1]))
-    assert np.isnan(gramax.simplex_error(z[:1]))
-    with pytest.raises(ValueError, match="two codes"):
-        gramax.simplex_gram(1)
-
-
-def test_point_collapse_never_scores_well():
-    z, y = np.tile(np.arange(1.0, 1 + D), (N, 1)), np.arange(N) % C
-    report = gramax.latent_geometry_report(z, y, C)
-    assert np.isnan(report["collapse_ratio"])
-    assert np.isnan(report["effective_rank"])
-    assert report["class_coherence"] == pytest.approx(1.0)
-    assert report["class_simplex_error"] > 1
+    single = [*gramax.latent_geometry_report(z[:1], y[:1], C).values()]
+    single += [f(z[:1]) for f in (gramax.effective_rank, gramax.coherence, gramax.simplex_error)]
+    assert np.isnan(single).all()
 
 
 def test_zero_rows_have_no_direction():
@@ -164,41 +130,6 @@ def test_common_offset_spoils_the_raw_simplex_not_the_centred_one():
     assert report["class_simplex_error_centred"] < 1e-4
 
 
-def test_variance_survives_an_offset_that_breaks_raw_moments(rng):
-    z = (rng.normal(size=(4096, 64)) * 0.1 + 100).astype(np.float32)
-    y = np.zeros(4096, int)
-    raw = np.mean(np.sum(z * z, axis=1)) - np.sum(np.mean(z, axis=0) ** 2)
-    true = z.astype(np.float64).var(axis=0).sum()
-    assert abs(raw / true - 1) > 0.01
-    moments = ClassMoments.of(z, y, 1, normalize=False)
-    np.testing.assert_allclose(moments.spread[0] / 4096, true, rtol=1e-5)
-
-
-@pytest.mark.parametrize("scale", [1e-20, 1e-6, 1e6, 1e18])
-def test_scale_does_not_matter_on_the_sphere(scale):
-    z, y = clouds(0, *SHAPE)
-    here = gramax.report(ClassMoments.of(z, y, C))
-    there = gramax.report(ClassMoments.of(z * np.float32(scale), y, C))
-    for name in here:
-        np.testing.assert_allclose(there[name], here[name], rtol=2e-5, atol=1e-6, err_msg=name)
-
-
-def test_shapes_are_quoted_in_errors():
-    z, y = clouds(0, 30, 4, 3)
-    with pytest.raises(ValueError, match=r"matrix \[n, d\].*\(30,\)"):
-        gramax.effective_rank(z[:, 0])
-    with pytest.raises(ValueError, match=r"shape \(30,\); got shape \(29,\)"):
-        gramax.collapse_ratio(z, y[:29], 3)
-    with pytest.raises(ValueError, match="labels must be integers"):
-        gramax.collapse_ratio(z, y.astype(float), 3)
-    with pytest.raises(ValueError, match=r"rows of length 4.*length 5"):
-        ClassMoments.empty(3, 5).update(z, y)
-    with pytest.raises(ValueError, match="at least 1"):
-        gramax.collapse_ratio(z, y, 0)
-    with pytest.raises(ValueError, match="real numbers"):
-        gramax.gram(z.astype(complex))
-
-
 @pytest.mark.parametrize("length", [1.2e-38, 8.6e37, 3e38])
 def test_rows_at_the_ends_of_float32_have_a_norm(length):
     x = np.array([[length, 0.0], [0.0, -length]], np.float32)
@@ -206,16 +137,24 @@ def test_rows_at_the_ends_of_float32_have_a_norm(length):
     np.testing.assert_allclose(jax.jit(unit_rows)(x), np.sign(x), rtol=2.0**-23)
 
 
+Z4, Y4 = clouds(0, 30, 4, 3)
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
+        (lambda: gramax.effective_rank(Z4[:, 0]), r"matrix \[n, d\].*\(30,\)"),
+        (lambda: gramax.collapse_ratio(Z4, Y4[:29], 3), r"shape \(30,\); got shape \(29,\)"),
+        (lambda: gramax.collapse_ratio(Z4, Y4.astype(float), 3), "labels must be integers"),
+        (lambda: ClassMoments.empty(3, 5).update(Z4, Y4), "rows of length 4.*length 5"),
+        (lambda: gramax.collapse_ratio(Z4, Y4, 0), "at least 1"),
+        (lambda: gramax.gram(Z4.astype(complex)), "real numbers"),
         (lambda: gramax.welch_floor(6, 0), "d must be at least 1; got 0"),
-        (lambda: gramax.ClassMoments.empty(2, 0), "dim must be at least 1; got 0"),
-        (lambda: gramax.ClassMoments.empty(0, 2), "number of classes must be at least 1; got 0"),
+        (lambda: ClassMoments.empty(2, 0), "dim must be at least 1; got 0"),
         (lambda: gramax.run_many(jax.random.key(0), 3, 2, 0), "n_seeds must be at least 1; got 0"),
         (lambda: gramax.welch_floor(6, 1.5), "d must be a static integer; got 1.5"),
     ],
 )
-def test_the_size_that_is_wrong_is_named(call, said):
+def test_what_is_wrong_is_quoted(call, said):
     with pytest.raises(ValueError, match=said):
         call()

@@ -40,6 +40,10 @@ OPERATORS = re.compile(
 )
 
 
+DECLARES = {"add", "of_rows", "of_classes", "declares"}
+"""Calls that say what a metric is; tests/properties holds what they say against the numbers."""
+
+
 @dataclass(frozen=True)
 class Mutant:
     """One change of one line of a file below src/gramax."""
@@ -60,7 +64,7 @@ def silent(node: ast.AST) -> list[ast.AST | None]:
             return [node.annotation]
         case ast.Raise() | ast.JoinedStr() | ast.keyword(arg="strict" | "frozen"):
             return [node]
-        case ast.Call(func=ast.Name(id="Metric")):
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in DECLARES:
             return [k.value for k in node.keywords if k.arg not in ("compute", "of_rows")]
         case ast.Assign(targets=[ast.Name(id=name), *_]) if name.isupper():
             return [node]  # sizes of blocks and samples: any gives the same numbers

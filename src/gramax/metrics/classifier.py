@@ -14,118 +14,52 @@ from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import Array, compiled, dot, fold, like, namespace, top_k
 from gramax.arrays.rows import norms, power_of_two, present, unit_rows
 from gramax.metrics.evidence import Evidence
-from gramax.metrics.registry import METRICS, MOVED, SCALED, Metric, Need
+from gramax.metrics.functions import declares
+from gramax.metrics.registry import SCALED
 from gramax.moments import ClassMoments
 
-_CLASSIFIER: frozenset[Need] = frozenset({"classifier"})
-
-NC3_SELF_DUALITY = METRICS.add(
-    Metric(
-        name="nc3_self_duality",
-        question="simplex",
-        meaning="distance of a classifier's weights from the class means, up to one scale",
-        formula="|W/|W|_F - M/|M|_F|_F, rows of M the μ_k-μ_G",
-        source="Papyan, Han, Donoho 2020",
-        interval=(0.0, 2.0),
-        best="0 (weights are the class means)",
-        direction="lower",
-        compute=None,
-        undefined=(),
-        samples=False,
-        invariant=MOVED,
-        degenerate="NaN where W is zero or all class means coincide; a class whose mean is a row "
-        "of zeros is absent and left out",
-        abbreviation="NC3",
-        variants="μ_G is the mean of the class means unless given; others compare WMᵀ to a simplex",
-        options=(),
-        needs=_CLASSIFIER,
-        function="nc3_self_duality",
-    )
-)
-
-NC3_UNIFORM_DUALITY = METRICS.add(
-    Metric(
-        name="nc3_uniform_duality",
-        question="simplex",
-        meaning="how unequally the weights of a classifier are aligned with the class means",
-        formula="variance over k of cos(w_k, μ_k-μ_G), divisor K",
-        source="Wu & Papyan 2024, arXiv 2405.17767",
-        interval=(0.0, 1.0),
-        best="0 (all classes alike)",
-        direction="lower",
-        compute=None,
-        undefined=(),
-        samples=False,
-        invariant=MOVED,
-        degenerate="NaN for fewer than two classes, and where a weight or a centred mean is zero; "
-        "0 too where all are equally badly aligned: read it with nc3_self_duality",
-        abbreviation="UNC3",
-        variants="μ_G is the mean of the class means unless given",
-        options=(),
-        needs=_CLASSIFIER,
-        function="nc3_uniform_duality",
-    )
-)
-
-NC5_ORTHOGONALITY = METRICS.add(
-    Metric(
-        name="nc5_orthogonality",
-        question="crosstalk",
-        meaning="crosstalk of the class means with the mean of rows that belong to no class",
-        formula="mean_k |cos(μ_k, μ_OOD)|, not centred",
-        source="Ammar et al. 2024",
-        interval=(0.0, 1.0),
-        best="0 (outliers lie apart from all classes)",
-        direction="lower",
-        compute=None,
-        undefined=(),
-        samples=False,
-        invariant=SCALED,
-        degenerate="NaN where μ_OOD is zero or no class has a mean; zero rows are left out",
-        abbreviation="NC5",
-        options=(),
-        needs=frozenset({"outliers"}),
-        function="nc5_orthogonality",
-    )
-)
+_SHARED: dict[str, Any] = {
+    "question": "simplex",
+    "direction": "lower",
+    "samples": False,
+    "options": (),
+    "needs": frozenset({"classifier"}),
+}
 
 
-def _checked(W: Any, means: Any) -> tuple[Array, Array]:
+def _matched(W: Any, means: Any, centre: Any) -> tuple[Array, Array, Array]:
+    """Which classes are present, their weights and their centred means; 0 for the others."""
     means = checks.rows(means, "means")
     W = like(checks.rows(W, "W"), means)
     if W.shape != means.shape:
         raise ValueError(f"W and means must be [c, d] alike; got {W.shape} and {means.shape}")
-    return checks.codes(W), checks.codes(means)
-
-
-def _matched(W: Array, means: Array, centre: Any) -> tuple[Array, Array]:
-    """Weights and centred means of the classes present; 0 for the others."""
+    W, means = checks.codes(W), checks.codes(means)
     xp = namespace(means)
-    there = present(means)[:, None]
+    exists = present(means)
+    there = exists[:, None]
     if centre is None:
         # About a first row, whose offset then costs no digits.
-        first = xp.argmax(xp.astype(there[:, 0], xp.int32))
+        first = xp.argmax(xp.astype(exists, xp.int32))
         means = xp.where(there, means - means[first], 0.0)
         centre = ratio(xp.sum(means, axis=0), xp.sum(xp.astype(there, means.dtype)))
-    return xp.where(there, W, 0.0), xp.where(there, means - like(centre, means), 0.0)
+    return exists, xp.where(there, W, 0.0), xp.where(there, means - like(centre, means), 0.0)
 
 
+@declares(
+    **_SHARED,
+    meaning="distance of a classifier's weights from the class means, up to one scale",
+    formula="|W/|W|_F - M/|M|_F|_F, rows of M the μ_k-μ_G",
+    source="Papyan, Han, Donoho 2020",
+    interval=(0.0, 2.0),
+    best="0 (weights are the class means)",
+    degenerate="NaN where W is zero or all class means coincide; a class whose mean is a row "
+    "of zeros is absent and left out",
+    abbreviation="NC3",
+    variants="μ_G is the mean of the class means unless given; others compare WMᵀ to a simplex",
+)
+@compiled()
 def nc3_self_duality(W: Any, means: Any, centre: Any | None = None) -> Float[Array, ""]:
     """Distance of a classifier's weights from the centred class means, each scaled to norm 1.
-
-    Args:
-        W: `[c, d]` weights of a linear classifier, one row a class.
-        means: `[c, d]` class means as they lie; a row of zeros is an absent class, left out.
-        centre: `[d]` global mean μ_G; None takes the mean of the class means.
-
-    Returns:
-        A scalar in [0, 2]; best 0. NaN where W is zero or all class means coincide.
-
-    Raises:
-        ValueError: `W` and `means` are not matrices of one shape.
-
-    Source:
-        Papyan, Han, Donoho 2020, Prevalence of neural collapse.
 
     Example:
         >>> import numpy as np
@@ -133,35 +67,28 @@ def nc3_self_duality(W: Any, means: Any, centre: Any | None = None) -> Float[Arr
         >>> print(nc3_self_duality(np.array([[5.0, 0.0], [-5.0, 0.0]]), means))
         0.0
     """
-    return _self_duality(*_checked(W, means), centre)
-
-
-@compiled()
-def _self_duality(W: Array, means: Array, centre: Any) -> Float[Array, ""]:
-    xp = namespace(means)
-    W, M = _matched(W, means, centre)
+    _, W, M = _matched(W, means, centre)
+    xp = namespace(M)
     w, m = (norms(xp.reshape(v, (1, -1)))[0, 0] for v in (W, M))
     gap = ratio(W, w) - ratio(M, m)
     return xp.where((w > 0) & (m > 0), safe_sqrt(xp.sum(gap * gap)), xp.nan)
 
 
+@declares(
+    **_SHARED,
+    meaning="how unequally the weights of a classifier are aligned with the class means",
+    formula="variance over k of cos(w_k, μ_k-μ_G), divisor K",
+    source="Wu & Papyan 2024, arXiv 2405.17767",
+    interval=(0.0, 1.0),
+    best="0 (all classes alike)",
+    degenerate="NaN for fewer than two classes, and where a weight or a centred mean is zero; "
+    "0 too where all are equally badly aligned: read it with nc3_self_duality",
+    abbreviation="UNC3",
+    variants="μ_G is the mean of the class means unless given",
+)
+@compiled()
 def nc3_uniform_duality(W: Any, means: Any, centre: Any | None = None) -> Float[Array, ""]:
     """Variance over classes of the cosine between a classifier's weight and the class mean.
-
-    Args:
-        W: `[c, d]` weights of a linear classifier, one row a class.
-        means: `[c, d]` class means as they lie; a row of zeros is an absent class, left out.
-        centre: `[d]` global mean μ_G; None takes the mean of the class means.
-
-    Returns:
-        A scalar in [0, 1]; best 0. NaN for fewer than two classes, or where a weight or a centred
-        mean is zero.
-
-    Raises:
-        ValueError: `W` and `means` are not matrices of one shape.
-
-    Source:
-        Wu & Papyan 2024, Linguistic collapse, arXiv 2405.17767.
 
     Example:
         >>> import numpy as np
@@ -169,14 +96,8 @@ def nc3_uniform_duality(W: Any, means: Any, centre: Any | None = None) -> Float[
         >>> print(nc3_uniform_duality(np.array([[5.0, 0.0], [5.0, 0.0]]), means))  # cosines 1, -1
         1.0
     """
-    return _uniform_duality(*_checked(W, means), centre)
-
-
-@compiled()
-def _uniform_duality(W: Array, means: Array, centre: Any) -> Float[Array, ""]:
-    xp = namespace(means)
-    there = present(means)
-    W, M = _matched(W, means, centre)
+    there, W, M = _matched(W, means, centre)
+    xp = namespace(M)
     cosines = xp.sum(unit_rows(W) * unit_rows(M), axis=1)
     count = xp.sum(xp.astype(there, cosines.dtype))
     mean = ratio(xp.sum(cosines), count)
@@ -186,21 +107,25 @@ def _uniform_duality(W: Array, means: Array, centre: Any) -> Float[Array, ""]:
     return xp.where((count > 1) & ~undirected, variance, xp.nan)
 
 
+@declares(
+    question="crosstalk",
+    meaning="crosstalk of the class means with the mean of rows that belong to no class",
+    formula="mean_k |cos(μ_k, μ_OOD)|, not centred",
+    source="Ammar et al. 2024",
+    interval=(0.0, 1.0),
+    best="0 (outliers lie apart from all classes)",
+    direction="lower",
+    samples=False,
+    invariant=SCALED,
+    degenerate="NaN where μ_OOD is zero or no class has a mean; zero rows are left out",
+    abbreviation="NC5",
+    options=(),
+    needs=frozenset({"outliers"}),
+    arguments={"outlier_mean": "`[d]` mean of the out-of-distribution rows"},
+)
+@compiled()
 def nc5_orthogonality(means: Any, outlier_mean: Any) -> Float[Array, ""]:
     """Mean |cosine| of the class means with the mean of rows that belong to no class.
-
-    Args:
-        means: `[c, d]` class means as they lie; a row of zeros is an absent class, left out.
-        outlier_mean: `[d]` mean of the out-of-distribution rows.
-
-    Returns:
-        A scalar in [0, 1]; best 0. NaN where a side has no direction.
-
-    Raises:
-        ValueError: the shapes do not match.
-
-    Source:
-        Ammar et al. 2024, NECO: neural collapse based out-of-distribution detection.
 
     Example:
         >>> import numpy as np
@@ -213,12 +138,7 @@ def nc5_orthogonality(means: Any, outlier_mean: Any) -> Float[Array, ""]:
         raise ValueError(
             f"outlier_mean must have shape {tuple(means.shape[1:])}; got {tuple(outlier.shape)}"
         )
-    return _orthogonality(means, like(outlier, means))
-
-
-@compiled()
-def _orthogonality(means: Float[Array, "c d"], outlier: Float[Array, " d"]) -> Float[Array, ""]:
-    xp = namespace(means)
+    xp, outlier = namespace(means), like(outlier, means)
     cosines = dot(unit_rows(means), unit_rows(outlier[None]).T)
     count = xp.sum(xp.astype(present(means), means.dtype))
     value = ratio(xp.sum(xp.abs(cosines)), count)
@@ -228,48 +148,28 @@ def _orthogonality(means: Float[Array, "c d"], outlier: Float[Array, " d"]) -> F
 BLOCK_ROWS = 256
 """Rows that are classified at a time: the logits of all classes are held for these alone."""
 
-NC4_AGREEMENT = METRICS.add(
-    Metric(
-        name="nc4_agreement",
-        question="simplex",
-        meaning="share of rows where the classifier chooses the nearest class mean",
-        formula="mean_i [argmax_k(w_k·z_i + b_k) = argmin_k |z_i - μ_k|], means of the same rows",
-        source="Papyan, Han, Donoho 2020",
-        interval=(0.0, 1.0),
-        best="1 (the classifier is the nearest-mean rule)",
-        direction="higher",
-        compute=None,
-        undefined=(),
-        invariant=frozenset({"rotation", "permutation", "duplication"}),
-        degenerate="NaN for fewer than two classes with rows, or where all class means coincide",
-        abbreviation="NC4",
-        variants="some report the disagreement 1 - this; a peer leaves b out",
-        options=(),
-        needs=frozenset({"classifier"}),
-        function="nc4_agreement",
-    )
+
+@declares(
+    question="simplex",
+    meaning="share of rows where the classifier chooses the nearest class mean",
+    formula="mean_i [argmax_k(w_k·z_i + b_k) = argmin_k |z_i - μ_k|], means of the same rows",
+    source="Papyan, Han, Donoho 2020",
+    interval=(0.0, 1.0),
+    best="1 (the classifier is the nearest-mean rule)",
+    direction="higher",
+    invariant=frozenset({"rotation", "permutation", "duplication"}),
+    degenerate="NaN for fewer than two classes with rows, or where all class means coincide",
+    abbreviation="NC4",
+    variants="some report the disagreement 1 - this; a peer leaves b out",
+    options=(),
+    needs=frozenset({"classifier"}),
+    arguments={
+        "z": "`[n, d]` embeddings as the classifier receives them",
+        "c": "number of classes, a static integer; one without rows has no mean to be nearest",
+    },
 )
-
-
 def nc4_agreement(z: Any, W: Any, b: Any | None, y: Any, c: int) -> Float[Array, ""]:
     """Share of rows where a linear classifier chooses the class whose mean is nearest.
-
-    Args:
-        z: `[n, d]` embeddings as the classifier receives them.
-        W: `[c, d]` weights, one row a class.
-        b: `[c]` bias, or None.
-        y: `[n]` integer labels in 0..c-1, of which the class means are made; -1 leaves a row out.
-        c: number of classes, a static integer; a class without rows has no mean to be nearest.
-
-    Returns:
-        A scalar in [0, 1]; best 1. NaN for fewer than two classes with rows, where all class means
-        coincide, or where a row, W or b holds NaN.
-
-    Raises:
-        ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.
-
-    Source:
-        Papyan, Han, Donoho 2020, Prevalence of neural collapse.
 
     Example:
         >>> import numpy as np

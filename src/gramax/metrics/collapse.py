@@ -12,6 +12,7 @@ index (VCI) in a way that no linear map of the space changes.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 from gramax._shapes import Bool, Float, Int
@@ -19,9 +20,16 @@ from gramax.arrays import checks, linalg, pairs
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import Array, compiled, dot, epsilon, take_rows
 from gramax.metrics.evidence import Evidence
-from gramax.metrics.functions import measure, of_classes
-from gramax.metrics.registry import CONDITIONS, METRICS, MOVED, SCALED, SQUARED, Condition, Metric
+from gramax.metrics.functions import declares, of_classes
+from gramax.metrics.registry import CONDITIONS, METRICS, MOVED, SCALED, SQUARED, Condition
 from gramax.moments import ClassMoments
+
+_SHARED: dict[str, Any] = {
+    "question": "collapse",
+    "direction": "lower",
+    "options": ("normalize", "weighting"),
+}
+_of_classes, _declares = partial(of_classes, **_SHARED), partial(declares, **_SHARED)
 
 # -- within classes against everything ----------------------------------------------------------
 
@@ -35,128 +43,51 @@ def _code_scatter(e: Evidence) -> Float[Array, ""]:
     return xp.sum(e.share * 2 * variance / (1 + safe_sqrt(1 - variance)))
 
 
-WITHIN_CLASS_VARIANCE = METRICS.add(
-    Metric(
-        name="within_class_variance",
-        question="collapse",
-        meaning="mean squared distance of a row to the code of its class",
-        formula="mean_i |z_i - m_{y_i}|², rows on the sphere, m the re-normalised class mean",
-        source="Bouhsine 2026, Auditing Latent Space Geometry in JAX",
-        interval=(0.0, 2.0),
-        best="0 (each class a point)",
-        direction="lower",
-        compute=_code_scatter,
-        undefined=(*SQUARED, "few_rows", "no_samples", "no_scatter"),
-        invariant=SCALED,
-        degenerate="NaN where no class has two rows, and where all rows coincide; a class of one "
-        "row adds 0",
-        raw="m is the class mean itself, and the range is unbounded",
-        variants="about the re-normalised mean (2(1-|μ|) for a class), not the mean μ (1-|μ|²)",
-        options=("normalize", "weighting"),
-        function="within_class_variance",
-    )
-)
-
-COLLAPSE_RATIO = METRICS.add(
-    Metric(
-        name="collapse_ratio",
-        question="collapse",
-        meaning="scatter of the rows about the class codes (means put back on the sphere), over "
-        "the total scatter",
-        formula="within_class_variance / (mean_i |z_i - mean z|² + 1e-8)",
-        source="Bouhsine 2026, Auditing Latent Space Geometry in JAX",
-        interval=(0.0, 2.0),
-        best="0 (collapsed classes), about 1 and more for diffuse ones",
-        direction="lower",
-        compute=lambda e: _collapse(e, 1e-8),
-        undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_scatter"),
-        invariant=SCALED,
-        degenerate="NaN for one class, for classes of one row, and where all rows coincide",
-        raw="equal to scatter_ratio",
-        variants="scatter_ratio has the same divisor and measures from the class means μ "
-        "themselves, which lie inside the sphere. Here the scatter of a class is 2/(1+|μ|) times "
-        "as large: the same where it is tight, twice where it is noise",
-        options=("normalize", "weighting"),
-        function="collapse_ratio",
-    )
-)
-
-SCATTER_RATIO = METRICS.add(
-    Metric(
-        name="scatter_ratio",
-        question="collapse",
-        meaning="share of the total scatter that lies within classes, about their means",
-        formula="tr Σ_W / tr Σ_T about the class means themselves (Euclidean), rows weighted alike",
-        source="the weak form of NC1; Papyan, Han, Donoho 2020",
-        interval=(0.0, 1.0),
-        best="0 (each class a point); 1 means that the classes share one mean",
-        direction="lower",
-        compute=lambda e: ratio(e.within_trace, e.total_trace),
-        undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_scatter"),
-        invariant=MOVED,
-        degenerate="NaN for one class, for classes of one row, and where all rows coincide",
-        abbreviation="weak NC1",
-        variants="macro weighting weighs classes alike in Σ_W, Σ_T and the global mean",
-        options=("normalize", "weighting"),
-        function="scatter_ratio",
-    )
-)
-
-
-def _collapse(e: Evidence, epsilon: float) -> Float[Array, ""]:
+def _collapse(e: Evidence, epsilon: float = 1e-8) -> Float[Array, ""]:
     """The seed adds an epsilon to the total scatter of unit rows; raw rows have no such scale."""
     return ratio(_code_scatter(e), e.total_trace + (epsilon if e.moments.normalize else 0.0))
 
 
-@compiled("c", "epsilon")
-def _collapse_of(z: Array, y: Array, c: int, epsilon: float) -> Float[Array, ""]:
-    e = Evidence(ClassMoments.of(z, y, c, scatter=False))
-    value = COLLAPSE_RATIO.value(e)
-    return e.xp.where(e.xp.isfinite(value), _collapse(e, epsilon), value)
+within_class_variance = _of_classes(
+    sphere=True,
+    name="within_class_variance",
+    meaning="mean squared distance of a row to the code of its class",
+    formula="mean_i |z_i - m_{y_i}|², rows on the sphere, m the re-normalised class mean",
+    source="Bouhsine 2026, Auditing Latent Space Geometry in JAX",
+    interval=(0.0, 2.0),
+    best="0 (each class a point)",
+    compute=_code_scatter,
+    undefined=(*SQUARED, "few_rows", "no_samples", "no_scatter"),
+    invariant=SCALED,
+    degenerate="a class of one row adds 0",
+    raw="m is the class mean itself, and the range is unbounded",
+    variants="about the re-normalised mean (2(1-|μ|) for a class), not the mean μ (1-|μ|²)",
+    example="0.0312",
+)
 
 
-def within_class_variance(z: Any, y: Any, c: int) -> Float[Array, ""]:
-    """Mean squared distance of a row to the code of its class, on the sphere.
-
-    Args:
-        z: `[n, d]` embeddings.
-        y: `[n]` integer labels in 0..c-1; -1 leaves a row out.
-        c: number of classes, a static integer; absent classes are left out.
-
-    Returns:
-        A scalar in [0, 2]; best 0. NaN where no class has two rows, all rows coincide, or a row
-        holds NaN.
-
-    Raises:
-        ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.
-
-    Example:
-        >>> import numpy as np
-        >>> z = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [-2.0, 0.0]])
-        >>> print(within_class_variance(z, np.array([0, 0, 1, 1]), 2).round(4))
-        0.2929
-    """
-    return measure("within_class_variance", z, y, c, normalize=True)
-
-
+@_declares(
+    meaning="scatter of the rows about the class codes (means put back on the sphere), over "
+    "the total scatter",
+    formula="within_class_variance / (mean_i |z_i - mean z|² + 1e-8)",
+    source="Bouhsine 2026, Auditing Latent Space Geometry in JAX",
+    interval=(0.0, 2.0),
+    best="0 (collapsed classes), about 1 and more for diffuse ones",
+    compute=_collapse,
+    undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_scatter"),
+    invariant=SCALED,
+    raw="equal to scatter_ratio",
+    variants="scatter_ratio has the same divisor and measures from the class means μ "
+    "themselves, which lie inside the sphere. Here the scatter of a class is 2/(1+|μ|) times "
+    "as large: the same where it is tight, twice where it is noise",
+    arguments={"eps": "added to the total scatter"},
+)
 def collapse_ratio(z: Any, y: Any, c: int, eps: float = 1e-8) -> Float[Array, ""]:
     """Scatter about the class codes over the total scatter, on the sphere.
 
     The seed's definition: codes are class means put back on the sphere, and a mean μ lies inside
     it, so a class's scatter is 2/(1+|μ|) times what it is about μ, and diffuse classes exceed 1
     (1.62 on noise). `scatter_ratio`, about μ itself, has the same divisor and is bounded by 1.
-
-    Args:
-        z: `[n, d]` embeddings.
-        y: `[n]` integer labels in 0..c-1; -1 leaves a row out.
-        c: number of classes, a static integer; absent classes are left out.
-        eps: added to the total scatter.
-
-    Returns:
-        A scalar in [0, 2]; best 0. NaN for fewer than two classes or coinciding rows.
-
-    Raises:
-        ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.
 
     Example:
         >>> import numpy as np
@@ -168,28 +99,26 @@ def collapse_ratio(z: Any, y: Any, c: int, eps: float = 1e-8) -> Float[Array, ""
     return _collapse_of(z, checks.labels(y, z.shape[0], c, z), c, eps)
 
 
-def scatter_ratio(z: Any, y: Any, c: int) -> Float[Array, ""]:
-    """Share of the total scatter that lies within classes, tr Σ_W / tr Σ_T, rows as they are.
+@compiled("c", "epsilon")
+def _collapse_of(z: Array, y: Array, c: int, epsilon: float) -> Float[Array, ""]:
+    e = Evidence(ClassMoments.of(z, y, c, scatter=False))
+    value = METRICS["collapse_ratio"].value(e)
+    return e.xp.where(e.xp.isfinite(value), _collapse(e, epsilon), value)
 
-    Args:
-        z: `[n, d]` embeddings, not normalised here.
-        y: `[n]` integer labels in 0..c-1; -1 leaves a row out.
-        c: number of classes, a static integer; absent classes are left out.
 
-    Returns:
-        A scalar in [0, 1]; best 0. NaN for fewer than two classes or coinciding rows.
-
-    Raises:
-        ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.
-
-    Example:
-        >>> import numpy as np
-        >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-        >>> print(scatter_ratio(z, np.array([0, 0, 1, 1]), 2))
-        0.5
-    """
-    return measure("scatter_ratio", z, y, c)
-
+scatter_ratio = _of_classes(
+    name="scatter_ratio",
+    meaning="share of the total scatter that lies within classes, about their means",
+    formula="tr Σ_W / tr Σ_T about the class means themselves (Euclidean), rows weighted alike",
+    source="the weak form of NC1; Papyan, Han, Donoho 2020",
+    interval=(0.0, 1.0),
+    best="0 (each class a point); 1 means that the classes share one mean",
+    compute=lambda e: ratio(e.within_trace, e.total_trace),
+    undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_scatter"),
+    abbreviation="weak NC1",
+    variants="macro weighting weighs classes alike in Σ_W, Σ_T and the global mean",
+    example="0.0732",
+)
 
 # -- within classes against the class means -----------------------------------------------------
 
@@ -198,12 +127,12 @@ class _Axes(NamedTuple):
     """Σ_W over Σ_B along each principal axis of the class means.
 
     Attributes:
-        ratios: one an axis, 0 where there is none.
+        total: sum of the ratios.
         rank: how many axes there are.
-        doubt: what the rounding of Σ_W can add to the sum of the ratios.
+        doubt: what the rounding of Σ_W can add to the total.
     """
 
-    ratios: Float[Array, " r"]
+    total: Float[Array, ""]
     rank: Float[Array, ""]
     doubt: Float[Array, ""]
 
@@ -218,15 +147,12 @@ def _axes(e: Evidence) -> _Axes:
     real = ~(values <= 64 * epsilon(values) * xp.max(values)) & (places < e.present_count - 1)
     inverse = e.only(real, 1 / xp.where(real, values, 1))
     rounding = e.moments.rounding * xp.sum(axes**2 * xp.linalg.diagonal(e.within), axis=1)
-    return _Axes(
-        ratios=within * inverse * inverse,
-        rank=e.count(real),
-        doubt=xp.sum(rounding * inverse * inverse),
-    )
+    total, doubt = (xp.sum(size * inverse * inverse) for size in (within, rounding))
+    return _Axes(total, e.count(real), doubt)
 
 
 def _nc1(e: Evidence) -> Float[Array, ""]:
-    return ratio(e.xp.sum(e.once(_axes).ratios), e.present_count)
+    return ratio(e.once(_axes).total, e.present_count)
 
 
 def _quotient(e: Evidence) -> Float[Array, ""]:
@@ -234,17 +160,11 @@ def _quotient(e: Evidence) -> Float[Array, ""]:
 
 
 def _expected_rank(e: Evidence) -> Float[Array, ""]:
-    most = e.present_count - 1
-    return e.xp.minimum(most, float(e.dim))
-
-
-def _thin(e: Evidence) -> Bool[Array, ""]:
-    """The rounding of a thin axis is a tenth of the sum, or of what it would be without one."""
-    axes = e.once(_axes)
-    return axes.doubt > 0.1 * e.xp.maximum(e.xp.sum(axes.ratios), _quotient(e))
+    return e.xp.minimum(e.present_count - 1, float(e.dim))
 
 
 CONDITIONS["flat_means"] = Condition(
+    "class means that span fewer than min(K-1, d) dimensions",
     lambda e: e.once(_axes).rank < _expected_rank(e),
     lambda e: (
         f"the class means span {int(e.once(_axes).rank)} dimensions, "
@@ -252,7 +172,8 @@ CONDITIONS["flat_means"] = Condition(
     ),
 )
 CONDITIONS["thin_axis"] = Condition(
-    _thin,
+    "an axis of the class means along which Σ_W is below rounding",
+    lambda e: e.once(_axes).doubt > 0.1 * e.xp.maximum(e.once(_axes).total, _quotient(e)),
     lambda e: (
         "along the thinnest axis of the class means Σ_W is below the rounding of "
         f"{e.moments.precision}: use float64"
@@ -261,114 +182,61 @@ CONDITIONS["thin_axis"] = Condition(
 
 _UNDEFINED = (*SQUARED, "few_rows", "no_samples", "few_classes", "no_between")
 
-NC1_PINV = METRICS.add(
-    Metric(
-        name="nc1_pinv",
-        question="collapse",
-        meaning="within-class scatter measured by the scatter of the class means",
-        formula="tr(Σ_W Σ_B⁺)/K, Σ_W pooled with divisor n, Σ_B = (1/K) Σ (μ_k-μ_G)(μ_k-μ_G)ᵀ",
-        source="Papyan, Han, Donoho 2020",
-        interval=(0.0, float("inf")),
-        best="0 (each class a point)",
-        direction="lower",
-        compute=_nc1,
-        undefined=(*_UNDEFINED, "thin_axis"),
-        spectrum=True,
-        invariant=MOVED,
-        degenerate="NaN for one class, for classes of one row, and where all class means coincide; "
-        "where some do, only the axes between the others count",
-        abbreviation="NC1",
-        variants="many copies forget /K; Σ_B's rank is cut at K-1 and at a relative tolerance; "
-        "macro weighting takes μ_G as the mean of the class means, Σ_W stays pooled",
-        options=("normalize", "weighting"),
-        function="nc1_pinv",
-        example="""\
->>> import numpy as np
->>> z = np.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])
->>> print(nc1_pinv(z, np.array([0, 0, 1, 1]), 2).round(4))
-0.0""",
-    )
+nc1_pinv = _of_classes(
+    name="nc1_pinv",
+    meaning="within-class scatter measured by the scatter of the class means",
+    formula="tr(Σ_W Σ_B⁺)/K, Σ_W pooled with divisor n, Σ_B = (1/K) Σ (μ_k-μ_G)(μ_k-μ_G)ᵀ",
+    source="Papyan, Han, Donoho 2020",
+    best="0 (each class a point)",
+    compute=_nc1,
+    undefined=(*_UNDEFINED, "thin_axis"),
+    spectrum=True,
+    degenerate="where some class means coincide, only the axes between the others count",
+    abbreviation="NC1",
+    variants="many copies forget /K; Σ_B's rank is cut at K-1 and at a relative tolerance; "
+    "macro weighting takes μ_G as the mean of the class means, Σ_W stays pooled",
+    example="0.0658",
 )
 
-NC1_SVD = METRICS.add(
-    Metric(
-        name="nc1_svd",
-        question="collapse",
-        meaning="within-class scatter (nc1_pinv) along every axis that K class means can span",
-        formula="(1/K) Σ_i v_iᵀ Σ_W v_i / λ_i over the top min(K-1, d) eigenpairs of Σ_B",
-        source="Papyan, Han, Donoho 2020, their code",
-        interval=(0.0, float("inf")),
-        best="0 (each class a point)",
-        direction="lower",
-        compute=_nc1,
-        undefined=(*_UNDEFINED, "flat_means", "thin_axis"),
-        spectrum=True,
-        invariant=MOVED,
-        degenerate="NaN where the class means span fewer than min(K-1, d) dimensions, as λ_i is 0 "
-        "there (copies divide by rounding, or crash for K > d); else equal to nc1_pinv",
-        abbreviation="NC1",
-        variants="copies leave out /K; macro weighting as in nc1_pinv",
-        options=("normalize", "weighting"),
-        function="nc1_svd",
-        example="""\
->>> import numpy as np
->>> z = np.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])
->>> print(nc1_svd(z, np.array([0, 0, 1, 1]), 2).round(4))
-0.0""",
-    )
+nc1_svd = _of_classes(
+    name="nc1_svd",
+    meaning="within-class scatter (nc1_pinv) along every axis that K class means can span",
+    formula="(1/K) Σ_i v_iᵀ Σ_W v_i / λ_i over the top min(K-1, d) eigenpairs of Σ_B",
+    source="Papyan, Han, Donoho 2020, their code",
+    best="0 (each class a point)",
+    compute=_nc1,
+    undefined=(*_UNDEFINED, "flat_means", "thin_axis"),
+    spectrum=True,
+    degenerate="where the means are flat λ_i is 0 (copies divide by rounding, or crash for K > d); "
+    "else equal to nc1_pinv",
+    abbreviation="NC1",
+    variants="copies leave out /K; macro weighting as in nc1_pinv",
+    example="0.0658",
 )
 
-NC1_QUOTIENT = METRICS.add(
-    Metric(
-        name="nc1_quotient",
-        question="collapse",
-        meaning="total scatter within classes over total scatter of the class means",
-        formula="tr Σ_W / tr Σ_B, Σ_B = (1/K) Σ (μ_k-μ_G)(μ_k-μ_G)ᵀ",
-        source="Tirer, Huang, Niles-Weed 2023",
-        interval=(0.0, float("inf")),
-        best="0 (each class a point)",
-        direction="lower",
-        compute=_quotient,
-        undefined=_UNDEFINED,
-        invariant=MOVED,
-        degenerate="NaN for one class, for classes of one row, and where all class means coincide",
-        abbreviation="NC1",
-        variants="Σ_B weighs classes alike; macro weighting does so in Σ_W and μ_G too",
-        options=("normalize", "weighting"),
-        function="nc1_quotient",
-        example="""\
->>> import numpy as np
->>> z = np.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])
->>> print(nc1_quotient(z, np.array([0, 0, 1, 1]), 2).round(4))
-0.25""",
-    )
+nc1_quotient = _of_classes(
+    name="nc1_quotient",
+    meaning="total scatter within classes over total scatter of the class means",
+    formula="tr Σ_W / tr Σ_B, Σ_B = (1/K) Σ (μ_k-μ_G)(μ_k-μ_G)ᵀ",
+    source="Tirer, Huang, Niles-Weed 2023",
+    best="0 (each class a point)",
+    compute=_quotient,
+    undefined=_UNDEFINED,
+    abbreviation="NC1",
+    variants="Σ_B weighs classes alike; macro weighting does so in Σ_W and μ_G too",
+    example="0.0789",
 )
-
-nc1_pinv = of_classes(NC1_PINV)
-nc1_svd = of_classes(NC1_SVD)
-nc1_quotient = of_classes(NC1_QUOTIENT)
 
 # -- pair by pair, and under any linear map -----------------------------------------------------
-
-
-class _Left(NamedTuple):
-    """What Σ_W leaves of each axis of the means.
-
-    Attributes:
-        shares: one an axis, 0 where there is none.
-        doubt: how much of their sum may be gone, as Σ_W is rounding there.
-    """
-
-    shares: Float[Array, " r"]
-    doubt: Float[Array, ""]
-
 
 MOST_HIDDEN = 1e4
 """How far below its rounding Σ_W may lie along an axis, as far as can be told."""
 
 
-def _left(e: Evidence) -> _Left:
-    """Shares 1/(1 + s²), s the singular values of the means in units of Σ_W^½.
+def _left(e: Evidence) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """What Σ_W leaves of the axes of the means, and how much of it may be gone by its rounding.
+
+    It is the sum of 1/(1 + s²), s the singular values of the means in units of Σ_W^½.
 
     With Σ_T = Σ_W + Σ_B an axis adds s²/(1 + s²) to tr(Σ_T⁺ Σ_B), and what is left of its 1 keeps
     its digits however tight the classes are. Σ_B has classes by their share, so that shares are in
@@ -388,20 +256,21 @@ def _left(e: Evidence) -> _Left:
     shares = e.only(places < e.present_count - 1, shares)
     hidden = MOST_HIDDEN * xp.sum(along**2 * xp.astype(lost, s.dtype), axis=1)
     hidden = xp.where(hidden < 1, hidden, 1)
-    return _Left(shares, e.zero if e.exact else xp.sum(shares * hidden))
+    return xp.sum(shares), e.zero if e.exact else xp.sum(shares * hidden)
 
 
 def _vci(e: Evidence) -> Float[Array, ""]:
     most = e.xp.clip(e.present_count - 1, 1.0, float(e.dim))
-    return e.xp.sum(e.once(_left).shares) / most
+    return e.once(_left)[0] / most
 
 
 def _hidden_within(e: Evidence) -> Bool[Array, ""]:
-    whole = ratio(e.within_trace, e.total_trace)
-    return e.once(_left).doubt > 0.1 * e.xp.maximum(e.xp.sum(e.once(_left).shares), whole)
+    left, doubt = e.once(_left)
+    return doubt > 0.1 * e.xp.maximum(left, ratio(e.within_trace, e.total_trace))
 
 
 CONDITIONS["thin_within"] = Condition(
+    "an axis of the class means along which Σ_W is below rounding",
     _hidden_within,
     lambda e: (
         "along an axis of the class means Σ_W is below the rounding of "
@@ -409,32 +278,22 @@ CONDITIONS["thin_within"] = Condition(
     ),
 )
 
-VCI = METRICS.add(
-    Metric(
-        name="vci",
-        question="collapse",
-        meaning="collapse that a linear map of the space cannot change",
-        formula="1 - tr(Σ_T⁺ Σ_B)/min(d, K-1), Σ_T = Σ_W + Σ_B, Σ_B with classes by size",
-        source="Xu & Liu 2023, arXiv 2306.03440",
-        interval=(0.0, 1.0),
-        best="0 (each class a point); 1 means that the classes share one mean",
-        direction="lower",
-        compute=_vci,
-        undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_scatter", "thin_within"),
-        spectrum=True,
-        invariant=frozenset({*MOVED, "linear"}),
-        degenerate="NaN for one class, for classes of one row, and where all rows coincide; 1 "
-        "where all class means do; reads low where n is not far above d, as n ≤ d rows separate",
-        variants="with Σ_B = (1/K) Σ and unequal classes Σ_T ≠ Σ_W + Σ_B and the value leaves "
-        "[0, 1]; macro weighting takes that Σ_B in both",
-        options=("normalize", "weighting"),
-        function="vci",
-        example="""\
->>> import numpy as np
->>> z = np.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])
->>> print(vci(z, np.array([0, 0, 1, 1]), 2).round(4))
-0.0""",
-    )
+vci = _of_classes(
+    name="vci",
+    meaning="collapse that a linear map of the space cannot change",
+    formula="1 - tr(Σ_T⁺ Σ_B)/min(d, K-1), Σ_T = Σ_W + Σ_B, Σ_B with classes by size",
+    source="Xu & Liu 2023, arXiv 2306.03440",
+    interval=(0.0, 1.0),
+    best="0 (each class a point); 1 means that the classes share one mean",
+    compute=_vci,
+    undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_scatter", "thin_within"),
+    spectrum=True,
+    invariant=frozenset({*MOVED, "linear"}),
+    degenerate="1 where all class means coincide; reads low where n is not far above d, as n ≤ d "
+    "rows separate",
+    variants="with Σ_B = (1/K) Σ and unequal classes Σ_T ≠ Σ_W + Σ_B and the value leaves "
+    "[0, 1]; macro weighting takes that Σ_B in both",
+    example="0.085",
 )
 
 
@@ -468,36 +327,22 @@ def _distances(e: Evidence) -> _Distances:
 
 
 CONDITIONS["merged_means"] = Condition(
+    "two classes with the same mean (they are named)",
     lambda e: e.once(_distances).closest <= e.tolerance**2,
     lambda e: "classes {} and {} have the same mean".format(*map(int, e.once(_distances).where)),
 )
 
-CDNV = METRICS.add(
-    Metric(
-        name="cdnv",
-        question="collapse",
-        meaning="spread of two classes against the distance of their means, averaged over pairs",
-        formula="mean over k<l of (v_k + v_l)/(2|μ_k-μ_l|²), v the mean |z-μ|² of a class",
-        source="Galanti, György, Hutter 2021",
-        interval=(0.0, float("inf")),
-        best="0 (each class a point)",
-        direction="lower",
-        compute=lambda e: ratio(e.once(_distances).total, pairs.pair_count(e.present, e.n)),
-        undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "merged_means"),
-        invariant=MOVED,
-        degenerate="NaN where two classes have the same mean (they are named), for one class, and "
-        "for classes of one row",
-        abbreviation="CDNV",
-        variants="pairs weigh alike whatever the class sizes; some average over ordered pairs, "
-        "which is the same number",
-        function="cdnv",
-        example="""\
->>> import numpy as np
->>> z = np.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])
->>> print(cdnv(z, np.array([0, 0, 1, 1]), 2))
-0.0625""",
-    )
+cdnv = _of_classes(
+    name="cdnv",
+    meaning="spread of two classes against the distance of their means, averaged over pairs",
+    formula="mean over k<l of (v_k + v_l)/(2|μ_k-μ_l|²), v the mean |z-μ|² of a class",
+    source="Galanti, György, Hutter 2021",
+    best="0 (each class a point)",
+    compute=lambda e: ratio(e.once(_distances).total, pairs.pair_count(e.present, e.n)),
+    undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "merged_means"),
+    abbreviation="CDNV",
+    variants="pairs weigh alike whatever the class sizes; some average over ordered pairs, "
+    "which is the same number",
+    options=("normalize",),
+    example="0.0265",
 )
-
-vci = of_classes(VCI)
-cdnv = of_classes(CDNV)

@@ -6,6 +6,7 @@ from many others, and the histogram shows all pairs.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,15 +26,41 @@ from gramax.arrays.namespace import (
 from gramax.arrays.rows import present, unit_rows
 from gramax.frames.bounds import welch
 from gramax.metrics.evidence import Evidence
-from gramax.metrics.registry import METRICS, SCALED, Metric
+from gramax.metrics.functions import declares
+from gramax.metrics.registry import SCALED
+
+_declares = partial(
+    declares, question="crosstalk", direction="lower", samples=False, invariant=SCALED
+)
+
+
+def _everywhere(x: Array, mesh: Any) -> Array:
+    """The codes, on every device of a mesh where there is one."""
+    if mesh is None:
+        return x
+    from gramax.arrays.mesh import on_every_device
+
+    return on_every_device(x, mesh)
+
+
+def _count(x: Float[Array, "c d"]) -> Float[Array, ""]:
+    """How many codes are there."""
+    xp = namespace(x)
+    return xp.sum(xp.astype(present(x), x.dtype))
+
 
 # -- the worst pair -----------------------------------------------------------------------------
 
 
+@compiled("mesh")
 def _coherence(codes: Float[Array, "c d"], mesh: Any = None) -> Float[Array, ""]:
     xp = namespace(codes)
     worst = xp.abs(pairs.largest(codes, 1, mesh)[1][0])
     return xp.where(xp.all(xp.isfinite(codes)), worst, xp.nan)
+
+
+def _worst(e: Evidence) -> Float[Array, ""]:
+    return _coherence(e.codes)
 
 
 def _floor(c: Float[Array, ""], d: int) -> Float[Array, ""]:
@@ -48,82 +75,28 @@ def _gap(worst: Float[Array, ""], c: Float[Array, ""], d: int) -> Float[Array, "
     return xp.maximum(gap, 0.0) if d > 1 else gap + xp.nan
 
 
-def _of_codes(e: Evidence) -> Float[Array, ""]:
-    return _coherence(e.codes)
-
-
-CLASS_COHERENCE = METRICS.add(
-    Metric(
-        name="class_coherence",
-        question="crosstalk",
-        meaning="the worst crosstalk: largest |cosine| between two class codes",
-        formula="max over a<b of |cos(m_a, m_b)|, m the class means",
-        source="Welch 1974; Strohmer & Heath 2003",
-        interval=(0.0, 1.0),
-        best="the floor of c codes in d dimensions (Welch and better bounds)",
-        direction="lower",
-        compute=lambda e: e.once(_of_codes),
-        undefined=("few_codes",),
-        samples=False,
-        invariant=SCALED,
-        degenerate="NaN for fewer than two classes; a class mean of zero is left out",
-    )
+@_declares(
+    name="class_coherence",
+    meaning="the worst crosstalk: largest |cosine| between two class codes",
+    formula="max over a<b of |cos(m_a, m_b)|, m the class means",
+    source="Welch 1974; Strohmer & Heath 2003",
+    interval=(0.0, 1.0),
+    best="the floor of c codes in d dimensions (Welch and better bounds)",
+    compute=lambda e: e.once(_worst),
+    undefined=("few_codes",),
 )
-
-CLASS_WELCH_GAP = METRICS.add(
-    Metric(
-        name="class_welch_gap",
-        question="crosstalk",
-        meaning="worst crosstalk above the Welch floor",
-        formula="class_coherence - sqrt(max(c-d, 0)/(d·max(c-1, 1))), c the classes present",
-        source="Welch 1974",
-        interval=(0.0, 1.0),
-        best="0 (an equiangular tight frame; possible only for some d < c ≤ d(d+1)/2)",
-        direction="lower",
-        compute=lambda e: _gap(e.once(_of_codes), e.code_count, e.dim),
-        undefined=("few_codes", "one_dimension"),
-        samples=False,
-        invariant=SCALED,
-        degenerate="NaN for fewer than two classes, or d = 1, where every codebook is at the floor",
-    )
-)
-
-
 def coherence(x: Any, mesh: Any = None) -> Float[Array, ""]:
     """The worst crosstalk of a codebook: its largest |off-diagonal cosine|.
 
-    Args:
-        x: `[c, d]` codes, of any length; zero rows are absent classes, left out. The cosines are
-            worked through in tiles, so c may be large.
-        mesh: of JAX; deal the tiles over its devices, each of which holds all codes.
-
-    Returns:
-        A scalar in [0, 1]; lower is better, no lower than `welch_floor(c, d)`. NaN for fewer than
-        two codes, or where a row holds NaN. Its gradient is that of the worst pair's cosine.
-
-    Raises:
-        ValueError: `x` is not a matrix of real numbers.
+    The cosines are worked through in tiles, so c may be large. The floor is `welch_floor(c, d)` or
+    more. The gradient is that of the worst pair's cosine.
 
     Example:
         >>> import numpy as np
         >>> print(coherence(np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]])).round(4))
         0.7071
     """
-    return _coherence_of(_everywhere(checks.codes(x), mesh), mesh)
-
-
-def _everywhere(x: Array, mesh: Any) -> Array:
-    """The codes, on every device of a mesh where there is one."""
-    if mesh is None:
-        return x
-    from gramax.arrays.mesh import on_every_device
-
-    return on_every_device(x, mesh)
-
-
-@compiled("mesh")
-def _coherence_of(x: Array, mesh: Any) -> Float[Array, ""]:
-    return _coherence(x, mesh)
+    return _coherence(_everywhere(checks.codes(x), mesh), mesh)
 
 
 def worst_pairs(
@@ -151,15 +124,12 @@ def worst_pairs(
         >>> print(where.tolist(), cosines)
         [[0, 2], [0, 1]] [-1. 0.]
     """
-    x = checks.codes(x)
     if k < 1:
         raise ValueError(f"k must be at least 1; got {k}")
-    return _worst_of(_everywhere(x, mesh), k, mesh)
+    return _largest(_everywhere(checks.codes(x), mesh), k, mesh)
 
 
-@compiled("k", "mesh")
-def _worst_of(x: Array, k: int, mesh: Any) -> tuple[Array, Array]:
-    return pairs.largest(x, k, mesh)
+_largest = compiled("k", "mesh")(pairs.largest)
 
 
 def welch_floor(c: Any, d: int) -> Any:
@@ -189,17 +159,20 @@ def welch_floor(c: Any, d: int) -> Any:
     return welch(checks.num_classes(c), d) or 0.0
 
 
+@_declares(
+    name="class_welch_gap",
+    meaning="worst crosstalk above the Welch floor",
+    formula="class_coherence - sqrt(max(c-d, 0)/(d·max(c-1, 1))), c the classes present",
+    source="Welch 1974",
+    interval=(0.0, 1.0),
+    best="0 (an equiangular tight frame; possible only for some d < c ≤ d(d+1)/2)",
+    compute=lambda e: _gap(e.once(_worst), e.code_count, e.dim),
+    undefined=("few_codes", "one_dimension"),
+    degenerate="in one dimension every codebook is at the floor",
+)
+@compiled()
 def welch_gap(x: Any) -> Float[Array, ""]:
     """Coherence above the Welch floor for as many codes as `x` holds.
-
-    Args:
-        x: `[c, d]` codes, of any length; zero rows are absent classes, left out.
-
-    Returns:
-        A scalar in [0, 1]; best 0. NaN for fewer than two codes, or d = 1.
-
-    Raises:
-        ValueError: `x` is not a matrix of real numbers.
 
     Example:
         >>> import numpy as np
@@ -207,15 +180,11 @@ def welch_gap(x: Any) -> Float[Array, ""]:
         >>> print(abs(welch_gap(triangle)) < 1e-6)
         True
     """
-    return _gap_of(checks.codes(x))
+    x = checks.codes(x)
+    return _gap(_coherence(x), _count(x), x.shape[1])
 
 
 @compiled()
-def _gap_of(x: Array) -> Float[Array, ""]:
-    count = namespace(x).sum(namespace(x).astype(present(x), x.dtype))
-    return _gap(_coherence(x), count, x.shape[1])
-
-
 def smooth_coherence_loss(x: Any, beta: float = 30.0) -> Float[Array, ""]:
     """A differentiable stand-in for coherence, with a term that keeps the rank.
 
@@ -237,13 +206,8 @@ def smooth_coherence_loss(x: Any, beta: float = 30.0) -> Float[Array, ""]:
         >>> print(smooth_coherence_loss(np.eye(3)).round(4))  # log(6)/30: all crosstalk is 0
         0.0597
     """
-    return _smooth_of(checks.wide(checks.rows(x, "x")), beta)
-
-
-@compiled()
-def _smooth_of(x: Array, beta: float | Array) -> Float[Array, ""]:
-    xp, x = namespace(x), unit_rows(x)
-    count = xp.sum(xp.astype(present(x), x.dtype))
+    x = unit_rows(checks.wide(checks.rows(x, "x")))
+    xp, count = namespace(x), _count(x)
 
     def step(total: Array, cosines: Array, pair: Array, *_: object) -> Array:
         # No |cosine| exceeds 1, the shift: nothing overflows, and no running maximum is needed.
@@ -262,11 +226,43 @@ def _smooth_of(x: Array, beta: float | Array) -> Float[Array, ""]:
 # -- what a code gathers from many others -------------------------------------------------------
 
 
+@_declares(
+    name="class_babel",
+    meaning="the most crosstalk that one class code gathers from all others",
+    formula="max_a Σ_{b≠a} |cos(m_a, m_b)|, m the class means: μ₁(c-1)",
+    source="Tropp 2004, Greed is good",
+    best="(c-1) times the Welch floor for equiangular tight frames; 0 for orthogonal codes",
+    compute=lambda e: _babel(e.codes, None),
+    undefined=("few_codes",),
+    degenerate="c-1 where all codes coincide",
+    abbreviation="μ₁",
+    variants="μ₁(m) sums the m largest alone: `babel(x, m)`; μ₁(1) is the coherence",
+    arguments={"m": "how many other codes count, the worst for each; None counts all c-1"},
+)
+def babel(x: Any, m: int | None = None, mesh: Any = None) -> Float[Array, ""]:
+    """Cumulative coherence μ₁(m): the most crosstalk that a code gathers from m others.
+
+    The cosines are worked through in tiles, so c may be large; `babel(x, 1)` is `coherence(x)` to
+    rounding.
+
+    Example:
+        >>> import numpy as np
+        >>> triangle = np.array([[2.0, 0.0], [-1.0, 3**0.5], [-1.0, -(3**0.5)]])
+        >>> print(babel(triangle, 1).round(4), babel(triangle).round(4))
+        0.5 1.0
+    """
+    if m is not None and m < 1:
+        raise ValueError(f"m must be at least 1; got {m}")
+    return _babel(_everywhere(checks.codes(x), mesh), m, mesh)
+
+
+@compiled("m", "mesh")
 def _babel(codes: Float[Array, "c d"], m: int | None, mesh: Any = None) -> Float[Array, ""]:
     xp, others = namespace(codes), codes.shape[0] - 1
     most = others if m is None else m
     sums = _top_sums(codes, most, mesh) if most < others else _row_sums(codes, mesh)
-    return xp.max(xp.where(present(codes), sums, 0.0))
+    largest = xp.max(xp.where(present(codes), sums, 0.0))
+    return xp.where(_count(codes) > 1, largest, xp.nan)
 
 
 def _row_sums(x: Float[Array, "c d"], mesh: Any) -> Float[Array, " c"]:
@@ -298,126 +294,39 @@ def _top_sums(x: Float[Array, "c d"], m: int, mesh: Any) -> Float[Array, " c"]:
     return xp.sum(pairs.reduce_pairs(x, step, start, top, mesh), axis=1)
 
 
-def _average_coherence(codes: Float[Array, "c d"]) -> Float[Array, ""]:
-    """Σ_{j≠i} ⟨x_i, x_j⟩ = ⟨x_i, Σ_j x_j - x_i⟩: no pair is formed."""
-    xp, codes = namespace(codes), unit_rows(codes)
-    count = xp.sum(xp.astype(present(codes), codes.dtype))
-    others = xp.sum(codes, axis=0) - codes
-    worst = ratio(xp.max(xp.abs(xp.sum(codes * others, axis=1))), count - 1)
-    return xp.minimum(worst, 1.0)
+def _average(e: Evidence) -> Float[Array, ""]:
+    return average_coherence(e.codes)
 
 
-CLASS_BABEL = METRICS.add(
-    Metric(
-        name="class_babel",
-        question="crosstalk",
-        meaning="the most crosstalk that one class code gathers from all others",
-        formula="max_a Σ_{b≠a} |cos(m_a, m_b)|, m the class means: μ₁(c-1)",
-        source="Tropp 2004, Greed is good",
-        interval=(0.0, float("inf")),
-        best="(c-1) times the Welch floor for equiangular tight frames; 0 for orthogonal codes",
-        direction="lower",
-        compute=lambda e: _babel(e.codes, None),
-        undefined=("few_codes",),
-        samples=False,
-        invariant=SCALED,
-        degenerate="NaN for fewer than two classes; c-1 where all codes coincide",
-        abbreviation="μ₁",
-        variants="μ₁(m) sums the m largest alone: `babel(x, m)`; μ₁(1) is the coherence",
-        function="babel",
-    )
+@_declares(
+    name="class_average_coherence",
+    meaning="crosstalk of a class code with the others together, signs cancelling",
+    formula="max_a |Σ_{b≠a} cos(m_a, m_b)|/(c-1), m the class means",
+    source="Bajwa, Calderbank, Jafarpour 2010",
+    interval=(0.0, 1.0),
+    best="0; 1/(c-1) for a simplex, and for every codebook whose codes sum to 0",
+    compute=_average,
+    undefined=("few_codes",),
+    degenerate="1 where all codes coincide",
+    abbreviation="ν",
+    variants="the mean of the |cosines| of all pairs goes by this name too",
 )
-
-CLASS_AVERAGE_COHERENCE = METRICS.add(
-    Metric(
-        name="class_average_coherence",
-        question="crosstalk",
-        meaning="crosstalk of a class code with the others together, signs cancelling",
-        formula="max_a |Σ_{b≠a} cos(m_a, m_b)|/(c-1), m the class means",
-        source="Bajwa, Calderbank, Jafarpour 2010",
-        interval=(0.0, 1.0),
-        best="0; 1/(c-1) for a simplex, and for every codebook whose codes sum to 0",
-        direction="lower",
-        compute=lambda e: _average_coherence(e.codes),
-        undefined=("few_codes",),
-        samples=False,
-        invariant=SCALED,
-        degenerate="NaN for fewer than two classes; 1 where all codes coincide",
-        abbreviation="ν",
-        variants="the mean of the |cosines| of all pairs goes by this name too",
-        function="average_coherence",
-    )
-)
-
-
-def babel(x: Any, m: int | None = None, mesh: Any = None) -> Float[Array, ""]:
-    """Cumulative coherence μ₁(m): the most crosstalk that a code gathers from m others.
-
-    Args:
-        x: `[c, d]` codes, of any length; zero rows are absent classes, left out. The cosines are
-            worked through in tiles, so c may be large.
-        m: how many other codes count, the worst for each; None counts all c-1.
-        mesh: of JAX; deal the tiles over its devices, each of which holds all codes.
-
-    Returns:
-        A scalar in [0, m]; lower is better, `babel(x, 1)` is `coherence(x)` to rounding. NaN for
-        fewer than two codes, or where a row holds NaN.
-
-    Raises:
-        ValueError: `x` is not a matrix of real numbers, or m is less than 1.
-
-    Source:
-        Tropp 2004, Greed is good: algorithmic results for sparse approximation.
-
-    Example:
-        >>> import numpy as np
-        >>> triangle = np.array([[2.0, 0.0], [-1.0, 3**0.5], [-1.0, -(3**0.5)]])
-        >>> print(babel(triangle, 1).round(4), babel(triangle).round(4))
-        0.5 1.0
-    """
-    x = checks.codes(x)
-    if m is not None and m < 1:
-        raise ValueError(f"m must be at least 1; got {m}")
-    return _babel_of(_everywhere(x, mesh), m, mesh)
-
-
-@compiled("m", "mesh")
-def _babel_of(x: Array, m: int | None, mesh: Any) -> Float[Array, ""]:
-    return _where_two(x, _babel(x, m, mesh))
-
-
+@compiled()
 def average_coherence(x: Any) -> Float[Array, ""]:
     """Largest mean cosine of a code with the others, max_i |Σ_{j≠i} ⟨x_i, x_j⟩|/(c-1), in O(c d).
 
-    Args:
-        x: `[c, d]` codes, of any length; zero rows are absent classes, left out.
-
-    Returns:
-        A scalar in [0, 1]; lower is better. NaN for fewer than two codes, or where a row holds
-        NaN.
-
-    Raises:
-        ValueError: `x` is not a matrix of real numbers.
-
-    Source:
-        Bajwa, Calderbank, Jafarpour 2010, Why Gabor frames?
+    No pair is formed: Σ_{j≠i} ⟨x_i, x_j⟩ is ⟨x_i, Σ_j x_j - x_i⟩.
 
     Example:
         >>> import numpy as np
         >>> print(average_coherence(np.array([[1.0, 0.0], [1.0, 1.0]])).round(4))
         0.7071
     """
-    return _average_of(checks.codes(x))
-
-
-@compiled()
-def _average_of(x: Array) -> Float[Array, ""]:
-    return _where_two(x, _average_coherence(x))
-
-
-def _where_two(x: Float[Array, "c d"], value: Float[Array, ""]) -> Float[Array, ""]:
-    xp = namespace(x)
-    return xp.where(xp.sum(xp.astype(present(x), x.dtype)) > 1, value, xp.nan)
+    x = unit_rows(checks.codes(x))
+    xp, count = namespace(x), _count(x)
+    others = xp.sum(x, axis=0) - x
+    worst = ratio(xp.max(xp.abs(xp.sum(x * others, axis=1))), count - 1)
+    return xp.where(count > 1, xp.minimum(worst, 1.0), xp.nan)
 
 
 # -- all pairs ----------------------------------------------------------------------------------

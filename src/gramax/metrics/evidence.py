@@ -40,57 +40,48 @@ class Evidence:
         moments: the statistic that everything here is derived from.
         options: the choices in which definitions differ.
         xp: the library of the arrays.
+        dim: length d of a row.
+        rows: `[c]` rows of each class, whatever their weights; `n` are all of them.
+        zero: 0 in the dtype of the moments, to make other numbers from.
+        present: `[c]` whether a class has rows; `present_count` do.
+        weights: `[c]` weight of each class, its rows where they have none; `weight` is their sum.
+        row_share: `[c]` share of the weight that each class has, whatever the weighting.
+        share: `[c]` weight of each class, summing to 1: `row_share`, or 1/K with "macro".
+        variances: `[c]` mean squared distance of a class's rows to their mean.
+        within_trace: trace of Σ_W, the mean squared distance of a row to the mean of its class.
+        not_finite: how many rows are left out because they hold NaN or infinity.
+        tolerance: the rounding of class means over √tr Σ_T; those no further apart are the same.
+        exact: whether rows were summed in float64: nothing that matters is below rounding.
     """
 
     def __init__(self, moments: ClassMoments, options: Options | None = None) -> None:
-        """Derive from `moments`; nothing is computed until it is asked for."""
+        """Derive from `moments`; what costs more than a sum over classes waits until asked for."""
         self.moments = moments
         self.options = options or Options()
         self.xp: Any = namespace(moments.mean)
         self._once: dict[Any, object] = {}
+        self.dim = moments.dim
+        self.rows: Float[Array, " c"] = moments.rows[0] + moments.rows[1]
+        self.n: Float[Array, ""] = self.xp.sum(self.rows)
+        self.zero: Float[Array, ""] = 0 * self.n
+        self.present: Bool[Array, " c"] = self.rows > 0
+        self.present_count = self.count(self.present)
+        self.weights: Float[Array, " c"] = moments.counts
+        self.weight: Float[Array, ""] = self.xp.sum(self.weights)
+        self.row_share = self.share = ratio(self.weights, self.weight)
+        if self.options.weighting == "macro":
+            self.share = ratio(self.xp.astype(self.present, self.n.dtype), self.present_count)
+        self.variances: Float[Array, " c"] = ratio(moments.spread, self.weights)
+        self.within_trace: Float[Array, ""] = self.xp.sum(self.share * self.variances)
+        self.not_finite: Float[Array, ""] = self.xp.sum(moments.left_out[:, NOT_FINITE])
+        self.tolerance: float = MEAN_UNITS * moments.rounding
+        self.exact: bool = moments.rounding < EXACT
 
     def once(self, derive: Callable[[Evidence], T]) -> T:
         """`derive(self)`, computed the first time; for what the metrics of one file share."""
         if derive not in self._once:
             self._once[derive] = derive(self)
         return self._once[derive]  # type: ignore[return-value]
-
-    # -- sizes ----------------------------------------------------------------------------------
-
-    @cached_property
-    def dim(self) -> int:
-        """Length d of a row."""
-        return self.moments.dim
-
-    @cached_property
-    def rows(self) -> Float[Array, " c"]:
-        """Rows of each class, whatever their weights."""
-        return self.moments.rows[0] + self.moments.rows[1]
-
-    @cached_property
-    def n(self) -> Float[Array, ""]:
-        """Rows of all classes, whatever their weights."""
-        return self.xp.sum(self.rows)
-
-    @cached_property
-    def zero(self) -> Float[Array, ""]:
-        """0 in the dtype of the moments, to make other numbers from."""
-        return 0 * self.n
-
-    @cached_property
-    def max_count(self) -> Float[Array, ""]:
-        """Rows of the largest class."""
-        return self.xp.max(self.rows)
-
-    @cached_property
-    def present(self) -> Bool[Array, " c"]:
-        """Classes that have rows."""
-        return self.rows > 0
-
-    @cached_property
-    def present_count(self) -> Float[Array, ""]:
-        """Number of classes that have rows."""
-        return self.count(self.present)
 
     def count(self, where: Bool[Array, "..."]) -> Float[Array, ""]:
         """How many are true, in the dtype of the moments."""
@@ -99,33 +90,6 @@ class Evidence:
     def only(self, where: Bool[Array, "..."], values: Array) -> Array:
         """The values where that is true, 0 elsewhere."""
         return self.xp.where(where, values, 0)
-
-    @cached_property
-    def weights(self) -> Float[Array, " c"]:
-        """Weight of each class; its rows, where rows have no weights."""
-        return self.moments.counts
-
-    @cached_property
-    def weight(self) -> Float[Array, ""]:
-        """Weight of all rows."""
-        return self.xp.sum(self.weights)
-
-    @cached_property
-    def row_share(self) -> Float[Array, " c"]:
-        """Share of the weight that each class has, whatever the weighting."""
-        return ratio(self.weights, self.weight)
-
-    @cached_property
-    def share(self) -> Float[Array, " c"]:
-        """Weight of each class, summing to 1: its share of the rows, or 1/K with "macro"."""
-        if self.options.weighting == "macro":
-            return ratio(self.xp.astype(self.present, self.n.dtype), self.present_count)
-        return self.row_share
-
-    @cached_property
-    def not_finite(self) -> Float[Array, ""]:
-        """Rows left out because they hold NaN or infinity."""
-        return self.xp.sum(self.moments.left_out[:, NOT_FINITE])
 
     # -- class means ----------------------------------------------------------------------------
 
@@ -184,10 +148,8 @@ class Evidence:
         xp = self.xp
         lengths = norms(vectors)
         floor = MEAN_UNITS * epsilon(lengths) * xp.max(lengths)
-        blur = self.tolerance * safe_sqrt(
-            self.only(xp.isfinite(self.total_trace), self.total_trace)
-        )
-        long = (lengths > floor) & (lengths > blur)
+        total = self.only(xp.isfinite(self.total_trace), self.total_trace)
+        long = (lengths > floor) & (lengths > self.tolerance * safe_sqrt(total))
         # Where a length is NaN the direction is NaN too.
         return xp.where(long | xp.isnan(lengths), unit_rows(vectors), 0.0)
 
@@ -207,37 +169,13 @@ class Evidence:
         """Number of classes whose mean has a direction."""
         return self.count(self.xp.any(self.codes != 0, axis=1))
 
-    @cached_property
-    def centred_count(self) -> Float[Array, ""]:
-        """Number of classes whose centred mean has a direction."""
-        return self.count(self.xp.any(self.centred_codes != 0, axis=1))
-
     # -- scatter --------------------------------------------------------------------------------
-
-    @cached_property
-    def tolerance(self) -> float:
-        """The rounding of class means over √tr Σ_T; those no further apart are the same."""
-        return MEAN_UNITS * self.moments.rounding
-
-    @cached_property
-    def variances(self) -> Float[Array, " c"]:
-        """Mean squared distance of a class's rows to their mean."""
-        return ratio(self.moments.spread, self.weights)
-
-    @cached_property
-    def within_trace(self) -> Float[Array, ""]:
-        """Trace of Σ_W: mean squared distance of a row to the mean of its class."""
-        return self.xp.sum(self.share * self.variances)
-
-    @cached_property
-    def between_trace(self) -> Float[Array, ""]:
-        """Mean squared distance of a row's class mean to the global mean."""
-        return self.xp.sum(self.share * self.xp.sum(self.centred**2, axis=1))
 
     @cached_property
     def total_trace(self) -> Float[Array, ""]:
         """Trace of Σ_T: mean squared distance of a row to the global mean."""
-        return self.within_trace + self.between_trace
+        between = self.xp.sum(self.share * self.xp.sum(self.centred**2, axis=1))
+        return self.within_trace + between
 
     @cached_property
     def between_norm(self) -> Float[Array, ""]:
@@ -286,11 +224,6 @@ class Evidence:
         means = safe_sqrt(self.row_share)[:, None] * self.origin_means
         return self.within + dot(means.T, means)
 
-    @cached_property
-    def spread_matrix(self) -> Float[Array, "d d"]:
-        """`covariance`, or `second_moment` with center "none"."""
-        return self.covariance if self.options.center == "global" else self.second_moment
-
     # -- spectra --------------------------------------------------------------------------------
 
     @cached_property
@@ -298,11 +231,6 @@ class Evidence:
         """The share of the largest eigenvalue of a scatter below which the others are rounding."""
         units = SPECTRUM_UNITS + UNITS_OF_BLOCKS * self.xp.sqrt(self.n)
         return self.moments.rounding * units
-
-    @cached_property
-    def exact(self) -> bool:
-        """Whether rows were summed in float64, so that nothing that matters is below rounding."""
-        return self.moments.rounding < EXACT
 
     def _without_rounding(self, values: Float[Array, " d"]) -> Float[Array, " d"]:
         """Eigenvalues with those that are rounding set to 0; NaN stays."""
@@ -326,7 +254,7 @@ class Evidence:
 
     @cached_property
     def spread_values(self) -> Float[Array, " d"]:
-        """Eigenvalues of `spread_matrix` over any scale, ascending, small ones to their digits."""
+        """Eigenvalues of the scatter about `center`, ascending, small ones to their digits."""
         if self.options.center == "none":
             return self.squares
         if self.exact:

@@ -20,8 +20,9 @@ from gramax.arrays.namespace import Array, compiled, namespace, segment_sum
 from gramax.arrays.nearest import Neighbours, mean_potential, nearest, nearest_on_host
 from gramax.arrays.nearest_host import POTENTIAL_SHARPNESS, Progress
 from gramax.arrays.rows import unit_rows
+from gramax.metrics.functions import declares
 from gramax.metrics.pairs import uniformity_of
-from gramax.metrics.registry import METRICS, MOVED, Metric
+from gramax.metrics.registry import METRICS
 
 HUB_NEIGHBOURS, MLE_NEIGHBOURS = 10, 20
 """Neighbours that hubness and the maximum likelihood dimension look at, as published."""
@@ -84,75 +85,32 @@ class RowEvidence:
         return lambda done: tell((which + done) / 2)
 
 
+_SHARED: dict[str, Any] = {"labels": False, "needs": frozenset({"rows"})}
+_ROWS = "`[n, d]` rows, not normalised here; copies of a row, up to rounding, are one point"
+
 # -- intrinsic dimension ------------------------------------------------------------------------
 
 
-TWO_NN = METRICS.add(
-    Metric(
-        name="two_nn",
-        question="rank",
-        meaning="intrinsic dimension, from the distances to the two nearest neighbours",
-        formula="slope through 0 of -log(1 - i/N) on log(r₂/r₁), sorted, its top tenth discarded",
-        source="Facco et al. 2017",
-        interval=(0.0, float("inf")),
-        best="the dimension that the data has",
-        direction="neither",
-        compute=None,
-        undefined=(),
-        of_rows=lambda e: _two_nn(e.neighbours, 0.1),
-        labels=False,
-        invariant=MOVED,
-        degenerate="NaN for fewer than three distinct rows, or where all are equally far apart; "
-        "copies of a row are one point",
-        abbreviation="TwoNN",
-        variants="scikit-dimension counts i from 0; the maximum likelihood form is N/Σ log(r₂/r₁)",
-        needs=frozenset({"rows"}),
-        function="two_nn",
-    )
+@declares(
+    **_SHARED,
+    question="rank",
+    meaning="intrinsic dimension, from the distances to the two nearest neighbours",
+    formula="slope through 0 of -log(1 - i/N) on log(r₂/r₁), sorted, its top tenth discarded",
+    source="Facco et al. 2017",
+    best="the dimension that the data has",
+    direction="neither",
+    of_rows=lambda e: _two_nn(e.neighbours, 0.1),
+    degenerate="NaN for fewer than three distinct rows, or where all are equally far apart; "
+    "copies of a row are one point",
+    abbreviation="TwoNN",
+    variants="scikit-dimension counts i from 0; the maximum likelihood form is N/Σ log(r₂/r₁)",
+    arguments={
+        "x": _ROWS,
+        "discard": "share of the rows, those with the largest ratios, that the fit leaves out",
+    },
 )
-
-MLE_ID = METRICS.add(
-    Metric(
-        name="mle_id",
-        question="rank",
-        meaning="intrinsic dimension, from the distances to the k nearest neighbours",
-        formula="mean over rows of ((1/(k-1)) Σ_{j<k} log(T_k/T_j))⁻¹, k = 20",
-        source="Levina & Bickel 2004",
-        interval=(0.0, float("inf")),
-        best="the dimension that the data has",
-        direction="neither",
-        compute=None,
-        undefined=(),
-        of_rows=lambda e: _mle_id(e.neighbours, MLE_NEIGHBOURS, False),
-        labels=False,
-        invariant=MOVED,
-        degenerate="NaN for k distinct rows or fewer; a row with k equally far neighbours is left "
-        "out; copies of a row are one point",
-        variants="the harmonic mean over rows (MacKay & Ghahramani 2005) is less biased: "
-        "average='harmonic'; k-2 in place of k-1 removes the bias at one row",
-        needs=frozenset({"rows"}),
-        function="mle_id",
-    )
-)
-
-
 def two_nn(x: Any, discard: float = 0.1) -> Float[Array, ""]:
     """Intrinsic dimension from the ratio of the distances to the two nearest neighbours.
-
-    Args:
-        x: `[n, d]` rows, not normalised here; copies of a row, up to rounding, are one point.
-        discard: share of the rows, those with the largest ratios, that the fit leaves out.
-
-    Returns:
-        A scalar > 0; NaN for fewer than three distinct rows, where all are equally far apart, or
-        where a row holds NaN.
-
-    Raises:
-        ValueError: `x` is not a matrix of real numbers, or `discard` is not in [0, 1).
-
-    Source:
-        Facco et al. 2017, Estimating the intrinsic dimension of datasets by a minimal
-        neighborhood information.
 
     Example:
         >>> import numpy as np
@@ -185,26 +143,29 @@ def _two_nn(found: Neighbours, discard: Array | float) -> Float[Array, ""]:
     return xp.where(defined, slope, xp.nan)
 
 
+@declares(
+    **_SHARED,
+    question="rank",
+    meaning="intrinsic dimension, from the distances to the k nearest neighbours",
+    formula="mean over rows of ((1/(k-1)) Σ_{j<k} log(T_k/T_j))⁻¹, k = 20",
+    source="Levina & Bickel 2004",
+    best="the dimension that the data has",
+    direction="neither",
+    of_rows=lambda e: _mle_id(e.neighbours, MLE_NEIGHBOURS, False),
+    degenerate="NaN for k distinct rows or fewer; a row with k equally far neighbours is left "
+    "out; copies of a row are one point",
+    variants="the harmonic mean over rows (MacKay & Ghahramani 2005) is less biased: "
+    "average='harmonic'; k-2 in place of k-1 removes the bias at one row",
+    arguments={
+        "x": _ROWS,
+        "k": "number of neighbours, at least 2",
+        "average": 'over rows: "arithmetic" as published, or "harmonic", which is less biased',
+    },
+)
 def mle_id(
     x: Any, k: int = 20, average: Literal["arithmetic", "harmonic"] = "arithmetic"
 ) -> Float[Array, ""]:
     """Intrinsic dimension by maximum likelihood from the distances to the k nearest neighbours.
-
-    Args:
-        x: `[n, d]` rows, not normalised here; copies of a row, up to rounding, are one point.
-        k: number of neighbours, at least 2.
-        average: over rows: "arithmetic" as published, or "harmonic", which is less biased.
-
-    Returns:
-        A scalar > 0; NaN for k distinct rows or fewer, where all are equally far apart, or where a
-        row holds NaN.
-
-    Raises:
-        ValueError: `x` is not a matrix of real numbers, k is less than 2, or `average` is unknown.
-
-    Source:
-        Levina & Bickel 2004, Maximum likelihood estimation of intrinsic dimension; MacKay &
-        Ghahramani 2005 (harmonic).
 
     Example:
         >>> import numpy as np
@@ -238,51 +199,11 @@ def _mle_id(found: Neighbours, k: int, harmonic: bool) -> Float[Array, ""]:
 
 # -- hubs ---------------------------------------------------------------------------------------
 
-
-HUBNESS = METRICS.add(
-    Metric(
-        name="hubness",
-        question="crosstalk",
-        meaning="whether a few rows are the neighbours of all others",
-        formula="skewness Σ(N-N̄)³/n / (Σ(N-N̄)²/n)^1.5 of N_k, the times that a row is among the k "
-        "nearest of another, k = 10",
-        source="Radovanović, Nanopoulos, Ivanović 2010",
-        interval=(float("-inf"), float("inf")),
-        best="about 0 (no hubs)",
-        direction="lower",
-        compute=None,
-        undefined=(),
-        of_rows=lambda e: _hubness(e.neighbours, HUB_NEIGHBOURS).skewness,
-        labels=False,
-        invariant=MOVED,
-        degenerate="NaN for k distinct rows or fewer; 0 where all counts are equal; copies of a "
-        "row are one point; ties go to the lower row",
-        variants="Euclidean neighbours of the rows as they are: normalise them for cosines",
-        needs=frozenset({"rows"}),
-        function="hubness",
-    )
-)
-
-ANTI_HUBS = METRICS.add(
-    Metric(
-        name="anti_hub_share",
-        question="crosstalk",
-        meaning="share of the rows that are nobody's neighbour",
-        formula="share of rows with N_k = 0, k = 10",
-        source="Radovanović, Nanopoulos, Ivanović 2010",
-        interval=(0.0, 1.0),
-        best="0",
-        direction="lower",
-        compute=None,
-        undefined=(),
-        of_rows=lambda e: _hubness(e.neighbours, HUB_NEIGHBOURS).anti_hub_share,
-        labels=False,
-        invariant=MOVED,
-        degenerate="as hubness",
-        needs=frozenset({"rows"}),
-        function="hubness",
-    )
-)
+_HUBS: dict[str, Any] = _SHARED | {
+    "question": "crosstalk",
+    "source": "Radovanović, Nanopoulos, Ivanović 2010",
+    "direction": "lower",
+}
 
 
 class Hubness(NamedTuple):
@@ -292,22 +213,23 @@ class Hubness(NamedTuple):
     anti_hub_share: Float[Array, ""]
 
 
+@declares(
+    **_HUBS,
+    meaning="whether a few rows are the neighbours of all others",
+    formula="skewness Σ(N-N̄)³/n / (Σ(N-N̄)²/n)^1.5 of N_k, the times that a row is among the k "
+    "nearest of another, k = 10",
+    interval=(float("-inf"), float("inf")),
+    best="about 0 (no hubs)",
+    of_rows=lambda e: _hubness(e.neighbours, HUB_NEIGHBOURS).skewness,
+    degenerate="NaN for k distinct rows or fewer; 0 where all counts are equal; copies of a "
+    "row are one point; ties go to the lower row",
+    variants="Euclidean neighbours of the rows as they are: normalise them for cosines",
+    arguments={"x": _ROWS, "k": "number of neighbours, at least 1"},
+    returns="`skewness` of the counts, about 0 without hubs, and `anti_hub_share`, the share of "
+    "rows that are nobody's neighbour, in [0, 1].",
+)
 def hubness(x: Any, k: int = 10) -> Hubness:
     """Whether a few rows are among the k nearest neighbours of many others (hubs).
-
-    Args:
-        x: `[n, d]` rows, not normalised here; copies of a row, up to rounding, are one point.
-        k: number of neighbours, at least 1.
-
-    Returns:
-        `skewness` of the counts, about 0 without hubs, and `anti_hub_share`, the share of rows that
-        are nobody's neighbour; both NaN for k distinct rows or fewer, or where a row holds NaN.
-
-    Raises:
-        ValueError: `x` is not a matrix of real numbers, or k is less than 1.
-
-    Source:
-        Radovanović, Nanopoulos, Ivanović 2010, Hubs in space.
 
     Example:
         >>> import numpy as np
@@ -338,3 +260,16 @@ def _hubness(found: Neighbours, k: int) -> Hubness:
     defined = (n > k) & ~xp.any(xp.isnan(found.distances))
     skewness, share = (xp.where(defined, v, xp.nan) for v in (skewness, share))
     return Hubness(skewness, xp.astype(share, dtype))
+
+
+METRICS.add(
+    **_HUBS,
+    name="anti_hub_share",
+    meaning="share of the rows that are nobody's neighbour",
+    formula="share of rows with N_k = 0, k = 10",
+    interval=(0.0, 1.0),
+    best="0",
+    of_rows=lambda e: _hubness(e.neighbours, HUB_NEIGHBOURS).anti_hub_share,
+    degenerate="as hubness",
+    function="hubness",
+)

@@ -11,8 +11,8 @@ from gramax.arrays.namespace import Array, compiled, like, namespace, stop_gradi
 from gramax.arrays.pairs import pair_count, reduce_pairs
 from gramax.arrays.rows import present, unit_rows
 from gramax.metrics.evidence import Evidence
-from gramax.metrics.functions import measure
-from gramax.metrics.registry import CONDITIONS, METRICS, SCALED, Condition, Metric
+from gramax.metrics.functions import declares, of_rows
+from gramax.metrics.registry import CONDITIONS, SCALED, Condition
 
 
 def _mean_cosine(e: Evidence) -> Float[Array, ""]:
@@ -31,135 +31,69 @@ def _mean_cosine(e: Evidence) -> Float[Array, ""]:
 
 
 CONDITIONS["not_unit"] = Condition(
+    "",
     lambda e: e.zero + (0 if e.moments.normalize else 1) > 0,
     lambda e: "needs rows on the sphere: raw moments do not hold their directions",
 )
 
-MEAN_COSINE = METRICS.add(
-    Metric(
-        name="mean_cosine",
-        question="rank",
-        meaning="average cosine of two different rows: how far they share a cone",
-        formula="(|Σx|² - n)/(n(n-1)), x the unit rows",
-        source="Ethayarajh 2019 (anisotropy)",
-        interval=(-1.0, 1.0),
-        best="0 and just below (no common direction); 1 where all rows share one",
-        direction="neither",
-        compute=_mean_cosine,
-        undefined=("few_rows", "not_unit"),
-        of_rows=lambda e: mean_cosine(e.x),
-        labels=False,
-        invariant=frozenset({"rotation", "permutation", "scale"}),
-        degenerate="NaN for one row; 1 where all rows share a direction; no less than -1/(n-1)",
-        raw="NaN: raw moments do not hold the directions of the rows",
-        variants="over pairs of different rows; with the n pairs of a row with itself it is |μ|²",
-        function="mean_cosine",
-    )
-)
-
-ALIGNMENT = METRICS.add(
-    Metric(
-        name="alignment",
-        question="collapse",
-        meaning="mean distance of positive pairs, to a power",
-        formula="mean_i |x_i - y_i|^α over positive pairs of unit rows, α = 2",
-        source="Wang & Isola 2020",
-        interval=(0.0, 4.0),
-        best="0 (both rows of a pair at one point)",
-        direction="lower",
-        compute=None,
-        undefined=(),
-        labels=False,
-        invariant=SCALED,
-        degenerate="0 for total collapse, so read it with uniformity; NaN without pairs; a pair "
-        "with a zero row is left out",
-        needs=frozenset({"pairs"}),
-        function="alignment",
-    )
-)
-
-UNIFORMITY = METRICS.add(
-    Metric(
-        name="uniformity",
-        question="rank",
-        meaning="how evenly the rows cover the sphere: log of the mean Gaussian potential",
-        formula="log mean over i<j of exp(-t|x_i-x_j|²), x the unit rows, t = 2",
-        source="Wang & Isola 2020",
-        interval=(-8.0, 0.0),
-        best="that of a uniform sphere, about -2t = -4 for large d",
-        direction="lower",
-        compute=None,
-        undefined=(),
-        of_rows=lambda e: e.uniformity,
-        labels=False,
-        invariant=frozenset({"rotation", "permutation", "scale"}),
-        degenerate="0 for total collapse; NaN for fewer than two rows; zero rows are left out",
-        variants="on rows not normalised it underflows to -infinity: they are normalised here",
-        needs=frozenset({"rows"}),
-        function="uniformity",
-    )
+mean_cosine = of_rows(
+    sphere=True,
+    name="mean_cosine",
+    question="rank",
+    meaning="average cosine of two different rows: how far they share a cone",
+    formula="(|Σx|² - n)/(n(n-1)), x the unit rows",
+    source="Ethayarajh 2019 (anisotropy)",
+    interval=(-1.0, 1.0),
+    best="0 and just below (no common direction); 1 where all rows share one",
+    direction="neither",
+    compute=_mean_cosine,
+    undefined=("few_rows", "not_unit"),
+    of_rows=lambda e: mean_cosine(e.x),
+    labels=False,
+    invariant=frozenset({"rotation", "permutation", "scale"}),
+    degenerate="1 where all rows share a direction; no less than -1/(n-1)",
+    raw="NaN: raw moments do not hold the directions of the rows",
+    variants="over pairs of different rows; with the n pairs of a row with itself it is |μ|²",
+    example="-0.3333",
 )
 
 
-def mean_cosine(z: Any) -> Float[Array, ""]:
-    """Average cosine of two different rows, in O(n d).
-
-    Args:
-        z: `[n, d]` embeddings, normalised here; zero rows are left out.
-
-    Returns:
-        A scalar in [-1/(n-1), 1]; 0 and just below is best. NaN for fewer than two rows.
-
-    Raises:
-        ValueError: `z` is not a matrix of real numbers.
-
-    Source:
-        Ethayarajh 2019, How contextual are contextualized word representations?
-
-    Example:
-        >>> import numpy as np
-        >>> print(mean_cosine(np.array([[1.0, 0.0], [3.0, 3.0], [0.0, 1.0]])).round(4))
-        0.4714
-    """
-    return measure("mean_cosine", z, normalize=True)
-
-
+@declares(
+    question="collapse",
+    meaning="mean distance of positive pairs, to a power",
+    formula="mean_i |x_i - y_i|^α over positive pairs of unit rows, α = 2",
+    source="Wang & Isola 2020",
+    interval=(0.0, 4.0),
+    best="0 (both rows of a pair at one point)",
+    direction="lower",
+    labels=False,
+    invariant=SCALED,
+    degenerate="0 for total collapse, so read it with uniformity; NaN without pairs; a pair "
+    "with a zero row is left out",
+    needs=frozenset({"pairs"}),
+    arguments={
+        "x": "`[n, d]` embeddings, normalised here",
+        "y": "`[n, d]` the positives of `x`, normalised here",
+        "alpha": "the power, above 0",
+    },
+)
+@compiled("alpha")
 def alignment(x: Any, y: Any, alpha: float = 2.0) -> Float[Array, ""]:
     """Mean distance to the power `alpha` of positive pairs, row i of `x` with row i of `y`.
 
-    Args:
-        x: `[n, d]` embeddings, normalised here.
-        y: `[n, d]` the positives of `x`, normalised here.
-        alpha: the power, above 0.
-
-    Returns:
-        A scalar in [0, 2^alpha]; best 0, with a finite gradient there. A pair with a zero row is
-        left out; NaN without pairs, or where a row holds NaN.
-
-    Raises:
-        ValueError: `x` and `y` are not matrices of one shape, or `alpha` is not above 0.
-
-    Source:
-        Wang & Isola 2020, Understanding contrastive representation learning.
+    It is at most 2^alpha, and its gradient is finite at 0 too.
 
     Example:
         >>> import numpy as np
         >>> print(alignment(np.array([[2.0, 0.0]]), np.array([[0.0, 1.0]])))
         2.0
     """
-    x = checks.rows(x, "x")
-    y = like(checks.rows(y, "y"), x)
+    x = checks.wide(checks.rows(x, "x"))
+    y = checks.wide(like(checks.rows(y, "y"), x))
     if x.shape != y.shape:
         raise ValueError(f"x and y must hold the two rows of each pair; got {x.shape}, {y.shape}")
     if alpha <= 0:
         raise ValueError(f"alpha must be above 0; got {alpha}")
-    return _alignment(checks.wide(x), checks.wide(y), alpha)
-
-
-@compiled()
-def _alignment(
-    x: Float[Array, "n d"], y: Float[Array, "n d"], alpha: Array | float
-) -> Float[Array, ""]:
     xp = namespace(x)
     pair = present(x) & present(y)
     squares = xp.sum((unit_rows(x) - unit_rows(y)) ** 2, axis=1)
@@ -170,22 +104,29 @@ def _alignment(
     return xp.where(count > 0, ratio(total, count), xp.nan)
 
 
+@declares(
+    question="rank",
+    meaning="how evenly the rows cover the sphere: log of the mean Gaussian potential",
+    formula="log mean over i<j of exp(-t|x_i-x_j|²), x the unit rows, t = 2",
+    source="Wang & Isola 2020",
+    interval=(-8.0, 0.0),
+    best="that of a uniform sphere, about -2t = -4 for large d",
+    direction="lower",
+    of_rows=lambda e: e.uniformity,
+    labels=False,
+    invariant=frozenset({"rotation", "permutation", "scale"}),
+    degenerate="0 for total collapse; NaN for fewer than two rows; zero rows are left out",
+    variants="on rows not normalised it underflows to -infinity: they are normalised here",
+    needs=frozenset({"rows"}),
+    arguments={
+        "x": "`[n, d]` embeddings, normalised here; zero rows are left out",
+        "t": "sharpness of the potential, above 0",
+    },
+)
 def uniformity(x: Any, t: float = 2.0) -> Float[Array, ""]:
     """Log of the mean Gaussian potential of all pairs of rows, tile by tile.
 
-    Args:
-        x: `[n, d]` embeddings, normalised here; zero rows are left out.
-        t: sharpness of the potential, above 0.
-
-    Returns:
-        A scalar in [-4t, 0]; lower is better, and 0 is total collapse. Its gradient is finite
-        everywhere. NaN for fewer than two rows, or where a row holds NaN.
-
-    Raises:
-        ValueError: `x` is not a matrix of real numbers, or `t` is not above 0.
-
-    Source:
-        Wang & Isola 2020, Understanding contrastive representation learning.
+    It is at least -4t, and its gradient is finite everywhere.
 
     Example:
         >>> import numpy as np

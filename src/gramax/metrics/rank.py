@@ -8,15 +8,16 @@ law that they follow (α-ReQ).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from gramax._shapes import Bool, Float
-from gramax.arrays import checks, linalg
+from gramax.arrays import linalg
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import Array, compiled, dot
 from gramax.metrics.evidence import Evidence
-from gramax.metrics.functions import moments_of, of_classes, of_rows
-from gramax.metrics.registry import CONDITIONS, METRICS, MOVED, SCALED, SQUARED, Condition, Metric
+from gramax.metrics.functions import declares, moments_of, of_classes, of_rows
+from gramax.metrics.registry import CONDITIONS, METRICS, SCALED, SQUARED, Condition
 
 DOUBT = 0.01
 """The largest share of a number that may hang on eigenvalues that float32 sums hide."""
@@ -37,6 +38,16 @@ def _hidden_words(e: Evidence, hidden: Array, more: str) -> str:
     )
 
 
+_SHARED: dict[str, Any] = {
+    "question": "rank",
+    "interval": (1.0, float("inf")),
+    "direction": "higher",
+    "undefined": (*SQUARED, "few_rows", "no_scatter"),
+    "labels": False,
+    "spectrum": True,
+}
+_declares, _of_rows = partial(declares, **_SHARED), partial(of_rows, **_SHARED)
+
 # -- by entropy ---------------------------------------------------------------------------------
 
 
@@ -47,27 +58,33 @@ def _entropy_rank(values: Float[Array, " d"], xp: Any, eps: float = 1e-12) -> Fl
     return xp.maximum(rank, 1.0)
 
 
-EFFECTIVE_RANK = METRICS.add(
-    Metric(
-        name="effective_rank",
-        question="rank",
-        meaning="number of dimensions that the rows spread over",
-        formula="exp(-Σ p log(p + 1e-12)), p the covariance eigenvalues over their sum (centred)",
-        source="Roy & Vetterli 2007, on eigenvalues; Bouhsine 2026",
-        interval=(1.0, float("inf")),
-        best="min(n-1, d) (all dimensions alike); c-1 for collapsed classes",
-        direction="higher",
-        compute=lambda e: _entropy_rank(e.eigenvalues, e.xp),
-        undefined=(*SQUARED, "few_rows", "no_scatter"),
-        labels=False,
-        spectrum=True,
-        invariant=MOVED,
-        degenerate="NaN for one row or coinciding rows; 1 for rows on a line",
-        abbreviation="erank",
-        variants="of eigenvalues (σ²); RankMe takes the singular values σ, and reads more",
-        function="effective_rank",
-    )
+@_declares(
+    meaning="number of dimensions that the rows spread over",
+    formula="exp(-Σ p log(p + 1e-12)), p the covariance eigenvalues over their sum (centred)",
+    source="Roy & Vetterli 2007, on eigenvalues; Bouhsine 2026",
+    best="min(n-1, d) (all dimensions alike); c-1 for collapsed classes",
+    compute=lambda e: _entropy_rank(e.eigenvalues, e.xp),
+    degenerate="1 for rows on a line",
+    abbreviation="erank",
+    variants="of eigenvalues (σ²); RankMe takes the singular values σ, and reads more",
+    arguments={
+        "z": "`[n, d]` embeddings, not normalised here",
+        "eps": "added inside the logarithm",
+    },
 )
+@compiled("eps")
+def effective_rank(z: Any, eps: float = 1e-12) -> Float[Array, ""]:
+    """Number of dimensions that the rows spread over: exp of the spectrum's entropy.
+
+    Example:
+        >>> import numpy as np
+        >>> cross = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+        >>> print(effective_rank(cross))  # a round cloud in the plane
+        2.0
+    """
+    e = Evidence(moments_of(z))
+    value = METRICS["effective_rank"].value(e)
+    return e.xp.where(e.xp.isfinite(value), _entropy_rank(e.eigenvalues, e.xp, eps), value)
 
 
 def _rankme(squares: Float[Array, " d"], e: Evidence) -> Float[Array, ""]:
@@ -94,6 +111,7 @@ def _rankme_hangs(e: Evidence) -> Bool[Array, ""]:
 
 
 CONDITIONS["hidden_rank"] = Condition(
+    "singular values below the rounding of float32 sums that would change it by 1 %",
     _rankme_hangs,
     lambda e: _hidden_words(
         e,
@@ -103,35 +121,21 @@ CONDITIONS["hidden_rank"] = Condition(
     ),
 )
 
-RANKME = METRICS.add(
-    Metric(
-        name="rankme",
-        question="rank",
-        meaning="number of dimensions that the rows spread over, by their singular values",
-        formula="exp(-Σ p log p), p = σ/|σ|₁ + 1e-7, σ the min(n, d) singular values of Z, not "
-        "centred",
-        source="Garrido et al. 2023",
-        interval=(1.0, float("inf")),
-        best="min(n, d) (all dimensions alike)",
-        direction="higher",
-        compute=lambda e: _rankme(e.squares, e),
-        undefined=(*SQUARED, "few_rows", "no_length", "hidden_rank"),
-        labels=False,
-        spectrum=True,
-        invariant=frozenset({"rotation", "permutation", "scale"}),
-        degenerate="NaN for one row, where all are zero, and where singular values below the "
-        "rounding of float32 sums would change it by 1 %; about 1 for coinciding rows",
-        abbreviation="RankMe",
-        variants="p is published without normalising after 1e-7 is added, so it reads a little "
-        "above d (2051 for a full-rank d = 2048; copies that add 1e-5 read 2345); "
-        "effective_rank takes centred eigenvalues and reads less",
-        function="rankme",
-        example="""\
->>> import numpy as np
->>> cross = np.array([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
->>> print(rankme(cross).round(2))
-1.89""",
-    )
+rankme = _of_rows(
+    name="rankme",
+    meaning="number of dimensions that the rows spread over, by their singular values",
+    formula="exp(-Σ p log p), p = σ/|σ|₁ + 1e-7, σ the min(n, d) singular values of Z, not centred",
+    source="Garrido et al. 2023",
+    best="min(n, d) (all dimensions alike)",
+    compute=lambda e: _rankme(e.squares, e),
+    undefined=(*SQUARED, "few_rows", "no_length", "hidden_rank"),
+    invariant=frozenset({"rotation", "permutation", "scale"}),
+    degenerate="about 1 for coinciding rows",
+    abbreviation="RankMe",
+    variants="p is published without normalising after 1e-7 is added, so it reads a little "
+    "above d (2051 for a full-rank d = 2048; copies that add 1e-5 read 2345); "
+    "effective_rank takes centred eigenvalues and reads less",
+    example="1.8899",
 )
 
 
@@ -144,45 +148,30 @@ def _lidar(e: Evidence) -> Float[Array, ""]:
     return _entropy_rank(linalg.singular_values(white) ** 2, xp)
 
 
-LIDAR = METRICS.add(
-    Metric(
-        name="lidar",
-        question="rank",
-        meaning="number of dimensions in which classes differ by more than their own scatter",
-        formula="exp(-Σ p log(p + 1e-12)), p the eigenvalues of Σ_w^-½ Σ_B Σ_w^-½ over their sum, "
-        "Σ_w = Σ_W + 1e-4 (tr Σ_W/d) I",
-        source="Thilak et al. 2024",
-        interval=(1.0, float("inf")),
-        best="min(c-1, d)",
-        direction="higher",
-        compute=_lidar,
-        undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_between", "no_within"),
-        spectrum=True,
-        invariant=MOVED,
-        degenerate="NaN for one class, where all class means coincide, and where every class is "
-        "a point (nothing to measure against)",
-        abbreviation="LiDAR",
-        variants="published with Σ_W + 1e-4 I, which makes it depend on the scale of the rows, and "
-        "with 1e-7 added to p; its classes are the views of one sample",
-        options=("normalize", "weighting"),
-        function="lidar",
-        example="""\
->>> import numpy as np
->>> z = np.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])
->>> print(lidar(z, np.array([0, 0, 1, 1]), 2))
-1.0""",
-    )
+lidar = partial(of_classes, **_SHARED)(
+    name="lidar",
+    meaning="number of dimensions in which classes differ by more than their own scatter",
+    formula="exp(-Σ p log(p + 1e-12)), p the eigenvalues of Σ_w^-½ Σ_B Σ_w^-½ over their sum, "
+    "Σ_w = Σ_W + 1e-4 (tr Σ_W/d) I",
+    source="Thilak et al. 2024",
+    best="min(c-1, d)",
+    compute=_lidar,
+    undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_between", "no_within"),
+    labels=True,
+    abbreviation="LiDAR",
+    variants="published with Σ_W + 1e-4 I, which makes it depend on the scale of the rows, and "
+    "with 1e-7 added to p; its classes are the views of one sample",
+    options=("normalize", "weighting"),
+    example="1.3743",
 )
-
-rankme = of_rows(RANKME)
-lidar = of_classes(LIDAR)
 
 # -- by squares, and against the largest --------------------------------------------------------
 
 
 def _participation(e: Evidence) -> Float[Array, ""]:
     """(Σλ)²/Σλ² as (tr C)²/|C|²_F: no eigenvalue is computed, so the gradient is always finite."""
-    c = ratio(e.spread_matrix, e.xp.linalg.trace(e.spread_matrix))
+    spread = e.covariance if e.options.center == "global" else e.second_moment
+    c = ratio(spread, e.xp.linalg.trace(spread))
     squares = e.xp.sum(c * c)
     # Below 1 is rounding.
     return e.xp.maximum(ratio(1.0, squares), 1.0)
@@ -194,120 +183,61 @@ def _share_of_top(values: Float[Array, " d"], e: Evidence) -> Float[Array, ""]:
     return e.xp.maximum(share, 1.0)
 
 
-PARTICIPATION_RATIO = METRICS.add(
-    Metric(
-        name="participation_ratio",
-        question="rank",
-        meaning="number of dimensions that carry the variance, large eigenvalues counting most",
-        formula="(Σλ)²/Σλ², λ the covariance eigenvalues (centred)",
-        source="Gao et al. 2017; Rudman et al. 2022",
-        interval=(1.0, float("inf")),
-        best="min(n-1, d) (all dimensions alike); c-1 for collapsed classes",
-        direction="higher",
-        compute=_participation,
-        undefined=(*SQUARED, "few_rows", "no_scatter"),
-        labels=False,
-        spectrum=True,
-        invariant=MOVED,
-        degenerate="NaN for one row or coinciding rows; 1 for rows on a line",
-        abbreviation="PR",
-        variants='of ZᵀZ/n, uncentred, with center "none"',
-        options=("normalize", "center"),
-        function="participation_ratio",
-        example="""\
->>> import numpy as np
->>> cross = np.array([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
->>> print(participation_ratio(cross).round(4))
-1.4706""",
-    )
+_of_rows_spread = partial(_of_rows, options=("normalize", "center"))
+
+participation_ratio = _of_rows_spread(
+    name="participation_ratio",
+    meaning="number of dimensions that carry the variance, large eigenvalues counting most",
+    formula="(Σλ)²/Σλ², λ the covariance eigenvalues (centred)",
+    source="Gao et al. 2017; Rudman et al. 2022",
+    best="min(n-1, d) (all dimensions alike); c-1 for collapsed classes",
+    compute=_participation,
+    degenerate="1 for rows on a line",
+    abbreviation="PR",
+    variants='of ZᵀZ/n, uncentred, with center "none"',
+    example="1.4706",
 )
 
-ISOSCORE = METRICS.add(
-    Metric(
-        name="isoscore",
-        question="rank",
-        meaning="share of the dimensions that the variance uses evenly",
-        formula="(PR - 1)/(d - 1), PR the participation ratio",
-        source="Rudman et al. 2022; their nine steps reduce to this exactly",
-        interval=(0.0, 1.0),
-        best="1 (all dimensions alike)",
-        direction="higher",
-        # Above 1 is rounding.
-        compute=lambda e: e.xp.minimum((_participation(e) - 1) / max(e.dim - 1, 1), 1.0),
-        undefined=(*SQUARED, "few_rows", "no_scatter", "one_dimension"),
-        labels=False,
-        spectrum=True,
-        invariant=MOVED,
-        degenerate="NaN for one row, coinciding rows, or d = 1; 0 for rows on a line",
-        variants='of ZᵀZ/n, uncentred, with center "none"; reads at most (n-2)/(d-1) for n ≤ d',
-        options=("normalize", "center"),
-        function="isoscore",
-        example="""\
->>> import numpy as np
->>> cross = np.array([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
->>> print(isoscore(cross).round(2))
-0.47""",
-    )
+isoscore = _of_rows_spread(
+    name="isoscore",
+    meaning="share of the dimensions that the variance uses evenly",
+    formula="(PR - 1)/(d - 1), PR the participation ratio",
+    source="Rudman et al. 2022; their nine steps reduce to this exactly",
+    interval=(0.0, 1.0),
+    best="1 (all dimensions alike)",
+    # Above 1 is rounding.
+    compute=lambda e: e.xp.minimum((_participation(e) - 1) / max(e.dim - 1, 1), 1.0),
+    undefined=(*SQUARED, "few_rows", "no_scatter", "one_dimension"),
+    degenerate="0 for rows on a line",
+    variants='of ZᵀZ/n, uncentred, with center "none"; reads at most (n-2)/(d-1) for n ≤ d',
+    example="0.4706",
 )
 
-STABLE_RANK = METRICS.add(
-    Metric(
-        name="stable_rank",
-        question="rank",
-        meaning="total energy of the rows over that of their strongest direction",
-        formula="|Z|²_F/|Z|²_2, not centred",
-        source="Rudelson & Vershynin 2007",
-        interval=(1.0, float("inf")),
-        best="min(n, d) (all dimensions alike)",
-        direction="higher",
-        compute=lambda e: _share_of_top(e.squares, e),
-        undefined=(*SQUARED, "few_rows", "no_length"),
-        labels=False,
-        spectrum=True,
-        invariant=SCALED,
-        degenerate="NaN for one row or where all are zero; 1 for coinciding rows, so an offset "
-        "lowers it",
-        variants="of the rows as they lie; of centred rows it is nesum",
-        function="stable_rank",
-        example="""\
->>> import numpy as np
->>> cross = np.array([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
->>> print(stable_rank(cross))
-1.25""",
-    )
+stable_rank = _of_rows(
+    name="stable_rank",
+    meaning="total energy of the rows over that of their strongest direction",
+    formula="|Z|²_F/|Z|²_2, not centred",
+    source="Rudelson & Vershynin 2007",
+    best="min(n, d) (all dimensions alike)",
+    compute=lambda e: _share_of_top(e.squares, e),
+    undefined=(*SQUARED, "few_rows", "no_length"),
+    invariant=SCALED,
+    degenerate="1 for coinciding rows, so an offset lowers it",
+    variants="of the rows as they lie; of centred rows it is nesum",
+    example="1.25",
 )
 
-NESUM = METRICS.add(
-    Metric(
-        name="nesum",
-        question="rank",
-        meaning="total variance over that of the strongest direction",
-        formula="Σλ/λ₁, λ the covariance eigenvalues (centred)",
-        source="He & Ozay 2022",
-        interval=(1.0, float("inf")),
-        best="min(n-1, d) (all dimensions alike)",
-        direction="higher",
-        compute=lambda e: _share_of_top(e.spread_values, e),
-        undefined=(*SQUARED, "few_rows", "no_scatter"),
-        labels=False,
-        spectrum=True,
-        invariant=MOVED,
-        degenerate="NaN for one row or coinciding rows; 1 for rows on a line",
-        variants='equal to stable_rank with center "none"',
-        options=("normalize", "center"),
-        function="nesum",
-        example="""\
->>> import numpy as np
->>> cross = np.array([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
->>> print(nesum(cross))
-1.25""",
-    )
+nesum = _of_rows_spread(
+    name="nesum",
+    meaning="total variance over that of the strongest direction",
+    formula="Σλ/λ₁, λ the covariance eigenvalues (centred)",
+    source="He & Ozay 2022",
+    best="min(n-1, d) (all dimensions alike)",
+    compute=lambda e: _share_of_top(e.spread_values, e),
+    degenerate="1 for rows on a line",
+    variants='equal to stable_rank with center "none"',
+    example="1.25",
 )
-
-participation_ratio = of_rows(PARTICIPATION_RATIO)
-isoscore = of_rows(ISOSCORE)
-stable_rank = of_rows(STABLE_RANK)
-nesum = of_rows(NESUM)
 
 # -- by decay -----------------------------------------------------------------------------------
 
@@ -334,10 +264,12 @@ def _decay_hangs(e: Evidence) -> Bool[Array, ""]:
 
 
 CONDITIONS["one_eigenvalue"] = Condition(
+    "a single nonzero eigenvalue",
     lambda e: e.count(~(e.spread_values <= 0)) < 2,  # NaN is not one eigenvalue
     lambda e: "the spectrum has a single eigenvalue: no slope can be fitted",
 )
 CONDITIONS["hidden_decay"] = Condition(
+    "eigenvalues below the rounding of float32 sums",
     _decay_hangs,
     lambda e: _hidden_words(
         e,
@@ -346,36 +278,57 @@ CONDITIONS["hidden_decay"] = Condition(
     ),
 )
 
-ALPHA_REQ = METRICS.add(
-    Metric(
-        name="alpha_req",
-        question="rank",
-        meaning="how fast the spectrum falls: the exponent α of λ_i ∝ i^-α",
-        formula="minus the slope of log λ_i on log i, least squares weighted by 1/i, over all "
-        "nonzero eigenvalues of the covariance",
-        source="Agrawal et al. 2022; Stringer et al. 2019 (the weights)",
-        interval=(0.0, float("inf")),
-        best="about 1; well above, few dimensions are used, well below, noise fills the space",
-        direction="neither",
-        compute=lambda e: _decay(e, e.spread_values),
-        undefined=(*SQUARED, "few_rows", "no_scatter", "one_eigenvalue", "hidden_decay"),
-        labels=False,
-        spectrum=True,
-        invariant=MOVED,
-        degenerate="NaN for fewer than two nonzero eigenvalues, and where some are "
-        "below the rounding of float32 sums",
-        abbreviation="α-ReQ",
-        variants="the published code fits a window of ranks (see the function); of ZᵀZ/n with "
-        'center "none"',
-        options=("normalize", "center"),
-        function="alpha_req",
-    )
+
+@_declares(
+    meaning="how fast the spectrum falls: the exponent α of λ_i ∝ i^-α",
+    formula="minus the slope of log λ_i on log i, least squares weighted by 1/i, over all "
+    "nonzero eigenvalues of the covariance",
+    source="Agrawal et al. 2022; Stringer et al. 2019 (the weights)",
+    interval=(0.0, float("inf")),
+    best="about 1; well above, few dimensions are used, well below, noise fills the space",
+    direction="neither",
+    compute=lambda e: _decay(e, e.spread_values),
+    undefined=(*SQUARED, "few_rows", "no_scatter", "one_eigenvalue", "hidden_decay"),
+    abbreviation="α-ReQ",
+    variants="the published code fits a window of ranks (see the function); of ZᵀZ/n with "
+    'center "none"',
+    options=("normalize", "center"),
+    arguments={
+        "first": "the first rank i of the fit, from 1",
+        "last": "the last rank of the fit; None takes all nonzero eigenvalues",
+    },
 )
+@compiled("first", "last", "normalize")
+def alpha_req(
+    z: Any, *, first: int = 1, last: int | None = None, normalize: bool = False
+) -> Float[Array, ""]:
+    """Exponent α of the spectrum's power law, λ_i ∝ i^-α, fitted with weights 1/i.
+
+    Example:
+        >>> import numpy as np
+        >>> print(alpha_req(np.diag([4.0, 2.0]), normalize=True))
+        nan
+        >>> cross = np.array([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+        >>> print(alpha_req(cross))  # eigenvalues 4 and 1: log 4 / log 2
+        2.0
+    """
+    if first < 1 or (last is not None and last <= first):
+        raise ValueError(f"the fit needs ranks 1 ≤ first < last; got {first} and {last}")
+    e, metric = Evidence(moments_of(z, normalize=normalize)), METRICS["alpha_req"]
+    if first == 1 and last is None:
+        return metric.value(e)
+    undefined = e.zero > 0
+    for name in ("not_finite", *metric.undefined):
+        if name != "hidden_decay":  # that is of all ranks
+            undefined = undefined | CONDITIONS[name].holds(e)
+    if last is None or not e.exact:
+        shown = e.count(e.spread_values > 0)
+        undefined = undefined | (_decay_hangs(e) & ((last or e.dim) > shown))
+    value = _decay(e, e.spread_values, first, last)
+    return e.xp.where(undefined, e.xp.nan, value)
 
 
-# -- functions with arguments of their own --------------------------------------------------------
-
-
+@compiled()
 def covariance_eigs(z: Any) -> Float[Array, " d"]:
     """Eigenvalues of the centred covariance (divisor n-1), ascending.
 
@@ -393,97 +346,8 @@ def covariance_eigs(z: Any) -> Float[Array, " d"]:
         >>> print(covariance_eigs(np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 0.0]])))
         [0. 1.]
     """
-    return _covariance_eigs(checks.rows(z))
-
-
-@compiled()
-def _covariance_eigs(z: Array) -> Float[Array, " d"]:
     e = Evidence(moments_of(z))
     xp, values = e.xp, e.eigenvalues
     if values.shape[0] < e.dim:  # the others are 0
         values = xp.concat([0 * e.zero + xp.zeros(e.dim - values.shape[0]), values])
     return xp.where((e.not_finite > 0) | (e.n < 2), xp.nan, values)
-
-
-def effective_rank(z: Any, eps: float = 1e-12) -> Float[Array, ""]:
-    """Number of dimensions that the rows spread over: exp of the spectrum's entropy.
-
-    Args:
-        z: `[n, d]` embeddings, not normalised here.
-        eps: added inside the logarithm.
-
-    Returns:
-        A scalar in [1, min(n-1, d)]; higher is better. A round cloud in the plane gives 2, a line
-        1; NaN for a single row, coinciding rows, or where a row holds NaN.
-
-    Raises:
-        ValueError: `z` is not a matrix of real numbers.
-
-    Source:
-        Roy & Vetterli 2007, The effective rank, with eigenvalues in place of singular values.
-
-    Example:
-        >>> import numpy as np
-        >>> cross = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
-        >>> print(effective_rank(cross))
-        2.0
-    """
-    return _effective_rank(checks.rows(z), eps)
-
-
-@compiled("eps")
-def _effective_rank(z: Array, eps: float) -> Float[Array, ""]:
-    e = Evidence(moments_of(z))
-    value = EFFECTIVE_RANK.value(e)
-    return e.xp.where(e.xp.isfinite(value), _entropy_rank(e.eigenvalues, e.xp, eps), value)
-
-
-def alpha_req(
-    z: Any, *, first: int = 1, last: int | None = None, normalize: bool = False
-) -> Float[Array, ""]:
-    """Exponent α of the spectrum's power law, λ_i ∝ i^-α, fitted with weights 1/i.
-
-    Args:
-        z: `[n, d]` embeddings.
-        first: the first rank i of the fit, from 1.
-        last: the last rank of the fit; None takes all nonzero eigenvalues.
-        normalize: take rows on the unit sphere, or as they are.
-
-    Returns:
-        A scalar, about 1 for the spectra that generalise best; NaN for fewer than two nonzero
-        eigenvalues among the ranks.
-
-    Raises:
-        ValueError: `z` is not a matrix of real numbers, or the ranks are fewer than two.
-
-    Source:
-        Agrawal et al. 2022, α-ReQ: assessing representation quality by measuring eigenspectrum
-        decay.
-
-    Example:
-        >>> import numpy as np
-        >>> print(alpha_req(np.diag([4.0, 2.0]), normalize=True))
-        nan
-        >>> cross = np.array([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
-        >>> print(alpha_req(cross))  # eigenvalues 4 and 1: log 4 / log 2
-        2.0
-    """
-    if first < 1 or (last is not None and last <= first):
-        raise ValueError(f"the fit needs ranks 1 ≤ first < last; got {first} and {last}")
-    return _alpha_req(checks.rows(z), first, last, normalize)
-
-
-@compiled("first", "last", "normalize")
-def _alpha_req(z: Array, first: int, last: int | None, normalize: bool) -> Float[Array, ""]:
-    e = Evidence(moments_of(z, normalize=normalize))
-    if first == 1 and last is None:
-        return ALPHA_REQ.value(e)
-    undefined = e.zero > 0
-    for name in ("not_finite", *ALPHA_REQ.undefined):
-        if name != "hidden_decay":  # that is of all ranks
-            undefined = undefined | CONDITIONS[name].holds(e)
-    if last is None or not e.exact:
-        shown = e.count(e.spread_values > 0)
-        undefined = undefined | (_decay_hangs(e) & ((last or e.dim) > shown))
-    value = _decay(e, e.spread_values, first, last)
-    return e.xp.where(undefined, e.xp.nan, value)

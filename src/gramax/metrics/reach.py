@@ -15,88 +15,65 @@ from gramax._shapes import Float
 from gramax.arrays import checks, pairs
 from gramax.arrays.namespace import Array, compiled, namespace
 from gramax.arrays.rows import unit_rows
-from gramax.metrics.registry import METRICS, SCALED, Metric
+from gramax.metrics.functions import declares
+from gramax.metrics.registry import METRICS, SCALED
 
 if TYPE_CHECKING:
     import optax
 
-
-def _potential_floor(c: Float[Array, ""], d: int) -> Float[Array, ""]:
-    return namespace(c).where(c > d, c * c / d, c)
+_SHARED: dict[str, Any] = {
+    "question": "reach",
+    "direction": "lower",
+    "samples": False,
+    "invariant": SCALED,
+}
 
 
 def _gap(codes: Float[Array, "c d"], c: Float[Array, ""], d: int) -> Float[Array, ""]:
     """Share above the floor, which only rounding can be below."""
-    gap = pairs.potential(codes) / _potential_floor(c, d) - 1
-    return namespace(gap).maximum(gap, 0.0)
+    xp = namespace(c)
+    gap = pairs.potential(codes) / xp.where(c > d, c * c / d, c) - 1
+    return xp.maximum(gap, 0.0)
 
 
-FRAME_POTENTIAL = METRICS.add(
-    Metric(
-        name="class_frame_potential",
-        question="reach",
-        meaning="total crosstalk of the class codes: the sum of all squared cosines",
-        formula="Σ_ab cos(m_a, m_b)², the diagonal included",
-        source="Benedetto & Fickus 2003",
-        interval=(1.0, float("inf")),
-        best="max(c, c²/d) (a tight frame)",
-        direction="lower",
-        compute=lambda e: pairs.potential(e.codes),
-        undefined=("few_codes",),
-        samples=False,
-        invariant=SCALED,
-        degenerate="NaN for fewer than two classes; c² where all codes coincide",
-        abbreviation="FP",
-        function="frame_potential",
-    )
+@declares(
+    **_SHARED,
+    name="class_frame_potential",
+    meaning="total crosstalk of the class codes: the sum of all squared cosines",
+    formula="Σ_ab cos(m_a, m_b)², the diagonal included",
+    source="Benedetto & Fickus 2003",
+    interval=(1.0, float("inf")),
+    best="max(c, c²/d) (a tight frame)",
+    compute=lambda e: pairs.potential(e.codes),
+    undefined=("few_codes",),
+    degenerate="c² where all codes coincide",
+    abbreviation="FP",
+    arguments={"x": "`[c, d]` unit rows; rows of another length are taken as they are"},
+    returns="A scalar, for unit rows at least max(c, c²/d); the off-diagonal part is c less.",
 )
-
-TIGHT_FRAME_GAP = METRICS.add(
-    Metric(
-        name="class_tight_frame_gap",
-        question="reach",
-        meaning="total crosstalk above what a plain optimiser reaches from any start",
-        formula="class_frame_potential / max(c, c²/d) - 1",
-        source="Benedetto & Fickus 2003",
-        interval=(0.0, float("inf")),
-        best="0 (a tight frame)",
-        direction="lower",
-        compute=lambda e: _gap(e.codes, e.code_count, e.dim),
-        undefined=("few_codes", "one_dimension"),
-        samples=False,
-        invariant=SCALED,
-        degenerate="NaN for fewer than two classes, or d = 1, where every codebook is tight; "
-        "min(c, d) - 1 where all codes coincide",
-    )
-)
-
-
+@compiled()
 def frame_potential(x: Any) -> Float[Array, ""]:
     """Total crosstalk Σ_ij ⟨x_i, x_j⟩², the diagonal included.
-
-    Args:
-        x: `[c, d]` unit rows (rows of another length are taken as they are).
-
-    Returns:
-        A scalar, for unit rows at least max(c, c²/d); the off-diagonal part is c less.
-
-    Raises:
-        ValueError: `x` is not a matrix of real numbers.
-
-    Source:
-        Benedetto & Fickus 2003, Finite normalized tight frames: no bad local minima.
 
     Example:
         >>> import numpy as np
         >>> print(frame_potential(np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])).round(3))
         5.0
     """
-    return _potential(checks.wide(checks.rows(x, "x")))
+    return pairs.potential(checks.wide(checks.rows(x, "x")))
 
 
-@compiled()
-def _potential(x: Array) -> Float[Array, ""]:
-    return pairs.potential(x)
+METRICS.add(
+    **_SHARED,
+    name="class_tight_frame_gap",
+    meaning="total crosstalk above what a plain optimiser reaches from any start",
+    formula="class_frame_potential / max(c, c²/d) - 1",
+    source="Benedetto & Fickus 2003",
+    best="0 (a tight frame)",
+    compute=lambda e: _gap(e.codes, e.code_count, e.dim),
+    undefined=("few_codes", "one_dimension"),
+    degenerate="in one dimension every codebook is tight; min(c, d) - 1 where all codes coincide",
+)
 
 
 def descent(

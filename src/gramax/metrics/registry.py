@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, get_args
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -53,16 +53,16 @@ QUESTIONS: dict[Question, str] = {
     "reach": "Is that geometry reachable by a plain optimiser?",
 }
 
+NEEDS: dict[Need, str] = {
+    "pairs": "positive pairs of rows",
+    "rows": "the rows themselves",
+    "classifier": "the weights of a classifier",
+    "outliers": "rows that belong to no class",
+}
+"""What a metric can need beyond the moments, in words."""
 
-@dataclass(frozen=True)
-class Condition:
-    """A state of the data in which some metrics are undefined, with the words for it."""
 
-    holds: Callable[[Evidence], Bool[Array, ""]]
-    text: Callable[[Evidence], str]
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Metric:
     """One number: what it means, where it comes from, and how to compute it.
 
@@ -83,7 +83,8 @@ class Metric:
         spectrum: whether it needs the d×d scatter.
         samples: whether it is of the samples (False: a codebook alone determines it).
         invariant: the changes of the data that leave it as it is.
-        degenerate: what it does on degenerate input, in words.
+        degenerate: what it does on degenerate input, in words; the conditions in `undefined` are
+            put before what is given here.
         raw: how the formula changes where rows are not normalised ("" where it does not).
         abbreviation: what the field calls it for short ("" where nothing).
         variants: how other definitions of the same name differ, and what options change.
@@ -92,7 +93,6 @@ class Metric:
         needs: what it needs that the moments do not hold: positive pairs, the rows themselves, a
             classifier, or rows of no class. `report` leaves such a metric out.
         function: the name of its public function in `gramax.metrics` ("" where there is none).
-        example: lines of a doctest for the function that is made from this declaration.
     """
 
     name: str
@@ -100,16 +100,16 @@ class Metric:
     meaning: str
     formula: str
     source: str
-    interval: tuple[float, float]
+    interval: tuple[float, float] = (0.0, math.inf)
     best: str
     direction: Literal["lower", "higher", "neither"]
-    compute: Callable[[Evidence], Float[Array, ""]] | None = field(repr=False)
-    undefined: tuple[str, ...]
+    compute: Callable[[Evidence], Float[Array, ""]] | None = field(default=None, repr=False)
     of_rows: Callable[[RowEvidence], Float[Array, ""]] | None = field(default=None, repr=False)
+    undefined: tuple[str, ...] = ()
     labels: bool = True
     spectrum: bool = False
     samples: bool = True
-    invariant: frozenset[Invariance] = frozenset({"rotation", "permutation", "duplication"})
+    invariant: frozenset[Invariance] = MOVED
     degenerate: str = ""
     raw: str = ""
     abbreviation: str = ""
@@ -117,7 +117,6 @@ class Metric:
     options: tuple[Option, ...] = ("normalize",)
     needs: frozenset[Need] = frozenset()
     function: str = ""
-    example: str = field(default="", repr=False)
 
     def value(self, evidence: Evidence) -> Float[Array, ""]:
         """The number, NaN where undefined; ValueError where it needs more than evidence holds."""
@@ -180,13 +179,20 @@ class Metric:
         return f"{self.name} needs {wants}, which moments do not hold: call {self.public}"
 
 
-NEEDS: dict[Need, str] = {
-    "pairs": "positive pairs of rows",
-    "rows": "the rows themselves",
-    "classifier": "the weights of a classifier",
-    "outliers": "rows that belong to no class",
-}
-"""What a metric can need beyond the moments, in words."""
+@dataclass(frozen=True)
+class Condition:
+    """A state of the data in which some metrics are undefined.
+
+    Attributes:
+        when: what the data is like then, in the words of the docs: "NaN for ..."; "" where it goes
+            without saying.
+        holds: whether evidence is in that state.
+        text: the reason why a metric of that evidence has no value.
+    """
+
+    when: str
+    holds: Callable[[Evidence], Bool[Array, ""]]
+    text: Callable[[Evidence], str]
 
 
 def _undirected(e: Evidence) -> Bool[Array, " c"]:
@@ -195,10 +201,12 @@ def _undirected(e: Evidence) -> Bool[Array, " c"]:
 
 CONDITIONS: dict[str, Condition] = {
     "not_finite": Condition(
+        "",
         lambda e: e.not_finite > 0,
         lambda e: f"{e.not_finite:.0f} row(s) hold NaN or infinity",
     ),
     "too_large": Condition(
+        "",
         lambda e: ~e.xp.isfinite(e.square_sum),
         lambda e: (
             f"raw rows are too large to be squared in {e.n.dtype}: divide them all by one "
@@ -206,6 +214,7 @@ CONDITIONS: dict[str, Condition] = {
         ),
     ),
     "too_small": Condition(
+        "",
         lambda e: e.underflows,
         lambda e: (
             f"raw rows differ by too little to be squared in {e.n.dtype}: multiply them all "
@@ -213,17 +222,20 @@ CONDITIONS: dict[str, Condition] = {
         ),
     ),
     "one_dimension": Condition(
+        "d = 1",
         lambda e: e.n * 0 + e.dim < 2,
         lambda e: "rows of length 1 span a single dimension",
     ),
     "few_rows": Condition(
-        lambda e: e.n < 2, lambda e: f"needs at least two rows, got {float(e.n):g}"
+        "one row", lambda e: e.n < 2, lambda e: f"needs at least two rows, got {float(e.n):g}"
     ),
     "few_classes": Condition(
+        "one class",
         lambda e: e.present_count < 2,
         lambda e: f"needs at least two classes, got {int(e.present_count)}",
     ),
     "few_codes": Condition(
+        "fewer than two class means other than zero",
         lambda e: e.code_count < 2,
         lambda e: (
             "needs at least two class means with a direction (a mean of zero has none), "
@@ -231,29 +243,37 @@ CONDITIONS: dict[str, Condition] = {
         ),
     ),
     "few_centred": Condition(
-        lambda e: e.centred_count < 2,
+        "coinciding class means",
+        lambda e: e.count(e.xp.any(e.centred_codes != 0, axis=1)) < 2,
         lambda e: "all class means coincide: centred by their mean they have no direction",
     ),
     "no_scatter": Condition(
-        lambda e: ~(e.total_trace > 0), lambda e: "all rows are the same point: nothing to measure"
+        "coinciding rows",
+        lambda e: ~(e.total_trace > 0),
+        lambda e: "all rows are the same point: nothing to measure",
     ),
     "no_samples": Condition(
-        lambda e: e.max_count < 2,
+        "classes of one row",
+        lambda e: e.xp.max(e.rows) < 2,
         lambda e: "every class has a single row: nothing within a class to measure",
     ),
     "no_between": Condition(
+        "coinciding class means",
         lambda e: ~(e.between_norm > e.tolerance**2 * e.total_trace),
         lambda e: "all class means coincide: there is no scatter between classes",
     ),
     "no_length": Condition(
+        "rows that are all zero",
         lambda e: ~(e.square_sum > 0),
         lambda e: "all rows are zero: nothing to measure",
     ),
     "no_within": Condition(
+        "classes that are points",
         lambda e: ~(e.within_trace > 0),
         lambda e: "every class is a single point: no scatter within classes",
     ),
     "no_direction": Condition(
+        "a class mean at μ_G (it has no direction)",
         lambda e: e.xp.any(_undirected(e)),
         lambda e: (
             "the mean of a class lies at the centre, so it has no direction: class "
@@ -277,21 +297,26 @@ class Registry:
         """Start empty; `METRICS` is the one instance."""
         self._metrics: dict[str, Metric] = {}
 
-    def add(self, metric: Metric) -> Metric:
-        """Register a metric; its name must be new and its conditions known."""
-        if metric.name in self._metrics:
-            raise ValueError(f"a metric named {metric.name!r} is registered already")
+    def add(self, **declared: Any) -> Metric:
+        """Declare a metric by the fields of `Metric`: a new name, and conditions that are known."""
+        metric = Metric(**declared)
+        name = metric.name
+        if name in self._metrics:
+            raise ValueError(f"a metric named {name!r} is registered already")
         for what, named, known in (
             ("conditions", metric.undefined, CONDITIONS),
             ("options", metric.options, get_args(Option)),
             ("invariances", metric.invariant, INVARIANCES),
         ):
             if unknown := set(named) - set(known):
-                raise ValueError(f"{metric.name}: unknown {what} {sorted(unknown)}")
+                raise ValueError(f"{name}: unknown {what} {sorted(unknown)}")
         if (metric.compute is None) != bool(metric.needs):
-            raise ValueError(f"{metric.name}: `needs` says why `compute` is None, and only then")
-        self._metrics[metric.name] = metric
-        return metric
+            raise ValueError(f"{name}: `needs` says why `compute` is None, and only then")
+        *some, last = [when for one in metric.undefined if (when := CONDITIONS[one].when)] or [""]
+        words = f"NaN for {' or '.join(filter(None, [', '.join(some), last]))}" if last else ""
+        texts = filter(None, [words, metric.degenerate])
+        self._metrics[name] = replace(metric, degenerate="; ".join(texts))
+        return self._metrics[name]
 
     def __getitem__(self, name: str) -> Metric:
         return self._metrics[name]

@@ -15,6 +15,7 @@ from gramax.moments import ClassMoments
 from gramax.moments.update import AxisName
 
 
+@compiled("options", "spectrum")
 def report(
     moments: ClassMoments, options: Options | None = None, *, spectrum: bool = True
 ) -> dict[str, Float[Array, ""]]:
@@ -37,17 +38,8 @@ def report(
         >>> print(numbers["scatter_ratio"].round(4), numbers["class_coherence"])
         0.0099 1.0
     """
-    return _report(moments, options or Options(), spectrum)
-
-
-@compiled("options", "spectrum")
-def _report(moments: ClassMoments, options: Options, spectrum: bool) -> dict[str, Array]:
-    return values(Evidence(moments, options), spectrum)
-
-
-def values(evidence: Evidence, spectrum: bool = True) -> dict[str, Float[Array, ""]]:
-    """Every metric that the evidence determines, by name."""
-    metrics = METRICS.of(evidence.moments.scatter if spectrum else None)
+    metrics = METRICS.of(moments.scatter if spectrum else None)
+    evidence = Evidence(moments, options)
     return {metric.name: metric.value(evidence) for metric in metrics}
 
 

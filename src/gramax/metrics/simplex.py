@@ -8,6 +8,7 @@ the means spread evenly over the sphere, which more than d+1 of them can do too.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,65 +19,14 @@ from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import Array, compiled, dot, namespace, take_rows
 from gramax.arrays.rows import norms, present, unit_rows
 from gramax.metrics.evidence import Evidence
-from gramax.metrics.functions import measure, of_classes
+from gramax.metrics.functions import ARGUMENTS, declares, measure, of_classes
 from gramax.metrics.options import Options
-from gramax.metrics.registry import CONDITIONS, METRICS, MOVED, SCALED, SQUARED, Condition, Metric
+from gramax.metrics.registry import CONDITIONS, METRICS, SCALED, SQUARED, Condition
+
+_SHARED: dict[str, Any] = {"question": "simplex", "direction": "lower", "samples": False}
+_declares, _of_classes = partial(declares, **_SHARED), partial(of_classes, **_SHARED)
 
 # -- all cosines at once ------------------------------------------------------------------------
-
-
-def _mean_square(codes: Float[Array, "c d"]) -> Float[Array, ""]:
-    """Mean square entry difference of the codes' Gram matrix to the simplex's."""
-    xp = namespace(codes)
-    exists = present(codes)
-    count = xp.sum(xp.astype(exists, codes.dtype))
-    total = pairs.squared_gaps(unit_rows(codes), exists, -ratio(1.0, count - 1))
-    return xp.where(count > 1, ratio(2 * total, count**2), xp.nan)
-
-
-def _error(codes: Float[Array, "c d"]) -> Float[Array, ""]:
-    return safe_sqrt(_mean_square(codes))
-
-
-CLASS_SIMPLEX_ERROR = METRICS.add(
-    Metric(
-        name="class_simplex_error",
-        question="simplex",
-        meaning="distance of the class codes' cosines to those of a simplex",
-        formula="RMS over all c² entries of (cos(m_a, m_b) - target), target 1 and -1/(c-1)",
-        source="Bouhsine 2026, Auditing Latent Space Geometry in JAX",
-        interval=(0.0, 2.0),
-        best="0 (a simplex; possible for c ≤ d+1)",
-        direction="lower",
-        compute=lambda e: _error(e.codes),
-        undefined=("few_codes",),
-        samples=False,
-        invariant=SCALED,
-        degenerate="NaN for fewer than two classes; a class mean of zero is left out",
-        variants="of the class means as they lie; see class_simplex_error_centred",
-        function="simplex_error",
-    )
-)
-
-CENTRED_SIMPLEX_ERROR = METRICS.add(
-    Metric(
-        name="class_simplex_error_centred",
-        question="simplex",
-        meaning="distance of the cosines of centred class means to those of a simplex",
-        formula="RMS over all c² entries of (cos(m_a - m̄, m_b - m̄) - target), m̄ the mean of means",
-        source="Papyan, Han, Donoho 2020 (centring); Bouhsine 2026 (error)",
-        interval=(0.0, 2.0),
-        best="0 (a simplex; possible for c ≤ d+1)",
-        direction="lower",
-        compute=lambda e: _error(e.centred_codes),
-        undefined=("few_classes", "few_centred"),
-        samples=False,
-        invariant=MOVED,
-        degenerate="NaN for fewer than two classes, or where all class means coincide",
-        variants="centred by the mean of the class means, whatever the weighting",
-        function="simplex_error",
-    )
-)
 
 
 def _largest(codes: Float[Array, "c d"]) -> Float[Array, ""]:
@@ -90,23 +40,66 @@ def _largest(codes: Float[Array, "c d"]) -> Float[Array, ""]:
     return xp.minimum(largest, 1.0)
 
 
-CLASS_LARGEST_COSINE = METRICS.add(
-    Metric(
-        name="class_largest_cosine",
-        question="simplex",
-        meaning="the least separation: largest cosine, with its sign, of two centred class codes",
-        formula="max over a<b of cos(m_a - m̄, m_b - m̄), m̄ the mean of means",
-        source="Rankin 1955",
-        interval=(-1.0, 1.0),
-        best="the floor of c points on the sphere: -1/(c-1), a simplex, for c ≤ d+1",
-        direction="lower",
-        compute=lambda e: _largest(e.centred_codes),
-        undefined=("few_classes", "few_centred"),
-        samples=False,
-        invariant=MOVED,
-        degenerate="NaN for fewer than two classes, or where all class means coincide",
-        variants="class_coherence takes cosines without their sign and the means as they lie",
-    )
+def _error(e: Evidence) -> Float[Array, ""]:
+    return simplex_error(e.codes)
+
+
+@_declares(
+    name="class_simplex_error",
+    meaning="distance of the class codes' cosines to those of a simplex",
+    formula="RMS over all c² entries of (cos(m_a, m_b) - target), target 1 and -1/(c-1)",
+    source="Bouhsine 2026, Auditing Latent Space Geometry in JAX",
+    interval=(0.0, 2.0),
+    best="0 (a simplex; possible for c ≤ d+1)",
+    compute=_error,
+    undefined=("few_codes",),
+    invariant=SCALED,
+    variants="of the class means as they lie; see class_simplex_error_centred",
+)
+@compiled()
+def simplex_error(means: Any) -> Float[Array, ""]:
+    """RMS entry difference between the Gram matrix of the normalised means and the simplex's.
+
+    Its gradient is 0 at a simplex.
+
+    Example:
+        >>> import numpy as np
+        >>> triangle = np.array([[2.0, 0.0], [-1.0, 3**0.5], [-1.0, -(3**0.5)]])
+        >>> print(simplex_error(triangle).round(5))
+        0.0
+    """
+    codes = checks.wide(checks.rows(means, "means"))
+    xp, exists = namespace(codes), present(codes)
+    count = xp.sum(xp.astype(exists, codes.dtype))
+    total = pairs.squared_gaps(unit_rows(codes), exists, -ratio(1.0, count - 1))
+    return safe_sqrt(xp.where(count > 1, ratio(2 * total, count**2), xp.nan))
+
+
+METRICS.add(
+    **_SHARED,
+    name="class_simplex_error_centred",
+    meaning="distance of the cosines of centred class means to those of a simplex",
+    formula="RMS over all c² entries of (cos(m_a - m̄, m_b - m̄) - target), m̄ the mean of means",
+    source="Papyan, Han, Donoho 2020 (centring); Bouhsine 2026 (error)",
+    interval=(0.0, 2.0),
+    best="0 (a simplex; possible for c ≤ d+1)",
+    compute=lambda e: simplex_error(e.centred_codes),
+    undefined=("few_classes", "few_centred"),
+    variants="centred by the mean of the class means, whatever the weighting",
+    function="simplex_error",
+)
+
+METRICS.add(
+    **_SHARED,
+    name="class_largest_cosine",
+    meaning="the least separation: largest cosine, with its sign, of two centred class codes",
+    formula="max over a<b of cos(m_a - m̄, m_b - m̄), m̄ the mean of means",
+    source="Rankin 1955",
+    interval=(-1.0, 1.0),
+    best="the floor of c points on the sphere: -1/(c-1), a simplex, for c ≤ d+1",
+    compute=lambda e: _largest(e.centred_codes),
+    undefined=("few_classes", "few_centred"),
+    variants="class_coherence takes cosines without their sign and the means as they lie",
 )
 
 
@@ -134,32 +127,7 @@ def simplex_gram(c: int) -> Float[Array, "c c"]:
     return np.where(np.eye(c) > 0, 1.0, -1.0 / (c - 1))
 
 
-def simplex_error(means: Any) -> Float[Array, ""]:
-    """RMS entry difference between the Gram matrix of the normalised means and the simplex's.
-
-    Args:
-        means: `[c, d]` class means, of any length; zero rows are absent classes, left out.
-
-    Returns:
-        A scalar in [0, 2]; best 0, with a gradient of 0 there. NaN for fewer than two codes.
-
-    Raises:
-        ValueError: `means` is not a matrix of real numbers.
-
-    Example:
-        >>> import numpy as np
-        >>> triangle = np.array([[2.0, 0.0], [-1.0, 3**0.5], [-1.0, -(3**0.5)]])
-        >>> print(simplex_error(triangle).round(5))
-        0.0
-    """
-    return _error_of(checks.wide(checks.rows(means, "means")))
-
-
 @compiled()
-def _error_of(means: Array) -> Float[Array, ""]:
-    return _error(means)
-
-
 def simplex_step(means: Any, lr: float = 0.04) -> Float[Array, "c d"]:
     """One projected gradient step on `simplex_error`² from the normalised means.
 
@@ -179,16 +147,9 @@ def simplex_step(means: Any, lr: float = 0.04) -> Float[Array, "c d"]:
         >>> bool(simplex_error(simplex_step(before)) < simplex_error(before))
         True
     """
-    return _step(checks.wide(checks.rows(means, "means")), lr)
-
-
-@compiled()
-def _step(means: Float[Array, "c d"], lr: float | Float[Array, ""]) -> Float[Array, "c d"]:
-    """The gradient by hand, so that every library has it.
-
-    With E_ab the entry differences, d(mean E²)/dx_a = (4/c²) Σ_{b≠a} E_ab x_b; the part of it along
-    x_a does nothing, as rows are normalised.
-    """
+    # With E_ab the entry differences, d(mean E²)/dx_a = (4/c²) Σ_{b≠a} E_ab x_b, by hand, so that
+    # every library has it; the part of it along x_a does nothing, as rows are normalised.
+    means = checks.wide(checks.rows(means, "means"))
     xp = namespace(means)
     x = unit_rows(means)
     exists = present(x)
@@ -241,95 +202,53 @@ def _etf_error(e: Evidence) -> Float[Array, ""]:
     return safe_sqrt(diagonal + 2 * pairs.squared_gaps(m, e.present, off))
 
 
-NC2_EQUINORM = METRICS.add(
-    Metric(
-        name="nc2_equinorm",
-        question="simplex",
-        meaning="how unequal the lengths of the class means are",
-        formula="std_k |μ_k-μ_G| / mean_k |μ_k-μ_G|, divisor K",
-        source="Papyan, Han, Donoho 2020",
-        interval=(0.0, float("inf")),
-        best="0 (all of one length)",
-        direction="lower",
-        compute=_equinorm,
-        undefined=(*SQUARED, "few_classes", "no_between"),
-        samples=False,
-        invariant=MOVED,
-        degenerate="NaN for one class, and where all class means coincide; 0 for any two classes "
-        "of one size",
-        abbreviation="NC2",
-        variants="divisor K-1 with deviation 'sample' (Papyan's code, torch.std); lengths from the "
-        "origin with center 'none'; μ_G is the mean of the class means with weighting 'macro'",
-        options=("normalize", "weighting", "deviation", "center"),
-        function="nc2_equinorm",
-        example="""\
->>> import numpy as np
->>> z = np.array([[5.0, 4.0], [2.0, 4.0 + 3**0.5], [2.0, 4.0 - 3**0.5]])
->>> print(nc2_equinorm(z, np.arange(3), 3).round(4))
-0.0""",
-    )
+nc2_equinorm = _of_classes(
+    name="nc2_equinorm",
+    meaning="how unequal the lengths of the class means are",
+    formula="std_k |μ_k-μ_G| / mean_k |μ_k-μ_G|, divisor K",
+    source="Papyan, Han, Donoho 2020",
+    best="0 (all of one length)",
+    compute=_equinorm,
+    undefined=(*SQUARED, "few_classes", "no_between"),
+    degenerate="0 for any two classes of one size",
+    abbreviation="NC2",
+    variants="divisor K-1 with deviation 'sample' (Papyan's code, torch.std); lengths from the "
+    "origin with center 'none'; μ_G is the mean of the class means with weighting 'macro'",
+    options=("normalize", "weighting", "deviation", "center"),
+    example="0.0998",
 )
 
-NC2_EQUIANGULAR = METRICS.add(
-    Metric(
-        name="nc2_equiangular",
-        question="simplex",
-        meaning="how far the angles between class means are from those of a simplex",
-        formula="mean over k<l of |cos(μ_k-μ_G, μ_l-μ_G) + 1/(K-1)|",
-        source="Papyan, Han, Donoho 2020",
-        interval=(0.0, 2.0),
-        best="0 (a simplex; possible for K ≤ d+1)",
-        direction="lower",
-        compute=_equiangular,
-        undefined=(*SQUARED, "few_classes", "no_between", "no_direction"),
-        samples=False,
-        invariant=MOVED,
-        degenerate="NaN for one class, where all class means coincide, and where one of them lies "
-        "at μ_G (it has no direction)",
-        abbreviation="NC2",
-        variants="from the mean of class means with macro weighting, from the origin with center "
-        '"none"; others report the standard deviation of the cosines, which a cone satisfies too',
-        options=("normalize", "weighting", "center"),
-        function="nc2_equiangular",
-        example="""\
->>> import numpy as np
->>> z = np.array([[5.0, 4.0], [2.0, 4.0 + 3**0.5], [2.0, 4.0 - 3**0.5]])
->>> print(nc2_equiangular(z, np.arange(3), 3).round(4))
-0.0""",
-    )
+nc2_equiangular = _of_classes(
+    name="nc2_equiangular",
+    meaning="how far the angles between class means are from those of a simplex",
+    formula="mean over k<l of |cos(μ_k-μ_G, μ_l-μ_G) + 1/(K-1)|",
+    source="Papyan, Han, Donoho 2020",
+    interval=(0.0, 2.0),
+    best="0 (a simplex; possible for K ≤ d+1)",
+    compute=_equiangular,
+    undefined=(*SQUARED, "few_classes", "no_between", "no_direction"),
+    abbreviation="NC2",
+    variants="from the mean of class means with macro weighting, from the origin with center "
+    '"none"; others report the standard deviation of the cosines, which a cone satisfies too',
+    options=("normalize", "weighting", "center"),
+    example="0.1606",
 )
 
-NC2_ETF_ERROR = METRICS.add(
-    Metric(
-        name="nc2_etf_error",
-        question="simplex",
-        meaning="distance of the class means, lengths and angles together, from a simplex",
-        formula="|MMᵀ/|MMᵀ|_F - (I - 11ᵀ/K)/√(K-1)|_F, rows of M the μ_k-μ_G",
-        source="Zhu et al. 2021, A geometric analysis of neural collapse",
-        interval=(0.0, 2.0),
-        best="0 (a simplex; possible for K ≤ d+1)",
-        direction="lower",
-        compute=_etf_error,
-        undefined=(*SQUARED, "few_classes", "no_between"),
-        samples=False,
-        invariant=MOVED,
-        degenerate="NaN for one class, and where all class means coincide",
-        abbreviation="NC2",
-        variants="from the mean of class means with macro weighting, from the origin with center "
-        '"none"',
-        options=("normalize", "weighting", "center"),
-        function="nc2_etf_error",
-        example="""\
->>> import numpy as np
->>> z = np.array([[5.0, 4.0], [2.0, 4.0 + 3**0.5], [2.0, 4.0 - 3**0.5]])
->>> print(nc2_etf_error(z, np.arange(3), 3).round(4))
-0.0""",
-    )
+nc2_etf_error = _of_classes(
+    name="nc2_etf_error",
+    meaning="distance of the class means, lengths and angles together, from a simplex",
+    formula="|MMᵀ/|MMᵀ|_F - (I - 11ᵀ/K)/√(K-1)|_F, rows of M the μ_k-μ_G",
+    source="Zhu et al. 2021, A geometric analysis of neural collapse",
+    interval=(0.0, 2.0),
+    best="0 (a simplex; possible for K ≤ d+1)",
+    compute=_etf_error,
+    undefined=(*SQUARED, "few_classes", "no_between"),
+    abbreviation="NC2",
+    variants="from the mean of class means with macro weighting, from the origin with center "
+    '"none"',
+    options=("normalize", "weighting", "center"),
+    example="0.2808",
 )
-
-nc2_equinorm = of_classes(NC2_EQUINORM)
-nc2_equiangular = of_classes(NC2_EQUIANGULAR)
-nc2_etf_error = of_classes(NC2_ETF_ERROR)
 
 # -- spread over the sphere ---------------------------------------------------------------------
 
@@ -374,56 +293,17 @@ def _logs(e: Evidence) -> _Logs:
 
 
 CONDITIONS["merged_directions"] = Condition(
+    "two class means in one direction",
     lambda e: e.once(_logs).closest <= e.tolerance**2,
     lambda e: "two class means lie in the same direction: the log of their distance is infinite",
 )
 
-_UNDEFINED = (*SQUARED, "few_classes", "no_between", "no_direction", "merged_directions")
-
-GNC2_LOG_MEAN = METRICS.add(
-    Metric(
-        name="gnc2_log_mean",
-        question="simplex",
-        meaning="how evenly the directions of the class means spread: mean log inverse distance",
-        formula="mean over k<l of log(1/|û_k-û_l|), û the unit μ_k-μ_G",
-        source="Liu et al. 2023, Generalizing and decoupling, arXiv 2303.06484",
-        interval=(-0.6931471805599453, float("inf")),
-        best="-log(2K/(K-1))/2 for K ≤ d+1 (a simplex); as low as can be for more",
-        direction="lower",
-        compute=lambda e: e.once(_logs).mean,
-        undefined=_UNDEFINED,
-        samples=False,
-        invariant=MOVED,
-        degenerate="NaN for one class, where two means share a direction, and where one of them "
-        "lies at μ_G (it has no direction)",
-        abbreviation="GNC2",
-        variants="as in nc2_equiangular; peers that sum signed logs of |û_k-û_l| flip the sign",
-        options=("normalize", "weighting", "center"),
-        function="gnc2_log",
-    )
-)
-
-GNC2_LOG_VARIANCE = METRICS.add(
-    Metric(
-        name="gnc2_log_variance",
-        question="simplex",
-        meaning="how unequal the distances between the directions of the class means are",
-        formula="variance over k<l of log(1/|û_k-û_l|), divisor K(K-1)/2",
-        source="Liu et al. 2023, Generalizing and decoupling, arXiv 2303.06484",
-        interval=(0.0, float("inf")),
-        best="0 (all pairs at one distance)",
-        direction="lower",
-        compute=lambda e: ratio(e.once(_logs).squares, e.once(_logs).pairs),
-        undefined=_UNDEFINED,
-        samples=False,
-        invariant=MOVED,
-        degenerate="as gnc2_log_mean; 0 for any two classes",
-        abbreviation="GNC2",
-        variants="as in nc2_equiangular",
-        options=("normalize", "weighting", "center"),
-        function="gnc2_log",
-    )
-)
+_SPREAD: dict[str, Any] = {
+    "source": "Liu et al. 2023, Generalizing and decoupling, arXiv 2303.06484",
+    "undefined": (*SQUARED, "few_classes", "no_between", "no_direction", "merged_directions"),
+    "abbreviation": "GNC2",
+    "options": ("normalize", "weighting", "center"),
+}
 
 
 class LogDistances(NamedTuple):
@@ -433,32 +313,22 @@ class LogDistances(NamedTuple):
     variance: Float[Array, ""]
 
 
+@_declares(
+    **_SPREAD,
+    name="gnc2_log_mean",
+    meaning="how evenly the directions of the class means spread: mean log inverse distance",
+    formula="mean over k<l of log(1/|û_k-û_l|), û the unit μ_k-μ_G",
+    interval=(-0.6931471805599453, float("inf")),
+    best="-log(2K/(K-1))/2 for K ≤ d+1 (a simplex); as low as can be for more",
+    compute=lambda e: e.once(_logs).mean,
+    variants="as in nc2_equiangular; peers that sum signed logs of |û_k-û_l| flip the sign",
+    arguments={"options": f"{ARGUMENTS['options']} (`weighting`: of μ_G; `center`)"},
+    returns="`mean`, for c ≤ d+1 at best -log(2c/(c-1))/2, and `variance`, at best 0.",
+)
 def gnc2_log(
-    z: Any,
-    y: Any,
-    c: int,
-    *,
-    normalize: bool = False,
-    options: Options | None = None,
+    z: Any, y: Any, c: int, *, normalize: bool = False, options: Options | None = None
 ) -> LogDistances:
     """Mean and variance over pairs of log(1/|û_k-û_l|), û the unit class means from μ_G.
-
-    Args:
-        z: `[n, d]` embeddings.
-        y: `[n]` integer labels in 0..c-1; -1 leaves a row out.
-        c: number of classes, a static integer; absent classes are left out.
-        normalize: take rows on the unit sphere, or as they are.
-        options: the choices in which definitions differ (`weighting`: of μ_G; `center`).
-
-    Returns:
-        `mean`, for c ≤ d+1 at best -log(2c/(c-1))/2, and `variance`, at best 0. NaN for fewer than
-        two classes, where two means share a direction, or where one lies at μ_G.
-
-    Raises:
-        ValueError: the shapes do not match, or (eagerly) a label is outside -1..c-1.
-
-    Source:
-        Liu et al. 2023, Generalizing and decoupling neural collapse, arXiv 2303.06484.
 
     Example:
         >>> import numpy as np
@@ -470,3 +340,17 @@ def gnc2_log(
     return LogDistances(
         *(measure(name, z, y, c, normalize=normalize, options=options) for name in names)
     )
+
+
+METRICS.add(
+    **_SHARED,
+    **_SPREAD,
+    name="gnc2_log_variance",
+    meaning="how unequal the distances between the directions of the class means are",
+    formula="variance over k<l of log(1/|û_k-û_l|), divisor K(K-1)/2",
+    best="0 (all pairs at one distance)",
+    compute=lambda e: ratio(e.once(_logs).squares, e.once(_logs).pairs),
+    degenerate="0 for any two classes",
+    variants="as in nc2_equiangular",
+    function="gnc2_log",
+)
