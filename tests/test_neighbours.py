@@ -19,9 +19,8 @@ N = 90
 
 @pytest.fixture
 def small_tiles(monkeypatch):
-    """Tiles of 16 rows, and crowds of more than 8."""
+    """Tiles of 16 rows, and chunks of few."""
     monkeypatch.setattr(nearest_host, "TILE_SIDE", 16)
-    monkeypatch.setattr(nearest_host, "MANY_CANDIDATES", 8)
     monkeypatch.setattr(nearest_host, "CHUNK_NUMBERS", 256)
     monkeypatch.setattr(cloud, "CHUNK_NUMBERS", 256)
 

@@ -43,16 +43,13 @@ class Cloud:
         largest = 2.0 ** np.round(np.log2(np.where(largest > 0, largest, 1)))  # an exact factor
         lengths = np.empty((len(x), 1))
         for part in chunks(len(x), x.shape[1]):
-            rows = x[part] / largest[part]
-            lengths[part, 0] = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+            lengths[part, 0] = np.linalg.norm(x[part] / largest[part], axis=1)
         return cls(x, 1 / largest / np.where(lengths > 0, lengths, 1))
 
     def rows(self, at: Int[np.ndarray, " m"] | slice) -> Float[np.ndarray, "m d"]:
         """Some of the rows in float64."""
-        rows = self.x[at]
-        if self.scale is None:
-            return rows.astype(np.float64)
-        return np.multiply(rows, self.scale[at], dtype=np.float64)
+        scale = 1.0 if self.scale is None else self.scale[at]
+        return np.multiply(self.x[at], scale, dtype=np.float64)
 
     def squared_distances(
         self, rows: Int[np.ndarray, " m"], others: Int[np.ndarray, "m c"]
@@ -81,31 +78,38 @@ def chunks(count: int, numbers: int) -> Iterator[slice]:
     return (slice(start, min(start + step, count)) for start in range(0, count, step))
 
 
-# -- copies ---------------------------------------------------------------------------------------
-
-
 def representatives(cloud: Cloud) -> Int[np.ndarray, " n"]:
     """For every row, the lowest row of its group of copies: rows closer than their rounding.
 
     Representatives lie further apart than that. Where they do not yet, their groups are joined.
     """
-    along, radius = _projections(cloud)
-    lowest = np.arange(len(cloud.x))
+    n, d = cloud.x.shape
+    unit = float(np.finfo(cloud.x.dtype).eps)
+    directions = np.linalg.qr(np.random.default_rng(0).normal(size=(d, min(d, 8))))[0]
+    along, lengths = np.empty((n, directions.shape[1])), np.empty(n)
+    for part in chunks(n, d):
+        rows = cloud.rows(part)
+        along[part], lengths[part] = rows @ directions, np.linalg.norm(rows, axis=1)
+    rounding = 2 * np.sqrt(d) * float(np.finfo(np.float64).eps)  # that of the products themselves
+    radius = ((SAME_POINT_UNITS + 1) * unit + rounding) * lengths
+    lowest = np.arange(n)
     while True:
-        some = np.flatnonzero(lowest == np.arange(len(lowest)))
-        joined = _joined(cloud, some[np.argsort(along[some, 0], kind="stable")], along, radius)
+        some = np.flatnonzero(lowest == np.arange(n))
+        order = some[np.argsort(along[some, 0], kind="stable")]
+        joined = _joined(cloud, order, along, radius, SAME_POINT_UNITS * unit * lengths)
         if np.array_equal(joined[some], some):
             return lowest
         lowest = joined[lowest]
 
 
 def _joined(
-    cloud: Cloud, order: np.ndarray, along: np.ndarray, radius: np.ndarray
+    cloud: Cloud, order: np.ndarray, along: np.ndarray, radius: np.ndarray, allowed: np.ndarray
 ) -> Int[np.ndarray, " n"]:
     """The lowest row of the group of each of the rows `order`; other rows stay alone.
 
-    Rows come sorted along one direction. Copies lie next to each other there, so that rows are
-    compared with the next one, the one after, and so on, as long as any lie within the rounding.
+    Rows come sorted along the first of a few directions. Copies lie next to each other there, so
+    that rows are compared with the next one, the one after, and so on, as long as any lie within
+    their `radius`; copies are those within the larger of what is `allowed` to them.
     """
     n = len(cloud.x)
     parent = np.arange(n)
@@ -119,7 +123,7 @@ def _joined(
         near = np.flatnonzero(np.all(np.abs(along[b] - along[a]) <= radius[a, None], axis=1))
         a, b = a[near], b[near]
         gap = np.sqrt(cloud.squared_distances(a, b[:, None])[:, 0])
-        same = gap <= SAME_POINT_UNITS * np.finfo(cloud.x.dtype).eps * _lengths(cloud, a, b)
+        same = gap <= np.maximum(allowed[a], allowed[b])
         parent[b[same]] = a[same]
         order = order[~np.isin(order, b[same])] if np.any(same) else order
         shift = 1 if np.any(same) else shift + 1
@@ -128,21 +132,3 @@ def _joined(
     lowest = np.full(n, n)
     np.minimum.at(lowest, parent, np.arange(n))
     return lowest[parent]
-
-
-def _lengths(cloud: Cloud, *rows: Int[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
-    """The larger of the lengths of some rows."""
-    return np.max([np.linalg.norm(cloud.rows(at), axis=1) for at in rows], axis=0)
-
-
-def _projections(cloud: Cloud) -> tuple[Float[np.ndarray, "n p"], Float[np.ndarray, " n"]]:
-    """Rows along a few directions at right angles, and how far copies can lie apart there."""
-    n, d = cloud.x.shape
-    directions = np.linalg.qr(np.random.default_rng(0).normal(size=(d, min(d, 8))))[0]
-    along, lengths = np.empty((n, directions.shape[1])), np.empty(n)
-    for part in chunks(n, d):
-        rows = cloud.rows(part)
-        along[part], lengths[part] = rows @ directions, np.linalg.norm(rows, axis=1)
-    units = (SAME_POINT_UNITS + 1) * float(np.finfo(cloud.x.dtype).eps)
-    rounding = 2 * np.sqrt(d) * float(np.finfo(np.float64).eps)  # that of the products themselves
-    return along, (units + rounding) * lengths
