@@ -50,7 +50,9 @@ def _jax_eigvalsh() -> Callable[[Array], Array]:
     import jax
     import jax.numpy as jnp
 
-    values_of = jax.custom_jvp(jnp.linalg.eigvalsh)
+    @jax.custom_jvp
+    def values_of(a: Array) -> Array:
+        return jnp.linalg.eigvalsh(a)
 
     @values_of.defjvp
     def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:

@@ -169,8 +169,8 @@ def _search(x: Float[Array, "n d"], k: int) -> Neighbours:
         found, where = top_k(-measure(own, 0.0), wide)
         gaps = x[own][:, None] / size - x[where] / size
         squares = xp.where(xp.isinf(found), xp.inf, xp.sum(gaps * gaps, axis=2))
-        for key in (lambda: where, lambda: squares):  # by distance, and those that tie by row
-            order = xp.argsort(key(), axis=1, stable=True)
+        for tied in (True, False):  # by distance, and those that tie by row
+            order = xp.argsort(where if tied else squares, axis=1, stable=True)
             squares, where = (xp.take_along_axis(v, order, axis=1) for v in (squares, where))
         return size * safe_sqrt(squares[:, :k]), where[:, :k]
 
