@@ -67,9 +67,9 @@ class Prepared(NamedTuple):
         g = (self.cloud.rows(self.points[at]) - self.middle) * self.unit
         return g, np.einsum("ij,ij->i", g, g) / 2
 
-    def margins(self, last: Float[np.ndarray, " p"], dtype: Any) -> Float[np.ndarray, " p"]:
+    def margins(self, half: np.ndarray, last: np.ndarray, dtype: Any) -> Float[np.ndarray, " p"]:
         """How far half a squared distance of about `last` may be off in this precision."""
-        length, reach = np.sqrt(2 * self.half), np.sqrt(2 * last)
+        length, reach = np.sqrt(2 * half), np.sqrt(2 * last)
         # The other point is no longer than this one and the distance between them.
         units = (4 + np.sqrt(self.g.shape[1])) * float(np.finfo(dtype).eps)
         rounding = units * (2 * length + reach) ** 2 / 2
@@ -112,36 +112,23 @@ class Best:
         """None yet, at an infinite distance."""
         self.keys = np.full((p, keep), NO_KEY)
         self.limit = np.full(p, np.inf, np.float32)
-        self._waiting: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
 
-    def add(self, start: int, rows: np.ndarray, keys: np.ndarray) -> None:
-        """Candidates of rows `start + rows`; looked at when there are some for most of them."""
-        waiting = self._waiting.setdefault(start, [])
-        waiting.append((rows, keys))
-        if sum(len(rows) for rows, _ in waiting) >= 4 * TILE_SIDE:
-            self._merge(start)
-
-    def finish(self) -> None:
-        """Look at all that wait."""
-        for start in list(self._waiting):
-            self._merge(start)
-
-    def _merge(self, start: int) -> None:
-        parts = self._waiting.pop(start)
-        rows, keys = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
-        order = np.argsort(rows.astype(np.uint16), kind="stable")
+    def add(self, rows: Int[np.ndarray, " m"], keys: Int[np.ndarray, " m"]) -> None:
+        """Candidates `keys` of the points `rows`, which lie in one tile."""
+        if not len(rows):
+            return
+        start, keep = rows.min(), self.keys.shape[1]
+        order = np.argsort((rows - start).astype(np.uint16), kind="stable")
         rows, keys = rows[order], keys[order]
-        counts = np.bincount(rows)
-        some, slot = np.flatnonzero(counts), (np.cumsum(counts > 0) - 1)[rows]
-        place = np.arange(len(rows)) - (np.cumsum(counts) - counts)[rows]
-        keep = self.keys.shape[1]
-        both = np.full((len(some), keep + counts.max(initial=0)), NO_KEY)
-        both[:, :keep] = self.keys[start + some]
-        both[slot, keep + place] = keys
+        some, first, slot, counts = np.unique(
+            rows, return_index=True, return_inverse=True, return_counts=True
+        )
+        both = np.full((len(some), keep + counts.max()), NO_KEY)
+        both[:, :keep] = self.keys[some]
+        both[slot, keep + np.arange(len(rows)) - first[slot]] = keys
         both.partition(keep - 1, axis=1)
-        self.keys[start + some] = both[:, :keep]
-        last = (both[:, keep - 1] >> 32).astype(np.int32)
-        self.limit[start + some] = last.view(np.float32)
+        self.keys[some] = both[:, :keep]
+        self.limit[some] = (both[:, keep - 1] >> 32).astype(np.int32).view(np.float32)
 
 
 def sweep(
@@ -162,15 +149,13 @@ def sweep(
     Returns:
         The sum, 0 without `counts`.
     """
-    p = len(prepared.g)
-    starts = range(0, p, TILE_SIDE)
+    starts = range(0, len(prepared.g), TILE_SIDE)
     own = [(a, a) for a in starts]
     others = [(a, b) for b in starts for a in range(0, b, TILE_SIDE)]
     weights = None if counts is None else counts.astype(np.float32)
     space = local()
-    total = 0.0
 
-    def work(a: int, b: int) -> tuple[float, list[tuple[int, np.ndarray, np.ndarray]]]:
+    def work(a: int, b: int) -> tuple[float, list[tuple[np.ndarray, np.ndarray]]]:
         near = _nearness(prepared, a, b, space)
         found = [] if best is None else list(_candidates(near, best, a, b))
         if weights is None:
@@ -180,17 +165,14 @@ def sweep(
         side = weights[a : a + TILE_SIDE].astype(np.float64)
         return float(side @ sums) / (2 if a == b else 1), found
 
-    done = 0
+    total, done = 0.0, 0
     for tiles in (own, others):  # these need the limits that those set
         for part, found in _in_order(work, tiles):
-            total += part
-            for start, rows, keys in found:
-                best.add(start, rows, keys)  # type: ignore[union-attr]
-            done += 1
+            total, done = total + part, done + 1
+            for rows, keys in found:
+                best.add(rows, keys)  # type: ignore[union-attr]
             if progress is not None:
                 progress(done / (len(own) + len(others)))
-        if best is not None:
-            best.finish()
     return total
 
 
@@ -233,25 +215,24 @@ def _nearness(prepared: Prepared, a: int, b: int, space: local) -> Float[np.ndar
 
 def _candidates(
     near: Float[np.ndarray, "s t"], best: Best, a: int, b: int
-) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Entries of a tile nearer than the limits: of its rows, then of its columns."""
-    wide = near.shape[1]
+) -> Iterator[tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]]:
+    """Points of a tile and keys of entries nearer than their limits: of its rows, its columns."""
+    wide, keep = near.shape[1], best.keys.shape[1]
+
+    def keyed(at: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """The bits of a number above 0 sort as the number does."""
+        half = np.maximum(-near.ravel()[at], np.float32(0))  # which also makes -0.0 0.0
+        return (half.view(np.int32).astype(np.int64) << 32) | points
+
     if a == b:
-        keep = best.keys.shape[1]
         least = np.partition(near, wide - keep, axis=1)[:, wide - keep] if wide > keep else -np.inf
         at = np.flatnonzero((least <= near.T).T & np.isfinite(near))
-        yield a, at // wide, _keys(near, at, a + at % wide)
+        yield a + at // wide, keyed(at, a + at % wide)
         return
     at = np.flatnonzero(near > -best.limit[a : a + TILE_SIDE, None])
-    yield a, at // wide, _keys(near, at, b + at % wide)
+    yield a + at // wide, keyed(at, b + at % wide)
     at = np.flatnonzero(near > -best.limit[b : b + TILE_SIDE])
-    yield b, at % wide, _keys(near, at, a + at // wide)
-
-
-def _keys(near: np.ndarray, at: np.ndarray, points: np.ndarray) -> Int[np.ndarray, " m"]:
-    """Keys of the entries `at` of a tile: the bits of a number above 0 sort as the number does."""
-    half = np.maximum(-near.ravel()[at], np.float32(0))  # which also makes -0.0 0.0
-    return (half.view(np.int32).astype(np.int64) << 32) | points
+    yield b + at % wide, keyed(at, a + at // wide)
 
 
 # -- exact neighbours -----------------------------------------------------------------------------
@@ -305,24 +286,25 @@ def _settle(
 ) -> None:
     """Look again, in place, at the points of which rounding may have left out a neighbour.
 
-    All points about as near in float64 as the last neighbour are compared by their differences.
+    All points about as near in float64 as the k-th are compared by their differences.
     """
-    points, (p, d) = prepared.points, prepared.g.shape
+    points, (p, d), k = prepared.points, prepared.g.shape, squares.shape[1]
     last = squares[:, -1] * prepared.unit**2 / 2
-    unsure = np.flatnonzero(~(limit - prepared.margins(last, np.float32) > last))
-    last += prepared.margins(last, np.float64)
-    step = min(TILE_SIDE, max(64, 8 * CHUNK_NUMBERS // p))  # all may be equally far apart
+    margin = prepared.margins(prepared.half, last, np.float32)
+    unsure = np.flatnonzero(~(limit - margin > last))
+    step = min(TILE_SIDE, max(16, 8 * CHUNK_NUMBERS // p))
     for some in (unsure[start : start + step] for start in range(0, len(unsure), step)):
         own, own_half = prepared.wide(some)
-        found = []
-        for part in chunks(p, max(d, step)):
+        near = np.empty((len(some), p))
+        for part in chunks(p, d):
             other, half = prepared.wide(part)
-            near = own_half[:, None] + half - own @ other.T <= last[some, None]
-            at, to = np.nonzero(near & (some[:, None] != np.arange(p)[part]))
-            found.append((at, to + part.start))
-        at, to = (np.concatenate(v) for v in zip(*found, strict=True))
+            near[:, part] = own_half[:, None] + half - own @ other.T
+        near[np.arange(len(some)), some] = np.inf
+        last = np.maximum(np.partition(near, k - 1, axis=1)[:, k - 1], 0)
+        last += 2 * prepared.margins(own_half, last, np.float64)
+        at, to = np.nonzero(near <= last[:, None])
         exact = prepared.cloud.squared_distances(points[some[at]], points[to, None])[:, 0]
         order = np.lexsort((points[to], exact, at))
         first = np.searchsorted(at[order], np.arange(len(some)))
-        order = order[first[:, None] + np.arange(squares.shape[1])]  # each has at least these
+        order = order[first[:, None] + np.arange(k)]
         squares[some], where[some] = exact[order], points[to[order]]

@@ -121,6 +121,8 @@ class BlockMoments:
         n = z.shape[0]
         y = checks.labels(y, n, self.parts[0].num_classes, z)
         weight = None if weight is None else checks.weights(weight, n, z)
+        if self.blocks == 1:  # of a sum without error bars: nothing is to be dealt
+            return BlockMoments((self.parts[0].update(z, y, weight),), self.rows + n, self.seed)
         block = dealt(self.rows, n, self.blocks, self.seed)
         rows = [np.flatnonzero(block == k) for k in range(self.blocks)]
         if is_jax_array(z):
