@@ -60,7 +60,7 @@ def test_displacement_is_the_difference_of_directions(library):
 def test_displacement_keeps_the_digits_of_close_rows(library):
     x = X.astype(np.float32)
     near = (x + 1e-5 * np.random.default_rng(7).normal(size=x.shape)).astype(np.float32)
-    lengths = [np.linalg.norm(v, axis=1, keepdims=True) for v in (near, x)]
+    lengths = [np.linalg.norm(v.astype(float), axis=1, keepdims=True) for v in (near, x)]
     found = library.run(lambda *v: displacement(*v, True), near, lengths[0], x, lengths[1])
     right = field.unit(near) - field.unit(x)
     np.testing.assert_allclose(found, right, atol=1e-3 * np.abs(right).max())

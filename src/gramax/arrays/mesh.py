@@ -17,7 +17,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Float, Int
 
-from gramax.arrays.namespace import is_traced
+from gramax.arrays.namespace import is_traced, over_shards
 
 AxisName = str | tuple[str, ...]
 
@@ -71,11 +71,6 @@ def over_devices(
     return mapped(state, *rows)
 
 
-def total(tree: Any, axis_name: AxisName | None) -> Any:
-    """Sums over the shards, where there are any."""
-    return tree if axis_name is None else jax.lax.psum(tree, axis_name)
-
-
 def first_of_shards(
     found: Bool[Array, " c"], row: Float[Array, "c d"], axis_name: AxisName
 ) -> tuple[Bool[Array, " c"], Float[Array, "c d"]]:
@@ -83,7 +78,7 @@ def first_of_shards(
     shards, here = jax.lax.axis_size(axis_name), jax.lax.axis_index(axis_name)
     owner = jax.lax.pmin(jnp.where(found, here, shards), axis_name)
     mine = found & (owner == here)
-    return owner < shards, total(jnp.where(mine[:, None], row, 0), axis_name)
+    return owner < shards, over_shards(jnp.where(mine[:, None], row, 0), axis_name)
 
 
 # -- tiles over devices -------------------------------------------------------------------------

@@ -180,6 +180,11 @@ def segment_sum(values: Array, index: Array, count: int) -> Array:
     return sums
 
 
+def over_shards(tree: R, axis_name: str | tuple[str, ...] | None) -> R:
+    """Sums over the shards of JAX's arrays, where there are any."""
+    return tree if axis_name is None else sys.modules["jax"].lax.psum(tree, axis_name)
+
+
 def first_places(index: Array, keep: Array, count: int) -> Array:
     """`[count]` the first i with `keep[i]` and each `index[i]`; n where there is none."""
     n = index.shape[0]

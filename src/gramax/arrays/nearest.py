@@ -14,7 +14,7 @@ import numpy as np
 
 from gramax._shapes import Bool, Float, Int
 from gramax.arrays import pairs
-from gramax.arrays.cloud import SAME_POINT_UNITS, Cloud, representatives
+from gramax.arrays.cloud import SAME_POINT_UNITS, representatives
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import (
     Array,
@@ -32,7 +32,7 @@ from gramax.arrays.namespace import (
     top_k,
 )
 from gramax.arrays.nearest_host import POTENTIAL_SHARPNESS, Progress, prepare, search, sweep
-from gramax.arrays.rows import power_of_two, row_squares
+from gramax.arrays.rows import power_of_two, row_squares, unit_rows
 
 BLOCK_NUMBERS = 1 << 22
 """Distances that a library other than NumPy looks at at a time: 16 MiB of float32."""
@@ -111,18 +111,20 @@ def nearest_on_host(
     distances, where = np.full((n, k), np.inf), np.zeros((n, k), np.int64)
     if not _is_finite(x):
         return Neighbours(distances * np.nan, where, np.ones(n, bool)), np.nan
+    rounding, unit = float(np.finfo(x.dtype).eps), 1.0
     largest = max(float(np.max(x)), -float(np.min(x))) if n else 0.0
-    unit = 1.0  # what makes rows of any size those whose squares float64 can hold
-    if not normalize and largest and not 1e-100 < largest < 1e100:
+    if normalize:
+        x = unit_rows(x.astype(np.float64))  # which adds no rounding to that of the rows
+    elif largest and not 1e-100 < largest < 1e100:  # float64 does not hold the squares
         unit = float(power_of_two(np.float64(largest)))
-    cloud = Cloud.of(x if unit == 1 else x / unit, normalize)
-    first = representatives(cloud) if n else np.arange(0)
+        x = x / unit
+    first = representatives(x, rounding) if n else np.arange(0)
     exists = first == np.arange(n)
     points = np.flatnonzero(exists)
     counts = np.bincount(first, minlength=n)[points].astype(np.float64)
     total = float(np.sum(counts * (counts - 1))) / 2  # copies lie at no distance
     if len(points) > 1:
-        found = search(cloud, points, k, counts if potential else None, progress)
+        found = search(x, points, k, counts if potential else None, progress)
         distances[points], where[points] = np.sqrt(found[0]) * unit, found[1]
         total += found[2]
     mean = total / (n * (n - 1) / 2) if potential and n > 1 else np.nan
@@ -139,8 +141,9 @@ def mean_potential(x: Float[np.ndarray, "n d"], progress: Progress | None = None
     x = x if np.all(there) else x[there]
     if len(x) < 2 or not _is_finite(x):
         return np.nan
-    cloud, n = Cloud.of(x, True), len(x)
-    prepared = prepare(cloud, np.arange(n), (2 * POTENTIAL_SHARPNESS) ** 0.5)
+    n = len(x)
+    unit = (2 * POTENTIAL_SHARPNESS) ** 0.5
+    prepared = prepare(unit_rows(x.astype(np.float64)), np.arange(n), unit)
     return sweep(prepared, None, np.ones(n), progress) / (n * (n - 1) / 2)
 
 

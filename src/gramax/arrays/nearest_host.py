@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gramax._shapes import Float, Int
-from gramax.arrays.cloud import CHUNK_NUMBERS, Cloud, chunks
+from gramax.arrays.cloud import CHUNK_NUMBERS, chunks, squared_distances
 
 Progress = Callable[[float], None]
 """Called with the share of the work that is done, from 0 to 1."""
@@ -45,7 +45,7 @@ class Prepared(NamedTuple):
     """Points about their mean in float32, to be multiplied: neither offset nor scale costs digits.
 
     Attributes:
-        cloud: the rows.
+        x: `[n, d]` the rows.
         points: `[p]` those of them that count.
         middle: `[d]` their mean.
         unit: a power of two.
@@ -54,7 +54,7 @@ class Prepared(NamedTuple):
         half: `[p]` half their squares.
     """
 
-    cloud: Cloud
+    x: Float[np.ndarray, "n d"]
     points: Int[np.ndarray, " p"]
     middle: Float[np.ndarray, " d"]
     unit: float
@@ -64,7 +64,7 @@ class Prepared(NamedTuple):
 
     def wide(self, at: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray]:
         """`g` and `half` of some points in float64."""
-        g = (self.cloud.rows(self.points[at]) - self.middle) * self.unit
+        g = (self.x[self.points[at]].astype(np.float64) - self.middle) * self.unit
         return g, np.einsum("ij,ij->i", g, g) / 2
 
     def margins(self, half: np.ndarray, last: np.ndarray, dtype: Any) -> Float[np.ndarray, " p"]:
@@ -76,13 +76,15 @@ class Prepared(NamedTuple):
         return rounding + 2 * self.blur * (reach + self.blur)
 
 
-def prepare(cloud: Cloud, points: Int[np.ndarray, " p"], unit: float | None = None) -> Prepared:
+def prepare(
+    x: Float[np.ndarray, "n d"], points: Int[np.ndarray, " p"], unit: float | None = None
+) -> Prepared:
     """The rows `points` about their mean; `unit` None makes their largest entry about 1."""
-    p, d = len(points), cloud.x.shape[1]
-    start = cloud.rows(points[:1])[0]
+    p, d = len(points), x.shape[1]
+    start = x[points[0]].astype(np.float64)
     total, low, high = np.zeros(d), np.full(d, np.inf), np.full(d, -np.inf)
     for part in chunks(p, d):
-        rows = cloud.rows(points[part]) - start
+        rows = x[points[part]] - start
         total += rows.sum(axis=0)
         low, high = np.minimum(low, rows.min(axis=0)), np.maximum(high, rows.max(axis=0))
     size = max(np.max(high - total / p), np.max(total / p - low))
@@ -91,7 +93,7 @@ def prepare(cloud: Cloud, points: Int[np.ndarray, " p"], unit: float | None = No
     reach = (np.max(np.abs(start)) + size) * np.sqrt(d)
     blur = 4 * float(np.finfo(np.float64).eps) * reach * unit
     g, half = np.empty((p, d), np.float32), np.empty(p, np.float32)
-    prepared = Prepared(cloud, points, start + total / p, unit, blur, g, half)
+    prepared = Prepared(x, points, start + total / p, unit, blur, g, half)
     for part in chunks(p, d):
         g[part] = prepared.wide(part)[0]
         half[part] = np.einsum("ij,ij->i", g[part], g[part], dtype=np.float64) / 2
@@ -239,7 +241,7 @@ def _candidates(
 
 
 def search(
-    cloud: Cloud,
+    x: Float[np.ndarray, "n d"],
     points: Int[np.ndarray, " p"],
     k: int,
     counts: Float[np.ndarray, " p"] | None = None,
@@ -248,7 +250,7 @@ def search(
     """The k nearest other points of each of the rows `points`.
 
     Args:
-        cloud: the rows.
+        x: `[n, d]` finite rows that can be squared in float64.
         points: `[p]` those that count, ascending; no two at one place.
         k: how many; ties go to the lower row.
         counts: `[p]` how many rows each stands for, to sum their potential beside: of rows on the
@@ -263,12 +265,12 @@ def search(
     keep = min(k + SPARE_CANDIDATES, p - 1)
     mixed = points[np.random.default_rng(0).permutation(p)]
     unit = None if counts is None else float(np.sqrt(2 * POTENTIAL_SHARPNESS))
-    prepared, best = prepare(cloud, mixed, unit), Best(p, keep)
+    prepared, best = prepare(x, mixed, unit), Best(p, keep)
     if counts is not None:
         counts = counts[np.searchsorted(points, mixed)]
     potential = sweep(prepared, best, counts, progress)
     where = mixed[best.keys & 0xFFFFFFFF]
-    squares = cloud.squared_distances(mixed, where)
+    squares = squared_distances(x, mixed, where)
     order = np.lexsort((where, squares), axis=1)[:, :k]
     squares, where = (np.take_along_axis(v, order, axis=1) for v in (squares, where))
     if keep < p - 1:
@@ -303,7 +305,7 @@ def _settle(
         last = np.maximum(np.partition(near, k - 1, axis=1)[:, k - 1], 0)
         last += 2 * prepared.margins(own_half, last, np.float64)
         at, to = np.nonzero(near <= last[:, None])
-        exact = prepared.cloud.squared_distances(points[some[at]], points[to, None])[:, 0]
+        exact = squared_distances(prepared.x, points[some[at]], points[to, None])[:, 0]
         order = np.lexsort((points[to], exact, at))
         first = np.searchsorted(at[order], np.arange(len(some)))
         order = order[first[:, None] + np.arange(k)]

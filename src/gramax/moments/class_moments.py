@@ -109,10 +109,10 @@ class ClassMoments:
         """
         c, d = checks.num_classes(num_classes), checks.size(dim, "dim")
         dtype = np.float64 if dtype is None else np.promote_types(dtype, np.float32)
-        shapes = (2, c), (2, c), (c,), (c, d), (c, d), (c,), (d, d), (2, 4)
-        leaves = [np.zeros(shape, dtype) for shape in shapes]
-        moments = cls(*leaves, normalize=bool(normalize), ambient=ambient)
-        return moments if scatter else replace(moments, scatter=None)
+        square = (d, d) if scatter else None
+        shapes = (2, c), (2, c), (c,), (c, d), (c, d), (c,), square, (2, 4)
+        leaves = [None if shape is None else np.zeros(shape, dtype) for shape in shapes]
+        return cls(*leaves, normalize=bool(normalize), ambient=ambient)
 
     @classmethod
     def of(

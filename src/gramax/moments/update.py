@@ -23,6 +23,7 @@ from gramax.arrays.namespace import (
     is_jax_array,
     is_numpy_array,
     namespace,
+    over_shards,
     segment_sum,
     take_rows,
 )
@@ -83,6 +84,7 @@ def add_exact(total: Float[Array, "2 ..."], more: Float[Array, "2 ..."]) -> Floa
     return xp.stack([high, low])
 
 
+@compiled("axis_name")
 def add_rows(
     moments: ClassMoments,
     z: Float[Array, "n d"],
@@ -90,27 +92,16 @@ def add_rows(
     weight: Float[Array, " n"] | None,
     axis_name: AxisName | None,
 ) -> ClassMoments:
-    """The moments with the rows added; over `axis_name`, with those of every shard."""
-    if is_jax_array(z):
-        return _jax_add_rows(moments, z, y, weight, axis_name)
-    return _host_add_rows(moments, z, y, weight)
+    """The moments with the rows added; over `axis_name`, with those of every shard.
 
-
-@compiled("axis_name")
-def _jax_add_rows(
-    moments: ClassMoments, z: Array, y: Array, weight: Array | None, axis_name: AxisName | None
-) -> ClassMoments:
-    from gramax.arrays.mesh import over_devices
-
-    dtype = moments.mean.dtype
-    weight = None if weight is None else weight.astype(dtype)
-    return over_devices(_add, moments, (z.astype(dtype), y, weight), axis_name)
-
-
-@compiled()
-def _host_add_rows(moments: ClassMoments, z: Array, y: Array, weight: Array | None) -> ClassMoments:
-    """By blocks. With many classes the sums by class outweigh the rows."""
+    Outside of JAX by blocks. With many classes the sums by class outweigh the rows.
+    """
     xp, dtype, (n, d) = namespace(z), moments.mean.dtype, z.shape
+    if is_jax_array(z):
+        from gramax.arrays.mesh import over_devices
+
+        weight = None if weight is None else weight.astype(dtype)
+        return over_devices(_add, moments, (z.astype(dtype), y, weight), axis_name)
     on_cpu = is_numpy_array(z) or "cpu" in str(z.device)
     size = max(BLOCK_ROWS, BLOCK_NUMBERS // d) if on_cpu else WIDE_BLOCK_ROWS
     size = max(size, 2 * moments.num_classes)
@@ -128,7 +119,7 @@ def _add(
     axis_name: AxisName | None,
 ) -> ClassMoments:
     xp, c = namespace(z), moments.num_classes
-    total = _total(z, axis_name)
+    total = partial(over_shards, axis_name=axis_name)
     length = norms(z)
     exists = xp.ones_like(y) > 0 if weight is None else weight > 0
     reason = _reasons(y, length[:, 0], c, moments.normalize)
@@ -167,15 +158,6 @@ def _add(
         scatter=None if moments.scatter is None else moments.scatter + scatter,
         left_out=add_exact(moments.left_out, refused),
     )
-
-
-def _total(z: Array, axis_name: AxisName | None) -> Callable[[Any], Any]:
-    """Sums over the shards, where there are any."""
-    if not is_jax_array(z):
-        return lambda tree: tree
-    from gramax.arrays.mesh import total
-
-    return partial(total, axis_name=axis_name)
 
 
 def _relative(
