@@ -63,17 +63,9 @@ def _jax_eigvalsh() -> Callable[[Array], Array]:
 
 
 def eigh(a: Float[Array, "d d"]) -> tuple[Float[Array, " d"], Float[Array, "d d"]]:
-    """Eigenvalues of a symmetric matrix, ascending, and eigenvectors as columns; NaN as above.
-
-    What fails outside of JAX is tried by singular values too, which are the eigenvalues of a
-    covariance: it has no negative ones.
-    """
-    xp, d = namespace(a), a.shape[-1]
-    values, vectors = _attempt(lambda: xp.linalg.eigh(a), a, (d,), (d, d))
-    if is_jax_array(a) or bool(xp.all(xp.isfinite(values))):
-        return values, vectors
-    _, values, axes = _attempt(lambda: xp.linalg.svd(a), a, (d, d), (d,), (d, d))
-    return xp.flip(values), xp.flip(axes, axis=0).T
+    """Eigenvalues of a symmetric matrix, ascending, and eigenvectors as columns; NaN as above."""
+    d = a.shape[-1]
+    return _attempt(lambda: namespace(a).linalg.eigh(a), a, (d,), (d, d))  # type: ignore
 
 
 def principal_axes(x: Float[Array, "c d"]) -> tuple[Float[Array, " r"], Float[Array, "r d"]]:

@@ -95,7 +95,7 @@ def fold_tiles(
     carry: Any,
     starts: np.ndarray,
     tile: int,
-    merge: Callable[[Any, Any], Any] | None = None,
+    merge: Any = None,
     mesh: Mesh | None = None,
 ) -> Any:
     """`carry = step(rows, carry, rows of a tile, columns of it)` over tiles, in one compiled loop.

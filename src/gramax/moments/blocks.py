@@ -124,7 +124,7 @@ class BlockMoments:
         if self.blocks == 1:  # of a sum without error bars: nothing is to be dealt
             return BlockMoments((self.parts[0].update(z, y, weight),), self.rows + n, self.seed)
         block = dealt(self.rows, n, self.blocks, self.seed)
-        rows = [np.flatnonzero(block == k) for k in range(self.blocks)]
+        rows, real = [np.flatnonzero(block == k) for k in range(self.blocks)], []
         if is_jax_array(z):
             # Rows of weight 0 fill each block up to one size, so that one program serves all. It
             # is set by n and B alone but in one case in a million: six standard deviations above
@@ -137,7 +137,7 @@ class BlockMoments:
         for k, part in enumerate(self.parts):
             at = like(rows[k], z)
             w = None if weight is None else weight[at]
-            if is_jax_array(z):
+            if real:
                 there = like(real[k].astype(np.float32), z)
                 w = there if w is None else w * there
             parts.append(part.update(z[at], y[at], w))
@@ -169,8 +169,8 @@ def plan(
     choices = [(b, True) for b in (BLOCKS, 10)] + [(b, False) for b in (BLOCKS, 10, 5)]
     if blocks is not None:
         choices = [(blocks, True), (blocks, False)]
-    choices = [(b, s) for b, s in choices if scatter in (None, s)]
-    for count, keep in choices:
+    need, count = 0.0, 0
+    for count, keep in ((b, s) for b, s in choices if scatter in (None, s)):
         need = 8.0 * count * (2 * num_classes * dim + keep * dim * dim)  # bytes in float64
         if need <= memory or (blocks is not None and scatter is not None):
             return count, keep
