@@ -61,10 +61,6 @@ def on(mesh, arrays):
     return [jax.device_put(a, NamedSharding(mesh, ROWS)) for a in arrays]
 
 
-def leaves(moments):
-    return [np.asarray(leaf, np.float64).ravel().tolist() for leaf in jax.tree.leaves(moments)]
-
-
 def update(moments, z, y, weight=None, axis_name=None):
     return moments.update(z, y, weight, axis_name=axis_name)
 

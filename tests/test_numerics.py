@@ -37,28 +37,24 @@ POINTS = (  # of one shape: no program is compiled twice
 )
 
 
-@pytest.mark.parametrize("kind", [SPHERE, RAW, ROWS])
-def test_limits_hold(kind):
-    for point in POINTS:
-        found = numerics.errors(point, kind)
-        assert len(found) > 5
-        for name, error in found.items():
+def check_limits(points, kind):
+    names = set()
+    for point in points:
+        for name, error in numerics.errors(point, kind).items():
+            names.add(name)
             assert within(name, kind, point.trouble, error), (name, point, error)
+    return names
+
+
+def test_limits_hold_of_every_metric():
+    names = {name for kind in (SPHERE, RAW, ROWS) for name in check_limits(POINTS, kind)}
+    assert names == {metric.name for metric in METRICS.everything()}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_limits_hold_on_the_whole_grid(kind):
-    for point in numerics.points(kind):
-        found = numerics.errors(point, kind)
-        assert len(found) > 2
-        for name, error in found.items():
-            assert within(name, kind, point.trouble, error), (name, point, error)
-
-
-def test_every_metric_is_measured():
-    names = {name for kind in (SPHERE, RAW, ROWS) for name in numerics.errors(Point(), kind)}
-    assert names == {metric.name for metric in METRICS.everything()}
+    assert len(check_limits(numerics.points(kind), kind)) > 2
 
 
 def test_limits_name_what_there_is_and_bind():
@@ -89,14 +85,6 @@ def test_the_page_keeps_its_prose():
     assert page.startswith("x\n<!-- limits -->\na\\1\n<!-- end of limits -->\ny\n")
     assert "| `cdnv` |  | 2e-07 |" in page
     assert numerics_page.cell([1e-7, 2e-3, np.nan]) == "**2e-03**, NaN"
-
-
-def test_the_reference_of_vci_is_that_of_the_formula(rng):
-    z, y = clouds(rng)
-    means, inner, _, centre, sizes = field.stats(z, y)
-    between = (means - centre).T @ ((means - centre) * (sizes / N)[:, None])
-    expected = 1 - np.trace(np.linalg.solve(inner + between, between)) / (C - 1)
-    np.testing.assert_allclose(field.vci(z, y), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("scale", [1e-20, 1e20])
@@ -145,13 +133,14 @@ def test_the_centre_of_a_class_that_outweighs_all_keeps_its_digits(array):
 
 
 @both_libraries
-@pytest.mark.parametrize("scale", [1e-20, 1e20])
-def test_decisions_at_any_scale(rng, scale, array):
+def test_decisions_at_any_scale(rng, array):
     z, y = clouds(rng, spread=1.5)
-    z, W = (scale * z).astype(np.float32), rng.normal(size=(C, D)).astype(np.float32)
-    expected = field.nc4_agreement(z, W, np.zeros(C), y)
-    found = nc4_agreement(array(z), array(W), None, array(y), C)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    W = rng.normal(size=(C, D)).astype(np.float32)
+    for scale in (1e-20, 1e20):
+        far = (scale * z).astype(np.float32)
+        expected = field.nc4_agreement(far, W, np.zeros(C), y)
+        found = nc4_agreement(array(far), array(W), None, array(y), C)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def low_rank(rng, rank=3):
@@ -218,7 +207,7 @@ def test_lidar_along_axes_of_rounding_is_right_or_has_no_number(rng):
     np.testing.assert_allclose(METRICS["lidar"].value(Evidence(wide)), right, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("n", "batch"), [(N, N), (1 << 16, 1 << 16), (1 << 14, 64)])
+@pytest.mark.parametrize(("n", "batch"), [(1 << 16, 1 << 16), (1 << 12, 64)])
 def test_rounding_of_sums_is_below_the_resolution(rng, n, batch):
     turn = np.linalg.qr(rng.normal(size=(D, D)))[0]
     z = np.maximum(rng.normal(size=(n, 3)) @ turn[:3], 0).astype(np.float32)

@@ -6,7 +6,6 @@ from tests import field
 from tests import transcription as seed
 from tests.libraries.libraries import every_library
 from tests.libraries.reference import LONG, C, D, codes_of, expected, rows
-from tests.libraries.test_metrics import close
 
 import gramax
 from gramax import metrics
@@ -15,7 +14,6 @@ Z, Y = rows()
 RNG = np.random.default_rng(4)
 CODES = RNG.normal(size=(11, 3)) * np.exp(RNG.normal(size=(11, 1)))
 CODES[4] = 0
-THERE = np.arange(11) != 4
 WEIGHTS, BIAS, OTHER = RNG.normal(size=(C, D)), RNG.normal(size=C), RNG.normal(size=Z.shape)
 MEANS = RNG.normal(size=(C, D))
 SIX = ("collapse_ratio", "within_class_variance", "class_simplex_error", "class_coherence")
@@ -72,8 +70,9 @@ def worst_pairs(x, k):
     return np.stack([a, b], axis=1)[order], cosines[order]
 
 
-def of_labels(name):
-    return lambda z, y: getattr(metrics, name)(z, y, C)
+def of_labels(name, normalize=True):
+    function = lambda z, y: getattr(metrics, name)(z, y, C)  # noqa: E731
+    return function, (Z, Y), lambda z, y: expected(z, y, normalize)[name]
 
 
 # By name: the function, its arrays, and the same in float64.
@@ -81,21 +80,8 @@ CASES = {
     "l2_normalize": (gramax.l2_normalize, (Z,), lambda z: seed.unit(z)),
     "gram": (gramax.gram, (Z,), lambda z: seed.unit(z) @ seed.unit(z).T),
     "class_means": (lambda z, y: gramax.class_means(z, y, C), (Z, Y), class_means),
-    "within_class_variance": (
-        of_labels("within_class_variance"),
-        (Z, Y),
-        lambda z, y: expected(z, y, True)["within_class_variance"],
-    ),
-    "collapse_ratio": (
-        of_labels("collapse_ratio"),
-        (Z, Y),
-        lambda z, y: expected(z, y, True)["collapse_ratio"],
-    ),
-    "scatter_ratio": (
-        of_labels("scatter_ratio"),
-        (Z, Y),
-        lambda z, y: expected(z, y, False)["scatter_ratio"],
-    ),
+    **{name: of_labels(name) for name in SIX[:2]},
+    "scatter_ratio": of_labels("scatter_ratio", normalize=False),
     "covariance_eigs": (gramax.covariance_eigs, (Z,), seed.covariance_eigs),
     "effective_rank": (gramax.effective_rank, (Z,), seed.effective_rank),
     "effective_rank, eps": (
@@ -181,4 +167,4 @@ def test_every_function(library, name):
     elif not isinstance(right, tuple):
         found, right = (found,), (right,)
     for one, other in zip(found, right, strict=True):
-        close(one, other, library, name)
+        library.close(one, other, name)

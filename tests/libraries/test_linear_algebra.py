@@ -16,41 +16,36 @@ from gramax.metrics.evidence import Evidence
 from gramax.metrics.registry import FAILED, METRICS
 
 ROWS = (2, 3, 5, 16, 17, 48, 63, 64, 65, 100, 128, 200, 255, 256, 399, 400)
-WIDE = (896, 1536, 2048, 4096)
-QUICK = [(n, 64) for n in ROWS] + [(2, 2048), (48, 2048), (100, 896), (64, 1536), (17, 4096)]
-SLOW = [(n, d) for d in WIDE for n in ROWS if (n, d) not in QUICK]
+QUICK = [(2, 64), (17, 64), (64, 64), (65, 64), (400, 64), (2, 2048), (48, 2048), (100, 896)]
+SLOW = [(n, d) for d in (64, 896, 1536, 2048, 4096) for n in ROWS if (n, d) not in QUICK]
 SHAPES = QUICK + [pytest.param(*shape, marks=pytest.mark.slow) for shape in SLOW]
 NAMES = ("rankme", "stable_rank", "nesum")
+both_libraries = pytest.mark.parametrize("convert", [np.asarray, jnp.asarray], ids=["numpy", "jax"])
 
 
 def noise(n, d, dtype=np.float32):
     return np.random.default_rng([n, d]).normal(size=(n, d)).astype(dtype)
 
 
+def check_ranks(z, rtol):
+    for name in NAMES:
+        found = getattr(metrics, name)(z)
+        np.testing.assert_allclose(found, getattr(field, name)(z), rtol=rtol, err_msg=name)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("n", "d"), SHAPES)
 def test_ranks_of_noise(n, d, dtype):
-    z = noise(n, d, dtype)
-    for name in NAMES:
-        found = getattr(metrics, name)(z)
-        np.testing.assert_allclose(found, getattr(field, name)(z), rtol=1e-9, err_msg=name)
+    check_ranks(noise(n, d, dtype), 1e-9)
 
 
-JAX_SHAPES = [(2, 64), (48, 64), (200, 64)] + [
-    pytest.param(n, d, marks=pytest.mark.slow) for n, d in [(400, 64), (48, 896), (48, 2048)]
-]
-
-
-@pytest.mark.parametrize(("n", "d"), JAX_SHAPES)
-def test_ranks_of_noise_in_jax(n, d):
-    z = noise(n, d)
-    for name in NAMES:
-        found = getattr(metrics, name)(jnp.asarray(z))
-        np.testing.assert_allclose(found, getattr(field, name)(z), rtol=1e-5, err_msg=name)
+@pytest.mark.parametrize("n", [2, 48, pytest.param(200, marks=pytest.mark.slow)])
+def test_ranks_of_noise_in_jax(n):
+    check_ranks(jnp.asarray(noise(n, 64)), 1e-5)
 
 
 @pytest.mark.parametrize(("n", "d"), [(17, 64), (48, 896), (48, 2048), (100, 1536), (64, 4096)])
-@pytest.mark.parametrize("convert", [np.asarray, jnp.asarray], ids=["numpy", "jax"])
+@both_libraries
 def test_axes_of_noise_in_float32(n, d, convert):
     """LAPACK's divide and conquer has failed on such shapes, by how many threads ran."""
     z = noise(n, d)
@@ -62,49 +57,30 @@ def test_axes_of_noise_in_float32(n, d, convert):
 CODE = """
 import json, sys, numpy as np
 from gramax import metrics
-found = {}
-for n, d in json.loads(sys.argv[1]):
-    z = np.random.default_rng([n, d]).normal(size=(n, d)).astype(np.float32)
-    found[f"{n} {d}"] = [float(getattr(metrics, name)(z)) for name in json.loads(sys.argv[2])]
-print(json.dumps(found))
+z = np.random.default_rng([48, 2048]).normal(size=(48, 2048)).astype(np.float32)
+print(json.dumps([float(getattr(metrics, name)(z)) for name in json.loads(sys.argv[1])]))
 """
 
 
-@pytest.mark.parametrize("threads", ["1", "2", "5"])
+@pytest.mark.parametrize("threads", ["1", "5"])
 def test_any_number_of_threads(threads):
-    shapes = [(2, 64), (48, 2048), (100, 896), (255, 64)]
     run = subprocess.run(
-        [sys.executable, "-c", CODE, json.dumps(shapes), json.dumps(NAMES)],
+        [sys.executable, "-c", CODE, json.dumps(NAMES)],
         env=os.environ | {"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    for (n, d), found in zip(shapes, json.loads(run.stdout).values(), strict=True):
-        right = [getattr(field, name)(noise(n, d)) for name in NAMES]
-        np.testing.assert_allclose(found, right, rtol=1e-9, err_msg=f"{n} {d}")
-
-
-def test_the_noise_that_was_audited_as_a_point():
-    """48 rows of 2,048 numbers in float32: once 1.00008, 1.0 and 1.0."""
-    z = np.random.default_rng(9).standard_normal((48, 2048)).astype(np.float32)
-    found = [float(getattr(metrics, name)(z, normalize=True)) for name in NAMES]
-    np.testing.assert_allclose(found, [47.86, 36.96, 36.21], atol=0.005)
+    right = [getattr(field, name)(noise(48, 2048)) for name in NAMES]
+    np.testing.assert_allclose(json.loads(run.stdout), right, rtol=1e-9)
 
 
 def fails(*_, **__):
     raise np.linalg.LinAlgError("did not converge")
 
 
-def gives_nan(a, *_, **__):
-    k = min(a.shape)
-    shapes = np.full((len(a), k), np.nan), np.full(k, np.nan), np.full((k, a.shape[1]), np.nan)
-    return shapes if "full_matrices" in __ else shapes[1]
-
-
-@pytest.mark.parametrize("broken", [fails, gives_nan])
+@pytest.mark.parametrize("broken", [fails, lambda a: a[0] * np.nan], ids=["fails", "gives NaN"])
 @pytest.mark.parametrize("name", ["rankme", "effective_rank", "stable_rank", "alpha_req"])
 def test_what_no_driver_can_do_is_nan_with_a_reason(monkeypatch, name, broken):
-    z = noise(20, 6, float)
-    evidence = Evidence(ClassMoments.of(z, None, 1, normalize=False))
+    evidence = Evidence(ClassMoments.of(noise(20, 6, float), None, 1, normalize=False))
     monkeypatch.setattr(np.linalg, "eigvalsh", broken)
     assert np.isfinite(METRICS[name].value(Evidence(evidence.moments)))  # by another driver
     for driver in ("eigh", "svd"):
@@ -113,7 +89,7 @@ def test_what_no_driver_can_do_is_nan_with_a_reason(monkeypatch, name, broken):
     assert METRICS[name].reason(evidence) == FAILED
 
 
-@pytest.mark.parametrize("convert", [np.asarray, jnp.asarray], ids=["numpy", "jax"])
+@both_libraries
 def test_singular_values_when_their_driver_fails(monkeypatch, convert):
     z = noise(6, 20)
     right = np.linalg.svd(z.astype(float), compute_uv=False)
@@ -126,11 +102,10 @@ def test_singular_values_when_their_driver_fails(monkeypatch, convert):
     np.testing.assert_allclose(axes @ axes.T, np.eye(6), atol=1e-5)
 
 
-def test_nan_is_never_turned_into_a_number():
+@both_libraries
+def test_nan_is_never_turned_into_a_number(convert):
     z = noise(6, 4)
     z[2, 1] = np.nan
-    for found in (linalg.principal_axes(z), linalg.eigh(z[:4]), [linalg.eigvalsh(z[:4])]):
-        assert all(np.isnan(part).all() for part in found)
-    square = jnp.asarray(z[:4])
-    assert np.isnan(linalg.eigvalsh(square)).all()
-    assert np.isnan(linalg.singular_values(jnp.asarray(z))).all()
+    assert np.isnan(linalg.eigvalsh(convert(z[:4]))).all()
+    assert np.isnan(linalg.eigh(convert(z[:4]))[0]).all()
+    assert np.isnan(linalg.singular_values(convert(z))).all()

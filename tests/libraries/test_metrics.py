@@ -11,14 +11,6 @@ from gramax import ClassMoments, Options
 from gramax.metrics.registry import METRICS
 
 
-def close(found, right, library, name=""):
-    """To the tolerance of the library, relative to the size of the number (1 at least)."""
-    size = np.maximum(1, np.max(np.abs(right), initial=0))
-    np.testing.assert_allclose(
-        found, right, rtol=library.tolerance, atol=library.tolerance * size * 0.1, err_msg=name
-    )
-
-
 def reported(normalize, options=None):
     return lambda z, y: gramax.report(ClassMoments.of(z, y, C, normalize=normalize), options)
 
@@ -32,7 +24,7 @@ def test_every_metric_of_moments(library, normalize, few):
     right = expected(library.rounded(z), y, normalize)
     assert set(found) == set(right) == {metric.name for metric in METRICS}
     for name, value in found.items():
-        close(value, right[name], library, name)
+        library.close(value, right[name], name)
 
 
 MACRO = ("nc1_pinv", "nc2_equinorm", "nc2_equiangular", "nc2_etf_error", "gnc2_log_mean")

@@ -66,9 +66,8 @@ def test_streams_and_merges_are_the_definition(library, normalize):
 
     streamed, merged, plain = library.run(every_way, z, y, w)
     z = library.rounded(z)
-    check(streamed, library, z, y, w, normalize)
-    check(merged, library, z, y, w, normalize)
-    check(plain, library, z, y, np.ones(N), normalize)
+    for found, weights in ((streamed, w), (merged, w), (plain, np.ones(N))):
+        check(found, library, z, y, weights, normalize)
     np.testing.assert_array_equal(streamed[6], np.bincount(y[w > 0], minlength=C))
 
 

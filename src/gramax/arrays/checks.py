@@ -1,4 +1,4 @@
-"""Static checks of shapes and dtypes, and eager checks of values, with the input in the message.
+"""Checks of arguments, with the input in the message.
 
 Shapes and dtypes are known while JAX traces, so these always raise. Values (labels out of range)
 are known only outside of ``jit``: there an offending row is named; inside, callers mask and count
@@ -37,28 +37,21 @@ def rows(z: Any, name: str = "z") -> Float[Array, "n d"]:
 
 def codes(x: Any, name: str = "x") -> Float[Array, "c d"]:
     """`x` as `rows` has it, NumPy's in float64; a codebook of no codes is one absent code."""
-    x = rows(x, name)
-    x = wide(x)
+    x = wide(rows(x, name))
     return x if x.shape[0] else namespace(x).zeros((1, x.shape[1]), dtype=x.dtype)
 
 
 def widen(z: Any, name: str = "z") -> Float[Array, ...]:
     """`z` in float32 at least: half precision and integers are widened (NumPy's to float64)."""
     z = as_array(z)
-    xp = namespace(z)
-    if is_numpy_array(z) and z.dtype.kind not in "fiu":
-        raise ValueError(f"{name} must hold real numbers; got dtype {z.dtype}")
+    xp, host = namespace(z), is_numpy_array(z)
     real = xp.isdtype(z.dtype, ("real floating", "integral")) or "bfloat16" in str(z.dtype)
-    if not real:
+    if not real or (host and z.dtype.kind not in "fiu"):
         raise ValueError(f"{name} must hold real numbers; got dtype {z.dtype}")
-    return z if z.dtype in (xp.float32, xp.float64) else xp.astype(z, _widened(z))
-
-
-def _widened(z: Array) -> Any:
-    xp = namespace(z)
-    if is_numpy_array(z) and z.dtype.kind in "iu" and z.dtype.itemsize > 2:
-        return xp.float64
-    return xp.float32
+    if z.dtype in (xp.float32, xp.float64):
+        return z
+    large = host and z.dtype.kind in "iu" and z.dtype.itemsize > 2
+    return xp.astype(z, xp.float64 if large else xp.float32)
 
 
 def wide(z: Array) -> Array:
@@ -95,23 +88,17 @@ def labels(y: Any, n: int, c: int, z: Array) -> Int[Array, " n"]:
     if not xp.isdtype(y.dtype, ("integral", "bool")):
         raise ValueError(f"labels must be integers in 0..{c - 1}; got dtype {y.dtype}")
     if is_visible(y):
-        _check_range(to_numpy(y), c)
-    narrow = xp.int32 if is_jax_array(z) else xp.int64
-    if xp.isdtype(y.dtype, "signed integer"):
-        y = xp.clip(y, max(-2, int(xp.iinfo(y.dtype).min)), min(c, int(xp.iinfo(y.dtype).max)))
-    elif xp.isdtype(y.dtype, "unsigned integer"):
-        y = xp.clip(y, 0, min(c, int(xp.iinfo(y.dtype).max)))
-    return like(xp.astype(y, narrow), z)
-
-
-def _check_range(y: np.ndarray, c: int) -> None:
-    bad = np.flatnonzero((y < -1) | (y >= c))
-    if bad.size:
-        more = f" ({bad.size} such rows)" if bad.size > 1 else ""
-        raise ValueError(
-            f"row {bad[0]}: label {y[bad[0]]} is outside 0..{c - 1}{more}; "
-            "use -1 for a row to leave out"
-        )
+        bad = np.flatnonzero(((host := to_numpy(y)) < -1) | (host >= c))
+        if bad.size:
+            more = f" ({bad.size} such rows)" if bad.size > 1 else ""
+            raise ValueError(
+                f"row {bad[0]}: label {host[bad[0]]} is outside 0..{c - 1}{more}; "
+                "use -1 for a row to leave out"
+            )
+    if xp.isdtype(y.dtype, "integral"):  # so that no label becomes another in a narrower dtype
+        limits = xp.iinfo(y.dtype)
+        y = xp.clip(y, max(-2, int(limits.min)), min(c, int(limits.max)))
+    return like(xp.astype(y, xp.int32 if is_jax_array(z) else xp.int64), z)
 
 
 def weights(w: Any, n: int, z: Array) -> Float[Array, " n"]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,58 +20,24 @@ CHUNK_NUMBERS = 1 << 19
 """Numbers of a chunk of rows in float64: 4 MiB."""
 
 
-@dataclass(frozen=True)
-class Cloud:
-    """Rows as they were given, and what makes them of length 1 where they are on the sphere.
+def squared_distances(
+    x: Float[np.ndarray, "n d"], rows: Int[np.ndarray, " m"], others: Int[np.ndarray, "m c"]
+) -> Float[np.ndarray, "m c"]:
+    """Squared distances from differences in float64; the same for (a, b) and (b, a)."""
+    found = np.empty(others.shape)
 
-    Attributes:
-        x: `[n, d]` finite rows in float32 or float64.
-        scale: `[n, 1]` what each row is multiplied with, in float64; None where that is 1.
-    """
+    def fill(part: slice) -> None:
+        gaps = x[others[part]].astype(np.float64)
+        gaps -= x[rows[part], None]
+        np.einsum("ijk,ijk->ij", gaps, gaps, out=found[part])
 
-    x: Float[np.ndarray, "n d"]
-    scale: Float[np.ndarray, "n 1"] | None = None
-
-    @classmethod
-    def of(cls, x: Float[np.ndarray, "n d"], normalize: bool) -> Cloud:
-        """Rows as they are, or on the sphere: in float64, which adds no rounding to theirs."""
-        if not normalize:
-            return cls(x)
-        largest = np.maximum(x.max(axis=1, keepdims=True), -x.min(axis=1, keepdims=True))
-        largest = largest.astype(np.float64)
-        largest = 2.0 ** np.round(np.log2(np.where(largest > 0, largest, 1)))  # an exact factor
-        lengths = np.empty((len(x), 1))
-        for part in chunks(len(x), x.shape[1]):
-            rows = x[part] / largest[part]
-            lengths[part, 0] = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-        return cls(x, 1 / largest / np.where(lengths > 0, lengths, 1))
-
-    def rows(self, at: Int[np.ndarray, " m"] | slice) -> Float[np.ndarray, "m d"]:
-        """Some of the rows in float64."""
-        rows = self.x[at]
-        if self.scale is None:
-            return rows.astype(np.float64)
-        return np.multiply(rows, self.scale[at], dtype=np.float64)
-
-    def squared_distances(
-        self, rows: Int[np.ndarray, " m"], others: Int[np.ndarray, "m c"]
-    ) -> Float[np.ndarray, "m c"]:
-        """Squared distances from differences in float64; the same for (a, b) and (b, a)."""
-        m, c = others.shape
-        found = np.empty((m, c))
-
-        def fill(part: slice) -> None:
-            there = self.rows(others[part].ravel()).reshape(-1, c, self.x.shape[1])
-            there -= self.rows(rows[part])[:, None]
-            np.einsum("ijk,ijk->ij", there, there, out=found[part])
-
-        parts = list(chunks(m, c * self.x.shape[1]))
-        if len(parts) == 1:
-            fill(parts[0])
-            return found
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(fill, parts))
+    parts = list(chunks(len(rows), others.shape[1] * x.shape[1]))
+    if len(parts) == 1:
+        fill(parts[0])
         return found
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(fill, parts))
+    return found
 
 
 def chunks(count: int, numbers: int) -> Iterator[slice]:
@@ -81,33 +46,43 @@ def chunks(count: int, numbers: int) -> Iterator[slice]:
     return (slice(start, min(start + step, count)) for start in range(0, count, step))
 
 
-# -- copies ---------------------------------------------------------------------------------------
-
-
-def representatives(cloud: Cloud) -> Int[np.ndarray, " n"]:
+def representatives(x: Float[np.ndarray, "n d"], unit: float) -> Int[np.ndarray, " n"]:
     """For every row, the lowest row of its group of copies: rows closer than their rounding.
 
     Representatives lie further apart than that. Where they do not yet, their groups are joined.
+
+    Args:
+        x: `[n, d]` finite rows in float32 or float64.
+        unit: the rounding unit in which they are known.
     """
-    along, radius = _projections(cloud)
-    lowest = np.arange(len(cloud.x))
+    n, d = x.shape
+    directions = np.linalg.qr(np.random.default_rng(0).normal(size=(d, min(d, 8))))[0]
+    along, lengths = np.empty((n, directions.shape[1])), np.empty(n)
+    for part in chunks(n, d):
+        rows = x[part].astype(np.float64)
+        along[part], lengths[part] = rows @ directions, np.linalg.norm(rows, axis=1)
+    rounding = 2 * np.sqrt(d) * float(np.finfo(np.float64).eps)  # that of the products themselves
+    radius = ((SAME_POINT_UNITS + 1) * unit + rounding) * lengths
+    lowest = np.arange(n)
     while True:
-        some = np.flatnonzero(lowest == np.arange(len(lowest)))
-        joined = _joined(cloud, some[np.argsort(along[some, 0], kind="stable")], along, radius)
+        some = np.flatnonzero(lowest == np.arange(n))
+        order = some[np.argsort(along[some, 0], kind="stable")]
+        joined = _joined(x, order, along, radius, SAME_POINT_UNITS * unit * lengths)
         if np.array_equal(joined[some], some):
             return lowest
         lowest = joined[lowest]
 
 
 def _joined(
-    cloud: Cloud, order: np.ndarray, along: np.ndarray, radius: np.ndarray
+    x: np.ndarray, order: np.ndarray, along: np.ndarray, radius: np.ndarray, allowed: np.ndarray
 ) -> Int[np.ndarray, " n"]:
     """The lowest row of the group of each of the rows `order`; other rows stay alone.
 
-    Rows come sorted along one direction. Copies lie next to each other there, so that rows are
-    compared with the next one, the one after, and so on, as long as any lie within the rounding.
+    Rows come sorted along the first of a few directions. Copies lie next to each other there, so
+    that rows are compared with the next one, the one after, and so on, as long as any lie within
+    their `radius`; copies are those within the larger of what is `allowed` to them.
     """
-    n = len(cloud.x)
+    n = len(x)
     parent = np.arange(n)
     shift = 1
     while shift < len(order):
@@ -118,8 +93,8 @@ def _joined(
         a, b = a[near], b[near]
         near = np.flatnonzero(np.all(np.abs(along[b] - along[a]) <= radius[a, None], axis=1))
         a, b = a[near], b[near]
-        gap = np.sqrt(cloud.squared_distances(a, b[:, None])[:, 0])
-        same = gap <= SAME_POINT_UNITS * np.finfo(cloud.x.dtype).eps * _lengths(cloud, a, b)
+        gap = np.sqrt(squared_distances(x, a, b[:, None])[:, 0])
+        same = gap <= np.maximum(allowed[a], allowed[b])
         parent[b[same]] = a[same]
         order = order[~np.isin(order, b[same])] if np.any(same) else order
         shift = 1 if np.any(same) else shift + 1
@@ -128,21 +103,3 @@ def _joined(
     lowest = np.full(n, n)
     np.minimum.at(lowest, parent, np.arange(n))
     return lowest[parent]
-
-
-def _lengths(cloud: Cloud, *rows: Int[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
-    """The larger of the lengths of some rows."""
-    return np.max([np.linalg.norm(cloud.rows(at), axis=1) for at in rows], axis=0)
-
-
-def _projections(cloud: Cloud) -> tuple[Float[np.ndarray, "n p"], Float[np.ndarray, " n"]]:
-    """Rows along a few directions at right angles, and how far copies can lie apart there."""
-    n, d = cloud.x.shape
-    directions = np.linalg.qr(np.random.default_rng(0).normal(size=(d, min(d, 8))))[0]
-    along, lengths = np.empty((n, directions.shape[1])), np.empty(n)
-    for part in chunks(n, d):
-        rows = cloud.rows(part)
-        along[part], lengths[part] = rows @ directions, np.linalg.norm(rows, axis=1)
-    units = (SAME_POINT_UNITS + 1) * float(np.finfo(cloud.x.dtype).eps)
-    rounding = 2 * np.sqrt(d) * float(np.finfo(np.float64).eps)  # that of the products themselves
-    return along, (units + rounding) * lengths

@@ -17,12 +17,12 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Float, Int
 
-from gramax.arrays.namespace import is_traced
+from gramax.arrays.namespace import is_traced, over_shards
 
 AxisName = str | tuple[str, ...]
 
 GROUPS = "gramax.groups"
-"""The axis over which `in_groups` sums."""
+"""The axis over which groups of rows are summed, one a device."""
 
 
 # -- rows over devices --------------------------------------------------------------------------
@@ -41,41 +41,26 @@ def over_devices(
     """
     z = rows[0]
     sharding = jax.typeof(z).sharding
-    if axis_name is None and sharding.spec[0] is not None:
-        return _in_shards(add, state, rows, sharding)
-    groups = _groups(z)
-    if axis_name is None and groups > 1:
-        return _in_groups(add, state, rows, groups)
-    return add(state, *rows, axis_name)
-
-
-def _groups(z: Float[Array, "n d"]) -> int:
-    """Groups of rows to sum apart, so that a block of rows never spans two devices.
-
-    While JAX traces, an array may lie on any of the devices.
-    """
-    if jax.sharding.get_abstract_mesh().manual_axes:
-        return 1
-    known = not is_traced(z) and z.is_fully_addressable
-    return math.gcd(z.shape[0], len(z.sharding.device_set) if known else jax.device_count())
-
-
-def _in_shards(add: Any, state: Any, rows: Any, sharding: Any) -> Any:
-    """Under explicit axes, where the type of the rows says how they are cut."""
-    cut = PartitionSpec(sharding.spec[0])
-    to = NamedSharding(sharding.mesh, cut)
-    rows = jax.tree.map(lambda a: jax.sharding.reshard(a, to), rows)
-    mapped = jax.shard_map(
-        lambda state, *rows: add(state, *rows, sharding.spec[0]),
-        mesh=sharding.mesh,
-        in_specs=(PartitionSpec(), *(cut for _ in rows)),
-        out_specs=PartitionSpec(),
-    )
-    return mapped(state, *rows)
-
-
-def _in_groups(add: Any, state: Any, rows: Any, groups: int) -> Any:
-    """Under automatic axes: one group of rows a device, side by side, and sums over the groups."""
+    axis = sharding.spec[0]
+    if axis_name is None and axis is not None:  # explicit axes: the type says how rows are cut
+        cut, whole = PartitionSpec(axis), PartitionSpec()
+        to = NamedSharding(sharding.mesh, cut)
+        rows = jax.tree.map(lambda a: jax.sharding.reshard(a, to), rows)
+        mapped = jax.shard_map(
+            lambda state, *rows: add(state, *rows, axis),
+            mesh=sharding.mesh,
+            in_specs=(whole, *(cut for _ in rows)),
+            out_specs=whole,
+        )
+        return mapped(state, *rows)
+    groups = 1
+    if axis_name is None and not jax.sharding.get_abstract_mesh().manual_axes:
+        # While JAX traces, an array may lie on any of the devices.
+        known = not is_traced(z) and z.is_fully_addressable
+        groups = math.gcd(len(z), len(z.sharding.device_set) if known else jax.device_count())
+    if groups == 1:
+        return add(state, *rows, axis_name)
+    # Automatic axes: a group of rows a device, so that a block of rows never spans two.
     rows = jax.tree.map(lambda a: a.reshape(groups, -1, *a.shape[1:]), rows)
     mapped = jax.vmap(
         lambda state, *rows: add(state, *rows, GROUPS),
@@ -86,19 +71,14 @@ def _in_groups(add: Any, state: Any, rows: Any, groups: int) -> Any:
     return mapped(state, *rows)
 
 
-def total(tree: Any, axis_name: AxisName | None) -> Any:
-    """Sums over the shards, where there are any."""
-    return tree if axis_name is None else jax.lax.psum(tree, axis_name)
-
-
 def first_of_shards(
     found: Bool[Array, " c"], row: Float[Array, "c d"], axis_name: AxisName
 ) -> tuple[Bool[Array, " c"], Float[Array, "c d"]]:
     """The rows of the first shard that found one a class: c rows go over the network, not n."""
-    shards = jax.lax.axis_size(axis_name)
-    owner = jax.lax.pmin(jnp.where(found, jax.lax.axis_index(axis_name), shards), axis_name)
-    mine = found & (owner == jax.lax.axis_index(axis_name))
-    return owner < shards, total(jnp.where(mine[:, None], row, 0), axis_name)
+    shards, here = jax.lax.axis_size(axis_name), jax.lax.axis_index(axis_name)
+    owner = jax.lax.pmin(jnp.where(found, here, shards), axis_name)
+    mine = found & (owner == here)
+    return owner < shards, over_shards(jnp.where(mine[:, None], row, 0), axis_name)
 
 
 # -- tiles over devices -------------------------------------------------------------------------
@@ -115,7 +95,7 @@ def fold_tiles(
     carry: Any,
     starts: np.ndarray,
     tile: int,
-    merge: Callable[[Any, Any], Any] | None = None,
+    merge: Any = None,
     mesh: Mesh | None = None,
 ) -> Any:
     """`carry = step(rows, carry, rows of a tile, columns of it)` over tiles, in one compiled loop.
@@ -128,18 +108,14 @@ def fold_tiles(
     def one(rows: Any, carry: Any, row: Any, column: Any) -> Any:
         return step(rows, carry, row + jnp.arange(tile), column + jnp.arange(tile))
 
-    if mesh is not None:
-        return _dealt(one, rows, carry, starts, merge, mesh)
-    at = jnp.asarray(starts)
-    return jax.lax.fori_loop(0, len(starts), lambda i, c: one(rows, c, *at[i]), carry)
-
-
-def _dealt(one: Any, rows: Any, carry: Any, starts: np.ndarray, merge: Any, mesh: Mesh) -> Any:
-    far = -len(starts) % mesh.size
-    dealt = np.pad(starts, ((0, far), (0, 0)), constant_values=-1)
+    if mesh is None:
+        at = jnp.asarray(starts)
+        return jax.lax.fori_loop(0, len(starts), lambda i, c: one(rows, c, *at[i]), carry)
+    axes, spec = mesh.axis_names, PartitionSpec()
+    dealt = np.pad(starts, ((0, -len(starts) % mesh.size), (0, 0)), constant_values=-1)
     dealt = jnp.asarray(dealt.reshape(-1, mesh.size, 2).swapaxes(0, 1))
-    axes = mesh.axis_names
 
+    @partial(jax.shard_map, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
     def of_device(dealt: Array, rows: Any, carry: Any) -> Any:
         mine = dealt[jax.lax.axis_index(axes)]
 
@@ -151,10 +127,7 @@ def _dealt(one: Any, rows: Any, carry: Any, starts: np.ndarray, merge: Any, mesh
         parts = jax.lax.all_gather(found, axes)
         return reduce(merge, (jax.tree.map(lambda v, k=k: v[k], parts) for k in range(mesh.size)))
 
-    spec = PartitionSpec()
-    return partial(jax.shard_map, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)(
-        of_device
-    )(dealt, rows, carry)
+    return of_device(dealt, rows, carry)
 
 
 def exponent_alone(x: Array) -> Array:
@@ -180,26 +153,35 @@ TERMS = 2048
 77 units of rounding are measured for 65,536 rows (NVIDIA H200)."""
 
 
-def over_blocks(step: Callable[..., Any], carry: Any, rows: Any) -> Any:
-    """`carry = step(carry, block, new)` over blocks of the rows, a tree of arrays `[n, ...]`.
+def over_blocks(
+    of_block: Callable[[Any, Array], list[Array]],
+    rows: Any,
+    keep: Bool[Array, " n"],
+    least: int = 1,
+) -> list[Array]:
+    """The sums of `of_block(rows, keep)` over blocks of the rows, a tree of arrays `[n, ...]`.
 
-    Blocks are of one size. `new` marks the rows of a block not seen before: where n is no multiple
-    of the size, the last block starts early.
+    Blocks are of one size, of `least` rows or more. Where n is no multiple of it, the last block
+    starts early; the rows that it shares with the one before count in that one alone.
     """
-    n = len(jax.tree.leaves(rows)[0])
-    limit = BLOCK_ROWS if jax.default_backend() == "cpu" else WIDE_BLOCK_ROWS
+    n = len(keep)
+    limit = max(least, BLOCK_ROWS if jax.default_backend() == "cpu" else WIDE_BLOCK_ROWS)
     count = -(-n // limit)
     if count <= 1:
-        return step(carry, rows, jnp.ones(n, bool))
+        return of_block(rows, keep)
     even = -(-n // count)
     size = min(n, even + -even % ALIGNED_ROWS)
 
-    def body(i: Any, carry: Any) -> Any:
+    def add(i: Any, sums: list[Array]) -> list[Array]:
         start = jnp.minimum(i * size, n - size)
-        block = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, start, size), rows)
-        return step(carry, block, start + jnp.arange(size) >= i * size)
+        cut = lambda a: jax.lax.dynamic_slice_in_dim(a, start, size)  # noqa: E731
+        new = start + jnp.arange(size) >= i * size
+        return jax.tree.map(jnp.add, sums, of_block(jax.tree.map(cut, rows), cut(keep) & new))
 
-    return jax.lax.fori_loop(0, count, body, carry)
+    # Zeros that differ from shard to shard as far as JAX's types go, as what is added does.
+    shapes = jax.eval_shape(of_block, rows, keep)
+    start = [jnp.full(s.shape, (keep[0] & False).astype(s.dtype)) for s in shapes]
+    return jax.lax.fori_loop(0, count, add, start)
 
 
 def symmetric_product(x: Float[Array, "n d"], strips: int = 3) -> list[Array]:

@@ -1,22 +1,20 @@
 """One source of formulas on any array library: NumPy, JAX, PyTorch, or whatever keeps the standard.
 
 Formulas ask `namespace(z)` for the library of the arrays that they are given, and call it by the
-names of the Python array API standard. What the standard lacks is here, once: sums by class, loops
-and branches (Python's own, or JAX's where it traces), products whose precision does not depend on
-a global switch, and `compiled`, which runs a function under `jax.jit` where its arrays are JAX's.
-
-Nothing here imports JAX or PyTorch: they are there already when their arrays arrive.
+names of the Python array API standard. What the standard lacks is here, once. Nothing here imports
+JAX or PyTorch: they are there already when their arrays arrive.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from functools import cache, wraps
 from typing import Any, TypeVar
 
 import numpy as np
+from array_api_compat import is_array_api_obj as is_array
+from array_api_compat import is_jax_array, is_numpy_array, is_torch_array
 
 from gramax.arrays import pytree
 
@@ -24,32 +22,6 @@ Array = Any
 """An array of any library; jaxtyping's annotations say its axes."""
 
 R = TypeVar("R")
-
-
-def is_numpy_array(value: Any) -> bool:
-    """Whether NumPy made it; its numbers count as arrays without axes."""
-    return isinstance(value, np.ndarray | np.generic)
-
-
-def is_jax_array(value: Any) -> bool:
-    """Whether JAX made it, while it traces too."""
-    jax = sys.modules.get("jax")
-    return jax is not None and isinstance(value, jax.Array)
-
-
-def is_torch_array(value: Any) -> bool:
-    """Whether it is a tensor of PyTorch."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.Tensor)
-
-
-def is_array(value: Any) -> bool:
-    """Whether a library of arrays made it."""
-    if is_numpy_array(value) or is_jax_array(value) or is_torch_array(value):
-        return True
-    return hasattr(value, "__array_namespace__") or type(value).__module__.startswith(
-        ("cupy", "dask.array", "sparse", "ndonnx")
-    )
 
 
 def namespace(*arrays: Any) -> Any:
@@ -61,7 +33,7 @@ def namespace(*arrays: Any) -> Any:
         >>> namespace(np.ones(2)).sum(np.ones(2))
         np.float64(2.0)
     """
-    known = [a for a in arrays if is_array(a) and not is_numpy_array(a)]
+    known = [a for a in arrays if not is_numpy_array(a) and is_array(a)]
     if not known:
         return np
     if is_jax_array(known[0]):
@@ -81,9 +53,8 @@ def like(value: Any, array: Array, dtype: Any = None) -> Array:
     xp = namespace(array)
     if is_array(value) and namespace(value) is not xp:
         value = to_numpy(value)
-    if is_torch_array(array):
-        return xp.asarray(value, dtype=dtype, device=array.device)
-    return xp.asarray(value, dtype=dtype)
+    place = {"device": array.device} if is_torch_array(array) else {}
+    return xp.asarray(value, dtype=dtype, **place)
 
 
 def to_numpy(array: Any) -> np.ndarray:
@@ -97,14 +68,13 @@ def to_numpy(array: Any) -> np.ndarray:
 
 def is_traced(array: Any) -> bool:
     """Whether JAX traces: the array has a shape, but no values yet."""
-    jax = sys.modules.get("jax")
-    return jax is not None and isinstance(array, jax.core.Tracer)
+    return is_jax_array(array) and isinstance(array, sys.modules["jax"].core.Tracer)
 
 
 def is_visible(array: Any) -> bool:
     """Whether values can be looked at now: not while JAX traces, nor if other processes hold some.
 
-    Values on an accelerator are not looked at either: the host would wait for the device.
+    Values on a GPU in PyTorch are not looked at either: the host would wait for the device.
     """
     if is_torch_array(array):
         return array.device.type == "cpu"
@@ -172,21 +142,13 @@ def dot(a: Array, b: Array) -> Array:
         jax = sys.modules["jax"]
         return jax.numpy.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
     if is_torch_array(a) and a.is_cuda:
-        with _full_precision():
+        switch = sys.modules["torch"].backends.cuda.matmul
+        before, switch.allow_tf32 = switch.allow_tf32, False
+        try:
             return a @ b
+        finally:
+            switch.allow_tf32 = before
     return a @ b
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """PyTorch's products on CUDA without TF32, whatever the program has set."""
-    switch = sys.modules["torch"].backends.cuda.matmul
-    before = switch.allow_tf32
-    switch.allow_tf32 = False
-    try:
-        yield
-    finally:
-        switch.allow_tf32 = before
 
 
 FEW_CLASSES = 64
@@ -203,27 +165,24 @@ def segment_sum(values: Array, index: Array, count: int) -> Array:
     """
     if is_jax_array(values):
         return sys.modules["jax"].ops.segment_sum(values, index, count)
-    if is_torch_array(values):
-        inside = (index >= 0) & (index < count)
-        shape = (count + 1, *values.shape[1:])  # the last takes what belongs nowhere
-        sums = values.new_zeros(shape)
-        return sums.index_add(0, index.where(inside, index.new_full((), count)), values)[:count]
-    return _numpy_segment_sum(np.asarray(values), np.asarray(index), count)
-
-
-def _numpy_segment_sum(values: np.ndarray, index: np.ndarray, count: int) -> np.ndarray:
     inside = (index >= 0) & (index < count)
+    if is_torch_array(values):
+        sums = values.new_zeros((count + 1, *values.shape[1:]))  # the last for what is outside
+        return sums.index_add(0, index.where(inside, index.new_full((), count)), values)[:count]
     if values.ndim == 1:  # summed in float64: integers are exact to 2⁵³
         return np.bincount(index[inside], values[inside], count).astype(values.dtype)
     if count <= FEW_CLASSES:
-        member = (np.arange(count)[:, None] == index).astype(values.dtype)
-        return member @ values
+        return (np.arange(count)[:, None] == index).astype(values.dtype) @ values
     order = np.argsort(np.where(inside, index, count), kind="stable")[: inside.sum()]
+    present, first = np.unique(index[order], return_index=True)
     sums = np.zeros((count, *values.shape[1:]), values.dtype)
-    if len(order):
-        present, first = np.unique(index[order], return_index=True)
-        sums[present] = np.add.reduceat(values[order], first, axis=0)
+    sums[present] = np.add.reduceat(values[order], first, axis=0) if len(order) else 0
     return sums
+
+
+def over_shards(tree: R, axis_name: str | tuple[str, ...] | None) -> R:
+    """Sums over the shards of JAX's arrays, where there are any."""
+    return tree if axis_name is None else sys.modules["jax"].lax.psum(tree, axis_name)
 
 
 def first_places(index: Array, keep: Array, count: int) -> Array:
@@ -248,10 +207,9 @@ def top_k(x: Array, k: int) -> tuple[Array, Array]:
         return tuple(sys.modules["jax"].lax.top_k(x, k))  # type: ignore[return-value]
     if is_torch_array(x):
         return tuple(sys.modules["torch"].topk(x, k, dim=-1))  # type: ignore[return-value]
+    some = np.broadcast_to(np.arange(x.shape[-1]), x.shape)
     if k < x.shape[-1]:
         some = np.sort(np.argpartition(-x, k - 1, axis=-1)[..., :k], axis=-1)
-    else:
-        some = np.broadcast_to(np.arange(x.shape[-1]), x.shape)
     found = np.take_along_axis(x, some, axis=-1)
     order = np.argsort(-found, axis=-1, kind="stable")
     return np.take_along_axis(found, order, -1), np.take_along_axis(some, order, -1)
@@ -259,9 +217,7 @@ def top_k(x: Array, k: int) -> tuple[Array, Array]:
 
 def take_rows(x: Array, at: Array) -> Array:
     """`x[at]` along the first axis; where JAX asks for one past the end, the last."""
-    if is_jax_array(x):
-        at = namespace(x).minimum(at, x.shape[0] - 1)
-    return x[at]
+    return x[namespace(x).minimum(at, x.shape[0] - 1) if is_jax_array(x) else at]
 
 
 def lexsort(keys: Iterable[Array]) -> Array:

@@ -2,7 +2,7 @@
 
 Rows that lie on the host are searched there (`gramax.arrays.nearest_host`). Rows on an accelerator,
 rows while JAX traces, and rows whose gradient is asked for are searched by their own library: a
-block of rows at a time, against a tile of all rows at a time.
+block of rows at a time, against all rows.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from array_api_compat import is_jax_array, is_numpy_array, is_torch_array
 
 from gramax._shapes import Bool, Float, Int
 from gramax.arrays import pairs
-from gramax.arrays.cloud import SAME_POINT_UNITS, Cloud, representatives
+from gramax.arrays.cloud import SAME_POINT_UNITS, representatives
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import (
     Array,
     compiled,
     dot,
     epsilon,
-    fold,
+    is_jax_array,
+    is_numpy_array,
+    is_torch_array,
     is_traced,
     like,
     namespace,
@@ -31,16 +32,16 @@ from gramax.arrays.namespace import (
     top_k,
 )
 from gramax.arrays.nearest_host import POTENTIAL_SHARPNESS, Progress, prepare, search, sweep
-from gramax.arrays.rows import power_of_two
+from gramax.arrays.rows import power_of_two, row_squares, unit_rows
 
-BLOCK_ROWS = 128
-"""Rows whose neighbours JAX looks for at a time."""
+BLOCK_NUMBERS = 1 << 22
+"""Distances that a library other than NumPy looks at at a time: 16 MiB of float32."""
 
 SPARE_CANDIDATES = 8
 """Candidates kept beyond k; their distances are then taken from differences, and ordered."""
 
 CLOSE_UNITS = 1024
-"""A tile with a pair this many rounding units close is worked through by differences."""
+"""A block with a pair this many rounding units close is worked through by differences."""
 
 
 class Neighbours(NamedTuple):
@@ -73,17 +74,20 @@ def nearest(x: Float[Array, "n d"], k: int) -> Neighbours:
         x: `[n, d]` rows.
         k: how many neighbours, a static integer.
     """
-    if x.shape[0] == 0:
-        xp = namespace(x)
-        none = xp.zeros((0, k), dtype=x.dtype)
-        return Neighbours(none, xp.astype(none, xp.int32), xp.zeros((0,), dtype=xp.bool))
-    if not _is_on_host(x):
+    if is_torch_array(x):
+        host = x.device.type == "cpu" and not x.requires_grad
+    elif is_jax_array(x):
+        host = not is_traced(x) and x.is_fully_addressable
+        host = host and all(device.platform == "cpu" for device in x.devices())
+    else:
+        host = is_numpy_array(x)
+    if not host and x.shape[0]:
         return _search(x, k)
     found = nearest_on_host(to_numpy(x), k)[0]
     if is_numpy_array(x):
         return found
-    dtype = x.dtype, namespace(x).int32, None
-    return Neighbours(*(like(v, x, dtype=t) for v, t in zip(found, dtype, strict=True)))
+    dtypes = x.dtype, namespace(x).int32, None
+    return Neighbours(*(like(v, x, dtype=t) for v, t in zip(found, dtypes, strict=True)))
 
 
 def nearest_on_host(
@@ -105,51 +109,42 @@ def nearest_on_host(
     """
     n = len(x)
     distances, where = np.full((n, k), np.inf), np.zeros((n, k), np.int64)
-    if not all(np.all(np.isfinite(x[start : start + 4096])) for start in range(0, n, 4096)):
+    if not _is_finite(x):
         return Neighbours(distances * np.nan, where, np.ones(n, bool)), np.nan
-    cloud, unit = _of_moderate_size(x, normalize)
-    first = representatives(cloud)
+    rounding, unit = float(np.finfo(x.dtype).eps), 1.0
+    largest = max(float(np.max(x)), -float(np.min(x))) if n else 0.0
+    if normalize:
+        x = unit_rows(x.astype(np.float64))  # which adds no rounding to that of the rows
+    elif largest and not 1e-100 < largest < 1e100:  # float64 does not hold the squares
+        unit = float(power_of_two(np.float64(largest)))
+        x = x / unit
+    first = representatives(x, rounding) if n else np.arange(0)
     exists = first == np.arange(n)
     points = np.flatnonzero(exists)
     counts = np.bincount(first, minlength=n)[points].astype(np.float64)
-    total = 0.0
+    total = float(np.sum(counts * (counts - 1))) / 2  # copies lie at no distance
     if len(points) > 1:
-        found = search(cloud, points, k, counts if potential else None, progress)
-        distances[points], where[points] = np.sqrt(found.squares) * unit, found.where
-        total = found.potential
-    total += float(np.sum(counts * (counts - 1))) / 2  # copies lie at no distance
+        found = search(x, points, k, counts if potential else None, progress)
+        distances[points], where[points] = np.sqrt(found[0]) * unit, found[1]
+        total += found[2]
     mean = total / (n * (n - 1) / 2) if potential and n > 1 else np.nan
     return Neighbours(distances, where, exists), mean
+
+
+def _is_finite(x: np.ndarray) -> bool:
+    return all(np.all(np.isfinite(x[start : start + 4096])) for start in range(0, len(x), 4096))
 
 
 def mean_potential(x: Float[np.ndarray, "n d"], progress: Progress | None = None) -> float:
     """The mean over pairs of exp(-2|a-b|²), a and b the directions of rows that are not zero."""
     there = np.any(x != 0, axis=1)
     x = x if np.all(there) else x[there]
-    if len(x) < 2 or not np.all(np.isfinite(x)):
+    if len(x) < 2 or not _is_finite(x):
         return np.nan
-    cloud, n = Cloud.of(x, True), len(x)
-    prepared = prepare(cloud, np.arange(n), (2 * POTENTIAL_SHARPNESS) ** 0.5)
+    n = len(x)
+    unit = (2 * POTENTIAL_SHARPNESS) ** 0.5
+    prepared = prepare(unit_rows(x.astype(np.float64)), np.arange(n), unit)
     return sweep(prepared, None, np.ones(n), progress) / (n * (n - 1) / 2)
-
-
-def _of_moderate_size(x: np.ndarray, normalize: bool) -> tuple[Cloud, float]:
-    """Rows that can be squared in float64, and what their distances are to be multiplied with."""
-    largest = max(float(np.max(x)), -float(np.min(x)))
-    if normalize or 1e-100 < largest < 1e100 or largest == 0:
-        return Cloud.of(x, normalize), 1.0
-    unit = float(power_of_two(np.float64(largest)))
-    return Cloud.of(x / unit, False), unit
-
-
-def _is_on_host(x: Array) -> bool:
-    if is_numpy_array(x):
-        return True
-    if is_torch_array(x):
-        return x.device.type == "cpu" and not x.requires_grad
-    if not is_jax_array(x) or is_traced(x) or not x.is_fully_addressable:
-        return False
-    return all(device.platform == "cpu" for device in x.devices())
 
 
 # -- by the library of the rows -------------------------------------------------------------------
@@ -157,122 +152,77 @@ def _is_on_host(x: Array) -> bool:
 
 @compiled("k")
 def _search(x: Float[Array, "n d"], k: int) -> Neighbours:
-    """`nearest` by tiles; only the distances to the neighbours found have a gradient."""
+    """`nearest` by blocks; only the distances to the neighbours found have a gradient."""
     xp, n = namespace(x), x.shape[0]
-    fixed = stop_gradient(x)
-    rows = _Rows.of(fixed, xp.all(xp.isfinite(fixed), axis=1))
-    exists = rows.exists & ~_by_blocks(lambda own: rows.copies(own), x)
-    rows = _Rows.of(fixed, exists)
+    fixed, every = stop_gradient(x), like(np.arange(n), x)
+    finite = xp.all(xp.isfinite(fixed), axis=1)
+    size, measure = _squared_distances(fixed, finite)
+    radius = row_squares(fixed / size) * (SAME_POINT_UNITS * epsilon(x)) ** 2
+
+    def is_copy(own: Int[Array, " s"]) -> tuple[Array]:
+        larger = xp.maximum(radius[own][:, None], radius)
+        same = (measure(own, larger) <= larger) & (every < own[:, None])
+        return (xp.any(same, axis=1),)
+
+    exists = finite & ~_by_blocks(is_copy, x)[0]
+    size, measure = _squared_distances(fixed, exists)
     wide = min(k + SPARE_CANDIDATES, n)
 
-    def of_block(own: Int[Array, " s"]) -> tuple[Array, Array]:
-        found, where = rows.candidates(own, wide)
-        gaps = x[own][:, None] / rows.size - x[where] / rows.size
+    def neighbours(own: Int[Array, " s"]) -> tuple[Array, Array]:
+        found, where = top_k(-measure(own, 0.0), wide)
+        gaps = x[own][:, None] / size - x[where] / size
         squares = xp.where(xp.isinf(found), xp.inf, xp.sum(gaps * gaps, axis=2))
-        order = xp.argsort(where, axis=1, stable=True)
-        squares, where = (xp.take_along_axis(v, order, axis=1) for v in (squares, where))
-        order = xp.argsort(squares, axis=1, stable=True)  # ties are by row already
-        squares, where = (xp.take_along_axis(v, order, axis=1) for v in (squares, where))
-        return rows.size * safe_sqrt(squares[:, :k]), where[:, :k]
+        for tied in (True, False):  # by distance, and those that tie by row
+            order = xp.argsort(where if tied else squares, axis=1, stable=True)
+            squares, where = (xp.take_along_axis(v, order, axis=1) for v in (squares, where))
+        return size * safe_sqrt(squares[:, :k]), where[:, :k]
 
-    distances, where = _by_blocks(of_block, x)
+    distances, where = _by_blocks(neighbours, x)
     if wide < k:
         lacking = xp.zeros((n, k - wide), dtype=x.dtype)
         distances = xp.concat([distances, lacking + xp.inf], axis=1)
         where = xp.concat([where, xp.astype(lacking, where.dtype)], axis=1)
-    finite = xp.all(xp.isfinite(fixed))
-    return Neighbours(xp.where(finite, distances, xp.nan), where, exists)
+    return Neighbours(xp.where(xp.all(finite), distances, xp.nan), where, exists)
 
 
-def _by_blocks(of_block: Callable[[Array], Any], x: Float[Array, "n d"]) -> Any:
-    """`of_block(rows)` of all rows, a block of them at a time; its arrays one below the other."""
+def _by_blocks(of_block: Callable[[Array], tuple], x: Float[Array, "n d"]) -> tuple:
+    """The arrays of `of_block(rows)` of all rows, a block of them at a time, put together."""
     xp, n = namespace(x), x.shape[0]
+    size = min(n, 1024, max(1, BLOCK_NUMBERS // n))
     if is_jax_array(x):
         import jax
 
-        size = min(BLOCK_ROWS, pairs.tile_side(x))
         block = lambda start: of_block(xp.minimum(start + xp.arange(size), n - 1))  # noqa: E731
         found = jax.lax.map(block, xp.arange(0, n, size))
         return jax.tree.map(lambda v: v.reshape(-1, *v.shape[2:])[:n], found)
-    size = pairs.tile_side(x)
     parts = [of_block(like(np.arange(s, min(s + size, n)), x)) for s in range(0, n, size)]
-    if not isinstance(parts[0], tuple):
-        return xp.concat(parts)
     return tuple(xp.concat(list(part)) for part in zip(*parts, strict=True))
 
 
-class _Rows(NamedTuple):
-    """Rows as they are and about their mean, both over a power of two.
+def _squared_distances(
+    x: Float[Array, "n d"], exists: Bool[Array, " n"]
+) -> tuple[Float[Array, ""], Callable[[Array, Any], Float[Array, "s n"]]]:
+    """The size of the rows, a power of two, and a function that measures the distance of some.
 
-    Products take the latter, so that an offset costs no digits; differences the former, because a
-    difference of two rows as they are is correctly rounded, however close they lie.
+    `measure(own, radius)` is their squared distances from all rows, over the square of the size:
+    infinity where a row does not exist, or meets itself. Products are those of rows about their
+    mean, so that an offset costs no digits. Distances below some rounding, or below `radius`, are
+    of rows as they are, whose differences are correctly rounded however close they lie.
     """
+    xp = namespace(x)
+    start = x[xp.argmax(xp.astype(exists, xp.int32))]
+    centred = xp.where(exists[:, None], x - start, 0.0)
+    middle = ratio(xp.sum(centred, axis=0), xp.sum(xp.astype(exists, x.dtype)))
+    centred = xp.where(exists[:, None], centred - middle, 0.0)
+    size = power_of_two(xp.max(xp.abs(centred)))
+    x, centred, every = x / size, centred / size, like(np.arange(x.shape[0]), x)
+    squares = row_squares(centred)
 
-    x: Float[Array, "n d"]
-    centred: Float[Array, "n d"]
-    squares: Float[Array, " n"]
-    exists: Bool[Array, " n"]
-    size: Float[Array, ""]
+    def measure(own: Int[Array, " s"], radius: Any) -> Float[Array, "s n"]:
+        both = squares[own][:, None] + squares
+        quick = both - 2 * dot(centred[own], centred.T)
+        allowed = exists[own][:, None] & exists & (own[:, None] != every)
+        close = allowed & (quick < CLOSE_UNITS * epsilon(x) * both + 2 * radius)
+        return xp.where(allowed, pairs.where_close(x[own], x, quick, xp.any(close)), xp.inf)
 
-    @classmethod
-    def of(cls, x: Float[Array, "n d"], exists: Bool[Array, " n"]) -> _Rows:
-        """Of rows of which only some count."""
-        xp = namespace(x)
-        first = x[xp.argmax(xp.astype(exists, xp.int32))]
-        middle = xp.where(exists[:, None], x - first, 0.0)
-        count = xp.sum(xp.astype(exists, x.dtype))
-        middle = xp.where(exists[:, None], middle - ratio(xp.sum(middle, axis=0), count), 0.0)
-        size = power_of_two(xp.max(xp.abs(middle)))
-        middle = middle / size
-        return cls(x / size, middle, xp.sum(middle * middle, axis=1), exists, size)
-
-    def copies(self, own: Int[Array, " s"]) -> Bool[Array, " s"]:
-        """Which of the rows `own` have a row of lower index within their rounding."""
-        xp = namespace(self.x)
-        lengths = xp.sum(self.x * self.x, axis=1) * (SAME_POINT_UNITS * epsilon(self.x)) ** 2
-
-        def add(at: Array, there: Array, found: Array) -> Array:
-            radius = xp.maximum(lengths[own][:, None], lengths[at])
-            near = self._squared_distances(own, at, there, radius) <= radius
-            return found | xp.any(near & (at < own[:, None]), axis=1)
-
-        return self._fold(add, own < 0)
-
-    def candidates(self, own: Int[Array, " s"], wide: int) -> tuple[Array, Array]:
-        """Squared distances from the rows `own` to about the nearest others, and their indices."""
-        xp = namespace(self.x)
-
-        def add(at: Array, there: Array, found: tuple[Array, Array]) -> tuple[Array, Array]:
-            d2 = self._squared_distances(own, at, there, 0.0)
-            every = xp.concat([found[0], d2], axis=1)
-            where = xp.concat([found[1], xp.broadcast_to(at, d2.shape)], axis=1)
-            least, which = top_k(-every, wide)
-            return -least, xp.take_along_axis(where, which, axis=1)
-
-        none = xp.zeros_like(self.x[own][:, :1]) + xp.zeros((1, wide), dtype=self.x.dtype)
-        return self._fold(add, (none + xp.inf, xp.zeros_like(own)[:, None] + xp.arange(wide) * 0))
-
-    def _fold(self, add: Callable[[Array, Array, Any], Any], carry: Any) -> Any:
-        """`carry = add(rows of a tile, which of them are there, carry)` over the tiles."""
-        xp, n = namespace(self.x), self.x.shape[0]
-        tile = pairs.tile_side(self.x)
-
-        def step(i: Any, carry: Any) -> Any:
-            at = i * tile + like(np.arange(tile), self.x)
-            inside = xp.where(at < n, at, n - 1)
-            return add(inside, (at < n) & self.exists[inside], carry)
-
-        return fold(-(-n // tile), step, carry, self.x)
-
-    def _squared_distances(
-        self, own: Int[Array, " s"], at: Int[Array, " t"], there: Bool[Array, " t"], radius: Any
-    ) -> Float[Array, "s t"]:
-        """Of two lists of rows; infinity where a row is no point, or met by itself."""
-        xp = namespace(self.x)
-        both = self.squares[own][:, None] + self.squares[at]
-        quick = both - 2 * dot(self.centred[own], self.centred[at].T)
-        allowed = self.exists[own][:, None] & there & (own[:, None] != at)
-        close = quick < CLOSE_UNITS * epsilon(self.x) * both + 2 * radius
-        close = xp.any(allowed & close)
-        found = pairs.where_close(self.x[own], self.x[at], quick, close)
-        return xp.where(allowed, found, xp.inf)
+    return size, measure

@@ -6,9 +6,8 @@
    is compared with the worst distances kept so far, and only the few entries below are touched.
    The points come in a random order, so that these distances fall fast whatever the order of rows.
 3. Distances to the candidates are then taken from differences, in float64. Where the candidates
-   that were left out were not further by more than the rounding of the pass, the point is looked
-   at again (`_settle`): among all that rounding leaves open, and, where those are many because the
-   point lies in a tight crowd, by the same search among the crowd alone, about its own centre.
+   that were left out were not further by more than the rounding of the pass, as in a tight crowd,
+   the point is looked at again among all points in float64 (`_settle`).
 
 NumPy alone: no array of all pairs is made, and nothing else is imported.
 """
@@ -19,12 +18,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import local
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gramax._shapes import Bool, Float, Int
-from gramax.arrays.cloud import CHUNK_NUMBERS, Cloud, chunks
+from gramax._shapes import Float, Int
+from gramax.arrays.cloud import CHUNK_NUMBERS, chunks, squared_distances
 
 Progress = Callable[[float], None]
 """Called with the share of the work that is done, from 0 to 1."""
@@ -35,13 +34,6 @@ TILE_SIDE = 1024
 SPARE_CANDIDATES = 4
 """Candidates kept beyond those asked for, so that rounding can be told to leave out nothing."""
 
-MANY_CANDIDATES = 96
-"""A point with more candidates than these in a tight crowd is looked at among the crowd alone."""
-
-TIGHT_SHARE = 1 / 72
-"""The square of a crowd's radius, over the largest of half the squares of all points, up to which
-the crowd is tight: a search of those within three radii sees them at least twice as large."""
-
 POTENTIAL_SHARPNESS = 2.0
 """The t of the potential exp(-t|a-b|²) that a pass can sum beside."""
 
@@ -49,45 +41,63 @@ NO_KEY = np.int64(np.float32(np.inf).view(np.int32)) << 32
 """The key of no candidate: at an infinite distance."""
 
 
-# -- one pass over all pairs ----------------------------------------------------------------------
-
-
 class Prepared(NamedTuple):
     """Points about their mean in float32, to be multiplied: neither offset nor scale costs digits.
 
     Attributes:
-        g: `[p, d]` the points, less their mean, times `unit`.
-        half: `[p]` half their squares.
+        x: `[n, d]` the rows.
+        points: `[p]` those of them that count.
+        middle: `[d]` their mean.
         unit: a power of two.
         blur: how far a point may have moved by rounding, in the units of `g` beyond float32's.
+        g: `[p, d]` the points, less their mean, times `unit`.
+        half: `[p]` half their squares.
     """
 
-    g: Float[np.ndarray, "p d"]
-    half: Float[np.ndarray, " p"]
+    x: Float[np.ndarray, "n d"]
+    points: Int[np.ndarray, " p"]
+    middle: Float[np.ndarray, " d"]
     unit: float
     blur: float
+    g: Float[np.ndarray, "p d"]
+    half: Float[np.ndarray, " p"]
+
+    def wide(self, at: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray]:
+        """`g` and `half` of some points in float64."""
+        g = (self.x[self.points[at]].astype(np.float64) - self.middle) * self.unit
+        return g, np.einsum("ij,ij->i", g, g) / 2
+
+    def margins(self, half: np.ndarray, last: np.ndarray, dtype: Any) -> Float[np.ndarray, " p"]:
+        """How far half a squared distance of about `last` may be off in this precision."""
+        length, reach = np.sqrt(2 * half), np.sqrt(2 * last)
+        # The other point is no longer than this one and the distance between them.
+        units = (4 + np.sqrt(self.g.shape[1])) * float(np.finfo(dtype).eps)
+        rounding = units * (2 * length + reach) ** 2 / 2
+        return rounding + 2 * self.blur * (reach + self.blur)
 
 
-def prepare(cloud: Cloud, points: Int[np.ndarray, " p"], unit: float | None = None) -> Prepared:
+def prepare(
+    x: Float[np.ndarray, "n d"], points: Int[np.ndarray, " p"], unit: float | None = None
+) -> Prepared:
     """The rows `points` about their mean; `unit` None makes their largest entry about 1."""
-    p, d = len(points), cloud.x.shape[1]
+    p, d = len(points), x.shape[1]
+    start = x[points[0]].astype(np.float64)
     total, low, high = np.zeros(d), np.full(d, np.inf), np.full(d, -np.inf)
-    start = cloud.rows(points[:1])[0]
     for part in chunks(p, d):
-        rows = cloud.rows(points[part]) - start
+        rows = x[points[part]] - start
         total += rows.sum(axis=0)
         low, high = np.minimum(low, rows.min(axis=0)), np.maximum(high, rows.max(axis=0))
-    middle = total / p
-    size = max(np.max(high - middle), np.max(middle - low))
+    size = max(np.max(high - total / p), np.max(total / p - low))
     if unit is None:
         unit = 2.0 ** -np.round(np.log2(size)) if size > 0 else 1.0
-    g, half = np.empty((p, d), np.float32), np.empty(p)
-    for part in chunks(p, d):
-        rows = ((cloud.rows(points[part]) - start - middle) * unit).astype(np.float32)
-        g[part], half[part] = rows, np.einsum("ij,ij->i", rows, rows, dtype=np.float64) / 2
     reach = (np.max(np.abs(start)) + size) * np.sqrt(d)
     blur = 4 * float(np.finfo(np.float64).eps) * reach * unit
-    return Prepared(g, half.astype(np.float32), unit, blur)
+    g, half = np.empty((p, d), np.float32), np.empty(p, np.float32)
+    prepared = Prepared(x, points, start + total / p, unit, blur, g, half)
+    for part in chunks(p, d):
+        g[part] = prepared.wide(part)[0]
+        half[part] = np.einsum("ij,ij->i", g[part], g[part], dtype=np.float64) / 2
+    return prepared
 
 
 class Best:
@@ -104,36 +114,23 @@ class Best:
         """None yet, at an infinite distance."""
         self.keys = np.full((p, keep), NO_KEY)
         self.limit = np.full(p, np.inf, np.float32)
-        self._waiting: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
 
-    def add(self, start: int, rows: np.ndarray, keys: np.ndarray) -> None:
-        """Candidates of rows `start + rows`; looked at when there are some for most of them."""
-        waiting = self._waiting.setdefault(start, [])
-        waiting.append((rows, keys))
-        if sum(len(rows) for rows, _ in waiting) >= 4 * TILE_SIDE:
-            self._merge(start)
-
-    def finish(self) -> None:
-        """Look at all that wait."""
-        for start in list(self._waiting):
-            self._merge(start)
-
-    def _merge(self, start: int) -> None:
-        parts = self._waiting.pop(start)
-        rows, keys = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
-        order = np.argsort(rows.astype(np.uint16), kind="stable")
+    def add(self, rows: Int[np.ndarray, " m"], keys: Int[np.ndarray, " m"]) -> None:
+        """Candidates `keys` of the points `rows`, which lie in one tile."""
+        if not len(rows):
+            return
+        start, keep = rows.min(), self.keys.shape[1]
+        order = np.argsort((rows - start).astype(np.uint16), kind="stable")
         rows, keys = rows[order], keys[order]
-        counts = np.bincount(rows)
-        some, slot = np.flatnonzero(counts), (np.cumsum(counts > 0) - 1)[rows]
-        place = np.arange(len(rows)) - (np.cumsum(counts) - counts)[rows]
-        keep = self.keys.shape[1]
-        both = np.full((len(some), keep + counts.max(initial=0)), NO_KEY)
-        both[:, :keep] = self.keys[start + some]
-        both[slot, keep + place] = keys
+        some, first, slot, counts = np.unique(
+            rows, return_index=True, return_inverse=True, return_counts=True
+        )
+        both = np.full((len(some), keep + counts.max()), NO_KEY)
+        both[:, :keep] = self.keys[some]
+        both[slot, keep + np.arange(len(rows)) - first[slot]] = keys
         both.partition(keep - 1, axis=1)
-        self.keys[start + some] = both[:, :keep]
-        last = (both[:, keep - 1] >> 32).astype(np.int32)
-        self.limit[start + some] = last.view(np.float32)
+        self.keys[some] = both[:, :keep]
+        self.limit[some] = (both[:, keep - 1] >> 32).astype(np.int32).view(np.float32)
 
 
 def sweep(
@@ -154,15 +151,13 @@ def sweep(
     Returns:
         The sum, 0 without `counts`.
     """
-    p = len(prepared.g)
-    starts = range(0, p, TILE_SIDE)
+    starts = range(0, len(prepared.g), TILE_SIDE)
     own = [(a, a) for a in starts]
     others = [(a, b) for b in starts for a in range(0, b, TILE_SIDE)]
     weights = None if counts is None else counts.astype(np.float32)
     space = local()
-    total = 0.0
 
-    def work(a: int, b: int) -> tuple[float, list[tuple[int, np.ndarray, np.ndarray]]]:
+    def work(a: int, b: int) -> tuple[float, list[tuple[np.ndarray, np.ndarray]]]:
         near = _nearness(prepared, a, b, space)
         found = [] if best is None else list(_candidates(near, best, a, b))
         if weights is None:
@@ -172,17 +167,14 @@ def sweep(
         side = weights[a : a + TILE_SIDE].astype(np.float64)
         return float(side @ sums) / (2 if a == b else 1), found
 
-    done = 0
+    total, done = 0.0, 0
     for tiles in (own, others):  # these need the limits that those set
         for part, found in _in_order(work, tiles):
-            total += part
-            for start, rows, keys in found:
-                best.add(start, rows, keys)  # type: ignore[union-attr]
-            done += 1
+            total, done = total + part, done + 1
+            for rows, keys in found:
+                best.add(rows, keys)  # type: ignore[union-attr]
             if progress is not None:
                 progress(done / (len(own) + len(others)))
-        if best is not None:
-            best.finish()
     return total
 
 
@@ -225,170 +217,96 @@ def _nearness(prepared: Prepared, a: int, b: int, space: local) -> Float[np.ndar
 
 def _candidates(
     near: Float[np.ndarray, "s t"], best: Best, a: int, b: int
-) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Entries of a tile nearer than the limits: of its rows, then of its columns."""
-    wide = near.shape[1]
+) -> Iterator[tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]]:
+    """Points of a tile and keys of entries nearer than their limits: of its rows, its columns."""
+    wide, keep = near.shape[1], best.keys.shape[1]
+
+    def keyed(at: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """The bits of a number above 0 sort as the number does."""
+        half = np.maximum(-near.ravel()[at], np.float32(0))  # which also makes -0.0 0.0
+        return (half.view(np.int32).astype(np.int64) << 32) | points
+
     if a == b:
-        keep = best.keys.shape[1]
         least = np.partition(near, wide - keep, axis=1)[:, wide - keep] if wide > keep else -np.inf
         at = np.flatnonzero((least <= near.T).T & np.isfinite(near))
-        yield a, at // wide, _keys(near, at, a + at % wide)
+        yield a + at // wide, keyed(at, a + at % wide)
         return
     at = np.flatnonzero(near > -best.limit[a : a + TILE_SIDE, None])
-    yield a, at // wide, _keys(near, at, b + at % wide)
+    yield a + at // wide, keyed(at, b + at % wide)
     at = np.flatnonzero(near > -best.limit[b : b + TILE_SIDE])
-    yield b, at % wide, _keys(near, at, a + at // wide)
-
-
-def _keys(near: np.ndarray, at: np.ndarray, points: np.ndarray) -> Int[np.ndarray, " m"]:
-    """Keys of the entries `at` of a tile: the bits of a number above 0 sort as the number does."""
-    half = np.maximum(-near.ravel()[at], np.float32(0))  # which also makes -0.0 0.0
-    return (half.view(np.int32).astype(np.int64) << 32) | points
+    yield b + at % wide, keyed(at, a + at // wide)
 
 
 # -- exact neighbours -----------------------------------------------------------------------------
 
 
-class Search(NamedTuple):
-    """What `search` finds of the points.
-
-    Attributes:
-        squares: `[p, k]` squared distances, ascending; infinity where there are fewer points.
-        where: `[p, k]` the rows that they are.
-        potential: the sum that `sweep` makes.
-    """
-
-    squares: Float[np.ndarray, "p k"]
-    where: Int[np.ndarray, "p k"]
-    potential: float
-
-
 def search(
-    cloud: Cloud,
+    x: Float[np.ndarray, "n d"],
     points: Int[np.ndarray, " p"],
     k: int,
     counts: Float[np.ndarray, " p"] | None = None,
     progress: Progress | None = None,
-) -> Search:
+) -> tuple[Float[np.ndarray, "p k"], Int[np.ndarray, "p k"], float]:
     """The k nearest other points of each of the rows `points`.
 
     Args:
-        cloud: the rows.
+        x: `[n, d]` finite rows that can be squared in float64.
         points: `[p]` those that count, ascending; no two at one place.
         k: how many; ties go to the lower row.
         counts: `[p]` how many rows each stands for, to sum their potential beside: of rows on the
             sphere.
         progress: told the share of the work that is done.
+
+    Returns:
+        Squared distances `[p, k]`, ascending, infinity where there are fewer points; the rows that
+        they are `[p, k]`; the sum that `sweep` makes.
     """
     p = len(points)
     keep = min(k + SPARE_CANDIDATES, p - 1)
     mixed = points[np.random.default_rng(0).permutation(p)]
     unit = None if counts is None else float(np.sqrt(2 * POTENTIAL_SHARPNESS))
-    prepared, best = prepare(cloud, mixed, unit), Best(p, keep)
+    prepared, best = prepare(x, mixed, unit), Best(p, keep)
     if counts is not None:
         counts = counts[np.searchsorted(points, mixed)]
     potential = sweep(prepared, best, counts, progress)
-    others = mixed[best.keys & 0xFFFFFFFF]
-    squares, where = _nearest_of(cloud.squared_distances(mixed, others), others, k)
+    where = mixed[best.keys & 0xFFFFFFFF]
+    squares = squared_distances(x, mixed, where)
+    order = np.lexsort((where, squares), axis=1)[:, :k]
+    squares, where = (np.take_along_axis(v, order, axis=1) for v in (squares, where))
     if keep < p - 1:
-        _settle(cloud, mixed, prepared, best.limit, squares, where)
-    order = np.argsort(mixed)
-    return Search(squares[order], where[order], potential)
-
-
-def _nearest_of(squares: np.ndarray, others: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k nearest of some candidates, ties to the lower row; infinity where none is left."""
-    order = np.lexsort((others, squares), axis=1)[:, :k]
-    lacking = ((0, 0), (0, k - order.shape[1]))
-    squares, others = (np.take_along_axis(v, order, axis=1) for v in (squares, others))
-    return np.pad(squares, lacking, constant_values=np.inf), np.pad(others, lacking)
+        _settle(prepared, best.limit, squares, where)
+    order, lacking = np.argsort(mixed), ((0, 0), (0, k - squares.shape[1]))
+    squares = np.pad(squares[order], lacking, constant_values=np.inf)
+    return squares, np.pad(where[order], lacking), potential
 
 
 def _settle(
-    cloud: Cloud,
-    points: Int[np.ndarray, " p"],
     prepared: Prepared,
     limit: Float[np.ndarray, " p"],
     squares: Float[np.ndarray, "p k"],
     where: Int[np.ndarray, "p k"],
 ) -> None:
-    """Look again, in place, at the points of which rounding may have left out a neighbour."""
-    last = squares[:, -1] * prepared.unit**2 / 2
-    margin = _margins(prepared, last)
-    tight = _radius_squares(last, margin) <= TIGHT_SHARE * np.max(prepared.half)
-    unsure = np.flatnonzero(~(limit - margin > last))
-    step = max(1, 8 * CHUNK_NUMBERS // len(points))
-    while len(unsure):
-        some, unsure = unsure[:step], unsure[step:]
-        half = prepared.half[some, None] + prepared.half - prepared.g[some] @ prepared.g.T
-        inside = half <= (last + margin)[some, None]
-        inside[np.arange(len(some)), some] = False
-        crowded = (np.count_nonzero(inside, axis=1) > MANY_CANDIDATES) & tight[some]
-        _settle_few(cloud, points, some[~crowded], inside[~crowded], (squares, where))
-        waiting = np.concatenate([some[crowded], unsure])
-        for row in np.flatnonzero(crowded):
-            if some[row] in waiting:
-                leader = half[row], int(some[row]), last, margin
-                done = _settle_crowd(cloud, points, prepared, leader, waiting, (squares, where))
-                waiting = waiting[~np.isin(waiting, done)]
-        unsure = waiting
+    """Look again, in place, at the points of which rounding may have left out a neighbour.
 
-
-def _settle_few(
-    cloud: Cloud,
-    points: np.ndarray,
-    some: np.ndarray,
-    inside: Bool[np.ndarray, "m p"],
-    result: tuple[np.ndarray, np.ndarray],
-) -> None:
-    """Neighbours of the points `some`, from the differences to all of the candidates `inside`."""
-    rows, columns = np.nonzero(inside)
-    if not len(rows):
-        return
-    counts = np.bincount(rows, minlength=len(some))
-    place = np.arange(len(rows)) - (np.cumsum(counts) - counts)[rows]
-    exact = np.full((len(some), counts.max()), np.inf)
-    others = np.full(exact.shape, len(cloud.x))
-    others[rows, place] = points[columns]
-    exact[rows, place] = cloud.squared_distances(points[some[rows]], points[columns, None])[:, 0]
-    result[0][some], result[1][some] = _nearest_of(exact, others, result[0].shape[1])
-
-
-def _margins(prepared: Prepared, last: Float[np.ndarray, " p"]) -> Float[np.ndarray, " p"]:
-    """How far half a squared distance of about `last` may be off in a pass."""
-    d, unit = prepared.g.shape[1], float(np.finfo(np.float32).eps)
-    length, reach = np.sqrt(2 * prepared.half), np.sqrt(2 * last)
-    # The other point is no longer than this one and the distance between them.
-    rounding = (4 + np.sqrt(d)) * unit * (2 * length + reach) ** 2 / 2
-    return rounding + 2 * prepared.blur * (reach + prepared.blur)
-
-
-def _radius_squares(last: np.ndarray, margin: np.ndarray) -> np.ndarray:
-    """Squares of radii that hold the nearest of a point and all that rounding leaves open."""
-    return 2 * last + 4 * margin
-
-
-def _settle_crowd(
-    cloud: Cloud,
-    points: np.ndarray,
-    prepared: Prepared,
-    leader: tuple[np.ndarray, int, np.ndarray, np.ndarray],
-    waiting: np.ndarray,
-    result: tuple[np.ndarray, np.ndarray],
-) -> np.ndarray:
-    """Neighbours of a point in a crowd, and of those about it; returns the points that are done.
-
-    The points within three radii are searched by themselves. A radius holds the k nearest of the
-    leader and what rounding leaves open, so that those within one radius find theirs among them.
+    All points about as near in float64 as the k-th are compared by their differences.
     """
-    half, at, last, margin = leader
-    squares, where = result
-    square = _radius_squares(last[at], margin[at])
-    crowd = np.flatnonzero(half <= 4.5 * square + margin[at])
-    inner = (half[waiting] <= square / 2) & (2 * last[waiting] <= 2.8 * square)
-    done = np.union1d(waiting[inner], [at])
-    members = np.sort(points[crowd])
-    found_there = search(cloud, members, squares.shape[1])
-    place = np.searchsorted(members, points[done])
-    squares[done], where[done] = found_there.squares[place], found_there.where[place]
-    return done
+    points, (p, d), k = prepared.points, prepared.g.shape, squares.shape[1]
+    last = squares[:, -1] * prepared.unit**2 / 2
+    margin = prepared.margins(prepared.half, last, np.float32)
+    unsure = np.flatnonzero(~(limit - margin > last))
+    step = min(TILE_SIDE, max(16, 8 * CHUNK_NUMBERS // p))
+    for some in (unsure[start : start + step] for start in range(0, len(unsure), step)):
+        own, own_half = prepared.wide(some)
+        near = np.empty((len(some), p))
+        for part in chunks(p, d):
+            other, half = prepared.wide(part)
+            near[:, part] = own_half[:, None] + half - own @ other.T
+        near[np.arange(len(some)), some] = np.inf
+        last = np.maximum(np.partition(near, k - 1, axis=1)[:, k - 1], 0)
+        last += 2 * prepared.margins(own_half, last, np.float64)
+        at, to = np.nonzero(near <= last[:, None])
+        exact = squared_distances(prepared.x, points[some[at]], points[to, None])[:, 0]
+        order = np.lexsort((points[to], exact, at))
+        first = np.searchsorted(at[order], np.arange(len(some)))
+        order = order[first[:, None] + np.arange(k)]
+        squares[some], where[some] = exact[order], points[to[order]]

@@ -17,6 +17,7 @@ from gramax.arrays.namespace import (
     cond,
     dot,
     epsilon,
+    fold,
     is_jax_array,
     is_numpy_array,
     lexsort,
@@ -25,7 +26,7 @@ from gramax.arrays.namespace import (
     take_rows,
     top_k,
 )
-from gramax.arrays.rows import present, unit_rows
+from gramax.arrays.rows import present, row_squares, unit_rows
 
 TILE_SIDE, WIDE_TILE_SIDE = 1024, 4096
 """Side of a tile on a CPU, 4 to 8 MiB of cosines; on an accelerator, which those do not fill."""
@@ -40,14 +41,13 @@ Measure = Callable[[Array, Array, Array], Float[Array, "s t"]]
 
 def tile_side(x: Shaped[Array, "c ..."]) -> int:
     """Side of the tiles of all pairs of the rows of `x`."""
-    wide = TILE_SIDE
     if is_jax_array(x):
         import jax
 
-        wide = TILE_SIDE if jax.default_backend() == "cpu" else WIDE_TILE_SIDE
-    elif not is_numpy_array(x) and "cpu" not in str(x.device):
-        wide = WIDE_TILE_SIDE
-    return min(x.shape[0], wide)
+        on_cpu = jax.default_backend() == "cpu"
+    else:
+        on_cpu = is_numpy_array(x) or "cpu" in str(x.device)
+    return min(x.shape[0], TILE_SIDE if on_cpu else WIDE_TILE_SIDE)
 
 
 def reduce_pairs(
@@ -87,10 +87,10 @@ def _products(a: Array, b: Array, _: Array) -> Float[Array, "s t"]:
 
 
 def _squared_distances(a: Array, b: Array, pair: Array) -> Float[Array, "s t"]:
-    xp = namespace(a)
-    both = xp.sum(a * a, axis=1)[:, None] + xp.sum(b * b, axis=1)
+    both = row_squares(a)[:, None] + row_squares(b)
     quick = both - 2 * dot(a, b.T)
-    return where_close(a, b, quick, xp.any(pair & (quick < CLOSE_SHARE * both)))
+    close = namespace(a).any(pair & (quick < CLOSE_SHARE * both))
+    return where_close(a, b, quick, close)
 
 
 def where_close(
@@ -99,17 +99,8 @@ def where_close(
     """Squared distances: `quick` = |a|² + |b|² - 2ab, or Σ (a-b)² where close rows cancel it."""
 
     def direct() -> Array:
-        total = quick * 0
-        if is_jax_array(a):
-            import jax
-
-            def add(k: Any, total: Array) -> Array:
-                return total + (a[:, k][:, None] - b[:, k]) ** 2
-
-            return jax.lax.fori_loop(0, a.shape[1], add, total)
-        for k in range(a.shape[1]):
-            total = total + (a[:, k][:, None] - b[:, k]) ** 2
-        return total
+        add = lambda k, total: total + (a[:, k][:, None] - b[:, k]) ** 2  # noqa: E731
+        return fold(a.shape[1], add, quick * 0, a)
 
     return cond(close, direct, lambda: quick)
 
@@ -123,44 +114,26 @@ def _fold(
     merge: Merge | None = None,
     mesh: Any = None,
 ) -> Any:
+    """The fold of `reduce_pairs`; JAX's tiles are of one size, so some reach past the last row."""
     c, tile = x.shape[0], tile_side(x)
     if not c:
         return carry
-    starts = tile * tile_starts(-(-c // tile))
+
+    def of_tile(rows: tuple[Array, Array], carry: Any, at: Array, to: Array) -> Any:
+        x, exists = rows
+        pair = (at[:, None] < to) & take_rows(exists, at)[:, None] & take_rows(exists, to)
+        pair = pair & (to < c)
+        return step(carry, measure(take_rows(x, at), take_rows(x, to), pair), pair, at, to)
+
+    starts = tile * np.stack(np.triu_indices(-(-c // tile)), axis=1).astype(np.int32)
     if is_jax_array(x) and (len(starts) > 1 or mesh is not None):
         from gramax.arrays.mesh import fold_tiles
 
-        def tile_step(rows: tuple[Array, Array], carry: Any, at: Array, to: Array) -> Any:
-            return _tile_step(*rows, measure, step, carry, at, to)
-
-        return fold_tiles(tile_step, (x, exists), carry, starts, tile, merge, mesh)
-    xp = namespace(x)
-    for row, column in starts:
-        sides = (xp.arange(s, min(s + tile, c)) for s in (int(row), int(column)))
-        carry = _tile_step(x, exists, measure, step, carry, *sides)
+        return fold_tiles(of_tile, (x, exists), carry, starts, tile, merge, mesh)
+    for start in starts.tolist():
+        sides = (namespace(x).arange(s, min(s + tile, c)) for s in start)
+        carry = of_tile((x, exists), carry, *sides)
     return carry
-
-
-def _tile_step(
-    x: Array,
-    exists: Array,
-    measure: Measure,
-    step: Step,
-    carry: Any,
-    rows: Int[Array, " s"],
-    columns: Int[Array, " t"],
-) -> Any:
-    """One tile; JAX's are of one size, and reach past the last row, where there are no pairs."""
-    own, other = take_rows(exists, rows), take_rows(exists, columns)
-    pair = (rows[:, None] < columns) & own[:, None] & other & (columns < x.shape[0])
-    return step(
-        carry, measure(take_rows(x, rows), take_rows(x, columns), pair), pair, rows, columns
-    )
-
-
-def tile_starts(n: int) -> np.ndarray:
-    """Tiles (row, column) of the upper triangle of n×n tiles, in the order of their pairs."""
-    return np.stack(np.triu_indices(n), axis=1).astype(np.int32)
 
 
 def pair_count(exists: Bool[Array, " c"], like: Array) -> Float[Array, ""]:
@@ -195,7 +168,7 @@ def squared_gaps(
 
     def together() -> Float[Array, ""]:
         rows = xp.where(exists[:, None], x, 0.0)
-        own = xp.sum(rows * rows, axis=1)
+        own = row_squares(rows)
         squares = potential(rows) - xp.sum(own * own)
         products = xp.sum(xp.sum(rows, axis=0) ** 2) - xp.sum(own)
         return squares / 2 - target * products + target**2 * pair_count(exists, x)
@@ -238,14 +211,18 @@ def largest(
     finite = xp.all(xp.isfinite(x), axis=1)
     usable = stop_gradient(xp.where(finite[:, None], x, 0))
 
+    def best(*found: tuple) -> tuple:
+        size, left, right = (xp.concat(parts) for parts in zip(*found, strict=True))
+        order = lexsort((right, left, -size))[:k]
+        return size[order], left[order], right[order]
+
     def step(state: tuple, cosines: Array, pair: Array, rows: Array, columns: Array) -> tuple:
         sizes = xp.where(pair, rounded(xp.abs(cosines)), -1)
-        return _best(k, state, _top(sizes, rows, columns, k, state[0]))
+        return best(state, _top(sizes, rows, columns, k, state[0]))
 
     none = xp.full((k,), -1, dtype=xp.int32) if is_jax_array(x) else xp.full((k,), -1)
     start = (xp.ones_like(x[0, 0]) * xp.full((k,), -1.0, dtype=x.dtype), none, none)
-    merge = lambda a, b: _best(k, a, b)  # noqa: E731
-    _, left, right = reduce_pairs(usable, step, start, merge, mesh)
+    _, left, right = reduce_pairs(usable, step, start, best, mesh)
     found = left >= 0
     at = xp.where(found, left, 0), xp.where(found, right, 0)
     cosines = xp.sum(xp.take(x, at[0], axis=0) * xp.take(x, at[1], axis=0), axis=1)
@@ -256,19 +233,17 @@ def largest(
 
 def _top(sizes: Array, rows: Array, columns: Array, k: int, best: Array) -> tuple:
     """The k largest entries of a tile, ties by index: they lie in the k rows with the largest."""
-    xp = namespace(sizes)
-    k = min(k, sizes.shape[0] * sizes.shape[1])
+    xp, wide = namespace(sizes), sizes.shape[1]
     if is_jax_array(sizes):
         some = xp.sort(top_k(xp.max(sizes, axis=1), min(k, sizes.shape[0]))[1])
-        found, flat = top_k(xp.reshape(sizes[some], (-1,)), min(k, some.size * sizes.shape[1]))
-        left, right = some[flat // sizes.shape[1]], flat % sizes.shape[1]
+        found, flat = top_k(xp.reshape(sizes[some], (-1,)), min(k, some.size * wide))
+        left, right = some[flat // wide], flat % wide
     else:
         # No more than the k-th largest so far can be asked of a tile: mostly nothing is left.
         left, right = xp.nonzero(sizes >= xp.maximum(best[-1], 0.0))
         found = sizes[left, right]
-        if found.shape[0] > k:
-            order = lexsort((right, left, -found))[:k]
-            left, right, found = left[order], right[order], found[order]
+        order = lexsort((right, left, -found))[:k]
+        left, right, found = left[order], right[order], found[order]
     real = found >= 0
     left, right = xp.where(real, rows[left], -1), xp.where(real, columns[right], -1)
     if is_jax_array(sizes):  # a loop carries one dtype, with 64-bit numbers or without
@@ -276,40 +251,23 @@ def _top(sizes: Array, rows: Array, columns: Array, k: int, best: Array) -> tupl
     return found, left, right
 
 
-def _best(k: int, *found: tuple) -> tuple:
-    """The k largest of several lists, ties by index."""
-    xp = namespace(found[0][0])
-    size, left, right = (xp.concat(parts) for parts in zip(*found, strict=True))
-    order = lexsort((right, left, -size))[:k]
-    return size[order], left[order], right[order]
-
-
-def nearest_codes(codes: Float[Array, "c d"]) -> tuple[Int[Array, " c"], Float[Array, " c"]]:
-    """For every code, the other code with the largest cosine, and that cosine.
+def nearest_codes(
+    codes: Float[np.ndarray, "c d"],
+) -> tuple[Int[np.ndarray, " c"], Float[np.ndarray, " c"]]:
+    """For every code of NumPy's, the other code with the largest cosine, and that cosine.
 
     Returns:
         Indices and cosines `[c]`; -1 and NaN for a zero row and where there is no other code. Ties
         go to the lower index.
     """
-    xp = namespace(codes)
-    c = codes.shape[0]
-
-    def keep(state: Any, at: Array, cosines: Array, index: Array) -> tuple[Array, Array]:
-        best, who = state
-        old, holder = take_rows(best, at), take_rows(who, at)
-        better = (cosines > old) | ((cosines == old) & (index < holder))
-        new = xp.where(better, cosines, old), xp.where(better, index, holder)
-        return put(best, at, new[0]), put(who, at, new[1])
-
-    def step(state: Any, cosines: Array, pair: Array, rows: Array, columns: Array) -> Any:
-        cosines = xp.where(pair, rounded(cosines), -xp.inf)
-        state = keep(state, rows, xp.max(cosines, axis=1), columns[xp.argmax(cosines, axis=1)])
-        return keep(state, columns, xp.max(cosines, axis=0), rows[xp.argmax(cosines, axis=0)])
-
-    start = xp.sum(codes, axis=1) * 0 - xp.inf, xp.arange(c) * 0 + c
-    best, who = reduce_pairs(codes, step, start)
-    found = xp.isfinite(best)
-    return xp.where(found, who, -1), xp.where(found, best, xp.nan)
+    x, exists, every = unit_rows(codes), present(codes), np.arange(len(codes))
+    who, best = np.full(len(x), -1), np.full(len(x), -np.inf)
+    for own in np.array_split(every, -(-(len(x) ** 2) // TILE_SIDE**2)):
+        pair = exists[own, None] & exists & (own[:, None] != every)
+        cosines = np.where(pair, rounded(x[own] @ x.T), -np.inf)
+        who[own], best[own] = np.argmax(cosines, axis=1), np.max(cosines, axis=1)
+    found = np.isfinite(best)
+    return np.where(found, who, -1), np.where(found, best, np.nan)
 
 
 def put(x: Array, at: Int[Array, " m"], values: Array) -> Array:
@@ -322,9 +280,5 @@ def put(x: Array, at: Int[Array, " m"], values: Array) -> Array:
 
 
 def add_at(x: Array, at: Int[Array, " m"], values: Array) -> Array:
-    """`x` with `values` added at the places `at`, those past its end left out."""
-    if is_jax_array(x):
-        return x.at[at].add(values, mode="drop")
-    x = namespace(x).asarray(x, copy=True)
-    x[at] += values
-    return x
+    """`x` with `values` added at the places `at`, no two alike; those past its end left out."""
+    return x.at[at].add(values, mode="drop") if is_jax_array(x) else put(x, at, x[at] + values)

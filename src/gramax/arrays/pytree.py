@@ -2,10 +2,6 @@
 
 JAX is told of a class as soon as it is there: when the class is made, or when the first object is
 made after JAX was imported. So programs without JAX never load it.
-
-``jax.tree_util.register_dataclass`` rebuilds an object through its ``__init__``, which runtime
-type checkers instrument; JAX rebuilds trees with placeholders, which such a check refuses. Here a
-tree is rebuilt without ``__init__``.
 """
 
 from __future__ import annotations
@@ -36,24 +32,25 @@ def pytree(cls: type[T]) -> type[T]:
     return cls
 
 
-def _fields(cls: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of the leaves, and of the static fields."""
+def _names(cls: Any, static: bool) -> tuple[str, ...]:
     fields = dataclasses.fields(cls)
-    leaves = tuple(f.name for f in fields if not f.metadata.get("static"))
-    return leaves, tuple(f.name for f in fields if f.metadata.get("static"))
+    return tuple(f.name for f in fields if bool(f.metadata.get("static")) == static)
 
 
 def _register() -> None:
     """Tell JAX of the classes that wait, where it is imported (in whole: it imports itself too)."""
     tree_util = sys.modules.get("jax.tree_util")
-    if not _waiting or not hasattr(tree_util, "register_pytree_with_keys"):
-        return
-    while _waiting:
+    while _waiting and hasattr(tree_util, "register_pytree_with_keys"):
         _tell(tree_util, _waiting.pop())
 
 
 def _tell(tree_util: Any, cls: type) -> None:
-    leaves, statics = _fields(cls)
+    """Register `cls` so that trees are rebuilt without its `__init__`.
+
+    Runtime type checkers instrument `__init__`; JAX rebuilds trees with placeholders, which such a
+    check refuses. That is why this is not `jax.tree_util.register_dataclass`.
+    """
+    leaves, statics = _names(cls, False), _names(cls, True)
 
     def flatten(tree: Any) -> tuple[list[tuple[Any, Any]], tuple[Any, ...]]:
         keyed = [(tree_util.GetAttrKey(name), getattr(tree, name)) for name in leaves]
@@ -61,7 +58,7 @@ def _tell(tree_util: Any, cls: type) -> None:
 
     def unflatten(structure: tuple[Any, ...], children: Any) -> Any:
         tree = object.__new__(cls)
-        for name, value in zip(leaves + statics, tuple(children) + structure, strict=True):
+        for name, value in zip(leaves + statics, (*children, *structure), strict=True):
             object.__setattr__(tree, name, value)
         return tree
 
@@ -70,20 +67,17 @@ def _tell(tree_util: Any, cls: type) -> None:
 
 def leaves(tree: Any) -> Iterator[Any]:
     """The arrays and numbers in nested tuples, lists, dicts and such dataclasses."""
-    if isinstance(tree, tuple | list):
-        for one in tree:
+    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        tree = [getattr(tree, name) for name in _names(tree, False)]
+    if isinstance(tree, tuple | list | dict):
+        for one in tree.values() if isinstance(tree, dict) else tree:
             yield from leaves(one)
-    elif isinstance(tree, dict):
-        yield from leaves(list(tree.values()))
-    elif dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        yield from leaves([getattr(tree, name) for name in _fields(type(tree))[0]])
     elif tree is not None:
         yield tree
 
 
 def mapped(function: Callable[[Any], Any], tree: T) -> T:
     """The dataclass with `function` of every leaf that is not None."""
-    names, _ = _fields(type(tree))
-    new = {name: getattr(tree, name) for name in names}
-    new = {name: None if leaf is None else function(leaf) for name, leaf in new.items()}
-    return dataclasses.replace(tree, **new)  # type: ignore[type-var]
+    found = {name: getattr(tree, name) for name in _names(tree, False)}
+    changed = {name: function(leaf) for name, leaf in found.items() if leaf is not None}
+    return dataclasses.replace(tree, **changed)  # type: ignore[type-var]

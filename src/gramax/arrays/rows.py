@@ -35,29 +35,8 @@ def power_of_two(x: Float[Array, "..."]) -> Float[Array, "..."]:
     # All three libraries have these two beyond the standard; a logarithm might miss by one.
     mantissa, exponent = xp.frexp(xp.where(usable, x, 1))
     below = xp.astype(mantissa < math.sqrt(0.5), exponent.dtype)
-    power = xp.ldexp(xp.ones_like(x), exponent - below)
-    return xp.clip(power, *_powers(x))
-
-
-def _powers(x: Array) -> tuple[float, float]:
-    """The least and the largest power of two that can be inverted and multiplied with."""
-    largest = 2.0 ** math.floor(0.75 * math.log2(float(namespace(x).finfo(x.dtype).max)))
-    return 1 / largest, largest
-
-
-def _scaled(x: Float[Array, "n d"]) -> tuple[Float[Array, "n d"], Float[Array, "n 1"]]:
-    """Rows over a power of two near their largest entry, and that power.
-
-    So 1e-30 does not underflow when squared, nor 1e30 overflow.
-    """
-    xp = namespace(x)
-    scale = power_of_two(xp.max(xp.abs(x), axis=-1, keepdims=True))
-    return x / scale, scale
-
-
-def _lengths(x: Float[Array, "n d"]) -> Float[Array, "n 1"]:
-    """Norms of rows that can be squared, with a gradient of 0 (not NaN) at a zero row."""
-    return safe_sqrt(namespace(x).sum(x * x, axis=-1, keepdims=True))
+    largest = 2.0 ** math.floor(0.75 * math.log2(float(xp.finfo(x.dtype).max)))
+    return xp.clip(xp.ldexp(xp.ones_like(x), exponent - below), 1 / largest, largest)
 
 
 def row_squares(x: Float[Array, "n d"]) -> Float[Array, " n"]:
@@ -67,6 +46,18 @@ def row_squares(x: Float[Array, "n d"]) -> Float[Array, " n"]:
     return namespace(x).sum(x * x, axis=-1)
 
 
+def _scaled(x: Float[Array, "n d"]) -> tuple[Float[Array, "n d"], Array, Float[Array, "n 1"]]:
+    """Rows over a power of two near their largest entry, their norms, and that power.
+
+    So 1e-30 does not underflow when squared, nor 1e30 overflow. The gradient of the norm of a zero
+    row is 0, not NaN.
+    """
+    xp = namespace(x)
+    scale = power_of_two(xp.max(xp.abs(x), axis=-1, keepdims=True))
+    x = x / scale
+    return x, safe_sqrt(xp.sum(x * x, axis=-1, keepdims=True)), scale
+
+
 def norms(x: Float[Array, "n d"]) -> Float[Array, "n 1"]:
     """Euclidean norms of the rows, of any scale, with a gradient of 0 (not NaN) at a zero row."""
     if is_numpy_array(x):
@@ -74,16 +65,13 @@ def norms(x: Float[Array, "n d"]) -> Float[Array, "n 1"]:
         least, largest = float(np.finfo(x.dtype).tiny) ** 0.5, float(np.finfo(x.dtype).max) ** 0.5
         if np.all((squares > least) & (squares < largest)):  # nothing under- or overflows
             return np.sqrt(squares)[:, None]
-    x, scale = _scaled(x)
-    return scale * _lengths(x)
+    _, lengths, scale = _scaled(x)
+    return scale * lengths
 
 
 def unit_rows(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
     """Rows divided by their norm exactly; a zero row, which has no direction, stays zero."""
-    if is_numpy_array(x):
-        return ratio(x, norms(x))
-    x, _ = _scaled(x)
-    return ratio(x, _lengths(x))
+    return ratio(x, norms(x)) if is_numpy_array(x) else ratio(*_scaled(x)[:2])
 
 
 def spanned(z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n r"]:

@@ -1,13 +1,9 @@
-"""Moments of random blocks of the rows, kept apart while the rows stream by.
+"""Moments of random blocks of the rows, of which a jackknife leaves out one at a time.
 
-What a jackknife needs (see `errorbars`): every number without one block is a merge of the others.
-
-- Each row goes to a block that depends on the seed and the row's number alone, as if thrown by
-  dice: a file sorted by class, or with a period (as many crops an image as there are blocks), is
-  dealt as well as a shuffled one, and the chunks in which rows arrive make no difference. (Dealing
-  every run of B rows one to a block would give a sorted file blocks of equal class sizes, and
-  intervals for "equiangular" that cover 70% instead of 95%.)
-- Memory: B·(2·c·d + d²) floats.
+Each row goes to a block that depends on the seed and the row's number alone, as if thrown by dice:
+a file sorted by class, or with a period (as many crops an image as there are blocks), is dealt as
+well as a shuffled one. (Dealing every run of B rows one to a block would give a sorted file blocks
+of equal class sizes, and intervals for "equiangular" that cover 70% instead of 95%.)
 """
 
 from __future__ import annotations
@@ -15,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -82,10 +79,8 @@ class BlockMoments:
             ValueError: nothing fits into `memory`, or `blocks` is less than 2.
         """
         blocks, scatter = plan(num_classes, dim, blocks, scatter, memory)
-        one = ClassMoments.empty(
-            num_classes, dim, normalize=normalize, scatter=scatter, dtype=dtype
-        )
-        return cls((one,) * blocks, 0, seed)
+        kept = {"normalize": normalize, "scatter": scatter, "dtype": dtype}
+        return cls((ClassMoments.empty(num_classes, dim, **kept),) * blocks, 0, seed)
 
     @classmethod
     def of_parts(cls, parts: Sequence[ClassMoments]) -> BlockMoments:
@@ -114,10 +109,7 @@ class BlockMoments:
     @property
     def whole(self) -> ClassMoments:
         """The moments of all blocks together."""
-        total = self.parts[0]
-        for part in self.parts[1:]:
-            total = total.merge(part)
-        return total
+        return reduce(ClassMoments.merge, self.parts)
 
     def update(self, z: Array, y: Array, weight: Array | None = None) -> BlockMoments:
         """These blocks with the rows `z` dealt to them; arguments as `ClassMoments.update`.
@@ -129,15 +121,27 @@ class BlockMoments:
         n = z.shape[0]
         y = checks.labels(y, n, self.parts[0].num_classes, z)
         weight = None if weight is None else checks.weights(weight, n, z)
-        if self.blocks == 1:
+        if self.blocks == 1:  # of a sum without error bars: nothing is to be dealt
             return BlockMoments((self.parts[0].update(z, y, weight),), self.rows + n, self.seed)
         block = dealt(self.rows, n, self.blocks, self.seed)
-        add = _add_padded if is_jax_array(z) else _add
-        parts = tuple(
-            add(part, z, y, weight, np.flatnonzero(block == k), self.blocks)
-            for k, part in enumerate(self.parts)
-        )
-        return BlockMoments(parts, self.rows + n, self.seed)
+        rows, real = [np.flatnonzero(block == k) for k in range(self.blocks)], []
+        if is_jax_array(z):
+            # Rows of weight 0 fill each block up to one size, so that one program serves all. It
+            # is set by n and B alone but in one case in a million: six standard deviations above
+            # the mean, and some for few rows.
+            mean = n / self.blocks
+            size = max(min(n, math.ceil(mean + 6 * math.sqrt(mean)) + 4), *map(len, rows))
+            real = [np.arange(size) < len(at) for at in rows]
+            rows = [np.pad(at, (0, size - len(at))) for at in rows]
+        parts = []
+        for k, part in enumerate(self.parts):
+            at = like(rows[k], z)
+            w = None if weight is None else weight[at]
+            if real:
+                there = like(real[k].astype(np.float32), z)
+                w = there if w is None else w * there
+            parts.append(part.update(z[at], y[at], w))
+        return BlockMoments(tuple(parts), self.rows + n, self.seed)
 
     def merge(self, other: BlockMoments) -> BlockMoments:
         """Both sets of rows, block by block; other processes should deal with other seeds.
@@ -165,22 +169,15 @@ def plan(
     choices = [(b, True) for b in (BLOCKS, 10)] + [(b, False) for b in (BLOCKS, 10, 5)]
     if blocks is not None:
         choices = [(blocks, True), (blocks, False)]
-    choices = [(b, s) for b, s in choices if scatter in (None, s)]
-    for count, keep in choices:
-        if _bytes(num_classes, dim, count, keep) <= memory or (
-            blocks is not None and scatter is not None
-        ):
+    need, count = 0.0, 0
+    for count, keep in ((b, s) for b, s in choices if scatter in (None, s)):
+        need = 8.0 * count * (2 * num_classes * dim + keep * dim * dim)  # bytes in float64
+        if need <= memory or (blocks is not None and scatter is not None):
             return count, keep
-    need = _bytes(num_classes, dim, *choices[-1])
     raise ValueError(
         f"error bars of {num_classes} classes in {dim} dimensions need {need / 2**30:.1f} GiB "
-        f"for {choices[-1][0]} blocks, more than the {memory / 2**30:.1f} GiB allowed"
+        f"for {count} blocks, more than the {memory / 2**30:.1f} GiB allowed"
     )
-
-
-def _bytes(num_classes: int, dim: int, blocks: int, scatter: bool) -> float:
-    """Memory of the blocks in float64."""
-    return 8.0 * blocks * (2 * num_classes * dim + scatter * dim * dim)
 
 
 def dealt(start: int, n: int, blocks: int, seed: int) -> Int[np.ndarray, " n"]:
@@ -201,25 +198,3 @@ def _mixed(x: np.ndarray) -> np.ndarray:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
-
-
-def _add(
-    part: ClassMoments, z: Array, y: Array, weight: Array | None, rows: np.ndarray, _: int
-) -> ClassMoments:
-    at = like(rows, z)
-    return part.update(z[at], y[at], None if weight is None else weight[at])
-
-
-def _add_padded(
-    part: ClassMoments, z: Array, y: Array, weight: Array | None, rows: np.ndarray, blocks: int
-) -> ClassMoments:
-    """The rows of a block, with rows of weight 0 up to a number that all blocks share.
-
-    So JAX compiles one program for all blocks. The number is set by n and B alone but in one case
-    in a million: six standard deviations above the mean, and some for few rows.
-    """
-    mean = z.shape[0] / blocks
-    width = max(min(z.shape[0], math.ceil(mean + 6 * math.sqrt(mean)) + 4), len(rows))
-    at = like(np.pad(rows, (0, width - len(rows))), z)
-    real = like((np.arange(width) < len(rows)).astype(np.float32), z)
-    return part.update(z[at], y[at], real if weight is None else real * weight[at])

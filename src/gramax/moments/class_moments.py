@@ -1,8 +1,7 @@
 """`ClassMoments`: the one statistic under every metric that needs no pairs of samples.
 
-Interface: `empty(num_classes, dim)`, `.update(z, y, weight)`, `.merge(other)`; usable inside
-JAX's jit, scan and vmap. Memory: 2·c·d + d² floats, whatever the number of rows. Pooling: any
-split of the rows, in any order, gives the same moments up to rounding.
+It has 2·c·d + d² floats, whatever the number of rows, is usable inside JAX's jit, scan and vmap,
+and any split of the rows, in any order, gives the same moments up to rounding.
 
 The arrays are of the library of the rows: NumPy's in float64, JAX's and PyTorch's in the precision
 of the rows, float32 at least, on their device. What keeps float32 right where raw moments
@@ -109,19 +108,11 @@ class ClassMoments:
             ambient: the length of a row, where d coordinates of it are kept.
         """
         c, d = checks.num_classes(num_classes), checks.size(dim, "dim")
-        dtype = np.dtype(np.float64) if dtype is None else np.promote_types(dtype, np.float32)
-        return cls(
-            count=np.zeros((2, c), dtype),
-            rows=np.zeros((2, c), dtype),
-            weight_squares=np.zeros(c, dtype),
-            anchor=np.zeros((c, d), dtype),
-            mean=np.zeros((c, d), dtype),
-            spread=np.zeros(c, dtype),
-            scatter=np.zeros((d, d), dtype) if scatter else None,
-            left_out=np.zeros((2, 4), dtype),
-            normalize=bool(normalize),
-            ambient=ambient,
-        )
+        dtype = np.float64 if dtype is None else np.promote_types(dtype, np.float32)
+        square = (d, d) if scatter else None
+        shapes = (2, c), (2, c), (c,), (c, d), (c, d), (c,), square, (2, 4)
+        leaves = [None if shape is None else np.zeros(shape, dtype) for shape in shapes]
+        return cls(*leaves, normalize=bool(normalize), ambient=ambient)
 
     @classmethod
     def of(
@@ -207,7 +198,9 @@ class ClassMoments:
             ValueError: shapes do not match, or (eagerly) a label is outside -1..c-1 (the row is
                 named). Under jit such rows are masked and counted in `left_out`.
         """
-        z = _matrix(z)
+        # Half precision is widened a block at a time, not here.
+        half = getattr(z, "ndim", 0) == 2 and str(getattr(z, "dtype", "")).endswith("float16")
+        z = z if half and z.shape[1] else checks.rows(z)
         n, d = z.shape
         if d != self.mean.shape[-1]:
             raise ValueError(
@@ -226,9 +219,8 @@ class ClassMoments:
         Raises:
             ValueError: the two differ in classes, dimension or normalisation.
         """
-        mine, theirs = (
-            (m.num_classes, m.dim, m.normalize, m.scatter is not None) for m in (self, other)
-        )
+        both = self, other
+        mine, theirs = ((m.num_classes, m.dim, m.normalize, m.scatter is not None) for m in both)
         if mine != theirs:
             raise ValueError(
                 "moments to merge must agree in (num_classes, dim, normalize, scatter); "
@@ -241,21 +233,12 @@ class ClassMoments:
         if is_numpy_array(array) or not is_numpy_array(self.mean):
             return self
         xp = namespace(array)
-        wide = array.dtype == xp.float64
-        dtype = xp.float64 if wide else xp.float32
+        dtype = xp.float64 if array.dtype == xp.float64 else xp.float32
         return mapped(lambda leaf: like(leaf, array, dtype), self)
 
     def _repr_html_(self) -> str:
         """The sizes and the loosest classes, as a notebook shows them."""
         return drawing("notebook").moments_html(self)
-
-
-def _matrix(z: Any) -> Array:
-    """`z` as it is where its dtype will be widened a block at a time; checked as `checks.rows`."""
-    dtype = str(getattr(z, "dtype", ""))
-    if getattr(z, "ndim", 0) == 2 and z.shape[1] and dtype.endswith("float16"):
-        return z
-    return checks.rows(z)
 
 
 def _name(array: Array) -> str:
@@ -265,8 +248,7 @@ def _name(array: Array) -> str:
 def _narrower(a: ClassMoments, b: ClassMoments) -> str | None:
     """What `summed` is of sums of both."""
     name = max(a, b, key=lambda m: m.rounding).precision
-    wide = "float64" in (_name(a.mean), _name(b.mean))
-    return None if name == ("float64" if wide else "float32") else name
+    return None if name == max(_name(a.mean), _name(b.mean)) else name
 
 
 @compiled()

@@ -1,4 +1,4 @@
-"""Rows into moments: on the host or a device, on the shards of one array, or inside `shard_map`.
+"""Rows added to moments: on the host or a device, on the shards of one array, or in `shard_map`.
 
 One batch is added in two steps, which shards do together: the anchors of new classes, counts and
 class sums first; then, from them, the centres that rows are measured from, and the scatter. All
@@ -8,7 +8,7 @@ blocks. On the host a block of rows, which stays in a cache, is such a batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from gramax.arrays.namespace import (
     is_jax_array,
     is_numpy_array,
     namespace,
+    over_shards,
     segment_sum,
     take_rows,
 )
@@ -38,8 +39,9 @@ AxisName = str | tuple[str, ...]
 SLICE_ROWS = 16
 """Rows of a class that are worth a step of Python."""
 
-BLOCK_ROWS, BLOCK_NUMBERS = 1024, 1 << 18
-"""Rows of a block on the host, and numbers of it: 2 MiB of float64, which stay in a cache."""
+BLOCK_ROWS, BLOCK_NUMBERS, WIDE_BLOCK_ROWS = 1024, 1 << 18, 1 << 15
+"""Rows of a block on the host, and numbers of it: 2 MiB of float64, which stay in a cache. Rows of
+a block of PyTorch's on an accelerator."""
 
 
 def displacement(
@@ -77,16 +79,17 @@ def displacement(
 def add_exact(total: Float[Array, "2 ..."], more: Float[Array, "2 ..."]) -> Float[Array, "2 ..."]:
     """Sum of two unevaluated sums of two floats (Knuth's TwoSum): exact to twice the digits."""
     xp = namespace(total)
+    high, low = total[0], total[1]
     for x in (more[0], more[1]):
-        high, low = total[0], total[1]
         s = high + x
         back = s - high
         low = low + ((high - (s - back)) + (x - back))
-        top = s + low
-        total = xp.stack([top, low - (top - s)])
-    return total
+        high = s + low
+        low = low - (high - s)
+    return xp.stack([high, low])
 
 
+@compiled("axis_name")
 def add_rows(
     moments: ClassMoments,
     z: Float[Array, "n d"],
@@ -94,34 +97,26 @@ def add_rows(
     weight: Float[Array, " n"] | None,
     axis_name: AxisName | None,
 ) -> ClassMoments:
-    """The moments with the rows added; over `axis_name`, with those of every shard."""
+    """The moments with the rows added; over `axis_name`, with those of every shard.
+
+    Outside of JAX by blocks. With many classes the sums by class outweigh the rows.
+    """
+    xp, dtype, (n, d) = namespace(z), moments.mean.dtype, z.shape
     if is_jax_array(z):
-        return _jax_add_rows(moments, z, y, weight, axis_name)
-    return _host_add_rows(moments, z, y, weight)
+        from gramax.arrays.mesh import over_devices
 
-
-@compiled("axis_name")
-def _jax_add_rows(
-    moments: ClassMoments, z: Array, y: Array, weight: Array | None, axis_name: AxisName | None
-) -> ClassMoments:
-    from gramax.arrays.mesh import over_devices
-
-    dtype = moments.mean.dtype
-    weight = None if weight is None else weight.astype(dtype)
-    return over_devices(_add, moments, (z.astype(dtype), y, weight), axis_name)
-
-
-@compiled()
-def _host_add_rows(moments: ClassMoments, z: Array, y: Array, weight: Array | None) -> ClassMoments:
-    xp = namespace(z)
+        weight = None if weight is None else weight.astype(dtype)
+        return over_devices(_add, moments, (z.astype(dtype), y, weight), axis_name)
     if is_numpy_array(z) and weight is None:
         added = _add_sorted(moments, z, y)
         if added is not None:
             return added
-    for start, stop in _blocks(z, moments.num_classes):
-        rows = xp.astype(z[start:stop], moments.mean.dtype)
-        w = None if weight is None else xp.astype(weight[start:stop], moments.mean.dtype)
-        moments = _add(moments, rows, y[start:stop], w, None)
+    on_cpu = is_numpy_array(z) or "cpu" in str(z.device)
+    size = max(BLOCK_ROWS, BLOCK_NUMBERS // d) if on_cpu else WIDE_BLOCK_ROWS
+    size = max(size, 2 * moments.num_classes)
+    for part in (slice(start, start + size) for start in range(0, n, size)):
+        w = None if weight is None else xp.astype(weight[part], dtype)
+        moments = _add(moments, xp.astype(z[part], dtype), y[part], w, None)
     return moments
 
 
@@ -188,18 +183,6 @@ def _add_sorted(
     )
 
 
-def _blocks(z: Array, c: int) -> Iterator[tuple[int, int]]:
-    """Where blocks of rows start and stop. With many classes the sums by class outweigh rows."""
-    n, d = z.shape
-    size = n
-    if is_numpy_array(z) or "cpu" in str(z.device):
-        size = max(BLOCK_ROWS, BLOCK_NUMBERS // d, 2 * c)
-    else:
-        size = max(1 << 15, 2 * c)
-    for start in range(0, n, size):
-        yield start, min(n, start + size)
-
-
 def _add(
     moments: ClassMoments,
     z: Float[Array, "n d"],
@@ -208,38 +191,39 @@ def _add(
     axis_name: AxisName | None,
 ) -> ClassMoments:
     xp, c = namespace(z), moments.num_classes
-    total = _total(z, axis_name)
+    total = partial(over_shards, axis_name=axis_name)
     length = norms(z)
     exists = xp.ones_like(y) > 0 if weight is None else weight > 0
     reason = _reasons(y, length[:, 0], c, moments.normalize)
     keep = exists & (reason < 0)
     refused = _tally(exists & (reason >= 0), None, reason, moments.left_out, total)
     y = xp.where(keep, y, 0)
-    rows = (z, length, y, keep, weight)
+    rows = (z, length, y, weight)
 
     anchor = _anchors(moments, z, y, keep, axis_name)
     relative = partial(_relative, anchor, norms(anchor), moments.normalize)
     if not is_jax_array(z):  # a block: what is relative to the anchors is kept for both steps
-        found = relative(rows)
-        relative = lambda _: found  # noqa: E731
+        found = relative(rows, keep)
+        relative = lambda *_: found  # noqa: E731
     added = _tally(keep, weight, y, moments.count, total)
     count = add_exact(moments.count, added)
     tiny = float(xp.finfo(z.dtype).smallest_normal)
     batch = xp.maximum(added[0], tiny)
     share = batch / xp.maximum(count[0], tiny)
-    sums = total(_class_sums(relative, rows, c))
+    sums = total(_class_sums(relative, rows, keep, c))
     shift = xp.where((added[0] > 0)[:, None], sums / batch[:, None] - moments.mean, 0.0)
     # 1 - sqrt(1 - share), without cancellation where the batch is a small share of the class.
     left = xp.sqrt(xp.where(share < 1, 1 - share, 0.0))
     centre = moments.mean + (share / (1 + left))[:, None] * shift
-    spread, scatter = _scatter(relative, centre, rows, c, moments.scatter is not None, total)
+    spread, scatter = _scatter(relative, centre, rows, keep, moments.scatter is not None, total)
     squares = keep if weight is None else xp.where(keep, weight * weight, 0.0)
+    squares = total(segment_sum(xp.astype(squares, z.dtype), y, c))
+    there = added if weight is None else _tally(keep, None, y, moments.rows, total)
     return replace(
         moments,
         count=count,
-        rows=add_exact(moments.rows, _tally(keep, None, y, moments.rows, total)),
-        weight_squares=moments.weight_squares
-        + total(segment_sum(xp.astype(squares, z.dtype), y, c)),
+        rows=add_exact(moments.rows, there),
+        weight_squares=moments.weight_squares + squares,
         anchor=anchor,
         mean=moments.mean + share[:, None] * shift,
         spread=moments.spread + spread,
@@ -248,23 +232,14 @@ def _add(
     )
 
 
-def _total(z: Array, axis_name: AxisName | None) -> Callable[[Any], Any]:
-    """Sums over the shards, where there are any."""
-    if not is_jax_array(z):
-        return lambda tree: tree
-    from gramax.arrays.mesh import total
-
-    return partial(total, axis_name=axis_name)
-
-
 def _relative(
-    anchor: Float[Array, "c d"], radius: Float[Array, "c 1"], normalize: bool, rows: Any
+    anchor: Float[Array, "c d"], radius: Float[Array, "c 1"], normalize: bool, rows: Any, keep: Any
 ) -> tuple[Float[Array, "b d"], Int[Array, " b"], Float[Array, "b 1"] | None]:
     """Rows from the anchors of their classes, labels, and weights: 0 for rows left out.
 
     On the host None says that all weights are 1.
     """
-    z, length, y, keep, weight = rows
+    z, length, y, weight = rows
     xp = namespace(z)
     if normalize and z.dtype == xp.float64:  # as `displacement` has it, the anchors divided once
         z, anchor, normalize = ratio(z, length), ratio(anchor, radius), False
@@ -276,58 +251,46 @@ def _relative(
     return v, y, w[:, None]
 
 
-def _class_sums(relative: Any, rows: Any, c: int) -> Float[Array, "c d"]:
-    """Weighted sums by class of the rows, each relative to its anchor."""
-    z = rows[0]
-    if not is_jax_array(z):
-        v, y, w = relative(rows)
-        return segment_sum(v if w is None else v * w, y, c)
-    import jax.numpy as jnp
-
+def _over_blocks(
+    of_block: Callable[[Any, Array], list[Array]], rows: Any, keep: Bool[Array, " n"], c: int
+) -> list[Array]:
+    """The sums of `of_block(rows, keep)` over blocks of JAX's rows; others are a block already."""
+    if not is_jax_array(keep):
+        return of_block(rows, keep)
     from gramax.arrays.mesh import over_blocks
 
-    def step(sums: Array, block: Any, new: Array) -> Array:
-        z, length, y, keep, weight = block
-        v, y, w = relative((z, length, y, keep & new, weight))
-        return sums.at[y].add(v * w)
+    return over_blocks(of_block, rows, keep, 2 * c)
 
-    return over_blocks(step, _zeros(rows, (c, z.shape[1]), jnp), rows)
+
+def _class_sums(relative: Any, rows: Any, keep: Bool[Array, " n"], c: int) -> Float[Array, "c d"]:
+    """Weighted sums by class of the rows, each relative to its anchor."""
+
+    def of_block(rows: Any, keep: Array) -> list[Array]:
+        v, y, w = relative(rows, keep)
+        return [segment_sum(v if w is None else v * w, y, c)]
+
+    return _over_blocks(of_block, rows, keep, c)[0]
 
 
 def _scatter(
-    relative: Any, centre: Float[Array, "c d"], rows: Any, c: int, keep: bool, total: Any
+    relative: Any, centre: Float[Array, "c d"], rows: Any, keep: Array, product: bool, total: Any
 ) -> tuple[Float[Array, " c"], Float[Array, "d d"] | None]:
     """Squared distances to the centres summed by class, and the product RᵀR of the rows' own."""
-    if not is_jax_array(centre):
-        v, y, w = relative(rows)
+    c = centre.shape[0]
+    # The product of one array with itself, which BLAS does in half of the work.
+    multiply, join = (lambda r: [dot(r.T, r)]), (lambda products: products[0])
+    if is_jax_array(centre):
+        from gramax.arrays.mesh import join_strips as join
+        from gramax.arrays.mesh import symmetric_product as multiply
+
+    def of_block(rows: Any, keep: Array) -> list[Array]:
+        v, y, w = relative(rows, keep)
         r = v - (centre if c == 1 else centre[y])
         r = r if w is None else r * namespace(v).sqrt(w)
-        # The product of one array with itself, which BLAS does in half of the work.
-        return segment_sum(row_squares(r), y, c), dot(r.T, r) if keep else None
-    import jax
-    import jax.numpy as jnp
+        return [segment_sum(row_squares(r), y, c), *(multiply(r) if product else [])]
 
-    from gramax.arrays.mesh import join_strips, over_blocks, symmetric_product
-
-    def step(carry: Any, block: Any, new: Array) -> Any:
-        strips, spread = carry
-        z, length, y, there, weight = block
-        v, y, w = relative((z, length, y, there & new, weight))
-        r = (v - centre[y]) * jnp.sqrt(w)
-        spread = spread.at[y].add(jnp.sum(r * r, axis=1))
-        products = symmetric_product(r) if keep else []
-        return [s + p for s, p in zip(strips, products, strict=True)], spread
-
-    shapes = jax.eval_shape(symmetric_product, rows[0]) if keep else []
-    start = [_zeros(rows, s.shape, jnp) for s in shapes], _zeros(rows, (c,), jnp)
-    strips, spread = total(over_blocks(step, start, rows))
-    return spread, join_strips(strips) if keep else None
-
-
-def _zeros(rows: Any, shape: tuple[int, ...], jnp: Any) -> Array:
-    """Zeros that differ from shard to shard as far as JAX's types go, as what is added does."""
-    z, _, y, *_ = rows
-    return jnp.full(shape, (y[0] * 0).astype(z.dtype))
+    spread, *products = total(_over_blocks(of_block, rows, keep, c))
+    return spread, join(products) if product else None
 
 
 def _tally(
@@ -348,8 +311,7 @@ def _tally(
     exact = xp.stack([high, xp.astype(counts - xp.astype(high, xp.int32), dtype)])
     if weight is None:
         return exact
-    rest = xp.where(keep & (weight != 1), weight, 0.0)
-    rest = total(segment_sum(rest, y, c))
+    rest = total(segment_sum(xp.where(keep & (weight != 1), weight, 0.0), y, c))
     return add_exact(exact, xp.stack([rest, 0 * rest]))
 
 
@@ -358,9 +320,7 @@ def _reasons(
 ) -> Int[Array, " n"]:
     """Why each row is left out (a place in `class_moments.REASONS`), or -1."""
     xp = namespace(length)
-    reason = 0 * y - 1
-    if normalize:
-        reason = xp.where(length == 0, 3, reason)
+    reason = xp.where(length == 0, 3 if normalize else -1, 0 * y - 1)
     reason = xp.where(xp.isfinite(length), reason, 2)
     reason = xp.where((y < 0) | (y >= c), 1, reason)
     return xp.where(y == -1, 0, reason)
