@@ -22,7 +22,7 @@ import gramax
 from gramax.cli import cli, main
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.neighbours import RowEvidence
-from gramax.metrics.registry import Metric, Registry
+from gramax.metrics.registry import Registry
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*map(ROOT.joinpath, ("README.md", "CONTRIBUTING.md", "SECURITY.md"))]
@@ -138,8 +138,10 @@ CHECKS = {
     "README.md, block 0": "report.n == N and report.worst_pairs",
     "README.md, block 1": "float(eval_step(params, z, labels)['effective_rank']) > 1",
     "README.md, block 2": "float(moments.total) == N and float(numbers['effective_rank']) > 1",
-    "CONTRIBUTING.md, block 0": "float(NESUM.value(Evidence(moments))) == approx(2)",
-    "CONTRIBUTING.md, block 1": "float(NEAREST.of_rows(RowEvidence(copied))) == approx(2**0.5)",
+    "CONTRIBUTING.md, block 0": "float(METRICS['nesum'].value(Evidence(moments))) == approx(2)",
+    "CONTRIBUTING.md, block 1": (
+        "float(METRICS['nearest_distance'].of_rows(RowEvidence(copied))) == approx(2**0.5)"
+    ),
     "docs/streaming.md, block 0": "report.n == N and report.worst_pairs and found('run.ckpt')",
 }
 """What holds when a block of Python was executed."""
@@ -155,7 +157,7 @@ def test_a_block_runs(place, monkeypatch, tmp_path):
     names = {"z": z, "labels": labels, "num_classes": C, "dim": D, "params": 2.0, "N": N}
     names |= {"batches": list(zip(np.split(z, 4), np.split(labels, 4), strict=True))}
     names |= {"embed": lambda params, x: params * x, "jax": jax, "gramax": gramax}
-    names |= {"__name__": "__main__", "METRICS": Registry(), "Metric": Metric}
+    names |= {"__name__": "__main__", "METRICS": Registry()}
     names |= {"moments": gramax.ClassMoments.of(SQUARE, None, 1), "Evidence": Evidence}
     names |= {"copied": np.concatenate([SQUARE, SQUARE[:1]]), "RowEvidence": RowEvidence}
     exec(compile(BLOCKS[place], place, "exec"), names)

@@ -28,14 +28,15 @@ def power_of_two(x: Float[Array, "..."]) -> Float[Array, "..."]:
     xp = namespace(x)
     x = stop_gradient(x)
     usable = xp.isfinite(x) & (x > 0)
+    largest = 2.0 ** math.floor(0.75 * math.log2(float(xp.finfo(x.dtype).max)))
     if is_jax_array(x):  # its frexp and ldexp are 60 operations, which are slow to compile
         from gramax.arrays.mesh import exponent_alone
 
-        return xp.clip(xp.where(usable, exponent_alone(math.sqrt(2) * x), 1), *_powers(x))
+        power = xp.where(usable, exponent_alone(math.sqrt(2) * x), 1)
+        return xp.clip(power, 1 / largest, largest)
     # All three libraries have these two beyond the standard; a logarithm might miss by one.
     mantissa, exponent = xp.frexp(xp.where(usable, x, 1))
     below = xp.astype(mantissa < math.sqrt(0.5), exponent.dtype)
-    largest = 2.0 ** math.floor(0.75 * math.log2(float(xp.finfo(x.dtype).max)))
     return xp.clip(xp.ldexp(xp.ones_like(x), exponent - below), 1 / largest, largest)
 
 
