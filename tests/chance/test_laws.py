@@ -245,7 +245,7 @@ def test_purity(normalize, centred):
     else:
         found = np.mean(squares / trace**2)
     mean, sd = purity(6, 3, normalize, centred)
-    assert mean == pytest.approx(found, rel=5e-3)
+    assert mean == pytest.approx(found, rel=3e-3)
     assert sd == pytest.approx(2 / (3 * (5 if centred else 6)) * math.sqrt(2 / 5))
 
 

@@ -111,7 +111,7 @@ def worth(
         Hastie, Tibshirani & Friedman 2009, The Elements of Statistical Learning, sections 4.2,
         4.3 and 7.10; Wilson 1927 for the intervals.
     """
-    counts = sum(part.counts for part in parts)
+    counts = np.sum([part.counts for part in parts], axis=0)
     if np.sum(counts >= 2) < 2 or len(rows) < 2:
         return None
     normalize, many = parts[0].normalize, len(parts)
@@ -127,7 +127,8 @@ def worth(
     folds = many if d < WIDE else min(many, WIDE_FOLDS)
     fold = block * folds // many
     groups = [
-        _merged(parts[k] for k in range(many) if k * folds // many == f) for f in range(folds)
+        _merged([part for k, part in enumerate(parts) if k * folds // many == f])
+        for f in range(folds)
     ]
     right = np.zeros((1 + 2 * len(STRENGTHS), len(rows)), bool)
     for f, rest in enumerate(_without_each(groups)):
