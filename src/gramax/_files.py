@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -107,6 +108,27 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write `text` in UTF-8, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_safetensors(
+    path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]
+) -> None:
+    """Write arrays of float64 as .safetensors, whole or not at all.
+
+    Format: https://huggingface.co/docs/safetensors
+    """
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    at = 0
+    for name, array in arrays.items():
+        where = {"data_offsets": [at, at + array.nbytes]}
+        header[name] = {"dtype": "F64", "shape": list(array.shape)} | where
+        at += array.nbytes
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        stream.write(len(text).to_bytes(8, "little") + text)
+        for array in arrays.values():
+            stream.write(np.ascontiguousarray(array, "<f8").data)
 
 
 def write_array(path: str | os.PathLike[str], array: Any) -> None:

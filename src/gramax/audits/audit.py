@@ -12,11 +12,12 @@ import numpy as np
 
 from gramax._shapes import Float
 from gramax.arrays import pairs
+from gramax.arrays.nearest import Neighbours
 from gramax.arrays.rows import unit_rows
 from gramax.audits.headroom import measure
 from gramax.audits.portrait import CHEAP, Portrait, portrait_of
 from gramax.audits.report import ClassView, Diagnosis, Number, Pair, Report
-from gramax.audits.thresholds import MERGED_GAP
+from gramax.audits.thresholds import merged_gap
 from gramax.audits.verdict import UNLABELLED, diagnose, judge
 from gramax.errors import InputError, telling_memory
 from gramax.frames import coherence_floor
@@ -31,6 +32,7 @@ from gramax.streaming import (
     LeftOut,
     Progress,
     Request,
+    Sample,
     collect,
     in_words,
     joined,
@@ -38,6 +40,7 @@ from gramax.streaming import (
 from gramax.uncertainty.chance import chance, for_answers
 from gramax.uncertainty.companions import companions
 from gramax.uncertainty.errorbars import error_bars, warnings_for
+from gramax.uncertainty.probes import Worth, explained, worth_of
 from gramax.uncertainty.rows import (
     MIN_ROWS,
     bars_of_rows,
@@ -62,6 +65,7 @@ def audit(
     column: str | None = None,
     worst: int = 10,
     explain: bool = False,
+    probe: bool = True,
     portrait: bool | None = None,
     headroom: bool | None = None,
     searching: Callable[[Searched], None] | None = None,
@@ -84,6 +88,8 @@ def audit(
         worst: how many of the worst pairs of classes to name.
         explain: hold every number against chance (simulated where no law is known) and give it an
             error bar; takes some seconds more. Without it, chance is given where a law is known.
+        probe: measure on held-out rows how often they get their class (`Report.worth`), by the
+            nearest mean, a linear probe and the nearest neighbour.
         portrait: compute what the pictures show (`Report.portrait`, for the page and for
             `Report.plot`); by default where that is quick, up to 1,024 classes and dimensions.
         headroom: search for how low the worst crosstalk of as many codes can be, from random codes
@@ -114,7 +120,8 @@ def audit(
     if isinstance(source, Collected):  # as a comparison has read its two sides
         collected = source
     else:
-        blocks, how = BLOCKS if explain else 1, execution or Execution()
+        how = execution or Execution()
+        blocks = BLOCKS if explain else None if probe and not codes else 1
         collected = collect(Request(source, labels, column, codes, blocks, not raw, how), progress)
     totals, labelled = collected.totals, collected.labelled
     sizes = f"{len(collected.names):,} classes"
@@ -122,7 +129,14 @@ def audit(
         tell("numbers", 0, 1, 0)
         moments, rows = joined(totals.blocks), totals.sample.rows
         evidence = _evidence(collected.name, moments, options)
-        of_rows, notes = _of_rows(rows, moments, tell)
+        of_rows, neighbours, notes = _of_rows(rows, moments, tell)
+        found_worth = None
+        if probe and labelled and not codes and len(totals.blocks) > 1:
+            tell("held-out rows", 0, 1, 0)
+            found_worth = _worth(totals.blocks, totals.sample, neighbours)
+            if found_worth and explain:
+                more = explained(rows, totals.sample.labels, moments.normalize)
+                found_worth = replace(found_worth, more=more)
         tell("chance", 0, 1, 0)
         law = for_answers(moments, options)
         beside: dict[str, Mapping[str, Any]] = {"chance": law}
@@ -149,6 +163,7 @@ def audit(
             searching=searching,
             notes=(*notes, *collected.notes, *([in_words(left_out)] if left_out else [])),
             left_out=left_out,
+            worth=found_worth,
         )
         if portrait or (portrait is None and max(found.c, found.d) <= CHEAP):
             tell("drawing", 0, 1, 0)
@@ -212,9 +227,10 @@ def _left_out(moments: ClassMoments) -> dict[str, int]:
 
 def _of_rows(
     rows: Float[np.ndarray, "m d"], moments: ClassMoments, tell: Progress
-) -> tuple[dict[str, tuple[float, str | None]], list[str]]:
+) -> tuple[dict[str, tuple[float, str | None]], Neighbours | None, list[str]]:
     """The metrics of the rows themselves; what to say of a sample, and of copies in it."""
     tell("neighbours", 0, 1, 0)
+    neighbours = None
     if len(rows) < MIN_ROWS:
         found, copies = measure_rows(rows, moments.normalize), 0
     else:
@@ -222,14 +238,26 @@ def _of_rows(
             rows, moments.normalize, lambda share: tell("neighbours", round(1000 * share), 1000, 0)
         )
         with np.errstate(all="ignore"):
-            found, copies = row_values(evidence), evidence.copies
+            found, copies, neighbours = row_values(evidence), evidence.copies, evidence.neighbours
     notes = []
     if len(rows) < round(float(np.sum(moments.rows))):
         notes.append(f"{', '.join(found)} are of a random sample of {len(rows):,} rows")
     if copies:
         of = f"{copies:,} of {len(rows):,} rows"
         notes.append(f"{of} are copies of others, up to rounding: neighbours count them once")
-    return found, notes
+    return found, neighbours, notes
+
+
+def _worth(
+    parts: tuple[ClassMoments, ...], sample: Sample, neighbours: Neighbours | None
+) -> Worth | None:
+    """What held-out rows say of the classes; of a sample of the rows no neighbours are told."""
+    nearest = None
+    if neighbours is not None and len(sample.rows) == sum(float(p.total) for p in parts):
+        there = neighbours.exists & np.isfinite(neighbours.distances[:, 0])
+        nearest = np.where(there, sample.labels[neighbours.where[:, 0]], -1)
+    with np.errstate(all="ignore"):
+        return worth_of(parts, sample.rows, sample.labels, sample.numbers, nearest)
 
 
 def _numbers(
@@ -268,6 +296,7 @@ def build_report(
     searching: Callable[[Searched], None] | None = None,
     notes: tuple[str, ...] = (),
     left_out: tuple[LeftOut, ...] = (),
+    worth: Worth | None = None,
 ) -> Report:
     """Numbers, and the moments that they are of, to a judged report, made once on the host.
 
@@ -316,6 +345,7 @@ def build_report(
         left_out_fragments=left_out,
         options=asdict(evidence.options),
         headroom=room,
+        worth=worth,
     )
     return replace(report, answers=judge(report), diagnosis=diagnose(report))
 
@@ -341,11 +371,25 @@ def _classes(
     )
     if counts.max() < 2:
         return views, ()
-    noise = spread / np.maximum(counts, 1) ** 2
+    noise = spread / np.maximum(counts * (counts - 1), 1)  # variance of each mean
     gaps = np.sum((evidence.means - evidence.means[who]) ** 2, axis=1)
-    close = (who >= 0) & (gaps <= MERGED_GAP * (noise + noise[who]))
+    bound = merged_gap(_dimensions_within(evidence.moments))
+    close = (who >= 0) & (gaps <= bound * (noise + noise[who]))
     ends = {(min(k, who[k]), max(k, who[k])): float(cosines[k]) for k in np.flatnonzero(close)}
     return views, tuple(Pair(names[a], names[b], ends[a, b]) for a, b in sorted(ends))
+
+
+def _dimensions_within(moments: ClassMoments) -> float:
+    """Participation ratio (Σλ)²/Σλ² of the covariance within classes, without its bias.
+
+    Σλ² of a covariance of ν degrees of freedom is too large by (Σλ)²/ν and more (Gaussian rows).
+    """
+    if moments.scatter is None:
+        return 1.0
+    free = float(moments.counts.sum() - np.sum(moments.counts > 0))
+    trace, squares = float(np.trace(moments.scatter)), float(np.sum(moments.scatter**2))
+    unbiased = (squares - trace**2 / free) * free**2 / ((free - 1) * (free + 2)) if free > 1 else 0
+    return min(trace**2 / unbiased, moments.dim) if unbiased > 0 else 1.0
 
 
 def _portrait(evidence: Evidence, collected: Collected) -> Portrait:

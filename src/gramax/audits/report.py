@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gramax.uncertainty.chance.laws import Chance
     from gramax.uncertainty.companions import Companion
     from gramax.uncertainty.errorbars import ErrorBar
+    from gramax.uncertainty.probes import Worth
 
 __all__ = ["Answer", "ClassView", "Diagnosis", "Number", "Pair", "Report"]
 
@@ -146,6 +147,7 @@ class Report(Mapping[str, float]):
         left_out_fragments: fragments of files that could not be read, where that was asked for.
         options: the choices in which published definitions differ.
         headroom: the worst crosstalk beside its floor and what is reachable; None without labels.
+        worth: how often held-out rows get their class; None without classes of several rows.
         portrait: what the pictures show; not part of `to_dict`.
     """
 
@@ -165,6 +167,7 @@ class Report(Mapping[str, float]):
     options: dict[str, str] = field(default_factory=dict)
     left_out_fragments: tuple[LeftOut, ...] = ()
     headroom: Headroom | None = None
+    worth: Worth | None = None
     portrait: Portrait | None = field(default=None, repr=False, compare=False)
 
     def __getitem__(self, name: str) -> float:
@@ -202,6 +205,7 @@ class Report(Mapping[str, float]):
             "left_out": dict(self.left_out),
             "left_out_fragments": [vars(one) for one in self.left_out_fragments],
             "warnings": list(self.warnings),
+            "worth": _worth(self.worth),
             "diagnosis": vars(self.diagnosis),
             "metrics": {
                 name: _number(METRICS[name], number, self.options)
@@ -225,6 +229,15 @@ class Report(Mapping[str, float]):
                 for answer in self.answers
             ],
         }
+
+
+def _worth(worth: Worth | None) -> dict[str, Any] | None:
+    """All but the head, which is for `--save-head`."""
+    if worth is None:
+        return None
+    plain = {name: value for name, value in vars(worth).items() if name not in ("head", "more")}
+    measured = worth.outcomes | dict(worth.more)
+    return plain | {name: vars(one) for name, one in measured.items()}
 
 
 def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str, Any]:

@@ -24,14 +24,22 @@ LOST_RANK = 0.5  # effective rank over the directions that rows need: below
 CONE_COSINE = 0.5  # average cosine of rows, here the share of their length in common: above
 POINT_COSINE = 1 - 1e-6  # the same: above it float32 rows are one direction, to their precision
 
+# Share of held-out rows that get their class, from that of the largest class (0) to all (1).
+TOLD_APART = 0.9  # where the interval lies above it, classes can be told apart
+HARDLY_APART = 0.1  # where it reaches below this, they cannot
+
 # Where a number stands between a floor and chance.
 NEAR_FLOOR = 0.5  # the part of the way to chance in which it is near the floor
 AT_FLOOR = 1e-3  # relative distance at which it stands at the floor: well above float32's error
 
-# Squared distance of two class means over the variance of their difference, up to which the rows do
-# not tell the classes apart. For classes of one distribution the mean is 1, and the standard
-# deviation is √(2/D) for a covariance within classes of D dimensions: √2 at most.
-MERGED_GAP = 1 + SURE * math.sqrt(2)
+
+def merged_gap(dimensions: float) -> float:
+    """Squared distance of two means over the variance of their difference: up to it, one class.
+
+    For classes of one distribution its mean is 1 and its standard deviation √(2/D), for a
+    covariance within classes of D dimensions (participation ratio).
+    """
+    return 1 + SURE * math.sqrt(2 / max(dimensions, 1.0))
 
 
 def number_of(report: Report, name: str) -> Number:

@@ -21,6 +21,39 @@ from gramax.uncertainty.chance.laws import Chance
 UNLABELLED = "needs labels (or --codes, where each row is itself a code)"
 
 
+WORTH = {
+    "probe": "a linear probe",
+    "nearest_mean": "the nearest class mean",
+    "nearest_neighbour": "the nearest neighbour",
+}
+"""The classifiers that are asked first, in words."""
+
+
+def tell_worth(report: Report) -> tuple[str, str]:
+    """Whether held-out rows get their class, as a status and a sentence; "open" where unasked.
+
+    The best of the classifiers counts: classes that only neighbours can tell apart are told apart.
+    """
+    worth = report.worth
+    if worth is None:
+        return "open", ""
+    best, base = worth.best, worth.largest
+    low, high = ((end - base) / (1 - base) for end in (best.low, best.high))
+    if low > thresholds.TOLD_APART:
+        status, text = "good", "The classes can be told apart"
+    elif best.low <= base or high < thresholds.HARDLY_APART:
+        status, text = "poor", "The classes cannot be told apart"
+    else:
+        status, text = "fair", "The classes can be told apart in part"
+    parts = [
+        f"{WORTH[name]} gets {percent(one.accuracy)} right "
+        f"({number(100 * one.low)} to {number(100 * one.high)})"
+        for name, one in worth.outcomes.items()
+    ]
+    beside = f"always naming the largest class {percent(base)}"
+    return status, f"{text}: of {worth.rows:,} rows held out, {', '.join(parts)}, {beside}."
+
+
 def judge(report: Report) -> tuple[Answer, ...]:
     """The five questions answered, in order, from the numbers of a report."""
     needed = {"collapse": "scatter_ratio", "simplex": "class_simplex_error"}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import click
 
+from gramax._files import write_safetensors
 from gramax.cli.options import (
     as_arguments,
     complete_metrics,
@@ -17,6 +19,7 @@ from gramax.cli.options import (
 )
 from gramax.cli.outputs import check_outputs, leave
 from gramax.cli.progress import showing
+from gramax.errors import InputError
 
 
 @click.command()
@@ -28,6 +31,14 @@ from gramax.cli.progress import showing
     "--explain",
     is_flag=True,
     help="Every number with its error bar and what chance gives; takes some seconds more.",
+)
+@click.option(
+    "--probe/--no-probe",
+    default=True,
+    help="Measure on held-out rows how often they get their class.  [default: with labels]",
+)
+@file_option(
+    "--save-head", metavar="OUT", help="Write the linear probe of all rows (.safetensors)."
 )
 @click.option(
     "--headroom/--no-headroom",
@@ -57,6 +68,7 @@ def audit(
     worst: int,
     json_out: str | None,
     html_out: str | None,
+    save_head: str | None,
     fail_on: tuple[str, ...],
     **given: Any,
 ) -> int:
@@ -64,7 +76,7 @@ def audit(
     from gramax.cli import thresholds
 
     conditions = [thresholds.parse(text) for text in fail_on]
-    check_outputs([json_out, html_out, given["checkpoint"]], *embeddings, labels)
+    check_outputs([json_out, html_out, save_head, given["checkpoint"]], *embeddings, labels)
 
     from gramax.audits.audit import audit as run
     from gramax.render import search_progress
@@ -79,5 +91,12 @@ def audit(
             progress=progress,
             **as_arguments(given),
         )
+    if save_head:
+        if report.worth is None:
+            raise InputError("--save-head needs --labels with two classes of several rows")
+        head = report.worth.head
+        classes = json.dumps([view.name for view in report.classes])
+        about = {"classes": classes, "normalize": json.dumps(head.normalize)}
+        write_safetensors(save_head, {"weights": head.weights, "bias": head.bias}, about)
     broken = [one.broken_by(report) for one in thresholds.named(conditions, report)]
     return leave(report, json_out, html_out, broken)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import escape
 
+from gramax.audits.verdict import tell_worth
 from gramax.render.number_text import number, report_facts
 from gramax.render.page.html_file import template
 
@@ -23,7 +24,8 @@ LEFT_OUT_REASONS = ("labelled -1", "with a label out of range", "not finite", "z
 
 def report_html(report: Report) -> str:
     """The verdict of a report as an HTML fragment."""
-    return template("notebook.html").render(report=report, facts=report_facts(report))
+    told = {"facts": report_facts(report), "worth": tell_worth(report)}
+    return template("notebook.html").render(report=report, **told)
 
 
 def moments_html(moments: ClassMoments) -> str:

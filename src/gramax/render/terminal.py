@@ -12,6 +12,7 @@ from rich.text import Text
 
 import gramax.metrics  # noqa: F401  (fills the registry)
 from gramax._text import named
+from gramax.audits.verdict import tell_worth
 from gramax.metrics.registry import METRICS, QUESTIONS, Metric
 from gramax.render.number_text import (
     CHANGE_MARKS,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from gramax.audits.report import Pair, Report
     from gramax.comparison import Comparison
     from gramax.frames import Bound, Floor
+    from gramax.uncertainty.probes import Worth
 
 MAX_LISTED = 10
 """Pairs or classes listed."""
@@ -72,6 +74,10 @@ def report_view(report: Report) -> RenderableType:
     """The report as one rich renderable: what was audited, the answers, the worst pairs."""
     diagnosis = report.diagnosis
     heading = Text.assemble((report.source, "bold"), f"\n{report_facts(report)}\n\n")
+    status, worth = tell_worth(report)
+    if worth:
+        heading.append(STATUS_MARKS[status], style=STATUS_STYLES[status])
+        heading.append(f" {worth}\n", style="bold")
     heading.append(diagnosis.text, style="bold")
     heading.append(f"\nTry: {diagnosis.advice}\n" if diagnosis.advice else "\n")
     parts: list[RenderableType] = [heading, _answers(report)]
@@ -81,6 +87,9 @@ def report_view(report: Report) -> RenderableType:
         parts += [Text("\nClasses that these rows cannot tell apart", style="bold")]
         parts += [_pairs(report.merged[:MAX_LISTED])]
     if any(entry.error for entry in report.numbers.values()):
+        if report.worth:
+            parts += [Text("\nRows held out that get their class", style="bold")]
+            parts += [_held_out(report.worth)]
         parts += [Text("\nEvery number", style="bold"), *_numbers(report)]
         if len(report.classes) > 1:
             parts += [Text("\nLoosest classes", style="bold"), _classes(report)]
@@ -113,6 +122,14 @@ def _answers(report: Report) -> Table:
         verdict = Text(answer.text, style=style if answer.status == "poor" else "")
         mark = Text(STATUS_MARKS[answer.status], style=style)
         table.add_row(mark, QUESTIONS[answer.question], told, verdict)
+    return table
+
+
+def _held_out(worth: Worth) -> Table:
+    table = _table("", "share", "95 % interval", last="by")
+    for name, one in (worth.outcomes | dict(worth.more)).items():
+        interval = f"{one.low:.3f} to {one.high:.3f}"
+        table.add_row(name.replace("_", " "), f"{one.accuracy:.3f}", interval, one.method)
     return table
 
 

@@ -14,25 +14,30 @@ from typing import Any
 
 import numpy as np
 
+from gramax.data import Source
 from gramax.data.formats import LABEL_READERS, READERS, Readers, reads_in_process
 from gramax.data.paths import addresses, extension, files_of, is_address, split_name
 from gramax.errors import InputError
+from gramax.moments.blocks import MEMORY, plan
 from gramax.streaming import engines
 from gramax.streaming.accumulation import accumulate
 from gramax.streaming.execution import Execution, Progress
-from gramax.streaming.inputs import all_exist, classes_of, is_places, open_source
+from gramax.streaming.inputs import Classes, all_exist, classes_of, is_places, open_source
 from gramax.streaming.results import LeftOut, Totals
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be read, and how; arguments as for `gramax.audit`, and files known to be bad."""
+    """What is to be read, and how; arguments as for `gramax.audit`, and files known to be bad.
+
+    Without a number of `blocks` classes get as many as memory allows, and rows without them 1.
+    """
 
     source: Any
     labels: Any = None
     column: str | None = None
     codes: bool = False
-    blocks: int = 1
+    blocks: int | None = 1
     normalize: bool = True
     execution: Execution = field(default_factory=Execution)
     known_bad: tuple[LeftOut, ...] = ()
@@ -98,6 +103,15 @@ def _is_plain(given: Any, readers: Readers) -> bool:
     return all(reads_in_process(file) or extension(file) == ".txt" for file in files)
 
 
+def _blocks(classes: Classes, source: Source) -> int:
+    """Blocks for folds of held-out rows, within the memory that a jackknife keeps to by default."""
+    if classes.labels is None or len(classes.names) < 2:
+        return 1
+    side = min(source.rows, source.dim)  # of rows fewer than dimensions, the space that they span
+    blocks, scatter = plan(len(classes.names), side, None, None, MEMORY)
+    return blocks if scatter else 1
+
+
 def collect_here(request: Request, progress: Progress | None = None) -> Collected:
     """`collect` in this process."""
     how = request.execution
@@ -107,7 +121,7 @@ def collect_here(request: Request, progress: Progress | None = None) -> Collecte
         totals = accumulate(
             opened,
             classes,
-            request.blocks,
+            request.blocks or _blocks(classes, opened),
             request.normalize,
             progress,
             engine=engine,

@@ -12,13 +12,14 @@ closest other row.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 import numpy as np
 
 from gramax._shapes import Float, Int
-from gramax.arrays.rows import spanned, unit_rows
+from gramax.arrays.rows import unit_rows
 from gramax.metrics.evidence import Evidence
 from gramax.moments import ClassMoments
 from gramax.moments.blocks import dealt
@@ -51,13 +52,21 @@ class Outcome:
     method: str
 
 
+SHOTS, SHOT_DRAWS = (1, 5, 20), 20
+"""Rows a class that few-shot accuracy is told of, and how often they are drawn."""
+
+MAX_FITTED_ROWS, FITTED_FOLDS = 20_000, 5
+"""Rows up to which classifiers are fitted by iteration, and the folds of it."""
+
+
 @dataclass(frozen=True)
 class Head:
     """A linear classifier: the class of a row x is the largest entry of `weights @ x + bias`.
 
     Attributes:
-        weights: `[c, d]`, of directions where `normalize`, else of rows as they are.
-        bias: `[c]`; -inf for a class without rows.
+        weights: `[c, d]`, for directions where `normalize`, else for rows as they are; one row for
+            each class that has rows, in the order of `Report.classes`.
+        bias: `[c]`.
         normalize: divide rows by their length first.
     """
 
@@ -79,6 +88,7 @@ class Worth:
         chance: accuracy of a guess with the frequencies of the classes.
         largest: accuracy of always naming the largest class.
         head: the linear probe made from all rows.
+        more: what takes longer, where it was asked: few-shot accuracy and logistic regression.
     """
 
     rows: int
@@ -89,9 +99,21 @@ class Worth:
     chance: float
     largest: float
     head: Head
+    more: Mapping[str, Outcome] = field(default_factory=dict)
+
+    @property
+    def outcomes(self) -> dict[str, Outcome]:
+        """Those that were measured, by name."""
+        named = ("probe", "nearest_mean", "nearest_neighbour")
+        return {name: getattr(self, name) for name in named if getattr(self, name)}
+
+    @property
+    def best(self) -> Outcome:
+        """The classifier that is right most often."""
+        return max(self.outcomes.values(), key=lambda one: one.accuracy)
 
 
-def worth(
+def worth_of(
     parts: tuple[ClassMoments, ...],
     rows: Float[np.ndarray, "m d"],
     labels: Int[np.ndarray, " m"],
@@ -114,10 +136,11 @@ def worth(
     counts = np.sum([part.counts for part in parts], axis=0)
     if np.sum(counts >= 2) < 2 or len(rows) < 2:
         return None
-    normalize, many = parts[0].normalize, len(parts)
+    normalize, many, axes = parts[0].normalize, len(parts), None
     block = dealt(0, int(numbers.max()) + 1, many, seed=0)[numbers]
     if parts[0].mean.shape[1] < rows.shape[1]:  # fewer rows than dimensions, which were turned
-        rows = spanned(rows)
+        axes, coordinates = np.linalg.qr(np.asarray(rows, np.float64).T)
+        rows = coordinates.T
         c = parts[0].num_classes
         parts = tuple(
             ClassMoments.of(rows[block == k], labels[block == k], c, normalize=normalize)
@@ -137,7 +160,9 @@ def worth(
             right[:, at] = _judged(list(_heads(rest)), rows, labels, at)
     probe, best = _chosen(right[1:], fold, folds)
     share = counts / counts.sum()
-    heads = list(_heads(_merged(groups)))
+    final = list(_heads(_merged(groups)))[1 + best]
+    weights = final.weights if axes is None else final.weights @ axes.T
+    there = counts > 0
     kinds = ["linear discriminant analysis", "ridge regression"]
     neighbours = None
     if neighbour_labels is not None:
@@ -153,7 +178,7 @@ def worth(
         nearest_neighbour=neighbours,
         chance=float(np.sum(share**2)),
         largest=float(share.max()),
-        head=heads[1 + best],
+        head=Head(weights[there], final.bias[there], normalize),
     )
 
 
@@ -265,3 +290,65 @@ def _outcome(right: np.ndarray, fold: Int[np.ndarray, " m"], folds: int, method:
     middle = (accuracy * effective + z * z / 2) / (effective + z * z)
     reach = z / (effective + z * z) * math.sqrt(effective * variance + z * z / 4)
     return Outcome(accuracy, max(0.0, middle - reach), min(1.0, middle + reach), method)
+
+
+def explained(
+    rows: Float[np.ndarray, "m d"], labels: Int[np.ndarray, " m"], normalize: bool
+) -> dict[str, Outcome]:
+    """Few-shot accuracy of the nearest mean, and logistic regression where it is installed.
+
+    Args:
+        rows: `[m, d]`; of more than `MAX_FITTED_ROWS` so many are looked at.
+        labels: `[m]` their classes.
+        normalize: take rows on the unit sphere.
+    """
+    rng = np.random.default_rng(0)
+    some = np.sort(rng.permutation(len(rows))[:MAX_FITTED_ROWS])
+    x, y = np.asarray(rows[some], np.float64), labels[some]
+    x = unit_rows(x) if normalize else x
+    x = x - x.mean(axis=0)
+    classes, y = np.unique(y, return_inverse=True)
+    counts = np.bincount(y)
+    found = {}
+    for shots in SHOTS:
+        if np.min(counts) > shots:
+            draws = [_few_shot(x, y, shots, rng) for _ in range(SHOT_DRAWS)]
+            reach = student_quantile(0.95, SHOT_DRAWS - 1) * float(np.std(draws, ddof=1))
+            mean = float(np.mean(draws))
+            method = f"nearest mean of {shots} rows a class; 95 % of draws of these rows"
+            low, high = max(0.0, mean - reach), min(1.0, mean + reach)
+            found[f"{shots}_shot"] = Outcome(mean, low, high, method)
+    if find_spec("sklearn") and len(classes) > 1 and np.min(counts) > 1:
+        fold = rng.permutation(len(x)) % FITTED_FOLDS
+        right = np.zeros(len(x), bool)
+        for f in range(FITTED_FOLDS):
+            right[fold == f] = _logistic(x, y, fold != f)
+        method = f"logistic regression (scikit-learn), {FITTED_FOLDS} folds"
+        found["logistic"] = _outcome(right, fold, FITTED_FOLDS, method)
+    return found
+
+
+def _few_shot(x: np.ndarray, y: np.ndarray, shots: int, rng: np.random.Generator) -> float:
+    """Accuracy of the nearest mean of so many rows of each class, on all others."""
+    order = rng.permutation(len(y))
+    order = order[np.argsort(y[order], kind="stable")]
+    counts = np.bincount(y)
+    starts = np.cumsum(counts) - counts
+    seen = order[(starts[:, None] + np.arange(shots)).ravel()]
+    means = x[seen].reshape(len(counts), shots, -1).mean(axis=1)
+    rest = np.setdiff1d(order, seen, assume_unique=True)
+    scores = x[rest] @ means.T - 0.5 * np.sum(means**2, axis=1)
+    return float(np.mean(np.argmax(scores, axis=1) == y[rest]))
+
+
+def _logistic(x: np.ndarray, y: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Whether each row that is not trained on gets its class."""
+    import warnings
+
+    from sklearn.linear_model import LogisticRegression
+
+    scale = max(float(np.std(x[train])), np.finfo(float).tiny)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an end before convergence is as good a classifier
+        fitted = LogisticRegression(max_iter=200).fit(x[train] / scale, y[train])
+    return fitted.predict(x[~train] / scale) == y[~train]

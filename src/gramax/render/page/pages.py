@@ -9,6 +9,7 @@ import numpy as np
 
 from gramax.audits.portrait import Heat, similar_order
 from gramax.audits.thresholds import SURE
+from gramax.audits.verdict import tell_worth
 from gramax.render.number_text import (
     abbreviations_told,
     comparison_headline,
@@ -49,6 +50,7 @@ def audit_page(report: Report) -> str:
         "audit.html",
         data,
         report=report,
+        worth=tell_worth(report),
         facts=report_facts(report),
         notes=report_notes(report),
         pictures=any(pictures.values()) or bool(report.worst_pairs),
