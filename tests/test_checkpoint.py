@@ -76,7 +76,7 @@ def test_stops_change_no_bit_and_what_is_done_is_not_read_again(folder, monkeypa
         (lambda: np.save("z/part-3.npy", Z[:5]), {}, "z/part-3.npy was not among its files"),
         (lambda: os.remove("z/part-2.npy"), {}, "z/part-2.npy is not among its files now"),
         (None, {"normalize": False}, "--raw was off, and is on"),
-        (None, {"blocks": 3}, "--explain was off, and is on"),
+        (None, {"blocks": 3}, "--probe or --explain was off, and is on"),
         (None, {"labels": None}, "--labels was on, and is off"),
         (None, {"labels": (Y + 1) % 4}, "digest of the labels was"),
         (None, {"labels": "y.npy"}, "labels y.npy was not among its files"),

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from gramax._files import write_safetensors
 from gramax.cli.options import (
     as_arguments,
     complete_metrics,
@@ -94,6 +93,8 @@ def audit(
     if save_head:
         if report.worth is None:
             raise InputError("--save-head needs --labels with two classes of several rows")
+        from gramax._files import write_safetensors
+
         head = report.worth.head
         classes = json.dumps([view.name for view in report.classes])
         about = {"classes": classes, "normalize": json.dumps(head.normalize)}

@@ -229,7 +229,7 @@ def identity(
         "--labels": classes.labels is not None,
         "--codes": classes.rowwise,
         "--raw": not normalize,
-        "--explain or held-out rows": blocks > 1,
+        "--probe or --explain": blocks > 1,
     }
     return {
         "version": __version__,

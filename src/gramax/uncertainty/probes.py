@@ -165,7 +165,7 @@ def worth_of(
     there = counts > 0
     kinds = ["linear discriminant analysis", "ridge regression"]
     neighbours = None
-    if neighbour_labels is not None:
+    if neighbour_labels is not None and np.any(neighbour_labels >= 0):
         known = neighbour_labels >= 0
         hit = neighbour_labels[known] == labels[known]
         neighbours = _outcome(hit, fold[known], folds, "nearest neighbour, each row left out")
