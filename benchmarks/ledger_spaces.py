@@ -101,6 +101,9 @@ def networks(data: str, x: Rows, y: np.ndarray) -> Iterator[Space]:
 def self_supervised(data: str, x: Rows, y: np.ndarray) -> Iterator[Space]:
     """Two noisy views are pulled together: alone (which collapses), and with three remedies."""
 
+    def directions(a):
+        return a / (jnp.linalg.norm(a, axis=1, keepdims=True) + 1e-6)
+
     def alignment(a, b):
         return jnp.mean(jnp.sum((a - b) ** 2, axis=1))
 
@@ -113,13 +116,12 @@ def self_supervised(data: str, x: Rows, y: np.ndarray) -> Iterator[Space]:
         return (jnp.sum(cov**2) - jnp.sum(jnp.diag(cov) ** 2)) / a.shape[1]
 
     def contrast(a, b):
-        a, b = (v / (jnp.linalg.norm(v, axis=1, keepdims=True) + 1e-6) for v in (a, b))
-        return optax.softmax_cross_entropy_with_integer_labels(
-            a @ b.T / 0.2, jnp.arange(len(a))
-        ).mean()
+        scores = directions(a) @ directions(b).T / 0.2
+        right = jnp.arange(len(a))
+        return optax.softmax_cross_entropy_with_integer_labels(scores, right).mean()
 
     remedies = {
-        "alone": lambda a, b: alignment(a, b),
+        "alone": lambda a, b: alignment(directions(a), directions(b)),
         "variance": lambda a, b: alignment(a, b) + 25 * (variance(a) + variance(b)),
         "variance and covariance": lambda a, b: (
             alignment(a, b) + 25 * (variance(a) + variance(b)) + covariance(a) + covariance(b)

@@ -44,8 +44,14 @@ def point(rng, noise):
 
 
 def cone(rng):
-    z, y = spread(rng)
+    z, y = cloud(rng.normal(size=(10, D)), 40, 25.0, rng)
     return z + 5.0, y
+
+
+def interleaved(rng):
+    corner = np.arange(400) % 4
+    centres = np.array([[4, 4], [-4, -4], [4, -4], [-4, 4]])
+    return np.pad(centres[corner] + rng.normal(size=(400, 2)), ((0, 0), (0, D - 2))), corner // 2
 
 
 def two_merged(rng):
@@ -69,6 +75,7 @@ SPACES = {
     "point": (lambda rng: point(rng, 0), "point-collapsed"),
     "cone": (cone, "cone"),
     "twins": (two_merged, "classes merged"),
+    "two places each": (interleaved, "interleaved"),
     "random": (lambda rng: (rng.normal(size=(400, D)), rng.integers(0, 10, 400)), "random"),
     "six lines": (lambda rng: cloud(six_lines(0), 40, 0.1, rng), "overloaded, near-optimal"),
     "twenty twins": (overloaded_poor, "overloaded, poor"),
@@ -85,6 +92,8 @@ def test_each_kind_of_space_is_told(name):
         status = {answer.question: answer.status for answer in report.answers}
         if kind == "neural-collapsed":
             assert set(status.values()) == {"good"}
+        if kind == "random":
+            assert "good" not in status.values()
         if kind == "point-collapsed":
             assert "good" not in {status["collapse"], status["simplex"], status["crosstalk"]}
 
@@ -111,9 +120,9 @@ def test_one_loose_class_among_many_is_seen(rng):
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("cone", "cone"), ("thin", "dimensionally collapsed"), ("random", "healthy")]
+    ("name", "kind"), [("cone", "cone"), ("thin", "healthy"), ("random", "healthy")]
 )
-def test_without_labels_rank_and_cone_are_still_told(rng, name, kind):
+def test_without_labels_a_cone_is_told_and_rank_alone_is_no_disease(rng, name, kind):
     unlabelled = gramax.audit(SPACES[name][0](rng)[0])
     assert unlabelled.diagnosis.kind == kind
     assert unlabelled.to_dict()["headroom"] is None
@@ -127,3 +136,17 @@ def test_simplex_floor_is_a_floor_that_descent_attains(c, d):
     error = float(gramax.simplex_error(x))
     assert error >= simplex_floor(c, d) - 1e-5
     assert error == pytest.approx(simplex_floor(c, d), abs=2e-3)
+
+
+def test_noise_earns_nothing(rng):
+    report = gramax.audit(rng.normal(size=(2000, 768)), np.arange(2000) % 10, portrait=False)
+    assert "good" not in {answer.status for answer in report.answers}
+    assert report.diagnosis.kind == "random"
+
+
+def test_classes_that_overlap_are_not_tight_and_many_far_ones_are(rng):
+    y = np.arange(1000) % 2
+    two = rng.normal(size=(1000, 8)) + 2.5 * y[:, None] * np.eye(8)[0]
+    assert not gramax.audit(two, y, raw=True).diagnosis.text.startswith("Collapsed well")
+    z, y = cloud(rng.normal(size=(200, 64)), 5, 0.05, rng)
+    assert {a.question: a.status for a in gramax.audit(z, y).answers}["collapse"] == "good"

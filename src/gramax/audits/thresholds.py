@@ -15,7 +15,7 @@ SURE = 3.0
 """Standard deviations from chance beyond which a number is not put down to it."""
 
 # Whether classes are tight, a simplex, and moved off the origin together.
-TIGHT_SCATTER = 1.0  # all scatter within classes, over that along one direction between them: below
+TIGHT_CDNV = 0.1  # variance of two classes over the squared distance of their means, halved: below
 SIMPLEX_ERROR = 0.5  # distance of centred cosines from -1/(c-1), over that from it to 0: below
 SHARED_OFFSET = 2.0  # uncentred over centred simplex error: above
 
@@ -80,9 +80,8 @@ def labels_matter(report: Report) -> bool:
 
 
 def is_tight(report: Report) -> bool:
-    """Whether classes are tight, by `TIGHT_SCATTER`."""
-    share = number_of(report, "scatter_ratio").value
-    return share * (report.c - 1) < TIGHT_SCATTER * (1 - share)
+    """Whether classes are tight, pair by pair, by `TIGHT_CDNV`."""
+    return number_of(report, "cdnv").value < TIGHT_CDNV
 
 
 def is_simplex(report: Report) -> bool:
@@ -97,7 +96,15 @@ def is_near_floor(value: float, floor: float, chance: float) -> bool:
 
 
 def status_of(value: float, floor: float, chance: Chance) -> str:
-    """The status of a number between its floor and chance: "good", "fair" or "poor"."""
-    if is_near_floor(value, floor, chance.mean):
-        return "good"
-    return "fair" if chance.z(value) <= SURE else "poor"
+    """The status of a number between its floor and chance: "good", "fair", "poor" or "open".
+
+    Good is near the floor and better than chance. Where chance is at the ideal itself, as of few
+    codes in many dimensions, the number says nothing of the space: the question stays open.
+    """
+    z = chance.z(value)
+    if z > SURE:
+        return "poor"
+    if chance.mean <= floor * (1 + AT_FLOOR):
+        return "open"
+    near = is_near_floor(value, floor, chance.mean)
+    return "good" if near and not z > -SURE else "fair"

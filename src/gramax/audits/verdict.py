@@ -84,21 +84,19 @@ def _answer(
 def _collapse(report: Report) -> Answer:
     share = percent(number_of(report, "scatter_ratio").value)
     chance = percent(chance_of(report, "scatter_ratio").mean)
+    within = f"{share} of the scatter is within classes"
     if not labels_matter(report):
         status = "poor"
-        text = (
-            f"Labels say little about where rows lie: {share} of the scatter is within classes, "
-            f"{chance} would be with random labels."
-        )
+        text = f"Class means are where random labels put them: {within}, {chance} by chance."
     elif thresholds.is_tight(report):
         status = "good"
         text = (
-            f"Classes are tight: {share} of the scatter is within them, less than one of the "
-            f"{report.c - 1} directions between them carries."
+            f"Classes are tight: their variance is {number(report['cdnv'])} of the squared "
+            f"distance between means (CDNV), and {within}."
         )
     else:
         status = "fair"
-        text = f"Classes differ, but are loose: {share} of the scatter is within them."
+        text = f"Classes differ, but are loose: {within}."
     against = f"0 collapsed{_by_chance(chance_of(report, 'collapse_ratio'))}"
     return _answer(report, "collapse", status, text, against)
 
@@ -108,7 +106,12 @@ def _rank(report: Report) -> Answer:
     need, most = thresholds.directions_needed(report), min(report.n - 1, report.d)
     spread = f"Rows spread over {rank:.3g} dimensions"
     needed = f"that {report.c:,} classes need" if report.c > 1 else "that there is room for"
-    if thresholds.is_rank_lost(report):
+    if report.c > 1 and not labels_matter(report):
+        status, text = "open", f"{spread}; class means do not differ, so they need none of them."
+    elif not report.c and thresholds.is_rank_lost(report):
+        status = "fair"
+        text = f"{spread} of {need}. Real data often do: rank alone says nothing of their worth."
+    elif thresholds.is_rank_lost(report):
         status, text = "poor", f"{spread}, less than half of the {need} {needed}."
     elif rank >= need:
         status, text = "good", f"{spread}: enough for the {need} {needed}."
@@ -124,16 +127,26 @@ def _simplex(report: Report) -> Answer:
     if not simplex_fits(report):
         return _separation(report)
     error, raw = report["class_simplex_error_centred"], report["class_simplex_error"]
-    c, random = report.c, chance_of(report, "class_simplex_error_centred").mean
-    random = random if math.isfinite(random) else 1 / math.sqrt(report.d)
+    c, chance = report.c, chance_of(report, "class_simplex_error_centred")
+    random = chance.mean if math.isfinite(chance.mean) else 1 / math.sqrt(report.d)
+    beats_chance = chance.z(error) < -thresholds.SURE
     off = f"cosines {error:.2g} off, random codes {random:.2g}."
-    if thresholds.is_simplex(report):
+    if c == 2:
+        status, text = "open", "Two means, centred, always are a simplex: ask whether they are far."
+    elif thresholds.is_simplex(report) and not beats_chance:
+        status, text = (
+            "open",
+            f"Random codes nearly form a simplex here too: {off}",
+        )
+    elif thresholds.is_simplex(report):
         status = "good"
         text = f"Class means form a simplex, centred: cosines {error:.2g} from {-1 / (c - 1):.3g}."
-    elif error < random:
+    elif beats_chance:
         status, text = "fair", f"On the way to a simplex: {off}"
+    elif chance.z(error) > thresholds.SURE:
+        status, text = "poor", f"Further from a simplex than random codes: {off}"
     else:
-        status, text = "poor", f"Far from a simplex: {off}"
+        status, text = "poor", f"As far from a simplex as random codes: {off}"
     if raw > thresholds.SHARED_OFFSET * error and raw > thresholds.SIMPLEX_ERROR / (c - 1):
         text += f" Uncentred they are {raw:.2g} off: the means share an offset."
     against = f"0 (a simplex of {c}), {number(random)} by chance"
@@ -148,6 +161,7 @@ def _separation(report: Report) -> Answer:
     status = thresholds.status_of(largest, floor.value, chance)
     how = {
         "good": "They lie about as far apart as they can",
+        "open": "So do random codes",
         "fair": "They lie about as far apart as random codes",
         "poor": "Some lie closer than random codes do",
     }
@@ -172,6 +186,8 @@ def _crosstalk(report: Report) -> Answer:
     if status == "good":
         below = worst <= floor * (1 - thresholds.AT_FLOOR)
         text = f"Worst crosstalk {worst:.3g}; {ideal}{', which is more' if below else ''}."
+    elif status == "open":
+        text = f"Worst crosstalk {worst:.3g}; {ideal}, and random codes have less."
     elif status == "fair":
         text = f"Worst crosstalk {worst:.3g} is about what random codes have."
     else:
@@ -196,6 +212,7 @@ def _reach(report: Report) -> Answer:
     text += {
         "good": ": where descent ends from any start.",
         "fair": ", where descent ends from any start.",
+        "open": ", and random codes in so many dimensions have as little.",
         "poor": ", and above that of random codes.",
     }[status]
     text += _room(report.headroom)
@@ -260,6 +277,7 @@ KINDS = {
     "dimensionally collapsed": "Add a term against rank loss (decorrelation, variance, "
     "smooth_coherence_loss), weaken strong augmentation or weight decay, or use a smaller "
     "dimension.",
+    "interleaved": "Use neighbours or a classifier that is not linear; a linear head does not do.",
     "random": "Check that labels and rows are in the same order; train longer.",
     "classes merged": "Look at the labels of these classes first; then give them more rows or a "
     "larger margin.",
@@ -280,6 +298,12 @@ def diagnose(report: Report) -> Diagnosis:
     point, into a cone, onto few dimensions, classes merged) look alike to any single number.
     """
     kind, text = next(_kinds_seen(report))
+    cosine = number_of(report, "mean_cosine").value
+    if cosine > thresholds.CONE_COSINE and kind not in ("cone", "point-collapsed"):
+        text += (
+            f" All rows share a direction (their average cosine is {cosine:.3g}): centre them "
+            "before cosines of rows are compared."
+        )
     return Diagnosis(kind, text, KINDS[kind])
 
 
@@ -290,18 +314,22 @@ def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
         yield "point-collapsed", "All rows are one point."
     if cosine > thresholds.POINT_COSINE:
         yield "point-collapsed", "All rows point in one direction, to float32's precision."
-    if cosine > thresholds.CONE_COSINE:
-        text = f"All rows lie in a cone: their average cosine is {cosine:.3g}, so more of each row "
-        yield "cone", f"{text}is common to all than its own."
-    if thresholds.is_rank_lost(report):
-        need = thresholds.directions_needed(report)
-        text = f"Dimensions are lost: rows spread over {rank.value:.3g} where {need} could be used."
-        yield "dimensionally collapsed", text
+    worth = tell_worth(report)[0]
     if defined(report, "scatter_ratio") and not labels_matter(report):
+        if worth in ("good", "fair"):
+            text = "Class means coincide, and yet rows held out get their class: classes lie in "
+            yield "interleaved", f"{text}several places, or around each other."
         text = (
             "Labels and geometry are unrelated: the space is as good as random for these classes."
         )
         yield "random", text
+    if cosine > thresholds.CONE_COSINE and worth != "good":
+        text = f"All rows lie in a cone: their average cosine is {cosine:.3g}, so more of each row "
+        yield "cone", f"{text}is common to all than its own."
+    if report.c > 1 and thresholds.is_rank_lost(report) and worth != "good":
+        need = thresholds.directions_needed(report)
+        text = f"Dimensions are lost: rows spread over {rank.value:.3g} where {need} could be used."
+        yield "dimensionally collapsed", text
     if report.merged and labels_matter(report):
         names = ", ".join(f"{named(pair.a)} and {named(pair.b)}" for pair in report.merged[:3])
         more = f", and {len(report.merged) - 3} more pairs" if len(report.merged) > 3 else ""
