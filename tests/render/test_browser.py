@@ -111,7 +111,8 @@ def press(page, *keys):
 
 
 def middle_of_map(page, across=0.5, down=0.5):
-    page.locator("#heat-map").scroll_into_view_if_needed()
+    # All of it, or a drag ends outside of the window.
+    page.locator("#heat-map").evaluate("map => map.scrollIntoView({block: 'center'})")
     box = page.locator("#heat-map").bounding_box()
     return box["x"] + across * box["width"], box["y"] + down * box["height"]
 
