@@ -29,14 +29,14 @@ WORTH = {
 """The classifiers that are asked first, in words."""
 
 
-def tell_worth(report: Report) -> tuple[str, str]:
-    """Whether held-out rows get their class, as a status and a sentence; "open" where unasked.
+def tell_worth(report: Report) -> tuple[str, str, str]:
+    """Whether held-out rows get their class: a status ("open" where unasked), a sentence, the rest.
 
     The best of the classifiers counts: classes that only neighbours can tell apart are told apart.
     """
     worth = report.worth
     if worth is None:
-        return "open", ""
+        return "open", "", ""
     best, base = worth.best, worth.largest
     low, high = ((end - base) / (1 - base) for end in (best.low, best.high))
     if low > thresholds.TOLD_APART:
@@ -45,13 +45,14 @@ def tell_worth(report: Report) -> tuple[str, str]:
         status, text = "poor", "The classes cannot be told apart"
     else:
         status, text = "fair", "The classes can be told apart in part"
-    parts = [
-        f"{WORTH[name]} gets {percent(one.accuracy)} right "
+    first, *others = (
+        f"{WORTH[name]} gets {percent(one.accuracy)} "
         f"({number(100 * one.low)} to {number(100 * one.high)})"
-        for name, one in worth.outcomes.items()
-    ]
-    beside = f"always naming the largest class {percent(base)}"
-    return status, f"{text}: of {worth.rows:,} rows held out, {', '.join(parts)}, {beside}."
+        for name, one in sorted(worth.outcomes.items(), key=lambda item: item[1] is not best)
+    )
+    beside = f"{', '.join(others)}; always naming the largest class gets {percent(base)}."
+    text = f"{text}: {first} of {worth.rows:,} rows held out right."
+    return status, text, beside[0].upper() + beside[1:]
 
 
 def judge(report: Report) -> tuple[Answer, ...]:

@@ -74,10 +74,10 @@ def report_view(report: Report) -> RenderableType:
     """The report as one rich renderable: what was audited, the answers, the worst pairs."""
     diagnosis = report.diagnosis
     heading = Text.assemble((report.source, "bold"), f"\n{report_facts(report)}\n\n")
-    status, worth = tell_worth(report)
+    status, worth, beside = tell_worth(report)
     if worth:
         heading.append(STATUS_MARKS[status], style=STATUS_STYLES[status])
-        heading.append(f" {worth}\n", style="bold")
+        heading.append(f" {worth}", style="bold").append(f" {beside}\n")
     heading.append(diagnosis.text, style="bold")
     heading.append(f"\nTry: {diagnosis.advice}\n" if diagnosis.advice else "\n")
     parts: list[RenderableType] = [heading, _answers(report)]
