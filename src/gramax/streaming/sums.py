@@ -6,6 +6,7 @@ the numbers do not depend on how rows were cut but for rounding.
 
 from __future__ import annotations
 
+import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -58,7 +59,9 @@ def gather(task: Task, tick: Tick | None = None) -> Totals | BadFragmentError:
     parts: tuple[ClassMoments, ...] = ()
     samples = []
     # Threads of ours instead of those of BLAS: they share all of the work, not the products alone.
-    with ThreadPoolExecutor(LANES) as pool, threadpool_limits(1, "blas"):
+    # Worker processes have the other cores.
+    threads = 1 if multiprocessing.parent_process() else LANES
+    with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, "blas"):
         try:
             for batch in ahead(batches(task)):
                 samples.append(_sampled(task, batch))
