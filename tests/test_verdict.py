@@ -150,3 +150,12 @@ def test_classes_that_overlap_are_not_tight_and_many_far_ones_are(rng):
     assert not gramax.audit(two, y, raw=True).diagnosis.text.startswith("Collapsed well")
     z, y = cloud(rng.normal(size=(200, 64)), 5, 0.05, rng)
     assert {a.question: a.status for a in gramax.audit(z, y).answers}["collapse"] == "good"
+
+
+def test_a_large_class_is_no_cone_but_is_named(rng):
+    y = np.concatenate([np.zeros(850, int), 1 + np.arange(150) % 9])
+    z = simplex(10, D)[y] + 0.05 * rng.normal(size=(1000, D)) / np.sqrt(D)
+    told = gramax.audit(z, y, portrait=False).diagnosis
+    assert told.kind == "neural-collapsed"
+    assert "0 holds 85 % of the rows" in told.text
+    assert "share a direction" not in told.text

@@ -24,6 +24,10 @@ LOST_RANK = 0.5  # effective rank over the directions that rows need: below
 CONE_COSINE = 0.5  # average cosine of rows, here the share of their length in common: above
 POINT_COSINE = 1 - 1e-6  # the same: above it float32 rows are one direction, to their precision
 
+LARGEST_SHARE = (
+    0.5  # rows of the largest of several classes: above it they make most numbers of rows
+)
+
 # Share of held-out rows that get their class, from that of the largest class (0) to all (1).
 TOLD_APART = 0.9  # where the interval lies above it, classes can be told apart
 HARDLY_APART = 0.1  # where it reaches below this, they cannot
@@ -77,6 +81,17 @@ def labels_matter(report: Report) -> bool:
     """Whether less of the scatter is within classes than random labels leave there."""
     name = "scatter_ratio"
     return chance_of(report, name).z(number_of(report, name).value) < -SURE
+
+
+def is_cone(report: Report) -> bool:
+    """Whether rows share a direction, and not because most of them are of one class."""
+    return not is_imbalanced(report) and number_of(report, "mean_cosine").value > CONE_COSINE
+
+
+def is_imbalanced(report: Report) -> bool:
+    """Whether one of several classes holds most rows, by `LARGEST_SHARE`."""
+    counts = [view.count for view in report.classes]
+    return len(counts) > 2 and max(counts) > LARGEST_SHARE * sum(counts)
 
 
 def is_tight(report: Report) -> bool:

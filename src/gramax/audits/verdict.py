@@ -168,7 +168,7 @@ def _separation(report: Report) -> Answer:
     }
     text = (
         f"{c:,} codes cannot be a simplex in {d:,} dimensions. {how[status]}: the largest cosine "
-        f"is {largest:.3g}. The least simplex error is {simplex_floor(c, d):.3g}, here {error:.3g}."
+        f"is {largest:.3g}. The simplex error is at least {simplex_floor(c, d):.3g}, here {error:.3g}."
     )
     against = f"{floor.value:.3g} ({floor.bound}){_by_chance(chance)}"
     return _answer(report, "simplex", status, text, against, (floor.value, floor.bound), metric)
@@ -211,8 +211,8 @@ def _reach(report: Report) -> Answer:
         text = f"Total crosstalk is no more than {ideal}"
     status = thresholds.status_of(here, floor, chance)
     text += {
-        "good": ": where descent ends from any start.",
-        "fair": ", where descent ends from any start.",
+        "good": ": where descent ends from nearly every start.",
+        "fair": ", where descent ends from nearly every start.",
         "open": ", and random codes in so many dimensions have as little.",
         "poor": ", and above that of random codes.",
     }[status]
@@ -299,12 +299,15 @@ def diagnose(report: Report) -> Diagnosis:
     point, into a cone, onto few dimensions, classes merged) look alike to any single number.
     """
     kind, text = next(_kinds_seen(report))
-    cosine = number_of(report, "mean_cosine").value
-    if cosine > thresholds.CONE_COSINE and kind not in ("cone", "point-collapsed"):
+    if thresholds.is_cone(report) and kind not in ("cone", "point-collapsed"):
         text += (
-            f" All rows share a direction (their average cosine is {cosine:.3g}): centre them "
-            "before cosines of rows are compared."
+            f" All rows share a direction (their average cosine is {report['mean_cosine']:.3g}): "
+            "centre them before cosines of rows are compared."
         )
+    if thresholds.is_imbalanced(report):
+        largest = max(report.classes, key=lambda view: view.count)
+        share = percent(largest.count / report.n)
+        text += f" {named(largest.name)} holds {share} of the rows: numbers of rows are mostly its."
     return Diagnosis(kind, text, KINDS[kind])
 
 
@@ -324,7 +327,7 @@ def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
             "Labels and geometry are unrelated: the space is as good as random for these classes."
         )
         yield "random", text
-    if cosine > thresholds.CONE_COSINE and worth != "good":
+    if thresholds.is_cone(report) and worth != "good":
         text = f"All rows lie in a cone: their average cosine is {cosine:.3g}, so more of each row "
         yield "cone", f"{text}is common to all than its own."
     if report.c > 1 and thresholds.is_rank_lost(report) and worth != "good":
