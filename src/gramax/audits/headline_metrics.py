@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass
 
 import gramax.metrics  # noqa: F401  (fills the registry)
 from gramax.frames import coherence_floor
+from gramax.metrics.names import full_name
 from gramax.metrics.registry import METRICS, Question
 
 HEADLINE: dict[Question, str] = {
@@ -76,10 +76,8 @@ class LogConfig:
 
     def __post_init__(self) -> None:
         known = [metric.name for metric in METRICS]
-        for name in self.metrics:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise ValueError(f"no metric {name!r} that moments determine{hint}")
+        where = "LogConfig, of what moments determine"
+        names = tuple(full_name(name, known, where) for name in self.metrics)
+        object.__setattr__(self, "metrics", names)
         if self.every < 1:
             raise ValueError(f"every={self.every}: audits come every 1, 2, … times")

@@ -49,11 +49,12 @@ def decision(found: Comparison) -> str:
 def _by_kind(uses: dict[str, Change]) -> Iterator[str]:
     words = {"better": "better", "worse": "worse", "same": "the same, within noise,"}
     for kind in words:
-        told = [
-            f"{USES[name]} ({100 * one.before:.3g} to {100 * one.after:.3g} % right)"
-            for name, one in uses.items()
-            if one.kind == kind
-        ]
+        told = [f"{USES[name]} ({_right(one)})" for name, one in uses.items() if one.kind == kind]
         if told:
             *most, last = told
             yield f"{words[kind]} for {', '.join(most)}{' and ' if most else ''}{last}"
+
+
+def _right(one: Change) -> str:
+    before, after = (f"{100 * share:.3g}" for share in (one.before, one.after))
+    return f"{before} % right in both" if before == after else f"{before} to {after} % right"
