@@ -55,8 +55,22 @@ def test_without_labels_answers_what_needs_none():
     assert report.worst_pairs == ()
     for metric in report.to_dict()["metrics"].values():
         assert (metric["value"] is None) == bool(metric["reason"])
-    with pytest.raises(KeyError, match="no metric 'rank'"):
+    with pytest.raises(KeyError, match=r"no metric 'rank'; did you mean .*rank"):
         report["rank"]
+    assert "rank" not in report
+
+
+def test_names_as_they_are_shown_and_the_report_printed():
+    report = gramax.audit(Z, Y)
+    assert report["coherence"] == report["class_coherence"]
+    assert report["simplex error centred"] == report["class_simplex_error_centred"]
+    assert "coherence" in report
+    assert "coherence" not in list(report)
+    said = str(report)
+    assert said == repr(report)
+    assert report.diagnosis.text in " ".join(said.split())
+    assert "\x1b" not in said
+    assert max(map(len, said.splitlines())) <= 110
 
 
 def test_codes_are_a_codebook():

@@ -54,6 +54,7 @@ def test_json_file_and_stdout_agree(folder, capsys):
         (["effective_rank<1", "class_coherence>=2"], []),
         (["effective_rank < 50", "effective_rank<1"], ["effective_rank<50: effective_rank is"]),
         (["coherence<=1"], ["class_coherence<=1: "]),  # as the report prints it
+        (["average coherence<=1"], ["class_average_coherence<=1: "]),  # and as a page does
         (["collapse_ratio!=0", "class_coherence<=1"], ["collapse_ratio!=0", "class_coherence<=1"]),
         (["alpha_req>-1", "nesum==0"], ["alpha_req>-1"]),
     ],
@@ -70,6 +71,19 @@ def test_thresholds_set_the_exit_code(folder, capsys, conditions, broken):
 def test_an_undefined_number_breaks_a_threshold(folder, capsys):
     assert main(["audit", "z.npy", "--fail-on", "collapse_ratio>9"]) == 1
     assert "collapse_ratio is undefined" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["audit", "a.npy", "--fail-on", "effective rnk<3"], "did you mean effective_rank"),
+        (["audit", "a.npy", "--fail-on", "nc3<3"], "no metric 'nc3'"),  # it needs a classifier
+        (["compare", "a.npy", "b.npy", "--fail-on-worse", "coherense"], "did you mean coherence"),
+    ],
+)
+def test_a_wrong_condition_is_refused_before_any_file_is_read(capsys, command, words):
+    assert main(command) == 2
+    assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

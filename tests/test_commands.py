@@ -21,6 +21,8 @@ def test_metrics_lists_all_and_tells_all_about_one(capsys):
         assert words in page
     assert main(["metrics", "absent"]) == 2
     assert "no metric 'absent'" in capsys.readouterr().err
+    assert main(["metrics", "coherence"]) == 0
+    assert "class_coherence" in capsys.readouterr().out
 
 
 def test_bounds_side_by_side(capsys):

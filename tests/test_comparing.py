@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,20 @@ import pytest
 import gramax
 from gramax.cli import main
 from gramax.comparison import compare, compare_saved, linear_cka, procrustes_similarity
-from gramax.comparison.changes import TOO_FEW, changes_of, largest_moves
+from gramax.comparison.changes import (
+    TOO_FEW,
+    change,
+    changes_of,
+    judged_together,
+    largest_moves,
+)
+from gramax.comparison.decision import uses_of
 from gramax.comparison.results import Moved, Side
 from gramax.comparison.similarity import A_POINT, NO_MEMORY, CentredRows, similarities
 from gramax.errors import InputError
 from gramax.render.number_text import comparison_headline
 from gramax.uncertainty.errorbars import TOO_MANY
+from gramax.uncertainty.probes import Outcome
 from tests.test_seed import clouds
 
 Z, Y = clouds(7, 300, 12, 4)
@@ -192,6 +201,76 @@ def test_a_pair_says_whether_its_move_is_real():
     assert Moved("a", "b", 0.1, 0.9, None).kind == "unknown"
 
 
+def test_many_numbers_are_held_to_their_false_rate():
+    """By hand: tails .0074 (z = 3), .040 and .33 of Student's t with 19 degrees, times 3 over 1-3.
+
+    A change of three errors is real alone and among three, not among forty.
+    """
+    few = {str(k): change(str(k), 0.0, z, 1.0) for k, z in enumerate((1.0, 3.0, 2.2))}
+    rates = [one.false_rate for one in judged_together(few).values()]
+    assert rates == pytest.approx([0.3299, 0.0221, 0.0606], rel=0.01)
+    most = {str(k): change(str(k), 0.0, 0.1, 1.0) for k in range(39)}
+    for one in (few["1"], replace(few["1"], after=-3.01)):
+        assert judged_together({"x": change("x", 0.0, 3.01, 1.0)} | few)["x"].kind == "changed"
+        assert judged_together(most | {"x": one})["x"].kind == "same"
+    unknown = change("x", 0.0, 3.0, None, "why")
+    assert judged_together({"x": unknown}) == {"x": unknown}
+
+
+def test_no_pair_of_many_moves_between_two_draws_of_one_space():
+    """Of 50 classes some of the 1,225 pairs always differ by more than three errors."""
+    rng, y = np.random.default_rng(2), np.repeat(np.arange(50), 20)
+    centres = rng.normal(size=(50, 16))
+    for paired in (False, True):
+        a, b = (centres[y] + rng.normal(size=(1000, 16)) for _ in range(2))
+        if paired:
+            a, b = (a + 0.3 * rng.normal(size=a.shape) for _ in range(2))
+        found = compare(a, b, y, paired=paired)
+        assert any(abs(one.after - one.before) > 3 * one.error for one in found.moved)
+        assert {one.kind for one in found.moved} == {"same"}
+        assert found.moved[0].sure == pytest.approx(5.3, abs=0.1)
+
+
+def test_a_comparison_ends_in_a_decision(capsys):
+    rng = np.random.default_rng(3)
+    loose, tight = (np.eye(4)[Y] + s * rng.normal(size=(300, 4)) for s in (0.6, 0.2))
+    found = compare(loose, tight, NAMES[Y])
+    assert found.decision.startswith("B is better for a linear classifier (")
+    assert compare(tight, loose, NAMES[Y]).decision.startswith("B is worse for")
+    same = compare(loose, loose, NAMES[Y])
+    assert same.decision.startswith("B is the same, within noise, for a linear classifier")
+    assert " ".join(str(found).split()).endswith(found.decision)
+    assert found.decision in found._repr_html_()
+    assert found.to_dict()["uses"]["probe"]["kind"] == "better"
+    assert compare(loose, tight).decision.startswith("Which is better is open")
+    assert compare(loose, loose).decision.startswith("B is the same as A")
+    assert compare(loose, tight, NAMES[Y], NAMES[Y % 3]).uses == {}
+
+
+def test_the_decision_of_unequal_outcomes():
+    """Newcombe 1998, table II: 56 of 70 against 48 of 80, 0.2 (0.0524 to 0.3339) by method 10."""
+    wilson = {"a": Outcome(0.6, 0.4904, 0.7003, ""), "b": Outcome(0.8, 0.6919, 0.8767, "")}
+    sides = [
+        Side("", 9, 3, 3, "", "", {}, worth={"probe": wilson[name], "nearest_mean": wilson["a"]})
+        for name in "ab"
+    ]
+    one = uses_of(*sides)["probe"]
+    assert one.difference - 1.96 * one.error == pytest.approx(0.0524, abs=2e-4)
+    assert one.kind == "same"
+    assert list(uses_of(sides[0], replace(sides[1], worth={}))) == []
+
+
+def test_a_comparison_shown_in_a_notebook(found):
+    shown = found._repr_html_()
+    for words in ("collapse_ratio", "▲ better", "ant", found.notes[0]):
+        assert words in shown
+    odd = replace(found, a=replace(found.a, source="<script>x"))._repr_html_()
+    assert "<script" not in odd
+    assert found["simplex_error_centred"] is found["class_simplex_error_centred"]
+    with pytest.raises(KeyError, match="did you mean"):
+        found["effective_rnk"]
+
+
 def test_largest_moves_by_tiles(monkeypatch):
     rng = np.random.default_rng(4)
     a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in rng.normal(size=(2, 37, 5)))
@@ -259,9 +338,12 @@ def test_saved_reports(tmp_path, capsys):
     assert saved["collapse_ratio"].kind == "better"
     assert saved["collapse_ratio"].error == pytest.approx(0.01 * math.sqrt(2))
     assert saved["effective_rank"].kind == "unknown"
+    assert saved.decision.startswith("B is the same, within noise, for a linear classifier (100 ")
     assert main(["compare", *map(str, files)]) == 0
     capsys.readouterr()
-    for content in ("[]", "{", '{"metrics": 3}', "[" * 100_000):
+    odd = json.loads(files[1].read_text())
+    odd["worth"]["probe"]["accuracy"] = 2
+    for content in ("[]", "{", '{"metrics": 3}', "[" * 100_000, json.dumps(odd)):
         files[1].write_text(content)
         assert main(["compare", *map(str, files)]) == 2
         assert "b.json: is not" in capsys.readouterr().err

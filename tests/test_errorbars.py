@@ -228,7 +228,7 @@ def test_intervals_cover(draws):
 @pytest.mark.parametrize("draws", [40, pytest.param(150, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("tied", [True, False])
 def test_errors_of_the_worst_of_many_are_not_too_small(tied, draws):
-    """Efron & Stein 1981. Codes of a simplex tie for the worst pair; else one pair stands out."""
+    """Codes of a simplex tie for the worst pair; else one pair stands out."""
     names = ("class_coherence", "class_babel")
     centres = np.eye(6, 8) - 1 / 6 if tied else np.eye(6, 8)
     centres[5, 0] += 0.0 if tied else 1.0

@@ -11,13 +11,13 @@ from rich.console import Console
 from tests.render.test_page import report, thousand  # noqa: F401  (fixtures)
 
 from gramax.audits.portrait import Cloud, heat_of
-from gramax.audits.report import Pair
+from gramax.audits.report import Number, Pair
 from gramax.audits.run_log import Entry
 from gramax.comparison import Alignment, Comparison, Moved
 from gramax.comparison.changes import change
 from gramax.comparison.results import side_of
 from gramax.render.page import audit_page, comparison_page
-from gramax.render.terminal import show_comparison
+from gramax.render.terminal import show, show_comparison
 from gramax.render.timelines import tracks_of, write_timeline_page
 from gramax.uncertainty.chance import Chance
 from gramax.uncertainty.errorbars import ErrorBar
@@ -273,6 +273,34 @@ def test_pairs_that_moved_say_what_is_real(visit, found):
     show_comparison(replace(found, moved=moved), out)
     lines = [line for line in out.file.getvalue().splitlines() if "(empty)  ·  (3 spaces)" in line]
     assert [line.split()[-1] for line in lines] == ["changed", "same", "unknown"]
+
+
+TOO_WIDE = """() => [...document.querySelectorAll("body *")].filter(e => e.clientWidth
+    && e.scrollWidth > e.clientWidth + 1 && !e.closest("svg")
+    && (!e.closest(".scroll") || e.matches("td, th"))).map(e => e.outerHTML.slice(0, 80))"""
+
+
+@pytest.mark.parametrize("width", [320, 640, 1200])
+def test_numbers_of_seven_digits_fit_their_cards_and_tables(visit, report, found, width):
+    bar, law = ErrorBar(-1234567.8, 1234567.0, 0, 1, 0), Chance(-7654321.0, 0.5, "a law")
+    large = replace(
+        report,
+        numbers=dict.fromkeys(report, Number(-1234567.8, chance=law, error=bar)),
+        answers=tuple(replace(one, value=-1234567.8) for one in report.answers),
+        classes=tuple(replace(one, count=1234567, within=1234567.8) for one in report.classes),
+    )
+    changes = {name: change(name, 1234567.0, 7654321.0, 1234567.8) for name in report}
+    same = tuple(replace(one, value=-1234567.8, chance=law) for one in found.alignment)
+    moved = tuple(replace(one, error=1234567.8) for one in found.moved[:3])
+    grown = replace(found, changes=changes, alignment=same, moved=moved)
+    for html in (audit_page(large), comparison_page(grown)):
+        page = visit(html, width=width)
+        assert page.evaluate(TOO_WIDE) == []
+        assert fits(page, width)
+    for shown, digits in ((large, "-1,234,568"), (grown, "7,654,321")):
+        out = Console(file=io.StringIO(), width=80)
+        (show if shown is large else show_comparison)(shown, out)
+        assert out.file.getvalue().count(digits) >= len(report)
 
 
 def test_heat_map_tells_the_pair_and_the_legend_picks_out_a_class(visit, report):

@@ -147,8 +147,9 @@ class TestCollector:
 
 
 def test_a_misspelt_metric():
-    with pytest.raises(ValueError, match="did you mean 'effective_rank'"):
+    with pytest.raises(ValueError, match="did you mean effective_rank"):
         LogConfig(metrics=("efective_rank",))
+    assert LogConfig(metrics=("coherence",)).metrics == ("class_coherence",)
     with pytest.raises(ValueError, match="every=0"):
         LogConfig(every=0)
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gramax._optional import drawing
+from gramax.errors import InputError
+from gramax.metrics.names import full_name
 from gramax.metrics.registry import METRICS, QUESTIONS, Metric, Question
 
 if TYPE_CHECKING:
@@ -132,6 +134,8 @@ class Diagnosis:
 class Report(Mapping[str, float]):
     """What an audit found; a mapping from metric name to number.
 
+    Names may be short, as they are shown: `report["coherence"]`. Printed, it is the verdict.
+
     Attributes:
         source: what was audited.
         n: rows that count; d: their length; c: classes with rows (0 without labels).
@@ -172,10 +176,9 @@ class Report(Mapping[str, float]):
 
     def __getitem__(self, name: str) -> float:
         try:
-            return self.numbers[name].value
-        except KeyError:
-            known = ", ".join(self.numbers)
-            raise KeyError(f"no metric {name!r} in this report; it has {known}") from None
+            return self.numbers[full_name(name, self.numbers)].value
+        except InputError as error:
+            raise KeyError(str(error)) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.numbers)
@@ -191,6 +194,10 @@ class Report(Mapping[str, float]):
             MissingExtraError: matplotlib is not installed.
         """
         return drawing("plots").plot_report(self)
+
+    def __repr__(self) -> str:
+        """The verdict as the terminal shows it, without colour."""
+        return drawing("terminal").plain_text(self)
 
     def _repr_html_(self) -> str:
         """The verdict, as a notebook shows it."""

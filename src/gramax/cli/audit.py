@@ -9,6 +9,7 @@ import click
 
 from gramax.cli.options import (
     as_arguments,
+    audited_metrics,
     complete_metrics,
     definition_options,
     engine_options,
@@ -75,6 +76,7 @@ def audit(
     from gramax.cli import thresholds
 
     conditions = [thresholds.parse(text) for text in fail_on]
+    conditions = conditions and thresholds.named(conditions, audited_metrics())
     check_outputs([json_out, html_out, save_head, given["checkpoint"]], *embeddings, labels)
 
     from gramax.audits.audit import audit as run
@@ -99,5 +101,5 @@ def audit(
         classes = json.dumps([view.name for view in report.classes])
         about = {"classes": classes, "normalize": json.dumps(head.normalize)}
         write_safetensors(save_head, {"weights": head.weights, "bias": head.bias}, about)
-    broken = [one.broken_by(report) for one in thresholds.named(conditions, report)]
+    broken = [one.broken_by(report) for one in conditions]
     return leave(report, json_out, html_out, broken)

@@ -9,6 +9,7 @@ import click
 
 from gramax.cli.options import (
     as_arguments,
+    audited_metrics,
     complete_metrics,
     definition_options,
     engine_options,
@@ -73,27 +74,33 @@ def compare(
     saved = [f"{given['checkpoint']}.{side}" for side in "ab"] if given["checkpoint"] else []
     check_outputs([json_out, html_out, *saved], a, b, labels, labels_b)
 
-    from gramax.cli.thresholds import full_name
     from gramax.comparison import compare as run
     from gramax.comparison import compare_saved
+    from gramax.metrics.names import full_name
 
-    if a.lower().endswith(".json") and b.lower().endswith(".json"):
+    saved_reports = a.lower().endswith(".json") and b.lower().endswith(".json")
+    if not saved_reports:
+        for name in fail_on_worse:
+            full_name(name, audited_metrics(), "--fail-on-worse")
+    if saved_reports:
         found = compare_saved(a, b)
     else:
         with showing(sides=2) as progress:
             known = as_arguments(given)
             found = run(a, b, labels, labels_b, moved=max(moved, 1), progress=progress, **known)
-    asked = [full_name(name, found, f"--fail-on-worse {name}") for name in fail_on_worse]
+    asked = [full_name(name, found, "--fail-on-worse") for name in fail_on_worse]
     worse = [_worse(name, found[name]) for name in asked]
     return leave(found, json_out, html_out, worse)
 
 
 def _worse(name: str, change: Change) -> str | None:
     """That a number became worse, or may have: a gate that cannot tell does not let pass."""
+    from gramax.audits.thresholds import SURE
     from gramax.comparison.changes import turn
 
     moved = f"{change.before:.6g} to {change.after:.6g}"
-    if change.kind == "worse":
+    worse = turn(name, change.difference) == "worse"
+    if worse and abs(change.z) > SURE:  # one number that was chosen beforehand, not one of many
         return f"{name} became worse, {moved}"
     same = math.isclose(change.before, change.after, rel_tol=ROUNDING)
     if change.kind == "unknown" and not same and turn(name, change.difference) != "better":

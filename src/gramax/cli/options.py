@@ -30,6 +30,14 @@ def complete_folders(_: Any, __: Any, incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(incomplete, type="dir")]
 
 
+def audited_metrics() -> list[str]:
+    """The metrics that an audit has: those that rows and labels determine."""
+    import gramax.metrics  # noqa: F401 - fills the registry
+    from gramax.metrics.registry import METRICS
+
+    return [metric.name for metric in METRICS.everything() if metric.compute or metric.of_rows]
+
+
 def complete_metrics(_: Any, __: Any, incomplete: str) -> list[CompletionItem]:
     """The metrics of the registry, with their meanings where the shell shows them."""
     import gramax.metrics  # noqa: F401 - fills the registry

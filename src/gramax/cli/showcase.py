@@ -6,7 +6,6 @@ import click
 
 from gramax._optional import need
 from gramax.cli.options import CROSSED, OK, complete_folders, complete_metrics, complete_pictures
-from gramax.errors import InputError
 
 
 @click.command()
@@ -15,12 +14,15 @@ def metrics(name: str | None) -> int:
     """List the metrics, or tell all about the one called NAME."""
     from rich.console import Console
 
+    from gramax.metrics.names import full_name
     from gramax.metrics.registry import METRICS
     from gramax.render import terminal
 
-    if name is not None and name not in METRICS:
-        raise InputError(f"no metric {name!r}; `gramax metrics` lists them")
-    Console().print(terminal.metric_page(METRICS[name]) if name else terminal.metric_list())
+    if name is None:
+        Console().print(terminal.metric_list())
+        return OK
+    known = [metric.name for metric in METRICS.everything()]
+    Console().print(terminal.metric_page(METRICS[full_name(name, known)]))
     return OK
 
 

@@ -7,10 +7,10 @@ import operator
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 from gramax._text import visible
 from gramax.errors import InputError
+from gramax.metrics.names import full_name
 
 COMPARISONS = {
     "<=": operator.le,
@@ -20,7 +20,7 @@ COMPARISONS = {
     "<": operator.lt,
     ">": operator.gt,
 }
-PATTERN = re.compile(rf"\s*([a-z][a-z0-9_]{{0,79}})\s*({'|'.join(COMPARISONS)})\s*(\S+)\s*")
+PATTERN = re.compile(rf"\s*([a-z][a-z0-9_ ]{{0,79}}?)\s*({'|'.join(COMPARISONS)})\s*(\S+)\s*")
 
 
 @dataclass(frozen=True)
@@ -64,22 +64,7 @@ def parse(text: str) -> Threshold:
 
 
 def named(thresholds: list[Threshold], known: Collection[str]) -> list[Threshold]:
-    """The thresholds, each on a metric by its full name; see `full_name`."""
+    """The thresholds, each on a metric by its full name; `InputError` where one has none."""
     return [
         replace(one, metric=full_name(one.metric, known, f"--fail-on {one}")) for one in thresholds
     ]
-
-
-def full_name(name: str, known: Collection[str], where: str) -> str:
-    """The number in `known` that is meant by its name, or by the short one that reports print.
-
-    Example:
-        >>> full_name("coherence", ["class_coherence", "vci"], "--fail-on-worse coherence")
-        'class_coherence'
-    """
-    for whole in (name, f"class_{name}"):
-        if whole in known:
-            return whole
-    close = get_close_matches(name, [*known, *(one.removeprefix("class_") for one in known)], 3)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}"
-    raise InputError(f"{where}: no number {visible(name[:80])!r} here; {hint}")

@@ -16,6 +16,7 @@ import numpy as np
 
 from gramax.audits.audit import BLOCKS, audit
 from gramax.comparison.changes import changes_of, most_moved, without_each_of
+from gramax.comparison.decision import uses_of
 from gramax.comparison.results import Alignment, Change, Comparison, Moved, Side, side_of
 from gramax.comparison.saved_reports import compare_saved
 from gramax.comparison.similarity import (
@@ -80,7 +81,8 @@ def compare(
             some are left out: which of them match is no longer known.
 
     Returns:
-        A `Comparison`: `found["effective_rank"].kind` is "better", "worse", "same", ...
+        A `Comparison`: `found["effective_rank"].kind` is "better", "worse", "same", ..., and
+        `found.decision` tells in a sentence which space is better, and for what.
 
     Raises:
         InputError: an input cannot be audited, or rows are said to be paired and cannot be.
@@ -124,6 +126,8 @@ def compare(
         return found
     others = set(spaces[1].names)
     names = tuple(name for name in spaces[0].names if name in others)
+    if set(spaces[0].names) == others:
+        found = replace(found, uses=uses_of(*sides))
     class_codes = [_codes(one, names) for one in spaces]
     if len(names) > 1:
         found = replace(found, moved=most_moved(names, class_codes, spaces, paired, moved))

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from gramax._shapes import Float, Int
+from gramax.audits.audit import BLOCKS
 from gramax.audits.thresholds import SURE
-from gramax.comparison.results import Change, Kind, Moved, Side
+from gramax.comparison.results import FALSE_RATE, Change, Kind, Moved, Side
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
 from gramax.moments import ClassMoments
 from gramax.streaming import Collected
+from gramax.uncertainty.chance.cosines import student_quantile, student_tail
 from gramax.uncertainty.errorbars import (
     EXTREMES,
     TOO_MANY,
@@ -68,7 +71,7 @@ def changes_of(
         if all(name in side for side in left):
             error, reason = error_of(left[0][name], left[1][name], paired)
         found[name] = change(name, a.numbers[name], b.numbers[name], error, reason)
-    return found
+    return judged_together(found)
 
 
 def change(name: str, before: float, after: float, error: float | None, reason: str = "") -> Change:
@@ -81,6 +84,26 @@ def change(name: str, before: float, after: float, error: float | None, reason: 
         difference = after - before
         kind = "same" if abs(difference) <= SURE * error else turn(name, difference)
     return Change(before, after, error, reason, kind)
+
+
+def judged_together(changes: Mapping[str, Change]) -> dict[str, Change]:
+    """The changes with their false rates; what is due to chance too easily among so many is "same".
+
+    Source:
+        Benjamini & Hochberg 1995, under the positive dependence that numbers of one space have
+        (Benjamini & Yekutieli 2001).
+    """
+    told = [name for name, one in changes.items() if one.error is not None]
+    z = [changes[n].z if abs(changes[n].difference) >= ROUNDING else 0.0 for n in told]
+    tails = student_tail(np.array(z), BLOCKS - 1)
+    order = np.argsort(-tails)
+    rates = np.minimum.accumulate(tails[order] * len(told) / np.arange(len(told), 0, -1))
+    found = dict(changes)
+    for k, rate in zip(order, rates, strict=True):
+        name, one = told[k], changes[told[k]]
+        kind: Kind = one.kind if rate <= FALSE_RATE else "same"
+        found[name] = replace(one, false_rate=float(rate), kind=kind)
+    return found
 
 
 def turn(name: str, difference: float) -> Kind:
@@ -144,7 +167,7 @@ def most_moved(
     paired: bool,
     k: int,
 ) -> tuple[Moved, ...]:
-    """The `k` pairs of classes that moved most.
+    """The `k` pairs of classes that moved most, each judged as the worst of all pairs is.
 
     Args:
         names: of the c classes that both spaces have.
@@ -155,6 +178,8 @@ def most_moved(
     """
     pairs = largest_moves(codes[0], codes[1], k)
     used = np.unique(pairs)
+    compared = math.comb(min(np.count_nonzero(np.any(code, axis=1)) for code in codes), 2)
+    sure = max(SURE, student_quantile(1 - FALSE_RATE / max(compared, 1), BLOCKS - 1))
     found, both = [], []
     for code, side in zip(codes, sides, strict=True):
         whole = np.einsum("kd,kd->k", code[pairs[:, 0]], code[pairs[:, 1]])
@@ -166,7 +191,7 @@ def most_moved(
         one, other = (float(before[i]), a[:, i]), (float(after[i]), b[:, i])
         error, _ = error_of(one, other, paired)
         first, second = (names[int(c)] for c in pair)
-        found.append(Moved(first, second, one[0], other[0], error))
+        found.append(Moved(first, second, one[0], other[0], error, sure))
     return tuple(found)
 
 

@@ -9,11 +9,19 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gramax._optional import drawing
 from gramax._shapes import Float
 from gramax.audits.report import Report, finite
 from gramax.audits.thresholds import SURE
+from gramax.errors import InputError
+from gramax.metrics.names import full_name
 from gramax.streaming import LeftOut
 from gramax.uncertainty.chance.laws import Chance
+from gramax.uncertainty.probes import Outcome
+
+FALSE_RATE = 0.05
+"""The share of changes called real that may be due to chance alone; and the chance that any pair of
+classes is said to move where none does."""
 
 Kind = Literal["better", "worse", "changed", "same", "unknown"]
 
@@ -28,7 +36,10 @@ class Change:
         error: standard error of the difference; None where it cannot be had.
         reason: why there is no error, or no number.
         kind: "better", "worse" or "changed" (no side is better) where the difference is more than
-            `SURE` standard errors, "same" where it is not, "unknown" without an error.
+            `SURE` standard errors and its false rate at most `FALSE_RATE`, "same" where it is not,
+            "unknown" without an error.
+        false_rate: if this change is called real and so is every number with a larger z, the share
+            of these that is expected to be due to chance alone; NaN without an error.
     """
 
     before: float
@@ -36,6 +47,7 @@ class Change:
     error: float | None
     reason: str
     kind: Kind
+    false_rate: float = math.nan
 
     @property
     def difference(self) -> float:
@@ -63,6 +75,7 @@ class Side:
         numbers: value by metric, NaN where undefined.
         errors: standard errors by metric, where there are.
         left_out: what could not be read, where that was asked for.
+        worth: how often held-out rows get their class, by classifier.
     """
 
     source: str
@@ -74,6 +87,7 @@ class Side:
     numbers: Mapping[str, float]
     errors: Mapping[str, float] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
+    worth: Mapping[str, Outcome] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,6 +98,8 @@ class Moved:
         a: one class; b: the other.
         before: cosine of their codes in the first space; after: in the second.
         error: standard error of the change, or None.
+        sure: standard errors beyond which it is real: more the more pairs were compared, so that
+            in `FALSE_RATE` of all comparisons of equal spaces at most any pair is said to move.
     """
 
     a: str
@@ -91,13 +107,14 @@ class Moved:
     before: float
     after: float
     error: float | None
+    sure: float = SURE
 
     @property
     def kind(self) -> Kind:
         """As that of a `Change`: "changed", "same" or "unknown"."""
         if self.error is None:
             return "unknown"
-        return "changed" if abs(self.after - self.before) > SURE * self.error else "same"
+        return "changed" if abs(self.after - self.before) > self.sure * self.error else "same"
 
 
 @dataclass(frozen=True)
@@ -124,6 +141,8 @@ class Alignment:
 class Comparison(Mapping[str, Change]):
     """What changed from one space to the other; a mapping from metric name to `Change`.
 
+    Names may be short, as they are shown: `found["coherence"]`. Printed, it is the tables.
+
     Attributes:
         a: the first space; b: the second.
         paired: whether rows match, so that errors are of the same rows.
@@ -133,6 +152,8 @@ class Comparison(Mapping[str, Change]):
         notes: what to keep in mind.
         names: of the classes that both have; with `cosines`, in its order.
         cosines: `[2, c, c]` of their codes, for a picture; None where there are many.
+        uses: the share of held-out rows that get their class, by classifier; empty where the two
+            do not have the same classes.
     """
 
     a: Side
@@ -144,15 +165,34 @@ class Comparison(Mapping[str, Change]):
     notes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     cosines: Float[np.ndarray, "2 c c"] | None = field(default=None, repr=False, compare=False)
+    uses: dict[str, Change] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Change:
-        return self.changes[name]
+        try:
+            return self.changes[full_name(name, self.changes)]
+        except InputError as error:
+            raise KeyError(str(error)) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.changes)
 
     def __len__(self) -> int:
         return len(self.changes)
+
+    def __repr__(self) -> str:
+        """The comparison as the terminal shows it, without colour."""
+        return drawing("terminal").plain_text(self)
+
+    def _repr_html_(self) -> str:
+        """What changed, as a notebook shows it."""
+        return drawing("notebook").comparison_html(self)
+
+    @property
+    def decision(self) -> str:
+        """Whether B is better, worse or the same, and for which use, in one sentence."""
+        from gramax.comparison.decision import decision
+
+        return decision(self)
 
     def of_kind(self, kind: Kind) -> list[str]:
         """Names of the numbers that changed so."""
@@ -166,18 +206,9 @@ class Comparison(Mapping[str, Change]):
             "b": _side(self.b),
             "paired": self.paired,
             "notes": list(self.notes),
-            "metrics": {
-                name: {
-                    "a": finite(change.before),
-                    "b": finite(change.after),
-                    "difference": finite(change.difference),
-                    "error": change.error,
-                    "z": finite(change.z),
-                    "kind": change.kind,
-                    "reason": change.reason or None,
-                }
-                for name, change in self.changes.items()
-            },
+            "decision": self.decision,
+            "uses": {name: _change(one) for name, one in self.uses.items()},
+            "metrics": {name: _change(one) for name, one in self.changes.items()},
             "moved": [vars(pair) for pair in self.moved],
             "alignment": [_alignment(one) for one in self.alignment],
         }
@@ -194,6 +225,7 @@ def side_of(report: Report, left_out: tuple[LeftOut, ...]) -> Side:
         text=report.diagnosis.text,
         numbers={name: number.value for name, number in report.numbers.items()},
         left_out=left_out,
+        worth=report.worth.outcomes if report.worth else {},
     )
 
 
@@ -201,6 +233,19 @@ def _side(side: Side) -> dict[str, Any]:
     about = {name: getattr(side, name) for name in ("source", "n", "d", "c", "kind", "text")}
     about["left_out_fragments"] = [vars(one) for one in side.left_out]
     return about | {"metrics": {name: finite(value) for name, value in side.numbers.items()}}
+
+
+def _change(one: Change) -> dict[str, Any]:
+    return {
+        "a": finite(one.before),
+        "b": finite(one.after),
+        "difference": finite(one.difference),
+        "error": one.error,
+        "z": finite(one.z),
+        "false_rate": finite(one.false_rate),
+        "kind": one.kind,
+        "reason": one.reason or None,
+    }
 
 
 def _alignment(one: Alignment) -> dict[str, Any]:

@@ -8,9 +8,11 @@ import os
 from typing import Any
 
 from gramax._text import LONGEST_NAME, cut, visible
-from gramax.comparison.changes import change
+from gramax.comparison.changes import change, judged_together
+from gramax.comparison.decision import USES, uses_of
 from gramax.comparison.results import Comparison, Side
 from gramax.errors import InputError
+from gramax.uncertainty.probes import Outcome
 
 MAX_REPORT_BYTES = 1 << 28
 MAX_ERROR = 1e300
@@ -41,7 +43,9 @@ def compare_saved(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> Compa
         both = len(errors) == 2
         error, reason = (math.hypot(*errors), "") if both else (None, "no error saved")
         changes[name] = change(name, first.numbers[name], second.numbers[name], error, reason)
-    return Comparison(first, second, False, changes, notes=(SAVED_NOTE,))
+    uses = uses_of(first, second) if first.c == second.c else {}
+    changes = judged_together(changes)
+    return Comparison(first, second, False, changes, notes=(SAVED_NOTE,), uses=uses)
 
 
 def _read_side(path: str | os.PathLike[str]) -> Side:
@@ -58,6 +62,7 @@ def _read_side(path: str | os.PathLike[str]) -> Side:
     try:
         metrics = {_shown(k): one for k, one in data["metrics"].items()}
         values = {k: one["value"] for k, one in metrics.items()}
+        worth = data.get("worth") or {}
         errors = {k: one["error"]["standard"] for k, one in metrics.items() if one.get("error")}
         return Side(
             source=_shown(data["source"]),
@@ -68,9 +73,17 @@ def _read_side(path: str | os.PathLike[str]) -> Side:
             text=visible(str(data["diagnosis"]["text"])),
             numbers={k: math.nan if v is None else float(v) for k, v in values.items()},
             errors={k: _error(v) for k, v in errors.items() if v is not None},
+            worth={k: _outcome(worth[k]) for k in USES if worth.get(k)},
         )
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
         raise InputError(f"{name}: is not a report of `gramax audit --json`") from None
+
+
+def _outcome(told: Any) -> Outcome:
+    shares = [float(told[name]) for name in ("low", "accuracy", "high")]
+    if not 0 <= shares[0] <= shares[1] <= shares[2] <= 1:
+        raise ValueError(f"{shares} are no accuracy in its interval")
+    return Outcome(shares[1], shares[0], shares[2], _shown(told["method"]))
 
 
 def _error(value: Any) -> float:

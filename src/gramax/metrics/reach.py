@@ -1,8 +1,9 @@
 """Question 5: can a plain optimiser find the geometry?
 
 The frame potential has no bad local minima on the product of spheres (Benedetto & Fickus 2003):
-gradient descent from any start reaches a tight frame. What a codebook has above that floor, a
-plain optimiser can remove.
+gradient descent from almost any start reaches its least value, max(c, c²/d), which orthonormal
+codes have for c ≤ d and tight frames for c ≥ d. (It stays where it starts at a saddle, as from
+e₁, e₁, e₁, e₂ in the plane.) What a codebook has above that, a plain optimiser can remove.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def _gap(codes: Float[Array, "c d"], c: Float[Array, ""], d: int) -> Float[Array
     formula="Σ_ab cos(m_a, m_b)², the diagonal included",
     source="Benedetto & Fickus 2003",
     interval=(1.0, float("inf")),
-    best="max(c, c²/d) (a tight frame)",
+    best="max(c, c²/d) (a tight frame; orthonormal codes for c ≤ d)",
     compute=lambda e: pairs.potential(e.codes),
     undefined=("few_codes",),
     degenerate="c² where all codes coincide",
@@ -66,10 +67,10 @@ def frame_potential(x: Any) -> Float[Array, ""]:
 METRICS.add(
     **_SHARED,
     name="class_tight_frame_gap",
-    meaning="total crosstalk above what a plain optimiser reaches from any start",
+    meaning="total crosstalk above what a plain optimiser reaches from almost any start",
     formula="class_frame_potential / max(c, c²/d) - 1",
     source="Benedetto & Fickus 2003",
-    best="0 (a tight frame)",
+    best="0 (a tight frame; orthonormal codes for c ≤ d)",
     compute=lambda e: _gap(e.codes, e.code_count, e.dim),
     undefined=("few_codes", "one_dimension"),
     degenerate="in one dimension every codebook is tight; min(c, d) - 1 where all codes coincide",

@@ -68,6 +68,20 @@ def change(difference: float) -> str:
     return f"{difference:+.3g}".replace("-", "−") if math.isfinite(difference) else "–"
 
 
+def share(value: float) -> str:
+    """A share in percent, to two digits; a dash where it is not known.
+
+    Example:
+        >>> print(share(0.037), share(1.0), share(2e-9), share(float("nan")), sep=", ")
+        3.7 %, 100 %, < 0.1 %, –
+    """
+    if math.isnan(value):
+        return "–"
+    if value < 1e-3:
+        return "< 0.1 %"
+    return f"{100 * value:.2g} %" if value < 0.1 else f"{value:.0%}".replace("%", " %")
+
+
 def z_score(z: float) -> str:
     """A number of standard deviations with its sign; a dash where it is not known."""
     if math.isnan(z):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from rich.text import Text
 
 import gramax.metrics  # noqa: F401  (fills the registry)
 from gramax._text import named
+from gramax.audits.report import Report
 from gramax.audits.verdict import tell_worth
 from gramax.metrics.registry import METRICS, QUESTIONS, Metric
 from gramax.render.number_text import (
@@ -23,13 +26,14 @@ from gramax.render.number_text import (
     number,
     report_facts,
     report_notes,
+    share,
     signed,
     sizes,
     z_score,
 )
 
 if TYPE_CHECKING:
-    from gramax.audits.report import Pair, Report
+    from gramax.audits.report import Pair
     from gramax.comparison import Comparison
     from gramax.frames import Bound, Floor
     from gramax.uncertainty.probes import Worth
@@ -37,8 +41,8 @@ if TYPE_CHECKING:
 MAX_LISTED = 10
 """Pairs or classes listed."""
 
-MAX_WIDTH = 110
-"""Characters of a table at most; longer lines are hard to read."""
+MIN_WIDTH, MAX_WIDTH = 60, 110
+"""Characters of a table: fewer hold no sentence beside its number, more are hard to read."""
 
 STATUS_STYLES = {"good": "green", "fair": "yellow", "poor": "red", "open": "dim"}
 CHANGE_STYLES = {"better": "green", "worse": "red", "changed": "cyan", "unknown": "dim"}
@@ -57,6 +61,15 @@ def show_comparison(found: Comparison, console: Console | None = None) -> None:
     """Print a comparison to the terminal (plain text where the output is a file)."""
     console = console or Console()
     console.print(comparison_view(found), width=min(console.width, MAX_WIDTH))
+
+
+def plain_text(found: Report | Comparison) -> str:
+    """What `show` prints, as text without colour, no wider than the terminal."""
+    width = min(max(shutil.get_terminal_size((MAX_WIDTH, 0)).columns, MIN_WIDTH), MAX_WIDTH)
+    out = io.StringIO()
+    console = Console(file=out, width=width, color_system=None, force_terminal=False)
+    show(found, console) if isinstance(found, Report) else show_comparison(found, console)
+    return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
 
 
 def demo_line(record: Mapping[str, Any], cosines: np.ndarray) -> str:
@@ -96,10 +109,13 @@ def report_view(report: Report) -> RenderableType:
     return Group(*parts, *_notes(report_notes(report)))
 
 
-def _table(first: str, *numeric: str, wrap: bool = False, last: str | None = None) -> Table:
-    """A table whose first column is text, and so is the `last`; the others are numbers."""
+def _table(first: str, *numeric: str, last: str | None = None) -> Table:
+    """A table whose first column is text, and so is the `last`; the others are numbers.
+
+    Where a terminal is narrow, text is folded, so that every number keeps its digits.
+    """
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_header=bool(numeric))
-    table.add_column(first, no_wrap=not wrap, overflow="fold" if wrap else "ellipsis")
+    table.add_column(first, overflow="fold")
     for name in numeric:
         table.add_column(name, justify="right", no_wrap=True)
     if last is not None:
@@ -111,7 +127,8 @@ def _answers(report: Report) -> Table:
     table = Table(box=None, padding=(0, 2, 1, 0), header_style="dim", expand=True)
     table.add_column("", no_wrap=True, width=1)
     table.add_column("Question", ratio=5)
-    table.add_column("Number, held against", ratio=7, min_width=28)  # the longest name fits
+    # The longest name fits, where the terminal is not narrow.
+    table.add_column("Number, held against", ratio=7, min_width=28, overflow="fold")
     table.add_column("Verdict", ratio=10)
     for answer in report.answers:
         style = STATUS_STYLES[answer.status]
@@ -173,7 +190,7 @@ def _numbers(report: Report) -> list[RenderableType]:
 
 def _classes(report: Report) -> Table:
     numeric = ("rows", "within variance", "of scatter within")
-    table = _table("class", *numeric, wrap=True, last="nearest class")
+    table = _table("class", *numeric, last="nearest class")
     for view in sorted(report.classes, key=lambda view: -view.within)[:MAX_LISTED]:
         near = f"{named(view.nearest)} ({view.cosine:+.3f})" if view.nearest is not None else "–"
         size, share = f"{view.count:,}", f"{view.share:.1%}"
@@ -194,13 +211,14 @@ def comparison_view(found: Comparison) -> RenderableType:
         heading.append(f"  {sizes(side.n, side.d, side.c)} · {side.kind}\n")
     heading.append(f"\n{comparison_headline(found)}\n", style="bold")
     legend = (
-        "± change is the standard error of the change from A to B, and z the change in units of it."
-        f" {abbreviations_told(found)}"
+        "± change is the standard error of the change from A to B, and z the change in units of "
+        "it. False is the share of chance among this change and all with a larger z, if they are "
+        f"called real. {abbreviations_told(found)}"
     )
-    changes = _table("", "A", "B", "± change", "z", last="")
+    changes = _table("", "A", "B", "± change", "z", "false", last="")
     for name, change in found.items():
         values = number(change.before), number(change.after)
-        spread = error_text(change.error), z_score(change.z)
+        spread = error_text(change.error), z_score(change.z), share(change.false_rate)
         changes.add_row(Text(name), *values, *spread, _verdict(change.kind))
     parts: list[RenderableType] = [heading, changes, Text(legend.rstrip(), style="dim")]
     if found.alignment:
@@ -210,14 +228,14 @@ def comparison_view(found: Comparison) -> RenderableType:
             table.add_row(one.name, number(one.value), error_text(one.error), chance)
         parts += [Text("\nAlignment of the two spaces", style="bold"), table]
     if found.moved:
-        table = _table("", "A", "B", "change", "±", wrap=True, last="")
+        table = _table("", "A", "B", "change", "±", last="")
         for pair in found.moved:
             values = (pair.before, pair.after, pair.after - pair.before)
             cosines = (f"{value:+.4f}" for value in values)
             error = error_text(pair.error)
             table.add_row(_pair_text(pair), *cosines, error, _verdict(pair.kind))
         parts += [Text("\nPairs of classes that moved most", style="bold"), table]
-    return Group(*parts, *_notes(found.notes))
+    return Group(*parts, *_notes(found.notes), Text(f"\n{found.decision}", style="bold"))
 
 
 def _verdict(kind: str) -> Text:

@@ -47,8 +47,8 @@ EXTREMES = frozenset(
     }
 )
 """Numbers that are the worst of many: without a block another pair may become the worst. Their
-variance is right in simulations where one pair stands out, too large where many are about as bad,
-and of no symmetric function of the rows too small in expectation (Efron & Stein 1981)."""
+variance is right in simulations where one pair stands out, and too large where many are about as
+bad."""
 
 MAX_PAIRED_CLASSES, MAX_LONE_SIDE = 4096, 512
 """Classes up to which extremes get an error: every block costs a pass over all their pairs. And the

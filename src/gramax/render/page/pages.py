@@ -10,6 +10,7 @@ import numpy as np
 from gramax.audits.portrait import Heat, similar_order
 from gramax.audits.thresholds import SURE
 from gramax.audits.verdict import tell_worth
+from gramax.comparison.results import FALSE_RATE
 from gramax.render.number_text import (
     abbreviations_told,
     comparison_headline,
@@ -120,4 +121,5 @@ def comparison_page(found: Comparison) -> str:
         places=places,
         abbreviations=abbreviations_told(found),
         sure=f"{SURE:g}",
+        FALSE_RATE=FALSE_RATE,
     )

@@ -11,6 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from gramax._shapes import Float
+
 
 @lru_cache(maxsize=64)
 def angle_tail(d: int) -> tuple[np.ndarray, np.ndarray]:
@@ -66,6 +68,17 @@ def student_quantile(level: float, dof: int) -> float:
     phi, tail = angle_tail(dof + 1)
     angle = np.interp(1 - level, tail[::-1], phi[::-1])
     return math.sqrt(dof) * math.tan(float(angle))
+
+
+def student_tail(t: Float[np.ndarray, " k"], dof: int) -> Float[np.ndarray, " k"]:
+    """P(|T| > |t|) for Student's T.
+
+    Example:
+        >>> student_tail(np.array([2.093, 3.0]), 19).round(4)
+        array([0.05  , 0.0074])
+    """
+    phi, tail = angle_tail(dof + 1)
+    return np.interp(np.arctan(np.abs(t) / math.sqrt(dof)), phi, tail)
 
 
 def mean_length(count: np.ndarray, d: int) -> tuple[np.ndarray, np.ndarray]:
