@@ -1,7 +1,7 @@
 """Every threshold of the verdict, and the comparisons with them that its answers share.
 
-Each is a floor, a law of chance, or a comparison of two measured lengths; docs/questions.md
-explains them to users.
+Each compares a number with a floor, with a law of chance, or with another length. How far is far
+(one half, three deviations, a tenth) is a choice; docs/questions.md explains them to users.
 """
 
 from __future__ import annotations

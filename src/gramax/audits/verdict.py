@@ -168,7 +168,7 @@ def _separation(report: Report) -> Answer:
     }
     text = (
         f"{c:,} codes cannot be a simplex in {d:,} dimensions. {how[status]}: the largest cosine "
-        f"is {largest:.3g}. The simplex error is at least {simplex_floor(c, d):.3g}, here {error:.3g}."
+        f"is {largest:.3g}. Simplex error {error:.3g}, of all {simplex_floor(c, d):.3g} at least."
     )
     against = f"{floor.value:.3g} ({floor.bound}){_by_chance(chance)}"
     return _answer(report, "simplex", status, text, against, (floor.value, floor.bound), metric)
