@@ -135,7 +135,7 @@ def test_wrong_length_names_both_files(emb, tmp_path):
         ("missing.npy", "^missing.npy: no such file$"),
         ("missing.npz::y", "^missing.npz: no such file$"),
         ("labels.pkl", "^labels.pkl: .pkl files are pickles"),
-        ("./labels.json", "json: no such file, and of a type that is not read; .*: .npy, .*.txt"),
+        ("./labels.xlsx", "xlsx: no such file, and of a type that is not read; .*: .npy, .*.txt"),
         ("z", r"emb\.npz::z: labels must be one a row"),
     ],
 )
@@ -201,10 +201,12 @@ def test_text_files_that_are_refused(tmp_path, text, why):
         read_labels(tmp_path / "y.txt", None, 3)
 
 
-def test_text_files_are_no_embeddings(tmp_path):
+def test_text_files_of_embeddings_hold_numbers(tmp_path):
     (tmp_path / "y.txt").write_text("1\n")
-    with pytest.raises(InputError, match=r"not read; what is: \.npy, .*, \.jsonl$"):
-        open_embeddings(tmp_path / "y.txt")
+    (tmp_path / "t.txt").write_text("cat\n")
+    assert open_embeddings(tmp_path / "y.txt").dim == 1
+    with pytest.raises(InputError, match=r"t\.txt: row 0 is not a token and numbers; got 'cat'"):
+        open_embeddings(tmp_path / "t.txt")
 
 
 @pytest.mark.parametrize(

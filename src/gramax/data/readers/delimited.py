@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from gramax._text import cut
 from gramax.data.checks import decoding, fail
 from gramax.data.chunks import trimmed
 from gramax.data.paths import byte_size, extension, open_binary
+from gramax.data.readers.wide import common_name, numbered, wide_note
 from gramax.data.source import TEXT, Entry
 from gramax.data.under_way import say
 
@@ -37,8 +37,6 @@ BESIDE = (
     "class", "classes", "category", "target", "y", "cluster", "group", "split", "fold", "species",
 )  # fmt: skip
 """Columns of numbers that are no dimension where they are called so, in small letters."""
-
-_NUMBERED = re.compile(r"(.*?)([0-9]+)")
 
 
 @dataclass(frozen=True)
@@ -136,42 +134,6 @@ def _matrix(file: str, layout: Layout, rows: int, dimensions: list[str]) -> Entr
     kind = (np.dtype(np.float64), f"float64 {list(shape)}")
     note = note if layout.header else ""
     return DelimitedColumns(file, name, shape, *kind, layout, tuple(dimensions), note=note)
-
-
-def common_name(columns: Sequence[str]) -> str:
-    """What columns are called together: `dim` for dim_0, dim_1 and so on, or `columns`."""
-    found = {match and match[1] for match in map(_NUMBERED.fullmatch, columns)}
-    return ((found.pop() or "").rstrip("_-. []") if len(found) == 1 else "") or "columns"
-
-
-def wide_note(columns: Sequence[str], beside: Sequence[str]) -> str:
-    """Which columns were taken for dimensions, and which were not."""
-    note = f"is read from {len(columns)} columns, {cut(columns[0], 40)} to {cut(columns[-1], 40)}"
-    if not beside:
-        return note
-    more = f" and {len(beside) - 4} more" if len(beside) > 4 else ""
-    named = ", ".join(cut(one, 40) or "one without a name" for one in beside[:4])
-    return f"{note}; beside it: {named}{more}"
-
-
-def numbered(names: Sequence[str], least: int = 2) -> list[str]:
-    """The largest group of names that count from 0 or 1 (dim_0, dim_1, ...), in that order.
-
-    Example:
-        >>> print(numbered(["id", "dim_1", "dim_0", "dim_2", "note"]))
-        ['dim_0', 'dim_1', 'dim_2']
-    """
-    groups: dict[str, dict[int, str]] = {}
-    for name in names:
-        if (match := _NUMBERED.fullmatch(name)) and len(match[2]) < 9:
-            groups.setdefault(match[1], {})[int(match[2])] = name
-    best: list[str] = []
-    for group in groups.values():
-        first = min(group)
-        counts = first <= 1 and sorted(group) == list(range(first, first + len(group)))
-        if counts and len(group) >= least and len(group) > len(best):
-            best = [group[k] for k in sorted(group)]
-    return best
 
 
 def _dimensions(names: Sequence[str], kinds: dict[str, str]) -> list[str]:

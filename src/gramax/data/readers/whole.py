@@ -20,14 +20,12 @@ from gramax._text import no_constant
 from gramax.data.checks import check_shape, decoding, fail
 from gramax.data.paths import byte_size, is_address, open_binary, state
 from gramax.data.readers import hdf5
+from gramax.data.readers.text import flat
 from gramax.data.source import TEXT, Entry
 from gramax.errors import MissingExtraError
 
 MAX_BYTES = 4 << 30
 """Of a file that has to be read whole."""
-
-MAX_DEPTH = 8
-"""Of dictionaries in dictionaries."""
 
 Loader = Callable[[str], Mapping[str, np.ndarray]]
 
@@ -95,23 +93,6 @@ def _from_json(file: str) -> Mapping[str, np.ndarray]:
         what = "a list of vectors, a list of objects, or an object of lists"
         raise fail(file, f"is none of what is read: {what}")
     return arrays
-
-
-def flat(record: Mapping[str, Any], depth: int = MAX_DEPTH) -> dict[str, Any]:
-    """A record without records in it: their values get dotted names.
-
-    Example:
-        >>> flat({"id": 1, "payload": {"label": "cat"}})
-        {'id': 1, 'payload.label': 'cat'}
-    """
-    found: dict[str, Any] = {}
-    for name, value in record.items():
-        if isinstance(value, dict) and depth:
-            inner = {f"{name}.{k}": one for k, one in flat(value, depth - 1).items()}
-            found |= {k: one for k, one in inner.items() if k not in record}
-        else:
-            found[name] = value
-    return found
 
 
 def _column(values: list[Any]) -> np.ndarray | None:
