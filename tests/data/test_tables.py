@@ -121,6 +121,11 @@ def test_an_empty_field_is_not_a_number(tmp_path):
     np.testing.assert_array_equal(rows_of(tmp_path / "z.csv"), [[1.5, 2], [np.nan, 3]])
 
 
+def test_a_single_dimension(tmp_path):
+    (tmp_path / "z.csv").write_text("x,label\n1.5,a\n2,b\n")
+    np.testing.assert_array_equal(rows_of(tmp_path / "z.csv"), [[1.5], [2]])
+
+
 def test_tokens_name_the_rows(tmp_path):
     """A token may have spaces in it, as some of GloVe's have."""
     (tmp_path / "glove.txt").write_text("the 0.1 0.2\n. . . 0.3 0.4\nof 5 6\n")

@@ -103,7 +103,8 @@ class ArrowColumns(ArrowEntry):
         batches = self.batches(size, groups, self.columns)
         for batch in trimmed(batches, self.bounds[groups.start], start, stop):
             with decoding(self.where, "columns"):
-                arrays = [batch.column(batch.schema.names.index(name)) for name in self.columns]
+                places = {name: at for at, name in enumerate(batch.schema.names)}
+                arrays = [batch.column(places[name]) for name in self.columns]
                 if self.dtype.kind != "f" and any(one.null_count for one in arrays):
                     at = next(k for k, one in enumerate(arrays) if one.null_count)
                     row = start + _first_null(arrays[at])
@@ -227,12 +228,12 @@ def _columns(parquet: bool, file: str, schema: Any, groups: list[int]) -> tuple[
     twice = [name for name, count in Counter(schema.names).items() if count > 1]
     if twice:
         raise fail(file, f"has two columns named {twice[0]}")
-    bounds = tuple(accumulate(groups, initial=0))
+    bounds, names = tuple(accumulate(groups, initial=0)), set(schema.names)
     found: list[ArrowEntry] = []
     for at, field in enumerate(schema):
         for path, kind in _leaves(field):
             name, shape, fixed = ".".join(path), (bounds[-1],), False
-            if path[1:] and name in schema.names:
+            if path[1:] and name in names:
                 continue
             values, length = _values(kind)
             if length is not None:
@@ -275,7 +276,8 @@ def _wide(found: Sequence[ArrowEntry], names: Sequence[str]) -> ArrowEntry | Non
     numbers = {one.name: one for one in found if readable_numbers(one.dtype)}
     if any(one.rank == 2 for one in numbers.values()):
         return None
-    columns = [numbers[name] for name in numbered([name for name in numbers if name in names])]
+    outer = set(names)
+    columns = [numbers[name] for name in numbered([name for name in numbers if name in outer])]
     if not columns:
         return None
     dtype = np.result_type(*{one.dtype for one in columns})

@@ -29,6 +29,9 @@ from gramax.data.under_way import say
 
 MAX_LINE_BYTES = 1 << 25
 
+MAX_FIELDS = 1 << 16
+"""In a line: each becomes an entry of its own."""
+
 BLOCK_BYTES = 1 << 20
 """Parsed at once, or several lines where they are longer."""
 
@@ -55,16 +58,13 @@ class DelimitedColumns(Entry):
 
     layout: Layout
     columns: tuple[str, ...]
+    lists: bool = False
+    """Whether this is one column whose texts are lists."""
 
     @property
     def grain(self) -> int:
         """None: where a line begins is not known."""
         return 0
-
-    @property
-    def lists(self) -> bool:
-        """Whether this is one column whose texts are lists."""
-        return self.rank == 2 and len(self.columns) == 1
 
     def measured(self) -> Entry:
         """Lists are all to be as long as the first one."""
@@ -82,7 +82,7 @@ class DelimitedColumns(Entry):
             start += len(batch)
 
     def _rows(self, start: int, batch: Any) -> np.ndarray:
-        arrays = [batch.column(name) for name in self.columns]
+        arrays = batch.columns  # in the order that was asked for
         if self.lists:
             texts = arrays[0].to_pylist()
             rows = [_listed(self.where, row, text) for row, text in enumerate(texts, start)]
@@ -119,7 +119,8 @@ def entries(file: str) -> tuple[Entry, ...]:
         text = f"{'text' if kind == 'string' else kind} {[rows]}"
         if name in lists:
             dtype, shape, text = np.dtype(np.float64), (rows, -1), f"lists {[rows]}"
-        found.append(DelimitedColumns(file, name, shape, dtype, text, layout, (name,)))
+        about = (shape, dtype, text, layout, (name,), name in lists)
+        found.append(DelimitedColumns(file, name, *about))
     if dimensions:
         found.insert(0, _matrix(file, layout, rows, dimensions))
     return tuple(found)
@@ -162,6 +163,8 @@ def _layout(file: str) -> Layout:
         second = _fields(rest[0], delimiter) if rest else []
     header = _is_header(fields, second)
     names = tuple(fields) if header else tuple(f"column_{k}" for k in range(len(fields)))
+    if len(names) > MAX_FIELDS:
+        raise fail(file, f"has {len(names)} columns; at most {MAX_FIELDS} are read from text")
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise fail(file, f"has two columns named {twice[0] or 'nothing'}; rename one in line 1")
@@ -233,8 +236,8 @@ def _first_kinds(file: str, layout: Layout) -> tuple[dict[str, str], set[str]]:
         first = next(iter(batches), None)
     kinds: dict[str, str] = {}
     lists: set[str] = set()
-    for name in layout.names:
-        column = None if first is None else first.column(name)
+    for k, name in enumerate(layout.names):
+        column = None if first is None else first.column(k)
         known = "string" if column is None else str(column.type)
         kinds[name] = {"int64": "int64", "double": "float64"}.get(known, "string")
         if column is not None and known == "string" and len(column):
@@ -256,7 +259,7 @@ def _counted(
                 rows += len(batch)
             return rows, kinds
     except ValueError as error:
-        texts = {k: v if k in dimensions else "string" for k, v in kinds.items()}
+        texts = dict.fromkeys(kinds, "string") | dict.fromkeys(dimensions, "float64")
         if "conversion error" not in str(error) or texts == kinds:
             raise
     return _counted(file, layout, texts, dimensions)

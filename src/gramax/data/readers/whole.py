@@ -88,7 +88,8 @@ def _from_json(file: str) -> Mapping[str, np.ndarray]:
         columns = {name: one for name, one in flat(found).items() if isinstance(one, list)}
     else:
         columns = {}
-    arrays = {k: array for k, one in columns.items() if (array := _column(one)) is not None}
+    with decoding(file, "JSON file"):  # a number may be beyond float64
+        arrays = {k: array for k, one in columns.items() if (array := _column(one)) is not None}
     if not arrays:
         what = "a list of vectors, a list of objects, or an object of lists"
         raise fail(file, f"is none of what is read: {what}")
