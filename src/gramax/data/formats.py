@@ -107,7 +107,7 @@ def open_embeddings(path: Places, *, column: str | None = None) -> FileSource:
             (`s3://...`, `zip://z.npy::x.zip`: files, folders and patterns there); or a list of
             these. Many files are one matrix: rows in the order of the list, and in natural order
             of the names (9 before 10) in a folder or a pattern. Only headers are read here, but
-            for .jsonl, whose lines are counted.
+            for text, whose lines are counted, and for formats that are read whole.
         column: the array, tensor or column that holds the embeddings. Left out, it is the only
             matrix of real numbers in the first file or, of several, the first of `USUAL_NAMES`;
             in the other files, the one of that name.

@@ -154,12 +154,14 @@ def _added(
     Rows that are left out as they are not finite are counted in `bad`, by file.
     """
     z, n, d = batch.z, *batch.z.shape
-    if task.spanned:
-        finite = np.isfinite(z).all(axis=1)
-        if not finite.all() and not task.skip_bad:
+    used = np.ones(n, bool)
+    if task.skip_bad or task.spanned:
+        used[_bad_rows(batch)] = False
+        if not used.all() and not task.skip_bad:
             _refuse(task, batch)
-        z = spanned(np.where(finite[:, None], z, 0))
-        z[~finite] = np.nan  # as which moments leave them out
+        _note_bad(task, batch, np.flatnonzero(~used), bad)
+    if task.spanned:
+        z = spanned(np.where(np.isfinite(z), z, 0))
     if not parts:
         empty = ClassMoments.empty(
             task.num_classes,
@@ -171,13 +173,14 @@ def _added(
         parts = (empty,) * (task.blocks if task.blocks > 1 else lanes)
     if task.blocks > 1:
         block = dealt(batch.start, n, task.blocks, seed=0)
-        shares: list[Any] = [np.flatnonzero(block == k) for k in range(task.blocks)]
+        shares: list[Any] = [np.flatnonzero((block == k) & used) for k in range(task.blocks)]
+    elif not used.all():
+        shares = np.array_split(np.flatnonzero(used), len(parts))
     else:
         shares = [slice(n * k // len(parts), n * (k + 1) // len(parts)) for k in range(len(parts))]
     after = tuple(pool.map(lambda part, rows: part.update(z[rows], batch.y[rows]), parts, shares))
     if _not_finite(after) > _not_finite(parts):
-        # Moments find out at no cost, and have left them out.
-        _note_bad(task, batch, bad) if task.skip_bad else _refuse(task, batch)
+        _refuse(task, batch)  # moments find out at no cost
     return after
 
 
@@ -215,9 +218,9 @@ def _refuse(task: Task, batch: Batch) -> None:
     raise BadFragmentError(_place(task, batch.start + at), _reason(task, batch, at))
 
 
-def _note_bad(task: Task, batch: Batch, bad: dict[str, LeftOut]) -> None:
-    """Count the rows of the batch whose length is not finite, by file."""
-    for at in _bad_rows(batch).tolist():
+def _note_bad(task: Task, batch: Batch, rows: np.ndarray, bad: dict[str, LeftOut]) -> None:
+    """Count these rows of the batch, which are left out, by file."""
+    for at in rows.tolist():
         file = task.pieces[_place(task, batch.start + at)].fragment.file
         before = bad.get(file)
         reason = before.reason if before else _reason(task, batch, at)
