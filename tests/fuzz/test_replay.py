@@ -27,7 +27,7 @@ READ = {
     "parquet": {"control"},
     "jsonl": {"surrogate", "control", "names"},
     "hdf5": {"control", "bomb"},
-    "csv": {"one long field", "open quote"},
+    "csv": {"control", "one long field", "open quote"},
     "words": {"no text"},
     "json": {"surrogate", "control"},
     "txt": {"control", "digits"},

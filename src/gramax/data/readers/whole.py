@@ -168,8 +168,9 @@ def _from_torch(file: str) -> Mapping[str, np.ndarray]:
     found = found if isinstance(found, dict) else {"": found}
     arrays = {}
     for name, one in flat({str(k): v for k, v in found.items()}).items():
-        if isinstance(one, list) and (column := _column(one)) is not None:
-            arrays[name] = column
+        if isinstance(one, list):
+            if (column := _column(one)) is not None:
+                arrays[name] = column
         elif torch.is_tensor(one):
             check_shape(tuple(one.shape), f"{file}::{name}")
             wide = one.detach().to_dense()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from gramax._text import cut
+from gramax._text import cut, visible
 
 _NUMBERED = re.compile(r"(.*?)([0-9]+)")
 
@@ -20,10 +20,10 @@ def wide_note(columns: Sequence[str], beside: Sequence[str]) -> str:
     """Which columns were taken for dimensions, and which were not."""
     note = f"is read from {len(columns)} columns, {cut(columns[0], 40)} to {cut(columns[-1], 40)}"
     if not beside:
-        return note
+        return visible(note)
     more = f" and {len(beside) - 4} more" if len(beside) > 4 else ""
     named = ", ".join(cut(one, 40) or "one without a name" for one in beside[:4])
-    return f"{note}; beside it: {named}{more}"
+    return visible(f"{note}; beside it: {named}{more}")
 
 
 def numbered(names: Sequence[str], least: int = 2) -> list[str]:
