@@ -24,7 +24,6 @@ from benchmarks.ledger_spaces import Space, spaces
 from gramax import audit
 from gramax.arrays.rows import unit_rows
 from gramax.audits.thresholds import HARDLY_APART, TOLD_APART
-from gramax.audits.verdict import tell_worth
 
 TABLE, PAGE = Path("docs/ledger.csv"), Path("docs/predictions.md")
 OUTCOMES = {
@@ -86,7 +85,6 @@ def measured(space: Space) -> dict[str, str | float]:
     row: dict[str, str | float] = {"family": space.family, "name": space.name}
     row |= {"n": report.n, "d": report.d, "c": report.c, "kind": report.diagnosis.kind}
     row |= {f"says_{answer.question}": answer.status for answer in report.answers}
-    row["says_worth"] = tell_worth(report)[0]
     told = report.worth.outcomes if report.worth else {}
     row |= {f"told_{name}": one.accuracy for name, one in told.items()}
     row |= {f"outcome_{name}": value for name, value in outcomes(space.z, space.y).items()}
@@ -177,31 +175,32 @@ def page(rows: list[dict[str, str]], draws: int = 200) -> str:
 def verdict(rows: list[dict[str, str]]) -> list[str]:
     """How far what the audit says of held-out rows is what was measured apart."""
     asked = ("probe", "nearest_neighbour", "nearest_mean")
-    said = np.array([row["says_worth"] for row in rows])
-    best = np.array([max(float(row[f"outcome_{name}"]) for name in asked) for row in rows])
+    told, best = (
+        np.array([max(float(row.get(f"{kind}_{name}") or 0) for name in asked) for row in rows])
+        for kind in ("told", "outcome")
+    )
     base = np.array([float(row["largest"]) for row in rows])
-    way = (best - base) / (1 - base)
-    true = np.where(way > TOLD_APART, "good", np.where(way < HARDLY_APART, "poor", "fair"))
+    said, true = (word((share - base) / (1 - base)) for share in (told, best))
     apart = np.array([held_apart(row["family"], row["name"]) for row in rows])
     low, high = np.quantile(best, [0.25, 0.75])
     lines = [
         "## What the audit says first, against what was measured",
         "",
-        "The first sentence of an audit says whether classes can be told apart. Here it is held",
-        "against the best of logistic regression, nearest neighbour and nearest mean, measured by",
-        f"scikit-learn. Of the {apart.sum()} spaces held apart (a third, by a hash), which took no",
-        f"part in setting thresholds, it is the same word in {np.mean((said == true)[apart]):.0%};",
-        f"of all {len(rows)} in {np.mean(said == true):.0%}.",
+        "The first sentence of an audit calls classes told apart (good), told apart in part (fair)",
+        "or not told apart (poor), by the best of its classifiers. Here it is held against the best",
+        "of logistic regression, nearest neighbour and nearest mean, measured by scikit-learn. Of",
+        f"{apart.sum()} spaces held apart (a third, by a hash) it is the same word in",
+        f"{np.mean((said == true)[apart]):.0%}, of all {len(rows)} in {np.mean(said == true):.0%}.",
         "",
-        "| best accuracy | good | fair | poor | not asked |",
-        "| --- | ---: | ---: | ---: | ---: |",
+        "| best accuracy | good | fair | poor |",
+        "| --- | ---: | ---: | ---: |",
     ]
     for title, there in (
         (f"lowest quarter (up to {low:.3f})", best <= low),
         ("between", (best > low) & (best <= high)),
         (f"highest quarter (above {high:.3f})", best > high),
     ):
-        counts = (np.sum(said[there] == word) for word in ("good", "fair", "poor", "open"))
+        counts = (np.sum(said[there] == word) for word in ("good", "fair", "poor"))
         lines.append(f"| {title} | {' | '.join(map(str, counts))} |")
     lines += ["", "| accuracy | median difference | 90 % within |", "| --- | ---: | ---: |"]
     for name in asked:
@@ -210,6 +209,11 @@ def verdict(rows: list[dict[str, str]]) -> list[str]:
         wide = np.quantile(np.abs(gap), 0.9)
         lines.append(f"| {name.replace('_', ' ')} | {np.median(gap):+.4f} | {wide:.3f} |")
     return [*lines, ""]
+
+
+def word(way: np.ndarray) -> np.ndarray:
+    """The status of shares on the way from that of the largest class to 1."""
+    return np.where(way > TOLD_APART, "good", np.where(way < HARDLY_APART, "poor", "fair"))
 
 
 def table(names: list[str], found: dict, how: str) -> list[str]:

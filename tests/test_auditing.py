@@ -83,8 +83,8 @@ def test_codes_are_a_codebook():
     a, b = "abcdefghij".index(pair.a), "abcdefghij".index(pair.b)
     assert pair.cosine == pytest.approx(book[a] @ book[b], abs=1e-6)
     assert abs(pair.cosine) == pytest.approx(seed.coherence(book), rel=1e-6)
-    with pytest.raises(InputError, match="class of its own"):
-        gramax.audit(book, [0] * 10, codes=True)
+    again = gramax.audit(book, [*"abcdefgh", "a", None], codes=True)
+    assert [view.name for view in again.classes] == [*"abcdefgh", "a (row 8)", "row 9"]
 
 
 def test_json_has_the_layout_and_no_nan():

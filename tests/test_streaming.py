@@ -95,15 +95,48 @@ def test_what_cannot_be_read_is_left_out_and_said(small, tmp_path):
     with pytest.raises(InputError, match=r"part-9\.npz"):
         gathered(tmp_path / "*.npz", "y")
     report = gramax.audit(tmp_path / "*.npz", "y", execution=SKIP, portrait=False)
-    kept = np.r_[0:20, 60:90]
-    assert_same(gathered(tmp_path / "*.npz", "y", skip_bad=True), gathered(Z[kept], Y[kept]))
+    kept = np.delete(np.arange(900), [30, 650])
+    found, whole = gathered(tmp_path / "*.npz", "y", skip_bad=True), gathered(Z[kept], Y[kept])
+    np.testing.assert_array_equal(joined(found.blocks).count, joined(whole.blocks).count)
+    np.testing.assert_allclose(joined(found.blocks).mean, joined(whole.blocks).mean, atol=1e-6)
+    np.testing.assert_array_equal(found.sample.rows, whole.sample.rows)
     left_out = report.to_dict()["left_out_fragments"]
-    assert [one["rows"] for one in left_out] == [None, 40, 810]
+    assert [one["rows"] for one in left_out] == [None, 1, 1]
     reasons = ["part-9", "row 10, column 0 is nan", "row 560, column 0 is inf"]
     for one, words in zip(left_out, reasons, strict=True):
         assert words in one["reason"]
-    many = r"left out .* and 2 more \(850 rows and an unknown number of rows\): cannot be read"
+    many = r"left out .* and 2 more \(2 rows and an unknown number of rows\): cannot be read"
     assert any(re.search(many, warning) for warning in report.warnings)
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_one_bad_row_is_one_row(small, tmp_path, normalize):
+    """Of a file that several tasks read, and of rows fewer than their dimensions."""
+    broken = Z.copy()
+    broken[[3, 500, 501, 899], 1] = np.nan, np.inf, -np.inf, np.nan
+    np.save(tmp_path / "z.npy", broken)
+    kept = np.delete(np.arange(900), [3, 500, 501, 899])
+    found = gathered(tmp_path / "z.npy", Y, normalize=normalize, skip_bad=True)
+    whole = gathered(Z[kept], Y[kept], normalize=normalize)
+    np.testing.assert_array_equal(found.sample.rows, whole.sample.rows)
+    np.testing.assert_array_equal(joined(found.blocks).count, joined(whole.blocks).count)
+    [left] = found.left_out
+    assert (left.name, left.rows) == (f"rows of {tmp_path}/z.npy", 4)
+    assert left.reason.endswith("z.npy: row 3, column 1 is nan")
+
+
+def test_one_bad_row_of_few_wide_ones():
+    rng = np.random.default_rng(5)
+    z, y = rng.normal(size=(20, 50)), np.arange(20) % 2
+    broken = z.copy()
+    broken[7, 0] = np.nan
+    found = gramax.audit(broken, y, execution=SKIP, portrait=False)
+    kept = np.delete(np.arange(20), 7)
+    whole = gramax.audit(z[kept], y[kept], portrait=False)
+    assert [one.rows for one in found.left_out_fragments] == [1]
+    for name in ("effective_rank", "cdnv", "class_coherence"):
+        value = whole.to_dict()["metrics"][name]["value"]
+        assert found.to_dict()["metrics"][name]["value"] == pytest.approx(value, rel=1e-9)
 
 
 @pytest.fixture

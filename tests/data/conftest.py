@@ -9,9 +9,11 @@ from pathlib import Path
 import fsspec
 import h5py
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import scipy.io
 import zarr
 from safetensors.numpy import save_file
 
@@ -26,6 +28,8 @@ class Written:
 
     path: str
     labels: str
+    dtype: str | None = None
+    """What every number comes out as, where the format does not keep their dtype."""
 
 
 def _npy(folder, z, y, convert=np.asarray):
@@ -120,6 +124,111 @@ def _txt(folder, z, y):
     return Written(str(folder / "emb.npy"), str(folder / "labels.txt"))
 
 
+def _frame(z, y):
+    """One column a dimension, and labels and numbers of rows beside."""
+    frame = pd.DataFrame(z.astype(np.float64), columns=[f"dim_{k}" for k in range(z.shape[1])])
+    return frame.assign(label=y, row=np.arange(len(z)))
+
+
+def _csv(folder, z, y, name="emb.csv", **options):
+    _frame(z, y).to_csv(folder / name, index=False, **options)
+    return Written(str(folder / name), "label", "float64")
+
+
+def _csv_of_lists(folder, z, y):
+    lists = [str(row) for row in z.astype(float).tolist()]
+    pd.DataFrame({"z": lists, "label": y}).to_csv(folder / "emb.csv")
+    return Written(str(folder / "emb.csv"), "label", "float64")
+
+
+def _projector(folder, z, y):
+    """What the Embedding Projector loads: numbers, and labels in a column without a header."""
+    pd.DataFrame(z.astype(float)).to_csv(
+        folder / "vectors.tsv", sep="\t", header=False, index=False
+    )
+    pd.Series(y).to_csv(folder / "metadata.tsv", header=False, index=False)
+    return Written(f"{folder}/vectors.tsv", f"{folder}/metadata.tsv", "float64")
+
+
+def _wide(folder, z, y, kind):
+    frame = _frame(z, y).astype({f"dim_{k}": z.dtype for k in range(z.shape[1])})
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    if kind == "pq":
+        pq.write_table(table, folder / "emb.pq", row_group_size=4)
+    else:
+        with pa.ipc.new_file(folder / "emb.arrow", table.schema) as out:
+            out.write_table(table, max_chunksize=4)
+    return Written(f"{folder}/emb.{kind}", "label")
+
+
+def _nested(folder, z, y):
+    vector = pa.StructArray.from_arrays([_list_array(z, "list")], ["text"])
+    payload = pa.StructArray.from_arrays([pa.array(y)], ["label"])
+    table = pa.table({"vector": vector, "payload": payload})
+    pq.write_table(table, folder / "emb.parquet", row_group_size=4)
+    return Written(str(folder / "emb.parquet"), "payload.label")
+
+
+def _words(folder, z, y, head=""):
+    lines = [
+        " ".join([f"tok{k}", *map(str, row)]) for k, row in enumerate(z.astype(float).tolist())
+    ]
+    (folder / "emb.txt").write_text(head + "\n".join(lines) + "\n")
+    np.save(folder / "labels.npy", y)
+    return Written(f"{folder}/emb.txt", f"{folder}/labels.npy", "float64")
+
+
+def _vecs(folder, z, y):
+    rows = np.empty(len(z), [("length", "<i4"), ("values", "<f4", z.shape[1])])
+    rows["length"], rows["values"] = z.shape[1], z
+    rows.tofile(folder / "emb.fvecs")
+    np.save(folder / "labels.npy", y)
+    return Written(f"{folder}/emb.fvecs", f"{folder}/labels.npy", "float32")
+
+
+def _json(folder, z, y, lines=False):
+    rows = zip(z.astype(float).tolist(), y.tolist(), strict=True)
+    rows = [{"vector": {"text": row}, "payload": {"label": label}} for row, label in rows]
+    name = "emb.ndjson" if lines else "emb.json"
+    text = "\n".join(map(json.dumps, rows)) if lines else json.dumps(rows)
+    (folder / name).write_text(text)
+    return Written(str(folder / name), "payload.label", "float64")
+
+
+def _mat(folder, z, y):
+    if z.dtype == np.float16 or y.dtype == bool:
+        pytest.skip("MATLAB has no float16, and SciPy gives its booleans as numbers")
+    y = y.astype(object) if y.dtype.kind == "U" else y
+    scipy.io.savemat(folder / "emb.mat", {"z": z, "label": y})
+    return Written(str(folder / "emb.mat"), "label")
+
+
+def _mat73(folder, z, y):
+    """As MATLAB writes it: HDF5, whose axes are in the other order, behind a header of its own."""
+    if y.dtype.kind == "U":
+        pytest.skip("MATLAB writes text as numbers")
+    with h5py.File(folder / "emb.mat", "w", userblock_size=512) as file:
+        file.create_dataset("z", data=z.T, chunks=(z.shape[1], 4))
+        file["label"] = y[None]
+    with (folder / "emb.mat").open("r+b") as stream:
+        stream.write(b"MATLAB 7.3 MAT-file")
+    return Written(str(folder / "emb.mat"), "label")
+
+
+def _h5ad(folder, z, y):
+    """As AnnData writes it: counts in X, embeddings in obsm, labels in obs."""
+    with h5py.File(folder / "emb.h5ad", "w") as file:
+        file["X"] = np.zeros((len(z), 9), np.float32)
+        file["obsm/X_pca"] = z
+        if y.dtype.kind == "U":
+            categories, codes = np.unique(y, return_inverse=True)
+            file["obs/label/categories"] = categories.tolist()
+            file["obs/label/codes"] = codes.astype(np.int8)
+        else:
+            file["obs/label"] = y
+    return Written(str(folder / "emb.h5ad"), "obs/label")
+
+
 LAYOUTS = {
     "npy": _npy,
     "npy fortran": lambda *a: _npy(*a, np.asfortranarray),
@@ -146,6 +255,22 @@ LAYOUTS = {
     "hdf5 chunked": lambda *a: _hdf5(*a, chunks=(4, 2), compression="gzip", shuffle=True),
     "zarr 2": lambda *a: _zarr(*a, 2, chunks=(4, 2), order="F"),
     "zarr 3": lambda *a: _zarr(*a, 3, chunks=(3, 3)),
+    "csv": _csv,
+    "csv with semicolons": lambda *a: _csv(*a, sep=";"),
+    "csv of lists": _csv_of_lists,
+    "tsv": lambda *a: _csv(*a, "emb.tsv", sep="\t"),
+    "embedding projector": _projector,
+    "parquet wide": lambda *a: _wide(*a, "pq"),
+    "arrow wide": lambda *a: _wide(*a, "arrow"),
+    "parquet nested": _nested,
+    "glove": _words,
+    "word2vec": lambda folder, z, y: _words(folder, z, y, f"{len(z)} {z.shape[1]}\n"),
+    "fvecs": _vecs,
+    "json": _json,
+    "ndjson": lambda *a: _json(*a, lines=True),
+    "mat": _mat,
+    "mat 7.3": _mat73,
+    "h5ad": _h5ad,
     "zarr sharded": lambda *a: _zarr(*a, 3, chunks=(2, 2), shards=(6, 4)),
 }
 

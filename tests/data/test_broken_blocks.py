@@ -57,7 +57,11 @@ def plugin(file):
         (plugin, "which needs the filter 32015"),
         (lambda f: f.update(z=h5py.ExternalLink("other.h5", "z")), "a link, which is not followed"),
         (lambda f: f.update(z=h5py.SoftLink("/other")), "a link, which is not followed"),
-        (lambda f: f.create_dataset("z", data=["a", "b"]), "whose values have no fixed length"),
+        (lambda f: f.create_dataset("z", data=["a", "b"]), r"got text \[2\]"),
+        (
+            lambda f: f.create_dataset("z", data=[["a"], ["b"]]),
+            r"object \[2, 1\], whose values have no fixed length, and are not a list of texts",
+        ),
         (lambda f: f.create_dataset("z", data=h5py.Empty("f4")), "an empty dataset"),
         (lambda f: f.create_dataset("z", (9, 3), "f8,f4"), "got void96"),
         (lambda f: f.create_dataset("z", (2**40, 9), "f4", chunks=(2**25, 9)), "more than"),
@@ -82,10 +86,17 @@ def test_a_hdf5_group_in_itself_is_walked_once(h5):
     assert names == ["other", "a/b/z"]
 
 
-def test_text_of_any_length_is_no_label(h5):
-    file = h5(lambda f: f.create_dataset("y", data=["a", "b"] * 4))
-    with pytest.raises(InputError, match=r"::y: .*save text as fixed-width"):
-        read_labels("y", open_embeddings(file), 8)
+def test_text_of_any_length_is_read(h5):
+    file = h5(lambda f: f.create_dataset("y", data=["a", "ü"] * 4))
+    assert read_labels("y", open_embeddings(file), 8).names == ("a", "ü")
+
+
+def test_codes_beyond_their_categories(h5):
+    def write(file):
+        file["g/categories"], file["g/codes"] = ["a", "b"], np.array([0, 1] * 3 + [2, -1], "i1")
+
+    with pytest.raises(InputError, match="::g: has codes beyond its 2 categories"):
+        read_labels("g", open_embeddings(h5(write)), 8)
 
 
 def store(folder, version=2, **options):

@@ -49,8 +49,11 @@ def test_chunks_are_the_matrix(write, size):
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4"])
 def test_dtypes_pass_through(write, dtype):
     z = np.abs(Z * 10).astype(dtype)
-    source = open_embeddings(write(z, Y).path)
-    assert source.dtype == np.dtype(dtype)
+    where = write(z, Y)
+    source = open_embeddings(where.path)
+    assert source.dtype == np.dtype(where.dtype or dtype)
+    if where.dtype == "float32":
+        z = z.astype(np.float32)
     np.testing.assert_array_equal(read(source, 4), z)
 
 
@@ -161,7 +164,7 @@ def test_a_fingerprint_tells_a_file_from_its_next_version(write):
     where = write(Z, Y)
     before = open_embeddings(where.path).fingerprint()
     assert json.loads(json.dumps(before)) == before
-    assert (before["rows"], before["dim"], before["dtype"]) == (N, D, "float32")
+    assert (before["rows"], before["dim"], before["dtype"]) == (N, D, where.dtype or "float32")
     assert open_embeddings(where.path).fingerprint() == before
     path = Path(where.path)
     for file in [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]:

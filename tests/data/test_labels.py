@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -22,7 +23,11 @@ def test_integers_come_back(y):
 
 
 @settings(deadline=None)
-@given(st.lists(st.none() | st.text("abcé", max_size=5), min_size=1).filter(lambda y: any(y)))
+@given(
+    st.lists(st.none() | st.text("abcé", min_size=1, max_size=5), min_size=1).filter(
+        lambda y: any(y)
+    )
+)
 def test_texts_come_back(y):
     labels = labels_from_array(np.array([*y, None], object)[:-1], len(y))
     assert [None if code < 0 else labels.names[code] for code in labels.codes] == y
@@ -37,6 +42,13 @@ def test_texts_come_back(y):
         ([True, False, True, True], [1, 0, 1, 1], "False True"),
         ([True, None, True, True], [0, -1, 0, 0], "True"),
         (["b", float("nan"), None, "a"], [1, -1, -1, 0], "a b"),
+        (["b", "", "nan", "None", "a", "<NA>"], [1, -1, -1, -1, 0, -1], "a b"),
+        ([b"b", b"", b"nan", b"a"], [1, -1, -1, 0], "a b"),
+        ([2.0, float("nan"), 7.0], [0, -1, 1], "2 7"),
+        (np.array([2, None, 7.0, np.nan], object), [0, -1, 1, -1], "2 7"),
+        (pd.Series([2, None, 7], dtype="Int64"), [0, -1, 1], "2 7"),
+        (pd.Series(["b", None, "a"]), [1, -1, 0], "a b"),
+        (pd.Series(["b", None, "a"], dtype="category"), [1, -1, 0], "a b"),
         ([b"b", b"a", b"\xff", b"a"], [2, 1, 0, 1], r"\xff a b"),
         (np.array(["b", "a", "a", "c"], np.dtypes.StringDType()), [1, 0, 0, 2], "a b c"),
         (np.array([2**64 - 1, 0, 1, 0], np.uint64), [2, 0, 1, 0], f"0 1 {2**64 - 1}"),
@@ -45,7 +57,7 @@ def test_texts_come_back(y):
     ],
 )
 def test_arrays_in_memory(y, codes, names):
-    labels = labels_from_array(y, 4)
+    labels = labels_from_array(y, len(codes))
     assert labels.codes.tolist() == codes
     assert labels.names == tuple(names.split())
 
@@ -55,7 +67,6 @@ def test_arrays_in_memory(y, codes, names):
     [
         ([0, 1, -2], "row 2: label -2 is negative; -1 leaves a row out"),
         ([0, 1.5, 2], "row 1: label 1.5 is not a whole number"),
-        ([0, 1, np.nan], "row 2: label nan is not"),
         ([0, np.inf, 1], "row 1: label inf is not"),
         ([0, 1e30, 1], r"row 1: label 1e\+30 is not"),
         ([-1, -1, -1], "labels no row"),
@@ -135,7 +146,7 @@ def test_wrong_length_names_both_files(emb, tmp_path):
         ("missing.npy", "^missing.npy: no such file$"),
         ("missing.npz::y", "^missing.npz: no such file$"),
         ("labels.pkl", "^labels.pkl: .pkl files are pickles"),
-        ("./labels.json", "json: no such file, and of a type that is not read; .*: .npy, .*.txt"),
+        ("./labels.xlsx", "xlsx: no such file, and of a type that is not read; .*: .npy, .*.txt"),
         ("z", r"emb\.npz::z: labels must be one a row"),
     ],
 )
@@ -201,10 +212,12 @@ def test_text_files_that_are_refused(tmp_path, text, why):
         read_labels(tmp_path / "y.txt", None, 3)
 
 
-def test_text_files_are_no_embeddings(tmp_path):
+def test_text_files_of_embeddings_hold_numbers(tmp_path):
     (tmp_path / "y.txt").write_text("1\n")
-    with pytest.raises(InputError, match=r"not read; what is: \.npy, .*, \.jsonl$"):
-        open_embeddings(tmp_path / "y.txt")
+    (tmp_path / "t.txt").write_text("cat\n")
+    assert open_embeddings(tmp_path / "y.txt").dim == 1
+    with pytest.raises(InputError, match=r"t\.txt: row 0 is not a token and numbers; got 'cat'"):
+        open_embeddings(tmp_path / "t.txt")
 
 
 @pytest.mark.parametrize(
@@ -213,10 +226,19 @@ def test_text_files_are_no_embeddings(tmp_path):
         (np.array([{}, 1, 2], object), r"Python objects \(a pickle\)"),
         (np.zeros(3, "U5000"), "labels of 20000 bytes each are not class names"),
         (np.zeros(3, complex), "integers or text; got complex128"),
-        (np.zeros((3, 1), int), "got shape"),
+        (np.zeros((3, 1), int), r"got shape \[3, 1\]; y\[:, 0\] is of that shape"),
+        (np.eye(3), r"got shape \[3, 3\]; of one-hot rows, .* y\.argmax\(axis=1\) is the label"),
     ],
 )
 def test_label_files_that_are_refused(tmp_path, y, why):
     np.save(tmp_path / "y.npy", y)
     with pytest.raises(InputError, match=rf"y\.npy: .*{why}"):
         read_labels(tmp_path / "y.npy", None, 3)
+
+
+def test_a_header_is_asked_for(tmp_path):
+    (tmp_path / "y.txt").write_text("species\na\nb\na\n")
+    with pytest.raises(
+        InputError, match=r"4 labels for the 3 rows .*a header\? tail -n \+2 .*y\.txt"
+    ):
+        read_labels(tmp_path / "y.txt", None, 3)

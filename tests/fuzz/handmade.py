@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from tests.fuzz.mutators import varint
-from tests.fuzz.seeds import Z, npy, npz, parquet, report, runlog, store, table, written
+from tests.fuzz.seeds import Z, npy, npz, parquet, report, runlog, store, table, text_table, written
 from tests.fuzz.targets import NAMES, packed, saved, unpacked
 
 HEADER = "{'descr': '%s', 'fortran_order': False, 'shape': %s, }"
@@ -135,6 +135,13 @@ def log_line(**changes: object) -> bytes:
     return json.dumps(first | changes).encode() + b"\n"
 
 
+def mat_bomb() -> bytes:
+    """A compressed element that inflates to 100 MB of zeros."""
+    element = zlib.compress(struct.pack("<II", 14, 100_000_000) + bytes(100_000_000))
+    head = b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\1IM"
+    return head + struct.pack("<II", 15, len(element)) + element
+
+
 OBJECTS = written(lambda out: np.save(out, np.array([[print]], object), allow_pickle=True))
 
 HANDMADE: Mapping[str, Mapping[str, bytes]] = {
@@ -176,6 +183,46 @@ HANDMADE: Mapping[str, Mapping[str, bytes]] = {
         "surrogate": b'{"z": [1, 2], "\\ud800": "\\udc00"}\n' * 3,
         "control": json.dumps({"z": [1, 2], BELL: BELL}).encode(),
         "names": b"".join(b'{"z": [1, 2], "k%d": 1}\n' % k for k in range(3000)),
+    },
+    "csv": {
+        "one long line": b"1.5," * 200_000,
+        "one long field": b"x" * 60_000 + b",y\n1,2\n",
+        "open quote": b'a,b\n1.5,"2\n' + b"3,4\n" * 9,
+        "control": text_table().replace(b"d0", BELL.encode()),
+        "no text": b"\xff\xfe\0a,b\n1,2\n",
+        "digits": b"a,b\n" + b"9" * 5000 + b",1\n",
+        "deep": b'v,y\n"' + b"[" * 20_000 + b'",1\n',
+    },
+    "words": {
+        "huge counts": b"999999999999999999 5\nthe 1 2 3 4 5\n",
+        "no text": b"\xff\xfe 1 2\n\xff 3 4\n",
+        "long token": b"x" * 60_000 + b" 1 2\n" * 3,
+        "no number": b"the 1 2\nof 1 0x12\n",
+    },
+    "vecs": {
+        "huge": struct.pack("<i", 1 << 30) + bytes(240),
+        "below 0": struct.pack("<i", -5) + bytes(240),
+        "uneven": struct.pack("<i", 5) + bytes(44),
+    },
+    "json": {
+        "deep": b'{"a":' * 30_000,
+        "digits": b"[[" + b"9" * 5000 + b"]]",
+        "huge": b"[[1" + b"0" * 400 + b"]]",
+        "surrogate": b'{"z": [[1, 2]], "\\ud800": ["\\udc00"]}',
+        "control": json.dumps({"z": [[1, 2]], BELL: [BELL]}).encode(),
+    },
+    "mat": {
+        "empty": b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\1IM",
+        "bomb": mat_bomb(),
+        "no matrix": b"MATLAB 5.0".ljust(124) + b"\0\1IM" + struct.pack("<II", 14, 1 << 31),
+        "of version 7.3": b"MATLAB 7.3 MAT-file".ljust(512) + bytes(512),
+    },
+    "h5ad": {
+        "codes beyond": hdf5(
+            lambda file: file.update(
+                {"obsm/z": Z, "obs/y/codes": np.full(12, 99, "i1"), "obs/y/categories": ["a"]}
+            )
+        ),
     },
     "hdf5": {
         "bomb": hdf5_chunk(zlib.compress(bytes(40_000_000)), compression="gzip"),

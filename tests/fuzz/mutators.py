@@ -154,7 +154,10 @@ def zarr_changed(data: bytes, rng: random.Random) -> bytes:
     return packed(members)
 
 
-TEXTS = ("jsonl", "txt", "runlog", "report", "starttext", "failon")
+TEXTS = (
+    *("jsonl", "txt", "runlog", "report", "starttext", "failon"),
+    *("csv", "tsv", "words", "json"),
+)
 
 STRUCTURES: dict[str, Callable[[bytes, random.Random], bytes]] = {
     "npy": npy_changed,

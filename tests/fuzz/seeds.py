@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import scipy.io
 import zarr
 from safetensors.numpy import save
 
@@ -110,6 +111,53 @@ def report(**changes: Any) -> bytes:
     return json.dumps(about | {"diagnosis": diagnosis} | changes).encode()
 
 
+def text_table(between: str = ",", header: bool = True, lists: bool = False) -> bytes:
+    """Rows, their classes and numbers beside them."""
+    fields = [["y", *("z" if lists else f"d{k}" for k in range(1 if lists else 5)), "t"]]
+    for y, row, t in zip(Y, Z.tolist(), T, strict=True):
+        fields.append([str(y), *([f'"{row}"'] if lists else map(str, row)), t])
+    return "".join(f"{between.join(line)}\n" for line in fields[not header :]).encode()
+
+
+def words(head: str = "") -> bytes:
+    lines = [
+        " ".join([f"{t}{k}", *map(str, row)]) for k, (t, row) in enumerate(zip(T, Z, strict=True))
+    ]
+    return "\n".join([*([head] if head else []), *lines, ""]).encode()
+
+
+def vecs() -> bytes:
+    rows = np.empty(N, [("length", "<i4"), ("values", "<f4", 5)])
+    rows["length"], rows["values"] = 5, Z
+    return rows.tobytes()
+
+
+def mat(**options: Any) -> bytes:
+    arrays = {"z": Z, "y": Y, "t": T.astype(object)}
+    return written(lambda out: scipy.io.savemat(out, arrays, **options))
+
+
+def mat73() -> bytes:
+    def write(out: io.BytesIO) -> None:
+        with h5py.File(out, "w", userblock_size=512) as file:
+            file.create_dataset("z", data=Z.T, chunks=(5, 4))
+            file["y"] = Y[None]
+
+    data = written(write)
+    return b"MATLAB 7.3 MAT-file" + data[19:]
+
+
+def h5ad() -> bytes:
+    def write(out: io.BytesIO) -> None:
+        with h5py.File(out, "w") as file:
+            file["X"], file["obsm/z"], file["obs/t"] = Z, Z, T.tolist()
+            file["obs/y/codes"], file["obs/y/categories"] = Y.astype("i1"), ["a", "b", "c"]
+
+    return written(write)
+
+
+WIDE = pa.table({"y": Y, "t": T, **{f"d{k}": Z[:, k] for k in range(5)}})
+RECORDS = pa.table({"v": [{"z": row} for row in Z.tolist()], "p": [{"t": t} for t in T]})
 FIXED = pa.FixedSizeListArray.from_arrays(pa.array(Z.reshape(-1)), 5)
 NESTED = table(n=[[["a"]]] * N, s=[{"a": 1.0}] * N, b=[True, None] * (N // 2))
 CODECS = [zarr.codecs.GzipCodec(), zarr.codecs.Crc32cCodec()]
@@ -125,12 +173,25 @@ SEEDS: dict[str, list[bytes]] = {
         parquet(table(f=FIXED).drop(["z"])),
         parquet(compression="brotli", use_dictionary=False, write_page_checksum=True),
         parquet(use_dictionary=False, column_encoding={"y": "DELTA_BINARY_PACKED"}),
+        parquet(WIDE), parquet(RECORDS),
     ],
     "arrow": [
         arrow(pa.ipc.new_stream), arrow(pa.ipc.new_file, "lz4"), arrow(pa.ipc.new_file, "zstd"),
         arrow(pa.ipc.new_stream, None, NESTED), arrow(pa.ipc.new_file, None, table(f=FIXED)),
+        arrow(pa.ipc.new_stream, None, WIDE), arrow(pa.ipc.new_file, None, RECORDS),
     ],
     "jsonl": [jsonl(), b'{"z": [1, 2.5], "y": true}\n{"z": [3, 4], "y": null}'],
+    "csv": [text_table(), text_table(";"), text_table(header=False), text_table(lists=True)],
+    "tsv": [text_table("\t"), text_table("\t", False)],
+    "words": [words(), words(f"{N} 5")],
+    "vecs": [vecs()],
+    "json": [
+        json.dumps(Z.tolist()).encode(),
+        json.dumps({"z": Z.tolist(), "y": Y.tolist(), "t": T.tolist()}).encode(),
+        json.dumps([{"v": {"z": z}, "t": t} for z, t in zip(Z.tolist(), T, strict=True)]).encode(),
+    ],
+    "mat": [mat(), mat(do_compression=True), mat73()],
+    "h5ad": [h5ad()],
     "hdf5": [
         hdf5(), hdf5(chunks=(5, 3), compression="gzip", shuffle=True, fletcher32=True),
         hdf5(chunks=(5, 3), compression="lzf"), hdf5("latest", chunks=(4, 5), compression="gzip"),

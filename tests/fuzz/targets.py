@@ -55,7 +55,9 @@ def read_embeddings(file: str) -> None:
     assert sum(fragment.rows for fragment in fragments) == rows
     for fragment in fragments[:3]:
         assert sum(len(chunk) for _, chunk in fragment.chunks(max(3, rows // 20))) == fragment.rows
-    beside = [one for one in source.parts[0].siblings if one.rank == 1 and one.dtype.kind != "V"]
+    beside = [
+        one for one in source.parts[0].siblings if one.rank == 1 and one.dtype.kind not in "fV"
+    ]
     for name in [one.name for one in beside if one.name][:3]:
         labels = read_labels([name], source, rows)
         assert sum(map(len, labels.whole.chunks(4096))) == rows
@@ -141,6 +143,13 @@ TARGETS: dict[str, tuple[str, Callable[[str], None]]] = {
     "parquet": (".parquet", read_embeddings),
     "arrow": (".arrow", read_embeddings),
     "jsonl": (".jsonl", read_embeddings),
+    "csv": (".csv", read_embeddings),
+    "tsv": (".tsv", read_embeddings),
+    "words": (".vec", read_embeddings),
+    "vecs": (".fvecs", read_embeddings),
+    "json": (".json", read_embeddings),
+    "mat": (".mat", read_embeddings),
+    "h5ad": (".h5ad", read_embeddings),
     "hdf5": (".h5", read_embeddings),
     "zarr": (".zarr", read_embeddings),
     "txt": (".txt", read_text_labels),

@@ -29,8 +29,8 @@ LARGEST_SHARE = (
 )
 
 # Share of held-out rows that get their class, from that of the largest class (0) to all (1).
-TOLD_APART = 0.9  # where the interval lies above it, classes can be told apart
-HARDLY_APART = 0.1  # where it reaches below this, they cannot
+TOLD_APART = 0.9  # above it classes can be told apart
+HARDLY_APART = 0.1  # below it, or where the interval reaches 0, they cannot
 
 # Where a number stands between a floor and chance.
 NEAR_FLOOR = 0.5  # the part of the way to chance in which it is near the floor

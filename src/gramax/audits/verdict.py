@@ -38,11 +38,11 @@ def tell_worth(report: Report) -> tuple[str, str, str]:
     if worth is None:
         return "open", "", ""
     best, base = worth.best, worth.largest
-    low, high = ((end - base) / (1 - base) for end in (best.low, best.high))
-    if low > thresholds.TOLD_APART:
-        status, text = "good", "The classes can be told apart"
-    elif best.low <= base or high < thresholds.HARDLY_APART:
+    way = (best.accuracy - base) / (1 - base)
+    if best.low <= base or way < thresholds.HARDLY_APART:
         status, text = "poor", "The classes cannot be told apart"
+    elif way > thresholds.TOLD_APART:
+        status, text = "good", "The classes can be told apart"
     else:
         status, text = "fair", "The classes can be told apart in part"
     first, *others = (

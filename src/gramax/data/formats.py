@@ -11,7 +11,18 @@ from gramax._text import cut
 from gramax.data import paths
 from gramax.data.checks import check_matrix, fail, readable_numbers
 from gramax.data.paths import Places, addresses, extension, files_of, is_address, title
-from gramax.data.readers import arrow, hdf5, numpy, safetensors, text, zarr
+from gramax.data.readers import (
+    arrow,
+    delimited,
+    hdf5,
+    numpy,
+    safetensors,
+    text,
+    vecs,
+    whole,
+    words,
+    zarr,
+)
 from gramax.data.source import Entry, FileSource, Part
 from gramax.data.under_way import under_way
 
@@ -28,18 +39,32 @@ PLAIN_READERS: Readers = {
 READERS: Readers = {
     **PLAIN_READERS,
     ".parquet": arrow.parquet_entries,
+    ".pq": arrow.parquet_entries,
     ".arrow": arrow.ipc_entries,
     ".feather": arrow.ipc_entries,
     ".h5": hdf5.entries,
     ".hdf5": hdf5.entries,
     ".zarr": zarr.entries,
     ".jsonl": text.json_entries,
+    ".ndjson": text.json_entries,
+    ".csv": delimited.entries,
+    ".tsv": delimited.entries,
+    ".txt": words.entries,
+    ".vec": words.entries,
+    ".fvecs": vecs.entries,
+    ".bvecs": vecs.entries,
+    ".json": whole.json_entries,
+    ".mat": whole.mat_entries,
+    ".h5ad": hdf5.entries,
+    ".pt": whole.torch_entries,
+    ".pth": whole.torch_entries,
+    ".bin": whole.torch_entries,
 }
 
 LABEL_READERS: Readers = {**READERS, ".txt": text.txt_entries}
-"""What labels are read from besides."""
+"""What labels are read from: of .txt the lines."""
 
-PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
+PICKLES = (".pkl", ".pickle", ".ckpt", ".joblib")
 
 USUAL_NAMES = ("embeddings", "embedding", "z", "features", "x")
 """Names that settle which of several matrices is meant, the first one first."""
@@ -82,7 +107,7 @@ def open_embeddings(path: Places, *, column: str | None = None) -> FileSource:
             (`s3://...`, `zip://z.npy::x.zip`: files, folders and patterns there); or a list of
             these. Many files are one matrix: rows in the order of the list, and in natural order
             of the names (9 before 10) in a folder or a pattern. Only headers are read here, but
-            for .jsonl, whose lines are counted.
+            for text, whose lines are counted, and for formats that are read whole.
         column: the array, tensor or column that holds the embeddings. Left out, it is the only
             matrix of real numbers in the first file or, of several, the first of `USUAL_NAMES`;
             in the other files, the one of that name.
@@ -135,6 +160,8 @@ def listing(entries: Sequence[Entry], most: int = 8) -> str:
 
 def _pick_matrix(entries: Sequence[Entry], file: str) -> Entry:
     matrices = [entry for entry in entries if entry.rank == 2 and readable_numbers(entry.dtype)]
+    if extension(file) == ".h5ad":  # X is counts: the embeddings of an AnnData are in obsm
+        matrices = [one for one in matrices if one.name.startswith("obsm/")] or matrices
     usual = [one for name in USUAL_NAMES for one in matrices if one.name.lower() == name]
     if len(matrices) == 1 or usual:
         return (usual or matrices)[0]

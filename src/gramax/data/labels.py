@@ -32,6 +32,9 @@ MAX_CLASSES = 1_000_000
 Located = Iterable[tuple[str, int, np.ndarray]]
 """Chunks of labels: what messages call the place, the number of the first row there, the rows."""
 
+MISSING = frozenset({"", "nan", "NaN", "None", "<NA>"})
+"""Texts that stand for no label: what Python, NumPy and pandas make of a missing one."""
+
 LABELS_AT_ONCE, BYTES_AT_ONCE = 1 << 16, 1 << 24
 """How many labels are read at once, or fewer where each is a wide text."""
 
@@ -175,8 +178,8 @@ def read_labels(
 ) -> Labels:
     """The labels of the rows of embeddings in files.
 
-    Integers (of any width, or whole floats) label classes from 0 on, and -1 leaves a row out;
-    texts and booleans label classes by name, and null in parquet leaves a row out.
+    Integers (of any width, or whole floats) label classes from 0 on; texts and booleans label
+    classes by name. -1, NaN, null and the texts of `MISSING` leave a row out.
 
     Args:
         spec: the name of an array or column in every file of `source`; or where files of labels
@@ -212,7 +215,7 @@ def labels_from_array(y: Any, rows: int, name: str = "labels") -> Labels:
     """The labels in an array or a sequence in memory, by the rules of `read_labels`.
 
     Args:
-        y: `[n]` integers, whole floats, booleans or texts; None (in a list) leaves a row out.
+        y: `[n]` integers, whole floats, booleans or texts; what is missing leaves a row out.
         rows: the number of embeddings, n.
         name: what messages call it.
     """
@@ -223,10 +226,12 @@ def labels_from_array(y: Any, rows: int, name: str = "labels") -> Labels:
         array = np.array(list(y), dtype=object)  # a list of 1, "a", nan would be text throughout
     if array.dtype.kind in "OT":
         array = array.astype(object)
-        kinds = set(map(type, array)) - {type(None)}
-        if kinds and all(issubclass(one, int | np.integer) and one is not bool for one in kinds):
-            filled = [IGNORED if value is None else int(value) for value in array]
-            array = np.array(filled, np.int64) if max(map(abs, filled)) < 2**63 else array
+        kinds = set(map(type, known := [value for value in array if not _is_missing(value)]))
+        if kinds and all(issubclass(one, float | int | np.number) for one in kinds - {bool}):
+            filled = [IGNORED if _is_missing(value) else value for value in array]
+            small = bool not in kinds and max(map(abs, known)) < 2**63
+            whole = float if any(issubclass(one, float | np.floating) for one in kinds) else int
+            array = np.array(list(map(whole, filled))) if small else array
     elif not _fits(array.dtype):
         raise fail(name, f"labels must be integers or text; got {array.dtype.name}")
     return _held(collect([(name, 0, array)], name, most=None), [(name, 0, array)])
@@ -307,7 +312,7 @@ def _fits(dtype: np.dtype) -> bool:
 def _whole(where: str, entry: Entry) -> LabelFile:
     """All of `entry`, which must be labels."""
     if entry.dtype.kind == "O":
-        advice = "save integers or fixed-width text (y.astype(str))"
+        advice = "save integers or text: numpy.save('y.npy', numpy.array(y.tolist(), str))"
         raise fail(where, f"holds Python objects (a pickle), which are not read; {advice}")
     if not _fits(entry.dtype):
         raise fail(where, f"labels must be integers or text; got {entry.text}")
@@ -318,13 +323,24 @@ def _whole(where: str, entry: Entry) -> LabelFile:
 
 
 def _check_one_axis(shape: tuple[int, ...], where: str) -> None:
-    if len(shape) != 1:
-        raise fail(where, f"labels must be one a row, of shape [n]; got shape {list(shape)}")
+    if len(shape) == 1:
+        return
+    advice = ""
+    if len(shape) == 2 and shape[1] == 1:
+        advice = "; y[:, 0] is of that shape"
+    elif len(shape) == 2:
+        advice = (
+            "; of one-hot rows, logits or probabilities y.argmax(axis=1) is the label, and where a "
+            "row has several labels each is audited by itself, y[:, 0] and so on"
+        )
+    raise fail(where, f"labels must be one a row, of shape [n]; got shape {list(shape)}{advice}")
 
 
 def _check_count(count: int, rows: int, where: str, source: str) -> None:
     if count != rows:
-        raise fail(where, f"{count} labels for the {rows} rows of {source}")
+        header = count == rows + 1 and where.lower().endswith((".txt", ".csv", ".tsv"))
+        ask = f"; is its first line a header? tail -n +2 {where} > labels.txt" if header else ""
+        raise fail(where, f"{count} labels for the {rows} rows of {source}{ask}")
 
 
 def untold(source: FileSource, why: str) -> InputError:
@@ -358,7 +374,7 @@ def collect(chunks: Located, where: str, *, most: int | None = MAX_CLASSES) -> C
         if most is not None and len(found) > most:
             raise fail(at, f"has more than {most} different labels; they should name classes")
     if not found:
-        raise fail(where, "labels no row: each is -1 or null")
+        raise fail(where, "labels no row: each is -1 or missing")
     order = sorted(found)
     if True in kinds:
         return Classes(tuple(map(str, order)), np.array(order, np.uint64))
@@ -376,7 +392,9 @@ def _distinct_numbers(where: str, start: int, labels: np.ndarray) -> list[int]:
 
 
 def _whole_numbers(where: str, start: int, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Labels of any integer or float dtype as uint64, and which rows are labelled -1."""
+    """Labels of any integer or float dtype as uint64, and which rows are labelled -1 or NaN."""
+    if labels.dtype.kind == "f":
+        labels = np.where(np.isnan(labels), IGNORED, labels)
     good, what = labels >= IGNORED, "is negative"
     if labels.dtype.kind == "f":
         wide = labels.astype(np.float64)
@@ -404,7 +422,7 @@ def _distinct_texts(where: str, start: int, labels: np.ndarray) -> set[str]:
 
 
 def _texts(where: str, start: int, labels: np.ndarray) -> list[Any]:
-    """Texts, booleans and None; the NaN that stands for a missing text in pandas becomes None."""
+    """Texts and booleans, and None for what is missing."""
     if labels.dtype.kind == "U":  # UTF-32
         # NumPy makes a broken str of numbers that are no characters, which crashes the
         # interpreter sooner or later.
@@ -414,12 +432,17 @@ def _texts(where: str, start: int, labels: np.ndarray) -> list[Any]:
             raise fail(where, f"has text that is no Unicode in rows {start} to {stop}")
     values = labels.tolist()
     odd = set(map(type, values)) - {str, np.str_, bytes, bool, np.bool_, type(None)}
-    if not odd:
-        return values
-    for row, value in enumerate(values, start):
-        if type(value) in odd and not (isinstance(value, float) and value != value):
+    for row, value in enumerate(values, start) if odd else ():
+        if type(value) in odd and not _is_missing(value):
             raise fail(where, f"row {row}: a label of type {type(value).__name__} is not a text")
-    return [None if isinstance(value, float) else value for value in values]
+    return [None if _is_missing(value) else value for value in values]
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether a label is none: None, NaN, pandas' NA, or a text that stands for one."""
+    if isinstance(value, str | bytes):
+        return _text(value) in MISSING
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
 
 
 def _text(value: Any) -> str:

@@ -40,6 +40,9 @@ CACHES = ("simplecache", "filecache", "blockcache", "cached")
 
 WEB = ("http://", "https://")
 
+BESIDE_DATA = (".bin", ".csv", ".json", ".tsv", ".txt")
+"""In a folder these are notes on the other files, where there are others."""
+
 PATTERN = re.compile(r"[*?[]")
 
 STORE_FILES = ("zarr.json", ".zarray", ".zgroup")
@@ -339,6 +342,8 @@ def _files(place: str, extensions: Collection[str]) -> list[str]:
     kinds = Counter(kind for name in visible if (kind := extension(name)) in extensions)
     if not kinds:
         raise fail(place, f"is a folder without files that are read ({', '.join(extensions)})")
+    if set(kinds) - set(BESIDE_DATA):
+        kinds = Counter({kind: n for kind, n in kinds.items() if kind not in BESIDE_DATA})
     if len(kinds) > 1:
         listed = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
         raise fail(place, f"is a folder of {listed}; say which, as {join(place, f'*{max(kinds)}')}")

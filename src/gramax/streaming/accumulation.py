@@ -47,6 +47,7 @@ def accumulate(
     """
     _check_memory(source, len(classes.names), blocks)
     tasks = tasks_of(source, classes, blocks, normalize)
+    left_tasks = [replace(task, skip_bad=skip_bad) for task in tasks]
     with ExitStack() as stack:
         saved, totals = None, Totals()
         if checkpoint is not None:
@@ -54,7 +55,7 @@ def accumulate(
             totals = stack.enter_context(saved.alone()).load(skip_bad)
             stack.callback(lambda: saved and saved.save(totals))
         telling = _Telling(progress, source, totals.rows)
-        left = _Running(engine or Serial(), tasks[totals.done :], skip_bad, telling)
+        left = _Running(engine or Serial(), left_tasks[totals.done :], skip_bad, telling)
         for found in stack.enter_context(closing(left.results())):
             totals = totals.plus(found)
             telling.merged(totals.rows)
@@ -160,7 +161,7 @@ class _Running:
                 error.add_note(f"while reading {task.name}")
                 raise
             if not isinstance(found, BadFragmentError):
-                return replace(found, rows=rows, left_out=tuple(left_out))
+                return replace(found, rows=rows, left_out=(*left_out, *found.left_out))
             if not self.skip_bad:
                 raise InputError(found.reason)
             pieces = list(task.pieces)

@@ -100,7 +100,8 @@ def _is_plain(given: Any, readers: Readers) -> bool:
         files = files_of(local, readers) if local else []
     except InputError:
         return True  # it is said when they are opened
-    return all(reads_in_process(file) or extension(file) == ".txt" for file in files)
+    lines = readers is LABEL_READERS  # of .txt files, which this process reads itself
+    return all(reads_in_process(file) or (lines and extension(file) == ".txt") for file in files)
 
 
 def _blocks(classes: Classes, source: Source) -> int:

@@ -93,12 +93,22 @@ def classes_of(labels: Any, opened: Source, codes: bool) -> Classes:
     given = _read_labels(to_numpy(labels) if is_torch_array(labels) else labels, opened, codes)
     if not codes:
         return Classes(given.names, labels=given)
-    if len(given.names) != n:
-        raise InputError(
-            f"with codes every row is a class of its own, but the {n} labels hold "
-            f"{len(given.names)} different names"
-        )
-    return Classes(tuple(given.names[i] for i in given.codes))
+    return Classes(_numbered(["" if code < 0 else given.names[code] for code in given.codes]))
+
+
+def _numbered(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of codes: one that comes again gets its row behind it, and so does one that is missing.
+
+    Example:
+        >>> print(_numbered(["the", "of", "the", ""]))
+        ('the', 'of', 'the (row 2)', 'row 3')
+    """
+    known, found = set(), []
+    for row, name in enumerate(names):
+        again = f"{name} (row {row})" if name else f"row {row}"
+        found.append(again if name in known or not name else name)
+        known.add(name)
+    return tuple(found)
 
 
 def _read_labels(labels: Any, opened: Source, codes: bool) -> Labels:

@@ -18,6 +18,7 @@ from gramax.moments.class_moments import ClassMoments
 class LeftOut:
     """A fragment, or a file, that could not be read and was left out, and why in one line.
 
+    Rows that are not finite are left out by themselves: `rows of FILE`, with their number.
     Nobody knows how many rows a file has that could not even be opened: they are None.
     """
 
@@ -63,6 +64,16 @@ def joined(blocks: Sequence[ClassMoments]) -> ClassMoments:
     return total
 
 
+def _by_name(left_out: Sequence[LeftOut]) -> tuple[LeftOut, ...]:
+    """Rows of one file that several tasks left out, as one."""
+    found: dict[str, LeftOut] = {}
+    for one in left_out:
+        before = found.get(one.name)
+        rows = (before.rows or 0) + (one.rows or 0) if before else one.rows
+        found[one.name] = replace(before or one, rows=rows)
+    return tuple(found.values())
+
+
 def arrays_of(moments: ClassMoments) -> dict[str, np.ndarray]:
     """The arrays of moments by name."""
     return {name: leaf for name, leaf in vars(moments).items() if isinstance(leaf, np.ndarray)}
@@ -89,7 +100,7 @@ class Totals:
         return Totals(
             blocks,
             self.samples + other.samples,
-            self.left_out + other.left_out,
+            _by_name(self.left_out + other.left_out),
             self.done + other.done,
             self.rows + other.rows,
         )

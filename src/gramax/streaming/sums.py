@@ -25,12 +25,8 @@ from gramax.errors import InputError
 from gramax.moments import ClassMoments
 from gramax.moments.blocks import dealt
 from gramax.moments.class_moments import NOT_FINITE
-from gramax.streaming.results import Sample, Totals, joined, together
+from gramax.streaming.results import LeftOut, Sample, Totals, joined, together
 from gramax.streaming.tasks import Task
-
-LANES, LANE_ROWS = 2, 8192
-"""Threads that sum, and the rows of a task from which on more than one does. The numbers must not
-depend on the machine, so neither do these."""
 
 LANES, LANE_ROWS = 2, 8192
 """Threads that sum, and the rows of a task from which on more than one does. The numbers must not
@@ -58,6 +54,7 @@ def gather(task: Task, tick: Tick | None = None) -> Totals | BadFragmentError:
     """
     parts: tuple[ClassMoments, ...] = ()
     samples = []
+    bad: dict[str, LeftOut] = {}
     # Threads of ours instead of those of BLAS: they share all of the work, not the products alone.
     # Worker processes have the other cores.
     threads = 1 if multiprocessing.parent_process() else LANES
@@ -65,13 +62,13 @@ def gather(task: Task, tick: Tick | None = None) -> Totals | BadFragmentError:
         try:
             for batch in ahead(batches(task)):
                 samples.append(_sampled(task, batch))
-                parts = _added(task, parts, batch, pool)
+                parts = _added(task, parts, batch, pool, bad)
                 if tick:
                     tick(len(batch.z))
-        except BadFragmentError as bad:
-            return bad
+        except BadFragmentError as error:
+            return error
     parts = parts if task.blocks > 1 else (joined(parts),)
-    return Totals(parts, (together(samples),), done=1)
+    return Totals(parts, (together(samples),), tuple(bad.values()), done=1)
 
 
 class Batch(NamedTuple):
@@ -149,14 +146,25 @@ def ahead(items: Iterator[T], held: int = 3) -> Iterator[T]:
 
 
 def _added(
-    task: Task, parts: tuple[ClassMoments, ...], batch: Batch, pool: ThreadPoolExecutor
+    task: Task,
+    parts: tuple[ClassMoments, ...],
+    batch: Batch,
+    pool: ThreadPoolExecutor,
+    bad: dict[str, LeftOut],
 ) -> tuple[ClassMoments, ...]:
-    """The sums so far and the batch; a row's block depends on its number alone."""
+    """The sums so far and the batch; a row's block depends on its number alone.
+
+    Rows that are left out as they are not finite are counted in `bad`, by file.
+    """
     z, n, d = batch.z, *batch.z.shape
-    if task.spanned:
-        if not np.isfinite(z).all():
+    used = np.ones(n, bool)
+    if task.skip_bad or task.spanned:
+        used[_bad_rows(batch)] = False
+        if not used.all() and not task.skip_bad:
             _refuse(task, batch)
-        z = spanned(z)
+        _note_bad(task, batch, np.flatnonzero(~used), bad)
+    if task.spanned:
+        z = spanned(np.where(np.isfinite(z), z, 0))
     if not parts:
         empty = ClassMoments.empty(
             task.num_classes,
@@ -168,7 +176,9 @@ def _added(
         parts = (empty,) * (task.blocks if task.blocks > 1 else lanes)
     if task.blocks > 1:
         block = dealt(batch.start, n, task.blocks, seed=0)
-        shares: list[Any] = [np.flatnonzero(block == k) for k in range(task.blocks)]
+        shares: list[Any] = [np.flatnonzero((block == k) & used) for k in range(task.blocks)]
+    elif not used.all():
+        shares = np.array_split(np.flatnonzero(used), len(parts))
     else:
         shares = [slice(n * k // len(parts), n * (k + 1) // len(parts)) for k in range(len(parts))]
     after = tuple(pool.map(lambda part, rows: part.update(z[rows], batch.y[rows]), parts, shares))
@@ -181,19 +191,43 @@ def _not_finite(parts: tuple[ClassMoments, ...]) -> float:
     return float(sum(part.left_out[:, NOT_FINITE].sum() for part in parts))
 
 
+def _bad_rows(batch: Batch) -> Int[np.ndarray, " k"]:
+    """The rows whose length is not finite, but for those that count nowhere."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        lengths = np.linalg.norm(batch.z.astype(np.float64), axis=1)
+        return np.flatnonzero(~np.isfinite(lengths) & (batch.y >= 0))
+
+
+def _place(task: Task, number: int) -> int:
+    """Which fragment of the task holds the row of this number."""
+    starts = [piece.fragment.start for piece in task.pieces]
+    return int(np.searchsorted(starts, number, side="right")) - 1
+
+
+def _reason(task: Task, batch: Batch, at: int) -> str:
+    """What is wrong with a row of the batch."""
+    fragment = task.pieces[_place(task, batch.start + at)].fragment
+    row = batch.start + at - fragment.start + fragment.first
+    try:
+        check_finite(batch.z[at : at + 1], row, fragment.file)
+    except InputError as error:
+        return str(error)
+    return f"{fragment.file}: row {row} is too long for float64; scale the rows down"
+
+
 def _refuse(task: Task, batch: Batch) -> None:
     """Raise `BadFragmentError` for the first row of the batch whose length is not finite."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        long = ~np.isfinite(np.linalg.norm(batch.z, axis=1)) & (batch.y >= 0)
-    at = int(np.argmax(long))
-    starts = [piece.fragment.start for piece in task.pieces]
-    place = int(np.searchsorted(starts, batch.start + at, side="right")) - 1
-    fragment = task.pieces[place].fragment
-    row = batch.start + at - fragment.start + fragment.first
-    with _refusing(place):
-        check_finite(batch.z[at : at + 1], row, fragment.file)
-        why = f"row {row} is too long for {batch.z.dtype}; scale the rows down"
-        raise InputError(f"{fragment.file}: {why}")
+    at = int(_bad_rows(batch)[0])
+    raise BadFragmentError(_place(task, batch.start + at), _reason(task, batch, at))
+
+
+def _note_bad(task: Task, batch: Batch, rows: np.ndarray, bad: dict[str, LeftOut]) -> None:
+    """Count these rows of the batch, which are left out, by file."""
+    for at in rows.tolist():
+        file = task.pieces[_place(task, batch.start + at)].fragment.file
+        before = bad.get(file)
+        reason = before.reason if before else _reason(task, batch, at)
+        bad[file] = LeftOut(f"rows of {file}", (before.rows or 0) + 1 if before else 1, reason)
 
 
 def _sampled(task: Task, batch: Batch) -> Sample:
@@ -202,4 +236,6 @@ def _sampled(task: Task, batch: Batch) -> Sample:
     at = task.sample[(task.sample >= batch.start) & (task.sample < stop)] - batch.start
     z, y = batch.z[at], batch.y[at]
     kept = (y >= 0) & (z.any(axis=1) | (not task.normalize))
+    if task.skip_bad:
+        kept[_bad_rows(Batch(0, z, y))] = False
     return Sample(z[kept], y[kept].astype(np.int32), (at + batch.start)[kept])

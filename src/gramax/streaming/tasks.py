@@ -86,6 +86,8 @@ class Task:
     blocks: int
     normalize: bool
     spanned: bool
+    skip_bad: bool = False
+    """Whether rows that are not finite are left out, where they are an error otherwise."""
 
     @property
     def rows(self) -> int:

@@ -6,7 +6,7 @@ Parquet is cut between row groups, Arrow between record batches. pyarrow is impo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, islice
 from typing import Any
@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from gramax._optional import need
-from gramax.data.checks import decoding, fail
+from gramax.data.checks import decoding, fail, readable_numbers
 from gramax.data.chunks import group_cuts, groups_within, trimmed
 from gramax.data.paths import byte_size, is_address, open_binary
+from gramax.data.readers.wide import common_name, numbered, wide_note
 from gramax.data.source import TEXT, UNREADABLE, Entry
 
 FILE_MAGIC, STREAM_END = b"ARROW1\0\0", b"\xff\xff\xff\xff\0\0\0\0"
@@ -24,25 +25,108 @@ FILE_MAGIC, STREAM_END = b"ARROW1\0\0", b"\xff\xff\xff\xff\0\0\0\0"
 READ_BYTES = 1 << 20
 """Read from a parquet file at once."""
 
+MAX_DEPTH = 8
+"""Of records in records."""
+
 
 def pyarrow() -> Any:
     """The package, with the modules that read files."""
     need("pyarrow.parquet", "reading parquet and Arrow files", extra="io")
+    need("pyarrow.compute", "reading parquet and Arrow files", extra="io")
     return need("pyarrow", "reading parquet and Arrow files", extra="io")
 
 
 @dataclass(frozen=True)
-class ArrowColumn(Entry):
-    """An `Entry`: a column of numbers or text (rank 1), or of lists of numbers (rank 2)."""
+class ArrowEntry(Entry):
+    """An `Entry` of some columns, which are read without the others."""
 
     parquet: bool
     """Whether this is parquet, or an Arrow file or stream."""
-    index: int
-    """Which of the columns it is."""
+    indexes: tuple[int, ...]
+    """Which of the columns they are."""
     bounds: tuple[int, ...]
     """The first row of every row group or record batch, and the number of rows."""
+
+    @property
+    def dictionary(self) -> bool:
+        """Whether what is repeated is held once."""
+        return False
+
+    def cuts(self, rows: int) -> list[int]:
+        """Between groups alone: to read from inside one is to read all of it."""
+        return group_cuts(self.bounds, rows)
+
+    def batches(self, size: int, groups: range, names: Sequence[str]) -> Iterator[Any]:
+        """Record batches of these columns in these groups; about `size` rows, or as stored."""
+        what = f"{'parquet' if self.parquet else 'Arrow'} column"
+        with decoding(self.where, what), _opened(self.file, not self.parquet) as source:
+            if self.parquet:
+                yield from self._from_parquet(source, size, groups, names)
+                return
+            ipc, is_file = pyarrow().ipc, _is_file(source)
+            options = ipc.IpcReadOptions(included_fields=list(self.indexes), use_threads=False)
+            stream = (ipc.open_file if is_file else ipc.open_stream)(source, options=options)
+            if is_file:
+                found = map(stream.get_batch, groups)
+            else:
+                found = islice(stream, groups.start, groups.stop)
+            for batch in found:
+                batch.validate(full=True)  # or a wrong offset is followed out of the buffer
+                yield batch
+
+    def _from_parquet(
+        self, source: Any, size: int, groups: range, names: Sequence[str]
+    ) -> Iterator[Any]:
+        # A buffer and no pre_buffer, or the column's bytes in a whole row group are held. A text
+        # that is repeated a million times is held once where it stays in its dictionary.
+        file = pyarrow().parquet.ParquetFile(
+            source,
+            buffer_size=READ_BYTES,
+            pre_buffer=False,
+            page_checksum_verification=True,
+            read_dictionary=list(names) if self.dictionary else None,
+        )
+        yield from file.iter_batches(
+            size, row_groups=list(groups), columns=list(names), use_threads=False
+        )
+
+
+@dataclass(frozen=True)
+class ArrowColumns(ArrowEntry):
+    """An `Entry`: columns of numbers, one a dimension (rank 2)."""
+
+    columns: tuple[str, ...]
+
+    def read(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
+        """Batches; a null becomes NaN."""
+        groups = groups_within(self.bounds, start, stop)
+        batches = self.batches(size, groups, self.columns)
+        for batch in trimmed(batches, self.bounds[groups.start], start, stop):
+            with decoding(self.where, "columns"):
+                places = {name: at for at, name in enumerate(batch.schema.names)}
+                arrays = [batch.column(places[name]) for name in self.columns]
+                if self.dtype.kind != "f" and any(one.null_count for one in arrays):
+                    at = next(k for k, one in enumerate(arrays) if one.null_count)
+                    row = start + _first_null(arrays[at])
+                    raise fail(self.where, f"row {row}, column {self.columns[at]} is null")
+                rows = [one.to_numpy(zero_copy_only=False) for one in arrays]
+                yield np.stack(rows, axis=1).astype(self.dtype, copy=False)
+            start += len(batch)
+
+
+@dataclass(frozen=True)
+class ArrowColumn(ArrowEntry):
+    """An `Entry`: a column of numbers or text (rank 1), or of lists of numbers (rank 2)."""
+
+    path: tuple[str, ...]
+    """Its names from the outermost column on."""
     fixed: bool
     """Whether the type fixes the length of lists."""
+
+    @property
+    def dictionary(self) -> bool:
+        """Texts are, but for those in records, where pyarrow cannot."""
+        return self.dtype == TEXT and len(self.path) == 1
 
     def measured(self) -> Entry:
         """Lists of no fixed length are all to be as long as the first one."""
@@ -53,10 +137,6 @@ class ArrowColumn(Entry):
         if first is not None and not first[0].is_valid:
             raise fail(self.where, "row 0 is null")
         return replace(self, shape=(rows, 0 if first is None else len(first[0])))
-
-    def cuts(self, rows: int) -> list[int]:
-        """Between groups alone: to read from inside one is to read all of it."""
-        return group_cuts(self.bounds, rows)
 
     def read(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
         """Batches, decoded as they are asked for."""
@@ -98,38 +178,13 @@ class ArrowColumn(Entry):
         return column.to_numpy(zero_copy_only=False)
 
     def _batches(self, size: int, groups: range) -> Iterator[Any]:
-        """The column in these groups, as pyarrow arrays; about `size` rows each, or as stored."""
-        what = f"{'parquet' if self.parquet else 'Arrow'} column"
-        with decoding(self.where, what), _opened(self.file, not self.parquet) as source:
-            if self.parquet:
-                yield from self._from_parquet(source, size, groups)
-                return
-            ipc, is_file = pyarrow().ipc, _is_file(source)
-            options = ipc.IpcReadOptions(included_fields=[self.index], use_threads=False)
-            stream = (ipc.open_file if is_file else ipc.open_stream)(source, options=options)
-            if is_file:
-                found = map(stream.get_batch, groups)
-            else:
-                found = islice(stream, groups.start, groups.stop)
-            for batch in found:
-                column = batch.column(0)
-                column.validate(full=True)  # or a wrong offset is followed out of the buffer
-                yield column
-
-    def _from_parquet(self, source: Any, size: int, groups: range) -> Iterator[Any]:
-        # A buffer and no pre_buffer, or the column's bytes in a whole row group are held. A text
-        # that is repeated a million times is held once where it stays in its dictionary.
-        file = pyarrow().parquet.ParquetFile(
-            source,
-            buffer_size=READ_BYTES,
-            pre_buffer=False,
-            page_checksum_verification=True,
-            read_dictionary=[self.name] if self.dtype == TEXT else None,
-        )
-        for batch in file.iter_batches(
-            size, row_groups=list(groups), columns=[self.name], use_threads=False
-        ):
-            yield batch.column(batch.schema.names.index(self.name))
+        """The column in these groups, as pyarrow arrays."""
+        for batch in self.batches(size, groups, [self.name]):
+            column = batch.column(batch.schema.names.index(self.path[0]))
+            for name in self.path[1:]:
+                # A row whose record is null has a null in each of its fields.
+                column = pyarrow().compute.struct_field(column, name)
+            yield column
 
 
 def parquet_entries(file: str) -> tuple[Entry, ...]:
@@ -165,24 +220,77 @@ def ipc_entries(file: str) -> tuple[Entry, ...]:
 
 
 def _columns(parquet: bool, file: str, schema: Any, groups: list[int]) -> tuple[Entry, ...]:
-    """Every column of `schema`; nested ones but lists of numbers are unreadable."""
+    """Every column of `schema`; nested ones but lists of numbers are unreadable.
+
+    Fields of records have dotted names, such as `payload.label`. Columns of numbers that are
+    called dim_0, dim_1 and so on make a matrix where no list of numbers is one.
+    """
     twice = [name for name, count in Counter(schema.names).items() if count > 1]
     if twice:
         raise fail(file, f"has two columns named {twice[0]}")
-    types, bounds, found = pyarrow().types, tuple(accumulate(groups, initial=0)), []
+    bounds, names = tuple(accumulate(groups, initial=0)), set(schema.names)
+    found: list[ArrowEntry] = []
     for at, field in enumerate(schema):
-        kind, shape = field.type, (bounds[-1],)
-        if isinstance(kind, pyarrow().BaseExtensionType):  # a fixed-shape tensor
-            kind = kind.storage_type
-        elif types.is_dictionary(kind):
-            kind = kind.value_type
-        fixed = types.is_fixed_size_list(kind)
-        if fixed or types.is_list(kind) or types.is_large_list(kind):
-            shape = (bounds[-1], kind.list_size if fixed else -1)
-            kind = kind.value_type
-        known = (shape, _numpy(kind), f"{field.type} [{bounds[-1]}]")
-        found.append(ArrowColumn(file, field.name, *known, parquet, at, bounds, fixed))
-    return tuple(found)
+        for path, kind in _leaves(field):
+            name, shape, fixed = ".".join(path), (bounds[-1],), False
+            if path[1:] and name in names:
+                continue
+            values, length = _values(kind)
+            if length is not None:
+                shape, fixed = (bounds[-1], length), length >= 0
+            known = (shape, _numpy(values), f"{kind} [{bounds[-1]}]")
+            found.append(ArrowColumn(file, name, *known, parquet, (at,), bounds, path, fixed))
+    wide = _wide(found, schema.names)
+    return tuple([*found, wide] if wide else found)
+
+
+def _leaves(field: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The path and the type of a column, or of each field of its records."""
+    path, kind = (*before, field.name), field.type
+    if not pyarrow().types.is_struct(kind) or len(path) > MAX_DEPTH:
+        yield path, kind
+        return
+    fields = [kind.field(k) for k in range(kind.num_fields)]
+    count = Counter(one.name for one in fields)
+    for one in fields:
+        if count[one.name] == 1:
+            yield from _leaves(one, path)
+
+
+def _values(kind: Any) -> tuple[Any, int | None]:
+    """The type of the values, and how long their lists are: -1 for any length, None for no list."""
+    types = pyarrow().types
+    if isinstance(kind, pyarrow().BaseExtensionType):  # a fixed-shape tensor
+        kind = kind.storage_type
+    elif types.is_dictionary(kind):
+        kind = kind.value_type
+    if types.is_fixed_size_list(kind):
+        return kind.value_type, kind.list_size
+    if types.is_list(kind) or types.is_large_list(kind):
+        return kind.value_type, -1
+    return kind, None
+
+
+def _wide(found: Sequence[ArrowEntry], names: Sequence[str]) -> ArrowEntry | None:
+    """The numbered columns of numbers as one matrix, where none is one by itself."""
+    numbers = {one.name: one for one in found if readable_numbers(one.dtype)}
+    if any(one.rank == 2 for one in numbers.values()):
+        return None
+    outer = set(names)
+    columns = [numbers[name] for name in numbered([name for name in numbers if name in outer])]
+    if not columns:
+        return None
+    dtype = np.result_type(*{one.dtype for one in columns})
+    parquet, bounds, rows = columns[0].parquet, columns[0].bounds, columns[0].shape[0]
+    wide = tuple(one.name for one in columns)
+    name, taken = common_name(wide), set(wide)
+    while name in names:
+        name += "_"
+    note = wide_note(wide, [one for one in names if one not in taken])
+    about = ((rows, len(wide)), dtype, f"{dtype.name} {[rows, len(wide)]}")
+    indexes = tuple(index for one in columns for index in one.indexes)
+    file = columns[0].file
+    return ArrowColumns(file, name, *about, parquet, indexes, bounds, wide, note=note)
 
 
 def _numpy(kind: Any) -> np.dtype:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, BinaryIO, cast
@@ -28,6 +28,9 @@ _INTEGER = re.compile(r"[+-]?0*[0-9]{1,18}")
 
 SAMPLED_ROWS = 100
 """Lines that are looked at for the names and types of what is in them."""
+
+MAX_DEPTH = 8
+"""Of objects in objects."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,27 @@ def json_entries(file: str) -> tuple[Entry, ...]:
         first: dict[str, Any] = {}
         for record in islice(_records(stream, file, 0), SAMPLED_ROWS):
             first |= {k: v for k, v in record.items() if first.get(k) is None}
+    if any(isinstance(value, list) and "." not in name for name, value in first.items()):
+        # What is within objects is meant where nothing else can be.
+        first = {k: v for k, v in first.items() if "." not in k or not isinstance(v, list)}
     return tuple(JsonColumn(file, k, *_kind(v, rows), tuple(marks)) for k, v in first.items())
+
+
+def flat(record: Mapping[str, Any], depth: int = MAX_DEPTH) -> dict[str, Any]:
+    """A record without records in it: their values get dotted names.
+
+    Example:
+        >>> flat({"id": 1, "payload": {"label": "cat"}})
+        {'id': 1, 'payload.label': 'cat'}
+    """
+    found: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, dict) and value and depth:
+            inner = {f"{name}.{k}": one for k, one in flat(value, depth - 1).items()}
+            found |= {k: one for k, one in inner.items() if k not in record}
+        else:
+            found[name] = value
+    return found
 
 
 def _kind(value: Any, rows: int) -> tuple[tuple[int, ...], np.dtype, str]:
@@ -119,7 +142,7 @@ def _records(stream: io.BufferedIOBase, file: str, row: int) -> Iterator[dict[st
             record = json.loads(line, parse_constant=no_constant)
         if not isinstance(record, dict):
             raise fail(file, f"row {at} is not a JSON object")
-        yield record
+        yield flat(record)
 
 
 @dataclass(frozen=True)
