@@ -187,7 +187,7 @@ def verdict(rows: list[dict[str, str]]) -> list[str]:
         "## What the audit says first, against what was measured",
         "",
         "The first sentence of an audit calls classes told apart (good), told apart in part (fair)",
-        "or not told apart (poor), by the best of its classifiers. Here it is held against the best",
+        "or not told apart (poor), by the best of its classifiers. Here it is held to the best",
         "of logistic regression, nearest neighbour and nearest mean, measured by scikit-learn. Of",
         f"{apart.sum()} spaces held apart (a third, by a hash) it is the same word in",
         f"{np.mean((said == true)[apart]):.0%}, of all {len(rows)} in {np.mean(said == true):.0%}.",
