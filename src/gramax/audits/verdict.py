@@ -107,7 +107,7 @@ def _rank(report: Report) -> Answer:
     need, most = thresholds.directions_needed(report), min(report.n - 1, report.d)
     spread = f"Rows spread over {rank:.3g} dimensions"
     needed = f"that {report.c:,} classes need" if report.c > 1 else "that there is room for"
-    if report.c > 1 and not labels_matter(report):
+    if report.c > 1 and defined(report, "scatter_ratio") and not labels_matter(report):
         status, text = "open", f"{spread}; class means do not differ, so they need none of them."
     elif not report.c and thresholds.is_rank_lost(report):
         status = "fair"
