@@ -114,7 +114,10 @@ def _trainer(split: Split, epochs: int) -> tuple[optax.GradientTransformation, C
 
 
 def train(
-    splits: tuple[Split, Split], epochs: int, seed: int, progress: Callable[[Epoch], None]
+    splits: tuple[Split, Split],
+    epochs: int,
+    seed: int = 0,
+    progress: Callable[[Epoch], None] = lambda _: None,
 ) -> tuple[Params, list[Epoch]]:
     """Train on the first split and audit both as it goes, more often at the start."""
     key, start = jax.random.split(jax.random.key(seed))
