@@ -113,7 +113,7 @@ def is_near_floor(value: float, floor: float, chance: float) -> bool:
 def status_of(value: float, floor: float, chance: Chance) -> str:
     """The status of a number between its floor and chance: "good", "fair", "poor" or "open".
 
-    Good is near the floor and better than chance. Where chance is at the ideal itself, as of few
+    Good is at the floor, or near it and better than chance. Where chance is at the ideal itself, as of few
     codes in many dimensions, the number says nothing of the space: the question stays open.
     """
     z = chance.z(value)
@@ -121,5 +121,6 @@ def status_of(value: float, floor: float, chance: Chance) -> str:
         return "poor"
     if chance.mean <= floor * (1 + AT_FLOOR):
         return "open"
-    near = is_near_floor(value, floor, chance.mean)
-    return "good" if near and not z > -SURE else "fair"
+    at_floor = value <= floor * (1 + AT_FLOOR)
+    near = is_near_floor(value, floor, chance.mean) and not z > -SURE
+    return "good" if at_floor or near else "fair"
