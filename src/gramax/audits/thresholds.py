@@ -113,8 +113,8 @@ def is_near_floor(value: float, floor: float, chance: float) -> bool:
 def status_of(value: float, floor: float, chance: Chance) -> str:
     """The status of a number between its floor and chance: "good", "fair", "poor" or "open".
 
-    Good is at the floor, or near it and better than chance. Where chance is at the ideal itself, as of few
-    codes in many dimensions, the number says nothing of the space: the question stays open.
+    Good is at the floor, or near it and better than chance. Where chance is at the ideal itself, as
+    of few codes in many dimensions, the number says nothing of the space: the question stays open.
     """
     z = chance.z(value)
     if z > SURE:
