@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
 from gramax._shapes import Float, Int
+from gramax.arrays.rows import norms
 
 SAME_POINT_UNITS = 4
 """Rows within so many rounding units of the longer one are one point.
@@ -20,14 +22,36 @@ CHUNK_NUMBERS = 1 << 19
 """Numbers of a chunk of rows in float64: 4 MiB."""
 
 
+class Directions:
+    """Rows on the unit sphere in float64, each made when it is asked for, as an array gives it.
+
+    An array of them would be twice as large as the float32 rows that files hold.
+    """
+
+    def __init__(self, x: Float[np.ndarray, "n d"]) -> None:
+        """Of finite rows; a zero row stays zero."""
+        self.x, self.shape = x, x.shape
+        self.lengths = np.empty((len(x), 1))
+        for part in chunks(len(x), x.shape[1]):
+            self.lengths[part] = norms(x[part].astype(np.float64))
+        self.lengths[self.lengths == 0] = 1
+
+    def __getitem__(self, at: Any) -> Float[np.ndarray, "... d"]:
+        return self.x[at] / self.lengths[at]
+
+
+Cloud = np.ndarray | Directions
+"""Rows as they are, or their directions."""
+
+
 def squared_distances(
-    x: Float[np.ndarray, "n d"], rows: Int[np.ndarray, " m"], others: Int[np.ndarray, "m c"]
+    x: Cloud, rows: Int[np.ndarray, " m"], others: Int[np.ndarray, "m c"]
 ) -> Float[np.ndarray, "m c"]:
     """Squared distances from differences in float64; the same for (a, b) and (b, a)."""
     found = np.empty(others.shape)
 
     def fill(part: slice) -> None:
-        gaps = x[others[part]].astype(np.float64)
+        gaps = x[others[part]].astype(np.float64, copy=False)  # by numbers, so a copy already
         gaps -= x[rows[part], None]
         np.einsum("ijk,ijk->ij", gaps, gaps, out=found[part])
 
@@ -46,13 +70,13 @@ def chunks(count: int, numbers: int) -> Iterator[slice]:
     return (slice(start, min(start + step, count)) for start in range(0, count, step))
 
 
-def representatives(x: Float[np.ndarray, "n d"], unit: float) -> Int[np.ndarray, " n"]:
+def representatives(x: Cloud, unit: float) -> Int[np.ndarray, " n"]:
     """For every row, the lowest row of its group of copies: rows closer than their rounding.
 
     Representatives lie further apart than that. Where they do not yet, their groups are joined.
 
     Args:
-        x: `[n, d]` finite rows in float32 or float64.
+        x: `[n, d]` finite rows.
         unit: the rounding unit in which they are known.
     """
     n, d = x.shape
@@ -74,7 +98,7 @@ def representatives(x: Float[np.ndarray, "n d"], unit: float) -> Int[np.ndarray,
 
 
 def _joined(
-    x: np.ndarray, order: np.ndarray, along: np.ndarray, radius: np.ndarray, allowed: np.ndarray
+    x: Cloud, order: np.ndarray, along: np.ndarray, radius: np.ndarray, allowed: np.ndarray
 ) -> Int[np.ndarray, " n"]:
     """The lowest row of the group of each of the rows `order`; other rows stay alone.
 
@@ -82,7 +106,7 @@ def _joined(
     that rows are compared with the next one, the one after, and so on, as long as any lie within
     their `radius`; copies are those within the larger of what is `allowed` to them.
     """
-    n = len(x)
+    n = x.shape[0]
     parent = np.arange(n)
     shift = 1
     while shift < len(order):

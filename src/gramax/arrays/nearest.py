@@ -14,7 +14,7 @@ import numpy as np
 
 from gramax._shapes import Bool, Float, Int
 from gramax.arrays import pairs
-from gramax.arrays.cloud import SAME_POINT_UNITS, representatives
+from gramax.arrays.cloud import SAME_POINT_UNITS, Cloud, Directions, representatives
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import (
     Array,
@@ -32,7 +32,7 @@ from gramax.arrays.namespace import (
     top_k,
 )
 from gramax.arrays.nearest_host import POTENTIAL_SHARPNESS, Progress, prepare, search, sweep
-from gramax.arrays.rows import power_of_two, row_squares, unit_rows
+from gramax.arrays.rows import power_of_two, row_squares
 
 BLOCK_NUMBERS = 1 << 22
 """Distances that a library other than NumPy looks at at a time: 16 MiB of float32."""
@@ -113,18 +113,19 @@ def nearest_on_host(
         return Neighbours(distances * np.nan, where, np.ones(n, bool)), np.nan
     rounding, unit = float(np.finfo(x.dtype).eps), 1.0
     largest = max(float(np.max(x)), -float(np.min(x))) if n else 0.0
+    cloud: Cloud = x
     if normalize:
-        x = unit_rows(x.astype(np.float64))  # which adds no rounding to that of the rows
+        cloud = Directions(x)
     elif largest and not 1e-100 < largest < 1e100:  # float64 does not hold the squares
         unit = float(power_of_two(np.float64(largest)))
-        x = x / unit
-    first = representatives(x, rounding) if n else np.arange(0)
+        cloud = x / unit
+    first = representatives(cloud, rounding) if n else np.arange(0)
     exists = first == np.arange(n)
     points = np.flatnonzero(exists)
     counts = np.bincount(first, minlength=n)[points].astype(np.float64)
     total = float(np.sum(counts * (counts - 1))) / 2  # copies lie at no distance
     if len(points) > 1:
-        found = search(x, points, k, counts if potential else None, progress)
+        found = search(cloud, points, k, counts if potential else None, progress)
         distances[points], where[points] = np.sqrt(found[0]) * unit, found[1]
         total += found[2]
     mean = total / (n * (n - 1) / 2) if potential and n > 1 else np.nan
@@ -143,7 +144,7 @@ def mean_potential(x: Float[np.ndarray, "n d"], progress: Progress | None = None
         return np.nan
     n = len(x)
     unit = (2 * POTENTIAL_SHARPNESS) ** 0.5
-    prepared = prepare(unit_rows(x.astype(np.float64)), np.arange(n), unit)
+    prepared = prepare(Directions(x), np.arange(n), unit)
     return sweep(prepared, None, np.ones(n), progress) / (n * (n - 1) / 2)
 
 

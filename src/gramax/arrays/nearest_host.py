@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gramax._shapes import Float, Int
-from gramax.arrays.cloud import CHUNK_NUMBERS, chunks, squared_distances
+from gramax.arrays.cloud import CHUNK_NUMBERS, Cloud, chunks, squared_distances
 
 Progress = Callable[[float], None]
 """Called with the share of the work that is done, from 0 to 1."""
@@ -54,7 +54,7 @@ class Prepared(NamedTuple):
         half: `[p]` half their squares.
     """
 
-    x: Float[np.ndarray, "n d"]
+    x: Cloud
     points: Int[np.ndarray, " p"]
     middle: Float[np.ndarray, " d"]
     unit: float
@@ -76,9 +76,7 @@ class Prepared(NamedTuple):
         return rounding + 2 * self.blur * (reach + self.blur)
 
 
-def prepare(
-    x: Float[np.ndarray, "n d"], points: Int[np.ndarray, " p"], unit: float | None = None
-) -> Prepared:
+def prepare(x: Cloud, points: Int[np.ndarray, " p"], unit: float | None = None) -> Prepared:
     """The rows `points` about their mean; `unit` None makes their largest entry about 1."""
     p, d = len(points), x.shape[1]
     start = x[points[0]].astype(np.float64)
@@ -241,7 +239,7 @@ def _candidates(
 
 
 def search(
-    x: Float[np.ndarray, "n d"],
+    x: Cloud,
     points: Int[np.ndarray, " p"],
     k: int,
     counts: Float[np.ndarray, " p"] | None = None,
