@@ -154,34 +154,32 @@ TERMS = 2048
 
 
 def over_blocks(
-    of_block: Callable[[Any, Array], list[Array]],
+    add: Callable[[list[Array], Any, Array], list[Array]],
+    shapes: list[tuple[int, ...]],
     rows: Any,
     keep: Bool[Array, " n"],
-    least: int = 1,
 ) -> list[Array]:
-    """The sums of `of_block(rows, keep)` over blocks of the rows, a tree of arrays `[n, ...]`.
+    """`sums = add(sums, rows, keep)` over blocks of the rows, a tree of arrays `[n, ...]`.
 
-    Blocks are of one size, of `least` rows or more. Where n is no multiple of it, the last block
-    starts early; the rows that it shares with the one before count in that one alone.
+    The sums have these shapes and begin at 0. Blocks are of one size. Where n is no multiple of it,
+    the last block starts early; the rows that it shares with the one before count in that one.
     """
-    n = len(keep)
-    limit = max(least, BLOCK_ROWS if jax.default_backend() == "cpu" else WIDE_BLOCK_ROWS)
-    count = -(-n // limit)
+    n, dtype = len(keep), jax.tree.leaves(rows)[0].dtype
+    # Zeros that differ from shard to shard as far as JAX's types go, as what is added does.
+    start = [jnp.full(shape, (keep[0] & False).astype(dtype)) for shape in shapes]
+    count = -(-n // (BLOCK_ROWS if jax.default_backend() == "cpu" else WIDE_BLOCK_ROWS))
     if count <= 1:
-        return of_block(rows, keep)
+        return add(start, rows, keep)
     even = -(-n // count)
     size = min(n, even + -even % ALIGNED_ROWS)
 
-    def add(i: Any, sums: list[Array]) -> list[Array]:
-        start = jnp.minimum(i * size, n - size)
-        cut = lambda a: jax.lax.dynamic_slice_in_dim(a, start, size)  # noqa: E731
-        new = start + jnp.arange(size) >= i * size
-        return jax.tree.map(jnp.add, sums, of_block(jax.tree.map(cut, rows), cut(keep) & new))
+    def next_block(i: Any, sums: list[Array]) -> list[Array]:
+        at = jnp.minimum(i * size, n - size)
+        cut = lambda a: jax.lax.dynamic_slice_in_dim(a, at, size)  # noqa: E731
+        new = at + jnp.arange(size) >= i * size
+        return add(sums, jax.tree.map(cut, rows), cut(keep) & new)
 
-    # Zeros that differ from shard to shard as far as JAX's types go, as what is added does.
-    shapes = jax.eval_shape(of_block, rows, keep)
-    start = [jnp.full(s.shape, (keep[0] & False).astype(s.dtype)) for s in shapes]
-    return jax.lax.fori_loop(0, count, add, start)
+    return jax.lax.fori_loop(0, count, next_block, start)
 
 
 def symmetric_product(x: Float[Array, "n d"], strips: int = 3) -> list[Array]:

@@ -251,25 +251,25 @@ def _relative(
     return v, y, w[:, None]
 
 
-def _over_blocks(
-    of_block: Callable[[Any, Array], list[Array]], rows: Any, keep: Bool[Array, " n"], c: int
-) -> list[Array]:
-    """The sums of `of_block(rows, keep)` over blocks of JAX's rows; others are a block already."""
-    if not is_jax_array(keep):
-        return of_block(rows, keep)
-    from gramax.arrays.mesh import over_blocks
-
-    return over_blocks(of_block, rows, keep, 2 * c)
+def _add_by_class(sums: Any, values: Array, y: Int[Array, " b"], c: int) -> Array:
+    """The sums by class so far and those of a block; JAX adds its rows to them in place."""
+    if is_jax_array(values):
+        return sums.at[y].add(values)
+    return sums + segment_sum(values, y, c)
 
 
 def _class_sums(relative: Any, rows: Any, keep: Bool[Array, " n"], c: int) -> Float[Array, "c d"]:
     """Weighted sums by class of the rows, each relative to its anchor."""
 
-    def of_block(rows: Any, keep: Array) -> list[Array]:
+    def add(sums: list[Any], rows: Any, keep: Array) -> list[Array]:
         v, y, w = relative(rows, keep)
-        return [segment_sum(v if w is None else v * w, y, c)]
+        return [_add_by_class(sums[0], v if w is None else v * w, y, c)]
 
-    return _over_blocks(of_block, rows, keep, c)[0]
+    if not is_jax_array(keep):
+        return add([0.0], rows, keep)[0]
+    from gramax.arrays.mesh import over_blocks
+
+    return over_blocks(add, [(c, rows[0].shape[1])], rows, keep)[0]
 
 
 def _scatter(
@@ -277,20 +277,28 @@ def _scatter(
 ) -> tuple[Float[Array, " c"], Float[Array, "d d"] | None]:
     """Squared distances to the centres summed by class, and the product RᵀR of the rows' own."""
     c = centre.shape[0]
-    # The product of one array with itself, which BLAS does in half of the work.
-    multiply, join = (lambda r: [dot(r.T, r)]), (lambda products: products[0])
-    if is_jax_array(centre):
-        from gramax.arrays.mesh import join_strips as join
-        from gramax.arrays.mesh import symmetric_product as multiply
 
-    def of_block(rows: Any, keep: Array) -> list[Array]:
+    def add(sums: list[Any], rows: Any, keep: Array) -> list[Array]:
         v, y, w = relative(rows, keep)
         r = v - (centre if c == 1 else centre[y])
         r = r if w is None else r * namespace(v).sqrt(w)
-        return [segment_sum(row_squares(r), y, c), *(multiply(r) if product else [])]
+        products = multiply(r) if product else []
+        spread = _add_by_class(sums[0], row_squares(r), y, c)
+        return [spread, *(s + p for s, p in zip(sums[1:], products, strict=True))]
 
-    spread, *products = total(_over_blocks(of_block, rows, keep, c))
-    return spread, join(products) if product else None
+    if not is_jax_array(centre):
+        # The product of one array with itself, which BLAS does in half of the work.
+        multiply = lambda r: [dot(r.T, r)]  # noqa: E731
+        spread, *products = add([0.0] * (1 + product), rows, keep)
+        return spread, products[0] if product else None
+    import jax
+
+    from gramax.arrays.mesh import join_strips, over_blocks
+    from gramax.arrays.mesh import symmetric_product as multiply
+
+    strips = [s.shape for s in jax.eval_shape(multiply, rows[0])] if product else []
+    spread, *products = total(over_blocks(add, [(c,), *strips], rows, keep))
+    return spread, join_strips(products) if product else None
 
 
 def _tally(
