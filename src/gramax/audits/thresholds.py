@@ -24,9 +24,7 @@ LOST_RANK = 0.5  # effective rank over the directions that rows need: below
 CONE_COSINE = 0.5  # average cosine of rows, here the share of their length in common: above
 POINT_COSINE = 1 - 1e-6  # the same: above it float32 rows are one direction, to their precision
 
-LARGEST_SHARE = (
-    0.5  # rows of the largest of several classes: above it they make most numbers of rows
-)
+LARGEST_SHARE = 0.5  # of the rows in one of several classes: above it most numbers tell of it
 
 # Share of held-out rows that get their class, from that of the largest class (0) to all (1).
 TOLD_APART = 0.9  # above it classes can be told apart

@@ -108,7 +108,10 @@ def _rank(report: Report) -> Answer:
     spread = f"Rows spread over {rank:.3g} dimensions"
     needed = f"that {report.c:,} classes need" if report.c > 1 else "that there is room for"
     if report.c > 1 and defined(report, "scatter_ratio") and not labels_matter(report):
-        status, text = "open", f"{spread}; class means do not differ, so they need none of them."
+        status, text = (
+            "open",
+            f"{spread}; class means do not differ, so classes need none of these.",
+        )
     elif not report.c and thresholds.is_rank_lost(report):
         status = "fair"
         text = f"{spread} of {need}. Real data often do: rank alone says nothing of their worth."
@@ -133,7 +136,7 @@ def _simplex(report: Report) -> Answer:
     beats_chance = chance.z(error) < -thresholds.SURE
     off = f"cosines {error:.2g} off, random codes {random:.2g}."
     if c == 2:
-        status, text = "open", "Two means, centred, always are a simplex: ask whether they are far."
+        status, text = "open", "Two centred means always form a simplex. Ask whether they are far."
     elif thresholds.is_simplex(report) and not beats_chance:
         status, text = (
             "open",
@@ -168,7 +171,8 @@ def _separation(report: Report) -> Answer:
     }
     text = (
         f"{c:,} codes cannot be a simplex in {d:,} dimensions. {how[status]}: the largest cosine "
-        f"is {largest:.3g}. Simplex error {error:.3g}, of all {simplex_floor(c, d):.3g} at least."
+        f"is {largest:.3g}. The simplex error is {error:.3g}; the floor is "
+        f"{simplex_floor(c, d):.3g}."
     )
     against = f"{floor.value:.3g} ({floor.bound}){_by_chance(chance)}"
     return _answer(report, "simplex", status, text, against, (floor.value, floor.bound), metric)
@@ -307,7 +311,7 @@ def diagnose(report: Report) -> Diagnosis:
     if thresholds.is_imbalanced(report):
         largest = max(report.classes, key=lambda view: view.count)
         share = percent(largest.count / report.n)
-        text += f" {named(largest.name)} holds {share} of the rows: numbers of rows are mostly its."
+        text += f" {named(largest.name)} holds {share} of the rows, so most numbers tell of it."
     return Diagnosis(kind, text, KINDS[kind])
 
 
