@@ -1,8 +1,8 @@
 """`python -m tests.mutation`: change one operator or number of the numeric core, and run its tests.
 
-cosmic-ray makes the mutants, of the files that `core.toml` lists; each is tested in a copy of the
-checkout, by pytest in a fork of a process that has NumPy loaded, on NumPy alone: nothing is
-compiled. `SURVIVORS.md` says what lives. `core.toml` also has the reasons, by the text of a line.
+cosmic-ray makes the mutants, of the files that `core.toml` lists. Each is tested by pytest in a copy
+of the checkout, on NumPy alone, so that nothing is compiled. `SURVIVORS.md` says what lives, and
+why it may, as far as `core.toml` has reasons, by the text of a line.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import os
 import random
 import re
 import shutil
-import signal
+import subprocess
 import sys
 import tempfile
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
+from queue import SimpleQueue
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -110,46 +110,45 @@ def _compiles(text: str) -> bool:
     return True
 
 
-def start(folders: str) -> None:
-    """In each worker: a copy of the checkout to work in, and the heavy imports."""
-    global tree
-    tree = Path(tempfile.mkdtemp(dir=folders))
-    for name in ("src", "tests"):
-        shutil.copytree(ROOT / name, tree / name)
-    shutil.copy(ROOT / "pyproject.toml", tree)
-    os.chdir(tree)
-    sys.path[:0] = [str(tree / "src"), str(tree)]
-    import hypothesis  # noqa: F401
-    import jax  # noqa: F401
-    import numpy as np  # noqa: F401
-    import pytest  # noqa: F401
+def copies(folder: str) -> SimpleQueue[Path]:
+    """Two copies of the checkout to work in."""
+    trees: SimpleQueue[Path] = SimpleQueue()
+    for tree in (Path(folder, "one"), Path(folder, "two")):
+        for name in ("src", "tests"):
+            shutil.copytree(ROOT / name, tree / name)
+        shutil.copy(ROOT / "pyproject.toml", tree)
+        trees.put(tree)
+    return trees
 
 
-def survives(mutant: Mutant) -> bool:
-    """Whether all tests of the file pass with it."""
+def survives(mutant: Mutant, trees: SimpleQueue[Path]) -> bool:
+    """Whether all tests of the file pass with it, in a copy that nobody works in."""
+    tree = trees.get()
     path = tree / "src/gramax" / mutant.file
     original = path.read_text(encoding="utf-8")
     path.write_text(mutant.text, encoding="utf-8")
     try:
-        return passes(CORE["tests"][mutant.file])
+        return passes(tree, CORE["tests"][mutant.file])
     finally:
         path.write_text(original, encoding="utf-8")
+        trees.put(tree)
 
 
-def passes(tests: list[str]) -> bool:
-    """Whether the tests pass, in a fork that imports gramax anew."""
-    child = os.fork()
-    if child == 0:
-        quiet = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(quiet, 1)
-        os.dup2(quiet, 2)
-        signal.alarm(SECONDS)
-        sys.dont_write_bytecode = True
-        import pytest
-
-        options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist"]
-        os._exit(pytest.main([*options, "-k", "not jax and not torch", *tests]))
-    return os.waitpid(child, 0)[1] == 0
+def passes(tree: Path, tests: list[str]) -> bool:
+    """Whether the tests pass in a copy of the checkout."""
+    options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-k", "not jax and not torch"]
+    paths = os.pathsep.join([str(tree / "src"), str(tree)])
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-B", "-m", "pytest", *options, *tests],
+            cwd=tree,
+            env=os.environ | {"PYTHONPATH": paths, "JAX_PLATFORMS": "cpu"},
+            capture_output=True,
+            timeout=SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return ended.returncode == 0
 
 
 def page(tried: list[Mutant], alive: list[Mutant], share: float, seed: int) -> str:
@@ -185,15 +184,14 @@ def main() -> None:
     for file in args.files:
         every = list(mutants(file))
         chosen += random.Random(args.seed).sample(every, round(args.share * len(every)))
+    needed = sorted({test for mutant in chosen for test in CORE["tests"][mutant.file]})
     alive = []
-    with (
-        tempfile.TemporaryDirectory(prefix="gramax-mutants-") as folders,
-        ProcessPoolExecutor(2, get_context("fork"), start, (folders,)) as pool,
-    ):
-        needed = sorted({test for mutant in chosen for test in CORE["tests"][mutant.file]})
-        if not pool.submit(passes, needed).result():
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+        trees = copies(folder)
+        if not passes(Path(folder, "one"), needed):
             raise SystemExit(f"without a mutant these do not pass: {' '.join(needed)}")
-        for mutant, lives in zip(chosen, pool.map(survives, chosen), strict=True):
+        found = pool.map(lambda mutant: survives(mutant, trees), chosen)
+        for mutant, lives in zip(chosen, found, strict=True):
             print("S" if lives else ".", mutant.file, mutant.line, mutant.after, flush=True)
             alive += [mutant] * lives
     (HERE / "SURVIVORS.md").write_text(page(chosen, alive, args.share, args.seed), encoding="utf-8")
