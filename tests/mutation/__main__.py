@@ -1,6 +1,6 @@
 """`python -m tests.mutation`: change one operator or number of the numeric core, and run its tests.
 
-cosmic-ray makes the mutants, of the files that `core.toml` lists. Each is tested by pytest in a copy
+cosmic-ray makes the mutants, of the files that `core.toml` lists. Each is tested in a copy
 of the checkout, on NumPy alone, so that nothing is compiled. `SURVIVORS.md` says what lives, and
 why it may, as far as `core.toml` has reasons, by the text of a line.
 """
