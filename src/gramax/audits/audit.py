@@ -14,6 +14,7 @@ from gramax._shapes import Float
 from gramax.arrays import pairs
 from gramax.arrays.nearest import Neighbours
 from gramax.arrays.rows import unit_rows
+from gramax.audits.attachments import Attached, Attachments
 from gramax.audits.headroom import measure
 from gramax.audits.portrait import CHEAP, Portrait, portrait_of
 from gramax.audits.report import ClassView, Diagnosis, Number, Pair, Report
@@ -63,6 +64,10 @@ def audit(
     codes: bool = False,
     raw: bool = False,
     column: str | None = None,
+    head: Any = None,
+    bias: Any = None,
+    pairs: Any = None,
+    outliers: Any = None,
     worst: int = 10,
     explain: bool = False,
     probe: bool = True,
@@ -85,6 +90,13 @@ def audit(
         codes: the rows are themselves a codebook, one vector a class; `labels` then names them.
         raw: take rows as they are, not on the unit sphere.
         column: the embedding column or array of a file that holds several.
+        head: `[classes, d]` weights of a linear classifier, an array or a file (`file::fc.weight`),
+            to hold against the class means and their choices (NC3, NC4). It takes rows as they are
+            stored, or on the unit sphere where its file says so (that of `--save-head`). Its rows
+            are the classes in the order of their names: numbers by size, texts by the alphabet.
+        bias: `[classes]` of the head; by default what lies beside the weights in their file.
+        pairs: `[n, d]` the other row of every positive pair (`alignment`), as `source`.
+        outliers: `[m, d]` rows that belong to no class (NC5), as `source`.
         worst: how many of the worst pairs of classes to name.
         explain: hold every number against chance (simulated where no law is known) and give it an
             error bar; takes some seconds more. Without it, chance is given where a law is known.
@@ -117,12 +129,16 @@ def audit(
         2 0.0099
     """
     options, tell = options or Options(), progress or (lambda *_: None)
+    beside_rows, attached = Attachments(head, bias, pairs, outliers), Attached({}, ())
+    beside_rows.check(labels, codes)
     if isinstance(source, Collected):  # as a comparison has read its two sides
         collected = source
     else:
         how = execution or Execution()
         blocks = BLOCKS if explain else None if probe and not codes else 1
-        collected = collect(Request(source, labels, column, codes, blocks, not raw, how), progress)
+        request = Request(source, labels, column, codes, blocks, not raw, how)
+        collected = collect(request, progress)
+        attached = beside_rows.measure(collected, request, progress)
     totals, labelled = collected.totals, collected.labelled
     sizes = f"{len(collected.names):,} classes"
     with telling_memory(f"computing the numbers of {collected.name}, {sizes}"):
@@ -156,12 +172,17 @@ def audit(
             collected.name,
             evidence,
             collected.names,
-            _numbers(evidence, beside, of_rows, labelled),
+            _numbers(evidence, beside, of_rows, labelled) | attached.numbers,
             labelled=labelled,
             worst=worst,
             search=headroom,
             searching=searching,
-            notes=(*notes, *collected.notes, *([in_words(left_out)] if left_out else [])),
+            notes=(
+                *notes,
+                *attached.notes,
+                *collected.notes,
+                *([in_words(left_out)] if left_out else []),
+            ),
             left_out=left_out,
             worth=found_worth,
         )

@@ -30,12 +30,13 @@ def complete_folders(_: Any, __: Any, incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(incomplete, type="dir")]
 
 
-def audited_metrics() -> list[str]:
-    """The metrics that an audit has: those that rows and labels determine."""
+def audited_metrics(*given: str) -> list[str]:
+    """The metrics that an audit has: of rows and labels, and of what else is `given` (a `Need`)."""
     import gramax.metrics  # noqa: F401 - fills the registry
     from gramax.metrics.registry import METRICS
 
-    return [metric.name for metric in METRICS.everything() if metric.compute or metric.of_rows]
+    every = METRICS.everything()
+    return [m.name for m in every if m.compute or m.of_rows or m.needs <= set(given)]
 
 
 def complete_metrics(_: Any, __: Any, incomplete: str) -> list[CompletionItem]:

@@ -29,6 +29,20 @@ DTYPES = {
 
 def entries(file: str) -> tuple[Entry, ...]:
     """The tensors of `file`; everything its header claims is checked against its size."""
+    header, length, size = _header(file)
+    header.pop("__metadata__", None)
+    return tuple(_entry(file, 8 + length, size, name, about) for name, about in header.items())
+
+
+def metadata(file: str) -> dict[str, str]:
+    """What the writer of `file` said of it, texts by name; empty where that is nothing."""
+    about = _header(file)[0].get("__metadata__")
+    about = about if isinstance(about, dict) else {}
+    return {name: text for name, text in about.items() if isinstance(text, str)}
+
+
+def _header(file: str) -> tuple[dict[str, Any], int, int]:
+    """The header, its length, and that of the file."""
     size = byte_size(file)
     with open_binary(file) as stream:
         length = int.from_bytes(stream.read(8), "little") if size >= 8 else size
@@ -38,8 +52,7 @@ def entries(file: str) -> tuple[Entry, ...]:
             header = json.loads(stream.read(length), object_pairs_hook=_no_duplicates)
     if not isinstance(header, dict):
         raise fail(file, "is not a .safetensors file (its header is not a JSON object)")
-    header.pop("__metadata__", None)
-    return tuple(_entry(file, 8 + length, size, name, about) for name, about in header.items())
+    return header, length, size
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
