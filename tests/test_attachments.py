@@ -78,7 +78,9 @@ def test_the_head_that_an_audit_saves_is_taken_as_it_was_made(tmp_path, capsys):
         f"{tmp_path}/h.safetensors",
     )
     assert main(["audit", *given, "--save-head", head]) == 0
-    probe = gramax.audit(z, labels.tolist()).worth.head
+    worth = gramax.audit(z, labels.tolist()).worth
+    assert worth
+    probe = worth.head
     chosen = np.argmax(unit(z) @ probe.weights.T + probe.bias, axis=1)
     mean = means_of(unit(z), y)
     near = np.argmin(((unit(z)[:, None] - mean) ** 2).sum(axis=2), axis=1)
@@ -135,6 +137,7 @@ def test_pairs_are_held_against_pairs_at_random(tmp_path):
     assert found["alignment"] == pytest.approx(np.mean(np.sum((x - other) ** 2, axis=1)))
     drawn = [np.mean(np.sum((x - rng.permutation(other)) ** 2, axis=1)) for _ in range(2000)]
     law = found.numbers["alignment"].chance
+    assert law
     assert law.mean == pytest.approx(np.mean(drawn), abs=4 * law.sd / np.sqrt(2000))
     assert law.sd == pytest.approx(np.std(drawn), rel=0.07)
     assert random_alignment(x[:1], other[:1]).mean != random_alignment(x[:1], other[:1]).mean
@@ -148,7 +151,10 @@ def test_pairs_are_held_against_pairs_at_random(tmp_path):
         ({"outliers": np.ones((C, D)), "labels": None}, "give --labels too"),
         ({"head": np.ones((C, D)), "codes": True}, "leave --codes out"),
         ({"head": np.ones((D, C))}, r"\[12, 5\].*\[classes, 12\].*numpy.save\('head.npy', W.T\)"),
-        ({"head": np.ones((C - 1, D))}, r"\[4, 12\] for 5 \(0, 1, 2 …\).*order of their names"),
+        (
+            {"head": np.ones((C - 1, D))},
+            r"\[4, 12\] for 5 classes \(0, 1, 2 …\).*order of their names",
+        ),
         ({"head": np.ones((C, D)), "bias": np.ones(4)}, r"bias of shape \[4\].*must be \[5\]"),
         ({"head": np.ones((C, D)), "bias": np.full(C, np.nan)}, "finite"),
         ({"head": np.full((C, D), np.nan)}, "row 0"),

@@ -223,9 +223,8 @@ def _places(head: Head, names: tuple[str, ...], notes: list[str]) -> Int[np.ndar
         return numbers
     few = f"{', '.join(names[:3])}{' …' if c > 3 else ''}"
     ask = "give one row a class, in the order of their names (numbers by size, texts by alphabet)"
-    raise InputError(
-        f"{head.name}: weights of shape {[*head.weights.shape]} for {c} ({few}): {ask}"
-    )
+    shape = f"weights of shape {list(head.weights.shape)} for {c} classes ({few})"
+    raise InputError(f"{head.name}: {shape}: {ask}")
 
 
 def _of_head(head: Head, rows: _Rows, notes: list[str]) -> dict[str, Number]:

@@ -41,7 +41,7 @@ from gramax.errors import InputError
 @file_option(
     "--pairs",
     metavar="OTHER",
-    help="The other row of every positive pair, row i with row i (alignment): files, as EMBEDDINGS.",
+    help="The other row of each positive pair, row i with row i (alignment): files, as EMBEDDINGS.",
 )
 @file_option(
     "--outliers", metavar="OOD", help="Rows that belong to no class (NC5): files, as EMBEDDINGS."
