@@ -17,6 +17,7 @@ import numpy as np
 from gramax.audits.audit import BLOCKS, audit
 from gramax.comparison.changes import changes_of, most_moved, without_each_of
 from gramax.comparison.decision import uses_of
+from gramax.comparison.pairing import alike_in_number, by_ids
 from gramax.comparison.results import Alignment, Change, Comparison, Moved, Side, side_of
 from gramax.comparison.saved_reports import compare_saved
 from gramax.comparison.similarity import (
@@ -53,6 +54,8 @@ def compare(
     labels_b: Any = None,
     *,
     paired: bool | None = None,
+    ids: Any = None,
+    ids_b: Any = None,
     codes: bool = False,
     raw: bool = False,
     column: str | None = None,
@@ -65,11 +68,17 @@ def compare(
 
     Args:
         a: the first embeddings, an array or files, as for `gramax.audit`.
-        b: the second; of any dimension.
+        b: the second; of any dimension, and any number of rows. Where the two have different
+            numbers of rows that are not paired, as many are drawn at random of the larger: ranks,
+            neighbours and most other numbers depend on how many there are.
         labels: of the rows of `a`, and of those of `b` unless `labels_b` is given.
         labels_b: of the rows of `b`.
         paired: row i is the same sample in both; by default where both have as many rows, and the
-            same labels if any. Rows are paired by their position alone.
+            same labels if any. Without `ids` rows are paired by their position alone.
+        ids: pair the rows by these ids instead, and compare the rows that both have: the name of a
+            column, a file, or an array or list, of `a`, and of `b` unless `ids_b` is given. These
+            rows are held in memory.
+        ids_b: of the rows of `b`.
         codes: the rows are codebooks, as for `gramax.audit`.
         raw: take rows as they are, not on the unit sphere.
         column: the embedding column of files that hold several.
@@ -98,17 +107,24 @@ def compare(
         True better
     """
     options, execution = options or Options(), execution or Execution()
-    spaces: list[Collected] = []
+    requests: list[Request] = []
     labels_b = labels if labels_b is None else labels_b
     for letter, rows, names in (("a", a, labels), ("b", b, labels_b)):
         file = execution.checkpoint
         how = replace(execution, checkpoint=f"{os.fspath(file)}.{letter}" if file else None)
-        request = Request(rows, names, column, codes, BLOCKS, not raw, how)
-        spaces.append(collect(request, progress))
+        requests.append(Request(rows, names, column, codes, BLOCKS, not raw, how))
+    told = ""
+    if ids is not None:
+        requests, told = by_ids(requests, ids, ids if ids_b is None else ids_b, progress)
+    spaces = [collect(request, progress) for request in requests]
     why_apart = _mismatch(spaces[0], spaces[1])
     if paired and why_apart:
-        raise InputError(f"rows cannot be paired: {why_apart}")
+        ask = "; pair them by a column of ids (--id, ids=)" if ids is None else ""
+        raise InputError(f"rows cannot be paired: {why_apart}{ask}")
     paired = not why_apart if paired is None else paired
+    if not paired:
+        spaces, drawn = alike_in_number(requests, spaces, progress)
+        told = drawn or told
     sides: list[Side] = []
     for one in spaces:
         report = audit(
@@ -121,7 +137,7 @@ def compare(
     found = Comparison(sides[0], sides[1], paired, changes_of(sides[0], sides[1], left, paired))
     if paired:
         found = replace(found, alignment=_aligned(spaces))
-    found = replace(found, notes=_notes(found, why_apart))
+    found = replace(found, notes=_notes(found, why_apart, told))
     if not all(one.labelled for one in spaces):
         return found
     others = set(spaces[1].names)
@@ -170,12 +186,12 @@ def _codes(space: Collected, names: tuple[str, ...]) -> np.ndarray:
     return codes[np.array([where[name] for name in names], np.int64)]
 
 
-def _notes(found: Comparison, why_apart: str) -> tuple[str, ...]:
+def _notes(found: Comparison, why_apart: str, told: str) -> tuple[str, ...]:
     """What to keep in mind, and why numbers have no value or no error, one note a reason."""
     why = f" ({why_apart})" if why_apart else ""
-    notes = [f"rows are not paired{why}: errors are wider"]
+    notes = [f"rows are not paired{why}: errors are wider", *filter(None, [told])]
     if found.paired:
-        notes = ["rows are paired: row i is taken for the same sample in both"]
+        notes = [f"rows are paired: {told or 'row i is taken for the same sample in both'}"]
     if found.a.d != found.b.d:
         both = f"{found.a.d:,} and {found.b.d:,} dimensions"
         notes.append(f"{both}: there is room for different ranks")

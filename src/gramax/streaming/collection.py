@@ -9,28 +9,33 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from gramax._shapes import Int
 from gramax.data import Source
 from gramax.data.formats import LABEL_READERS, READERS, Readers, reads_in_process
+from gramax.data.ids import labels_taken, read_ids, taken
 from gramax.data.paths import addresses, extension, files_of, is_address, split_name
 from gramax.errors import InputError
+from gramax.moments import ClassMoments
 from gramax.moments.blocks import MEMORY, plan
 from gramax.streaming import engines
 from gramax.streaming.accumulation import accumulate
 from gramax.streaming.execution import Execution, Progress
 from gramax.streaming.inputs import Classes, all_exist, classes_of, is_places, open_source
-from gramax.streaming.results import LeftOut, Totals
+from gramax.streaming.results import LeftOut, Sample, Totals
 
 
 @dataclass(frozen=True)
 class Request:
     """What is to be read, and how; arguments as for `gramax.audit`, and files known to be bad.
 
-    Without a number of `blocks` classes get as many as memory allows, and rows without them 1.
+    Without a number of `blocks` classes get as many as memory allows, and rows without them 1. With
+    `rows` these alone are taken, in this order. With `ids` nothing is summed: the numbers of the
+    sample are those of the ids.
     """
 
     source: Any
@@ -41,6 +46,8 @@ class Request:
     normalize: bool = True
     execution: Execution = field(default_factory=Execution)
     known_bad: tuple[LeftOut, ...] = ()
+    rows: Int[np.ndarray, " m"] | None = None
+    ids: Any = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class Collected:
 def collect(request: Request, progress: Progress | None = None) -> Collected:
     """Read and sum all rows, in this process or in a child that may die of what it reads."""
     labels = request.labels
-    plain = _is_no_file(labels) or _is_plain(labels, LABEL_READERS)
+    plain = all(_is_no_file(one) or _is_plain(one, LABEL_READERS) for one in (labels, request.ids))
     if plain and _is_plain(request.source, READERS):
         return collect_here(request, progress)
     from gramax.streaming.child import collect_in_child
@@ -117,7 +124,15 @@ def collect_here(request: Request, progress: Progress | None = None) -> Collecte
     """`collect` in this process."""
     how = request.execution
     opened, unopened = open_source(request.source, request.column, how.skip_bad, request.known_bad)
+    if request.ids is not None:
+        return _only_ids(request, opened, unopened)
     classes = classes_of(request.labels, opened, request.codes)
+    notes = tuple(opened.notes)
+    if request.rows is not None:
+        if classes.labels is not None:
+            labels = labels_taken(classes.labels, request.rows)
+            classes = replace(classes, names=labels.names, labels=labels)
+        opened = taken(opened, request.rows, how.skip_bad)
     with engines.opened(how.engine, workers=how.workers, address=how.address) as engine:
         totals = accumulate(
             opened,
@@ -133,8 +148,17 @@ def collect_here(request: Request, progress: Progress | None = None) -> Collecte
     for codes in labels.part(0, opened.rows).chunks(1 << 16) if labels else ():
         digest.update(np.ascontiguousarray(codes, np.int64).data)
     return Collected(
-        *(opened.name, opened.rows, opened.dim, tuple(opened.notes)),
+        *(opened.name, opened.rows, opened.dim, notes),
         *(classes.names, classes.labelled, digest.hexdigest() if labels else ""),
         totals,
         unopened,
     )
+
+
+def _only_ids(request: Request, opened: Source, unopened: tuple[LeftOut, ...]) -> Collected:
+    """The ids of all rows, as the numbers of a sample without columns."""
+    ids = read_ids(request.ids, opened)
+    sample = Sample(np.zeros((len(ids), 0)), np.zeros(len(ids), np.int32), ids)
+    totals = Totals((ClassMoments.empty(1, 1),), (sample,), done=1, rows=len(ids))
+    about = (opened.name, opened.rows, opened.dim, tuple(opened.notes))
+    return Collected(*about, (), False, "", totals, unopened)
