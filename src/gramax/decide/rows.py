@@ -79,7 +79,7 @@ def read_rows(
     how = execution or Execution()
     found = collect(Request(source, labels, column, False, BLOCKS, not raw, how), progress)
     if needs_labels and len(found.names) < 2:
-        has = f"one class alone, {found.names[0]!r}" if found.labelled else "no labels"
+        has = "one class alone" if found.labelled else "no labels"
         raise InputError(
             f"{found.name}: {needs_labels} needs two classes at least; it has {has}: give "
             "--labels (a file, or the name of a column)"
