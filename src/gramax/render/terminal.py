@@ -127,7 +127,12 @@ def report_view(report: Report) -> RenderableType:
         parts += [Text("\nEvery number", style="bold"), *_numbers(report)]
         if len(report.classes) > 1:
             parts += [Text("\nLoosest classes", style="bold"), _classes(report)]
-    return Group(*parts, *_notes(report_notes(report)))
+    # A command is copied: it stays in one line, however long.
+    steps = [
+        Text(f"\n{one.why}\n  {one.command}", no_wrap=True, overflow="ignore")
+        for one in report.next_steps
+    ]
+    return Group(*parts, *_notes(report_notes(report)), *steps)
 
 
 def decision_view(found: Decision) -> RenderableType:
