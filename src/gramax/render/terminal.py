@@ -57,7 +57,7 @@ DEMO_HEADING = f"{'epoch':>5}  train err  test err  collapse  eff. rank  off-dia
 def show(report: Report, console: Console | None = None) -> None:
     """Print the report to the terminal (plain text where the output is a file)."""
     console = console or Console()
-    console.print(report_view(report), width=min(console.width, MAX_WIDTH))
+    console.print(report_view(report), width=min(console.width, MAX_WIDTH), crop=False)
 
 
 def show_comparison(found: Comparison, console: Console | None = None) -> None:
