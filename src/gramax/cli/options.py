@@ -98,6 +98,21 @@ engine_options = _together(
 )
 
 
+output_options = _together(
+    file_option("--html", "html_out", metavar="OUT", help="Write it as one HTML file."),
+    file_option("--json", "json_out", metavar="OUT", help="Write it as JSON (- for stdout)."),
+)
+"""Those of every decision."""
+
+
+def as_execution(given: dict[str, Any]) -> dict[str, Any]:
+    """The options of a decision as arguments, with those of the engine as one `execution`."""
+    from gramax.streaming import Execution
+
+    names = ("engine", "workers", "address", "skip_bad")
+    return {**given, "execution": Execution(**{name: given.pop(name) for name in names})}
+
+
 def as_arguments(given: dict[str, Any]) -> dict[str, Any]:
     """The options of a command as arguments of `gramax.audit` and `gramax.compare`."""
     from gramax.metrics.options import Options
