@@ -87,10 +87,9 @@ class _Rows:
 
     def beside(self, source: Any, normalize: bool | None = None) -> Collected:
         """Other rows: without labels, on the sphere as those of the audit unless told."""
-        column = self.request.column
-        if isinstance(source, str | os.PathLike):
-            source, name = split_name(os.fspath(source))
-            column = name or column if source.endswith((".parquet", ".pq")) else name or None
+        source, column = place_and_column(source)
+        if not column and normalize is None and not str(source).endswith(".npy"):
+            column = self.request.column
         how = replace(self.request.execution, checkpoint=None)
         on_sphere = self.request.normalize if normalize is None else normalize
         asked = Request(source, None, column, normalize=on_sphere, execution=how)
@@ -104,6 +103,14 @@ class _Rows:
             asked = replace(self.request, blocks=1, normalize=normalize, execution=how)
             found = collect(asked, self.progress)
         return _moments(found, normalize)
+
+
+def place_and_column(source: Any) -> tuple[Any, str | None]:
+    """`file::name` as the file and the column that is meant; anything else as it is."""
+    if not isinstance(source, str | os.PathLike):
+        return source, None
+    place, name = split_name(os.fspath(source))
+    return place, name or None
 
 
 def _all_held(collected: Collected) -> bool:
@@ -159,7 +166,7 @@ def _head_of(head: Any, bias: Any, rows: _Rows, notes: list[str]) -> Head:
         raise InputError(f"{name}: {shape}: {ask}")
     if path[0] and reads_in_process(path[0]):
         if path[0].lower().endswith(".safetensors"):
-            about = safetensors.metadata(path[0])
+            about = safetensors.described(path[0])[1]
         if bias is None:
             bias = _bias_beside(*path)
             notes += [f"the bias of the head is {bias}"] if bias else []

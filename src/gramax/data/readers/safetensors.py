@@ -29,20 +29,11 @@ DTYPES = {
 
 def entries(file: str) -> tuple[Entry, ...]:
     """The tensors of `file`; everything its header claims is checked against its size."""
-    header, length, size = _header(file)
-    header.pop("__metadata__", None)
-    return tuple(_entry(file, 8 + length, size, name, about) for name, about in header.items())
+    return described(file)[0]
 
 
-def metadata(file: str) -> dict[str, str]:
-    """What the writer of `file` said of it, texts by name; empty where that is nothing."""
-    about = _header(file)[0].get("__metadata__")
-    about = about if isinstance(about, dict) else {}
-    return {name: text for name, text in about.items() if isinstance(text, str)}
-
-
-def _header(file: str) -> tuple[dict[str, Any], int, int]:
-    """The header, its length, and that of the file."""
+def described(file: str) -> tuple[tuple[RawArray, ...], dict[str, str]]:
+    """The tensors of `file`, and what was written about them: only texts are taken."""
     size = byte_size(file)
     with open_binary(file) as stream:
         length = int.from_bytes(stream.read(8), "little") if size >= 8 else size
@@ -52,7 +43,12 @@ def _header(file: str) -> tuple[dict[str, Any], int, int]:
             header = json.loads(stream.read(length), object_pairs_hook=_no_duplicates)
     if not isinstance(header, dict):
         raise fail(file, "is not a .safetensors file (its header is not a JSON object)")
-    return header, length, size
+    about = header.pop("__metadata__", None)
+    texts = about.items() if isinstance(about, dict) else ()
+    return (
+        tuple(_entry(file, 8 + length, size, name, one) for name, one in header.items()),
+        {name: text for name, text in texts if isinstance(text, str)},
+    )
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
