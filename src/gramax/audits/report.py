@@ -243,8 +243,8 @@ def _worth(worth: Worth | None) -> dict[str, Any] | None:
     if worth is None:
         return None
     plain = {name: value for name, value in vars(worth).items() if name not in ("head", "more")}
-    measured = worth.outcomes | dict(worth.more)
-    return plain | {name: vars(one) for name, one in measured.items()}
+    measured, told = worth.outcomes | dict(worth.more), ("accuracy", "low", "high", "method")
+    return plain | {name: {x: getattr(one, x) for x in told} for name, one in measured.items()}
 
 
 def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str, Any]:

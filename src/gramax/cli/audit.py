@@ -77,7 +77,9 @@ def audit(
 
     conditions = [thresholds.parse(text) for text in fail_on]
     conditions = conditions and thresholds.named(conditions, audited_metrics())
-    check_outputs([json_out, html_out, save_head, given["checkpoint"]], *embeddings, labels)
+    check_outputs(
+        [json_out, html_out, save_head, given["checkpoint"]], *embeddings, labels, given["groups"]
+    )
 
     from gramax.audits.audit import audit as run
     from gramax.render import search_progress

@@ -28,7 +28,16 @@ from gramax.comparison.similarity import (
 from gramax.errors import InputError
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
-from gramax.streaming import Collected, Execution, Progress, Request, collect, in_words, joined
+from gramax.streaming import (
+    Collected,
+    Execution,
+    Progress,
+    Request,
+    Sample,
+    collect,
+    in_words,
+    joined,
+)
 
 __all__ = [
     "Alignment",
@@ -56,6 +65,8 @@ def compare(
     codes: bool = False,
     raw: bool = False,
     column: str | None = None,
+    groups: Any = None,
+    groups_b: Any = None,
     moved: int = 10,
     options: Options | None = None,
     progress: Progress | None = None,
@@ -73,6 +84,9 @@ def compare(
         codes: the rows are codebooks, as for `gramax.audit`.
         raw: take rows as they are, not on the unit sphere.
         column: the embedding column of files that hold several.
+        groups: which rows hang together, as for `gramax.audit`; and of `b` unless `groups_b` is
+            given.
+        groups_b: of the rows of `b`.
         moved: how many of the pairs of classes that moved most to name.
         options: the choices in which published definitions differ.
         progress: as for `gramax.audit`, of one side after the other.
@@ -100,10 +114,11 @@ def compare(
     options, execution = options or Options(), execution or Execution()
     spaces: list[Collected] = []
     labels_b = labels if labels_b is None else labels_b
-    for letter, rows, names in (("a", a, labels), ("b", b, labels_b)):
+    groups_b = groups if groups_b is None else groups_b
+    for letter, rows, names, tied in (("a", a, labels, groups), ("b", b, labels_b, groups_b)):
         file = execution.checkpoint
         how = replace(execution, checkpoint=f"{os.fspath(file)}.{letter}" if file else None)
-        request = Request(rows, names, column, codes, BLOCKS, not raw, how)
+        request = Request(rows, names, column, codes, BLOCKS, not raw, how, groups=tied)
         spaces.append(collect(request, progress))
     why_apart = _mismatch(spaces[0], spaces[1])
     if paired and why_apart:
@@ -118,7 +133,9 @@ def compare(
     if progress:
         progress("comparing", 0, 1, 0)
     left = [without_each_of(*both, options) for both in zip(spaces, sides, strict=True)]
-    found = Comparison(sides[0], sides[1], paired, changes_of(sides[0], sides[1], left, paired))
+    blocks = min(len(one.totals.blocks) for one in spaces)
+    changes = changes_of(sides[0], sides[1], left, paired, blocks)
+    found = Comparison(sides[0], sides[1], paired, changes)
     if paired:
         found = replace(found, alignment=_aligned(spaces))
     found = replace(found, notes=_notes(found, why_apart))
@@ -127,7 +144,8 @@ def compare(
     others = set(spaces[1].names)
     names = tuple(name for name in spaces[0].names if name in others)
     if set(spaces[0].names) == others:
-        found = replace(found, uses=uses_of(*sides))
+        same = _same_rows(*(one.totals.sample for one in spaces)) if paired else None
+        found = replace(found, uses=uses_of(sides[0], sides[1], same))
     class_codes = [_codes(one, names) for one in spaces]
     if len(names) > 1:
         found = replace(found, moved=most_moved(names, class_codes, spaces, paired, moved))
@@ -145,21 +163,27 @@ def _mismatch(a: Collected, b: Collected) -> str:
     if a.names != b.names:
         return "the two have different classes"
     apart = a.label_digest and b.label_digest and a.label_digest != b.label_digest
-    return "their labels differ" if apart else ""
+    given = "labels or groups" if a.groups or b.groups else "labels"
+    return f"their {given} differ" if apart else ""
 
 
 def _aligned(spaces: list[Collected]) -> tuple[Alignment, ...]:
     """How alike the two are, by the rows that both kept: all, or one sample of very many."""
     samples = [one.totals.sample for one in spaces]
-    numbers = np.intersect1d(*(one.numbers for one in samples), assume_unique=True)
-    if not len(numbers):
+    places = _same_rows(*samples)
+    if not len(places[0]):
         return ()
     rows = []
-    for one, space in zip(samples, spaces, strict=True):
-        every = len(numbers) == len(one.numbers)  # then there is no need for a copy
-        kept = one.rows if every else one.rows[np.searchsorted(one.numbers, numbers)]
+    for one, space, at in zip(samples, spaces, places, strict=True):
+        kept = one.rows if len(at) == len(one.rows) else one.rows[at]  # no copy without need
         rows.append(CentredRows(kept, space.totals.blocks[0].normalize))
-    return similarities(rows[0], rows[1], BLOCKS)
+    groups = samples[0].groups[places[0]] if spaces[0].groups else None
+    return similarities(rows[0], rows[1], BLOCKS, groups)
+
+
+def _same_rows(a: Sample, b: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """The places in both of the rows that both kept."""
+    return np.intersect1d(a.numbers, b.numbers, assume_unique=True, return_indices=True)[1:]
 
 
 def _codes(space: Collected, names: tuple[str, ...]) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,14 @@ from gramax.moments.blocks import MEMORY, plan
 from gramax.streaming import engines
 from gramax.streaming.accumulation import accumulate
 from gramax.streaming.execution import Execution, Progress
-from gramax.streaming.inputs import Classes, all_exist, classes_of, is_places, open_source
+from gramax.streaming.inputs import (
+    Classes,
+    all_exist,
+    classes_of,
+    groups_of,
+    is_places,
+    open_source,
+)
 from gramax.streaming.results import LeftOut, Totals
 
 
@@ -41,14 +48,16 @@ class Request:
     normalize: bool = True
     execution: Execution = field(default_factory=Execution)
     known_bad: tuple[LeftOut, ...] = ()
+    groups: Any = None
 
 
 @dataclass(frozen=True)
 class Collected:
     """All that an audit needs of its source: `rows` are all, those that count nowhere included.
 
-    `notes` say how files were read; `label_digest` is the same for the same labels, and empty
-    where there are none; `unopened` are files that could not even be opened.
+    `notes` say how files were read; `label_digest` is the same for the same labels and groups, and
+    empty where there are none; `unopened` are files that could not even be opened; `groups` is the
+    number of groups of rows that hang together, 0 where none were named.
     """
 
     name: str
@@ -60,6 +69,7 @@ class Collected:
     label_digest: str
     totals: Totals
     unopened: tuple[LeftOut, ...] = ()
+    groups: int = 0
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -69,8 +79,8 @@ class Collected:
 
 def collect(request: Request, progress: Progress | None = None) -> Collected:
     """Read and sum all rows, in this process or in a child that may die of what it reads."""
-    labels = request.labels
-    plain = _is_no_file(labels) or _is_plain(labels, LABEL_READERS)
+    named = request.labels, request.groups
+    plain = all(_is_no_file(one) or _is_plain(one, LABEL_READERS) for one in named)
     if plain and _is_plain(request.source, READERS):
         return collect_here(request, progress)
     from gramax.streaming.child import collect_in_child
@@ -117,24 +127,30 @@ def collect_here(request: Request, progress: Progress | None = None) -> Collecte
     """`collect` in this process."""
     how = request.execution
     opened, unopened = open_source(request.source, request.column, how.skip_bad, request.known_bad)
-    classes = classes_of(request.labels, opened, request.codes)
+    groups = groups_of(request.groups, opened)
+    classes = replace(classes_of(request.labels, opened, request.codes), groups=groups)
+    blocks, notes = request.blocks or _blocks(classes, opened), tuple(opened.notes)
+    if groups:
+        blocks = min(blocks, len(groups.names))
+        notes += (f"{len(groups.names):,} groups of rows make {blocks} blocks for error bars",)
     with engines.opened(how.engine, workers=how.workers, address=how.address) as engine:
         totals = accumulate(
             opened,
             classes,
-            request.blocks or _blocks(classes, opened),
+            blocks,
             request.normalize,
             progress,
             engine=engine,
             checkpoint=how.checkpoint,
             skip_bad=how.skip_bad,
         )
-    labels, digest = classes.labels, hashlib.blake2b(digest_size=16)
-    for codes in labels.part(0, opened.rows).chunks(1 << 16) if labels else ():
+    digest, given = hashlib.blake2b(digest_size=16), [classes.labels, groups]
+    for codes in (codes for one in given if one for codes in one.whole.chunks(1 << 16)):
         digest.update(np.ascontiguousarray(codes, np.int64).data)
     return Collected(
-        *(opened.name, opened.rows, opened.dim, tuple(opened.notes)),
-        *(classes.names, classes.labelled, digest.hexdigest() if labels else ""),
+        *(opened.name, opened.rows, opened.dim, notes),
+        *(classes.names, classes.labelled, digest.hexdigest() if any(given) else ""),
         totals,
         unopened,
+        len(groups.names) if groups else 0,
     )
