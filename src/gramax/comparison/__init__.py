@@ -3,7 +3,7 @@
 The two may be checkpoints, models or layers, of the same rows or of different ones. Where the rows
 match, the same random blocks of rows are left out of both, and the jackknife is of the difference
 itself, so that what the two owe to the rows that were drawn cancels. Where the rows do not match,
-the variances of both add up.
+the variances of both add up, and the space of more rows is thinned to as many as the other has.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from gramax.audits.audit import BLOCKS, audit
 from gramax.comparison.changes import changes_of, most_moved, without_each_of
 from gramax.comparison.decision import uses_of
+from gramax.comparison.equal_sizes import at_equal_size
 from gramax.comparison.results import Alignment, Change, Comparison, Moved, Side, side_of
 from gramax.comparison.saved_reports import compare_saved
 from gramax.comparison.similarity import (
@@ -80,7 +81,8 @@ def compare(
         labels: of the rows of `a`, and of those of `b` unless `labels_b` is given.
         labels_b: of the rows of `b`.
         paired: row i is the same sample in both; by default where both have as many rows, and the
-            same labels if any. Rows are paired by their position alone.
+            same labels if any. Rows are paired by their position alone. Where they are not, and
+            their numbers differ, the larger space is taken at as many rows as the other has.
         codes: the rows are codebooks, as for `gramax.audit`.
         raw: take rows as they are, not on the unit sphere.
         column: the embedding column of files that hold several.
@@ -124,6 +126,9 @@ def compare(
     if paired and why_apart:
         raise InputError(f"rows cannot be paired: {why_apart}")
     paired = not why_apart if paired is None else paired
+    unequal, unbiased = "", False
+    if not paired and not codes:
+        spaces, unequal, unbiased = at_equal_size(spaces)
     sides: list[Side] = []
     for one in spaces:
         report = audit(
@@ -134,11 +139,11 @@ def compare(
         progress("comparing", 0, 1, 0)
     left = [without_each_of(*both, options) for both in zip(spaces, sides, strict=True)]
     blocks = min(len(one.totals.blocks) for one in spaces)
-    changes = changes_of(sides[0], sides[1], left, paired, blocks)
+    changes = changes_of(sides[0], sides[1], left, paired, blocks, unbiased)
     found = Comparison(sides[0], sides[1], paired, changes)
     if paired:
         found = replace(found, alignment=_aligned(spaces))
-    found = replace(found, notes=_notes(found, why_apart))
+    found = replace(found, notes=_notes(found, why_apart, unequal))
     if not all(one.labelled for one in spaces):
         return found
     others = set(spaces[1].names)
@@ -194,10 +199,12 @@ def _codes(space: Collected, names: tuple[str, ...]) -> np.ndarray:
     return codes[np.array([where[name] for name in names], np.int64)]
 
 
-def _notes(found: Comparison, why_apart: str) -> tuple[str, ...]:
+def _notes(found: Comparison, why_apart: str, unequal: str) -> tuple[str, ...]:
     """What to keep in mind, and why numbers have no value or no error, one note a reason."""
     why = f" ({why_apart})" if why_apart else ""
     notes = [f"rows are not paired{why}: errors are wider"]
+    if unequal:
+        notes.append(unequal)
     if found.paired:
         notes = ["rows are paired: row i is taken for the same sample in both"]
     if found.a.d != found.b.d:

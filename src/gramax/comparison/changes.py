@@ -56,7 +56,12 @@ def without_each_of(collected: Collected, side: Side, options: Options) -> dict[
 
 
 def changes_of(
-    a: Side, b: Side, left: Sequence[Mapping[str, Without]], paired: bool, blocks: int = BLOCKS
+    a: Side,
+    b: Side,
+    left: Sequence[Mapping[str, Without]],
+    paired: bool,
+    blocks: int = BLOCKS,
+    unbiased: bool = False,
 ) -> dict[str, Change]:
     """The change of every number that both sides have.
 
@@ -66,14 +71,23 @@ def changes_of(
         left: of both, what `without_each_of` gives.
         paired: whether the blocks of both hold the same rows.
         blocks: how many the errors rest on.
+        unbiased: take the bias of numbers of moments out, which the jackknife tells.
     """
     found = {}
     for name in (name for name in a.numbers if name in b.numbers):
         error, reason = None, TOO_MANY if name in EXTREMES else TOO_FEW
+        before, after = a.numbers[name], b.numbers[name]
         if all(name in side for side in left):
             error, reason = error_of(left[0][name], left[1][name], paired)
-        found[name] = change(name, a.numbers[name], b.numbers[name], error, reason)
+            if unbiased and METRICS[name].compute:
+                before, after = (_without_bias(*side[name]) for side in left)
+        found[name] = change(name, before, after, error, reason)
     return judged_together(found, blocks)
+
+
+def _without_bias(value: float, left: np.ndarray) -> float:
+    """At infinitely many rows, to first order (Quenouille 1956)."""
+    return value - (len(left) - 1) * (float(np.mean(left)) - value)
 
 
 def change(name: str, before: float, after: float, error: float | None, reason: str = "") -> Change:
