@@ -38,7 +38,7 @@ from gramax.streaming import (
     joined,
 )
 from gramax.uncertainty.chance import chance, for_answers
-from gramax.uncertainty.companions import companions
+from gramax.uncertainty.companions import companions_with_intervals
 from gramax.uncertainty.errorbars import error_bars, warnings_for
 from gramax.uncertainty.probes import Worth, explained, labels_nearby, worth_of
 from gramax.uncertainty.rows import (
@@ -155,7 +155,7 @@ def audit(
             of_parts = error_bars(parts, options=options)
             near = bars_of_rows(rows, moments.normalize, of_rows, totals.sample.groups)
             beside["error"] = of_parts | near
-            beside["companion"] = companions(parts, options)
+            beside["companion"] = companions_with_intervals(parts, of_parts, options)
         left_out = collected.left_out
         if headroom:
             tell("searching", 0, 1, 0)

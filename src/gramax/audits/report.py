@@ -269,6 +269,8 @@ def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str
     if beside and finite(beside.value) is not None:
         entry["companion"] = {
             "value": beside.value,
+            "low": beside.low,
+            "high": beside.high,
             "method": beside.method,
             "off_by_more_than_error": number.few_rows,
         }
