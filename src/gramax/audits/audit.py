@@ -28,21 +28,21 @@ from gramax.metrics.neighbours import RowEvidence
 from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
 from gramax.moments import REASONS, BlockMoments, ClassMoments
+from gramax.moments.blocks import blocks_of
 from gramax.streaming import (
     Collected,
     Execution,
     LeftOut,
     Progress,
     Request,
-    Sample,
     collect,
     in_words,
     joined,
 )
 from gramax.uncertainty.chance import chance, for_answers
-from gramax.uncertainty.companions import companions
+from gramax.uncertainty.companions import companions_with_intervals
 from gramax.uncertainty.errorbars import error_bars, warnings_for
-from gramax.uncertainty.probes import Worth, explained, worth_of
+from gramax.uncertainty.probes import Worth, explained, labels_nearby, worth_of
 from gramax.uncertainty.rows import (
     MIN_ROWS,
     bars_of_rows,
@@ -69,6 +69,7 @@ def audit(
     bias: Any = None,
     pairs: Any = None,
     outliers: Any = None,
+    groups: Any = None,
     worst: int = 10,
     explain: bool = False,
     probe: bool = True,
@@ -98,6 +99,9 @@ def audit(
         bias: `[classes]` of the head; by default what lies beside the weights in their file.
         pairs: `[n, d]` the other row of every positive pair (`alignment`), as `source`.
         outliers: `[m, d]` rows that belong to no class (NC5), as `source`.
+        groups: which rows hang together (views of an image, sentences of a document, samples of a
+            person): given as `labels` are. Error bars leave out whole groups, and no row is judged
+            by a classifier that has seen its group; without them both are too confident.
         worst: how many of the worst pairs of classes to name.
         explain: hold every number against chance (simulated where no law is known) and give it an
             error bar; takes some seconds more. Without it, chance is given where a law is known.
@@ -137,7 +141,7 @@ def audit(
     else:
         how = execution or Execution()
         blocks = BLOCKS if explain else None if probe and not codes else 1
-        request = Request(source, labels, column, codes, blocks, not raw, how)
+        request = Request(source, labels, column, codes, blocks, not raw, how, groups=groups)
         collected = collect(request, progress)
         attached = beside_rows.measure(collected, request, progress)
     totals, labelled = collected.totals, collected.labelled
@@ -150,9 +154,10 @@ def audit(
         found_worth = None
         if probe and labelled and not codes and len(totals.blocks) > 1:
             tell("held-out rows", 0, 1, 0)
-            found_worth = _worth(totals.blocks, totals.sample, neighbours)
+            found_worth = _worth(collected, neighbours)
             if found_worth and explain:
-                more = explained(rows, totals.sample.labels, moments.normalize)
+                sample = totals.sample
+                more = explained(rows, sample.labels, moments.normalize, sample.groups)
                 found_worth = replace(found_worth, more=more)
         tell("chance", 0, 1, 0)
         law = for_answers(moments, options)
@@ -164,8 +169,9 @@ def audit(
             tell("error bars", 0, 1, 0)
             parts = BlockMoments.of_parts(totals.blocks)
             of_parts = error_bars(parts, options=options)
-            beside["error"] = of_parts | bars_of_rows(rows, moments.normalize, of_rows)
-            beside["companion"] = companions(parts, options)
+            near = bars_of_rows(rows, moments.normalize, of_rows, totals.sample.groups)
+            beside["error"] = of_parts | near
+            beside["companion"] = companions_with_intervals(parts, of_parts, options)
         left_out = collected.left_out
         if headroom:
             tell("searching", 0, 1, 0)
@@ -273,16 +279,15 @@ def _of_rows(
     return found, neighbours, notes
 
 
-def _worth(
-    parts: tuple[ClassMoments, ...], sample: Sample, neighbours: Neighbours | None
-) -> Worth | None:
+def _worth(collected: Collected, neighbours: Neighbours | None) -> Worth | None:
     """What held-out rows say of the classes; of a sample of the rows no neighbours are told."""
-    nearest = None
-    if neighbours is not None and len(sample.rows) == sum(float(p.total) for p in parts):
-        there = neighbours.exists & np.isfinite(neighbours.distances[:, 0])
-        nearest = np.where(there, sample.labels[neighbours.where[:, 0]], -1)
+    parts, nearest = collected.totals.blocks, None
+    rows, labels, numbers, groups = collected.totals.sample
+    if neighbours is not None and len(rows) == sum(float(p.total) for p in parts):
+        nearest = labels_nearby(rows, labels, groups, parts[0].normalize, neighbours)
+    block = blocks_of(numbers, len(parts), 0, groups, collected.groups)
     with np.errstate(all="ignore"):
-        return worth_of(parts, sample.rows, sample.labels, sample.numbers, nearest)
+        return worth_of(parts, rows, labels, block, nearest)
 
 
 def _numbers(

@@ -259,8 +259,8 @@ def _worth(worth: Worth | None) -> dict[str, Any] | None:
     if worth is None:
         return None
     plain = {name: value for name, value in vars(worth).items() if name not in ("head", "more")}
-    measured = worth.outcomes | dict(worth.more)
-    return plain | {name: vars(one) for name, one in measured.items()}
+    measured, told = worth.outcomes | dict(worth.more), ("accuracy", "low", "high", "method")
+    return plain | {name: {x: getattr(one, x) for x in told} for name, one in measured.items()}
 
 
 def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str, Any]:
@@ -285,6 +285,8 @@ def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str
     if beside and finite(beside.value) is not None:
         entry["companion"] = {
             "value": beside.value,
+            "low": beside.low,
+            "high": beside.high,
             "method": beside.method,
             "off_by_more_than_error": number.few_rows,
         }

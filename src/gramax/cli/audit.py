@@ -99,7 +99,7 @@ def audit(
     beside = {"head": "classifier", "pairs": "pairs", "outliers": "outliers"}
     has = [need for name, need in beside.items() if given[name]]
     conditions = conditions and thresholds.named(conditions, audited_metrics(*has))
-    read = (labels, *(given[name] for name in (*beside, "bias")))
+    read = (labels, *(given[name] for name in (*beside, "bias", "groups")))
     check_outputs([json_out, html_out, save_head, given["checkpoint"]], *embeddings, *read)
 
     from gramax.audits.audit import audit as run

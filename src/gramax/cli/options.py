@@ -78,6 +78,11 @@ row_options = _together(
     click.option("--column", metavar="NAME", help="The embedding column, where there are several."),
     click.option("--codes", is_flag=True, help="The rows are a codebook: one vector a class."),
     click.option("--raw", is_flag=True, help="Take rows as they are, not on the unit sphere."),
+    file_option(
+        "--groups",
+        metavar="GROUPS",
+        help="Rows that hang together (views, documents, persons): files, or a column.",
+    ),
 )
 DEVIATION = "Deviations over K classes divide by K, or by K-1."
 CENTRE = "Take class means and spectra about the global mean, or from the origin."
