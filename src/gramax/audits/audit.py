@@ -19,6 +19,7 @@ from gramax.audits.portrait import CHEAP, Portrait, portrait_of
 from gramax.audits.report import ClassView, Diagnosis, Number, Pair, Report
 from gramax.audits.thresholds import merged_gap
 from gramax.audits.verdict import UNLABELLED, diagnose, judge
+from gramax.data import Reading
 from gramax.errors import InputError, telling_memory
 from gramax.frames import coherence_floor
 from gramax.metrics.evidence import Evidence
@@ -72,11 +73,13 @@ def audit(
     options: Options | None = None,
     progress: Progress | None = None,
     execution: Execution | None = None,
+    reading: Reading | None = None,
 ) -> Report:
     """Audit the geometry of embeddings: the five questions, with numbers and a verdict.
 
     Args:
-        source: `[n, d]` array of NumPy, JAX or PyTorch, or files: a path, a folder, a pattern
+        source: `[n, d]` array of NumPy, JAX or PyTorch, or a frame of pandas, polars or pyarrow
+            (a column of lists, or one column a dimension), or files: a path, a folder, a pattern
             (`data/*.parquet`), an address (`s3://...`), or a list of these. Files may be larger
             than memory.
         labels: one class a row: an array or list (integers ≥ 0, or strings; -1 leaves a row out),
@@ -84,7 +87,7 @@ def audit(
             questions that need no labels.
         codes: the rows are themselves a codebook, one vector a class; `labels` then names them.
         raw: take rows as they are, not on the unit sphere.
-        column: the embedding column or array of a file that holds several.
+        column: the embedding column or array of a file (or a frame) that holds several.
         worst: how many of the worst pairs of classes to name.
         explain: hold every number against chance (simulated where no law is known) and give it an
             error bar; takes some seconds more. Without it, chance is given where a law is known.
@@ -101,6 +104,8 @@ def audit(
             else parts of the work.
         execution: who reads the rows, where what is done is kept, and what may be bad (see
             `gramax.Execution`).
+        reading: how stored numbers become rows: transposed, or unpacked from bits, or freed from a
+            quantisation (see `gramax.Reading`).
 
     Returns:
         A `Report`: `report["effective_rank"]` is a number (NaN where undefined, with the reason in
@@ -122,7 +127,8 @@ def audit(
     else:
         how = execution or Execution()
         blocks = BLOCKS if explain else None if probe and not codes else 1
-        collected = collect(Request(source, labels, column, codes, blocks, not raw, how), progress)
+        asked = Request(source, labels, column, codes, blocks, not raw, how)
+        collected = collect(replace(asked, reading=reading or Reading()), progress)
     totals, labelled = collected.totals, collected.labelled
     sizes = f"{len(collected.names):,} classes"
     with telling_memory(f"computing the numbers of {collected.name}, {sizes}"):
@@ -165,6 +171,7 @@ def audit(
             left_out=left_out,
             worth=found_worth,
         )
+        found = replace(found, array=collected.array)
         if portrait or (portrait is None and max(found.c, found.d) <= CHEAP):
             tell("drawing", 0, 1, 0)
             found = replace(found, portrait=_portrait(evidence, collected))

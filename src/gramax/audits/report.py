@@ -137,7 +137,8 @@ class Report(Mapping[str, float]):
     Names may be short, as they are shown: `report["coherence"]`. Printed, it is the verdict.
 
     Attributes:
-        source: what was audited.
+        source: what was audited; array: what the matrix is called in there, empty where the format
+            has no names.
         n: rows that count; d: their length; c: classes with rows (0 without labels).
         normalized: whether rows were taken on the unit sphere.
         numbers: every metric, with its reason where it is undefined.
@@ -173,6 +174,12 @@ class Report(Mapping[str, float]):
     headroom: Headroom | None = None
     worth: Worth | None = None
     portrait: Portrait | None = field(default=None, repr=False, compare=False)
+    array: str = ""
+
+    @property
+    def title(self) -> str:
+        """The source, and the array in it: `z.npz::latents`."""
+        return f"{self.source}::{self.array}" if self.array else self.source
 
     def __getitem__(self, name: str) -> float:
         try:
@@ -207,7 +214,8 @@ class Report(Mapping[str, float]):
         """The report as JSON-ready data: no NaN or infinity, null with a reason instead."""
         return {
             "schema": SCHEMA,
-            **{name: getattr(self, name) for name in ("source", "n", "d", "c", "normalized")},
+            **{name: getattr(self, name) for name in ("source", "array", "n", "d", "c")},
+            "normalized": self.normalized,
             "options": dict(self.options),
             "left_out": dict(self.left_out),
             "left_out_fragments": [vars(one) for one in self.left_out_fragments],

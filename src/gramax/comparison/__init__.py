@@ -25,6 +25,7 @@ from gramax.comparison.similarity import (
     procrustes_similarity,
     similarities,
 )
+from gramax.data import Reading
 from gramax.errors import InputError
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
@@ -60,6 +61,7 @@ def compare(
     options: Options | None = None,
     progress: Progress | None = None,
     execution: Execution | None = None,
+    reading: Reading | None = None,
 ) -> Comparison:
     """Compare two spaces: every number with the error of its change, moved pairs, alignment.
 
@@ -79,6 +81,7 @@ def compare(
         execution: who reads the rows, as for `gramax.audit`. What is done of `a` is kept in the
             file `checkpoint.a`, of `b` in `checkpoint.b`. With `skip_bad` rows are not paired where
             some are left out: which of them match is no longer known.
+        reading: how the stored numbers of both become rows, as for `gramax.audit`.
 
     Returns:
         A `Comparison`: `found["effective_rank"].kind` is "better", "worse", "same", ..., and
@@ -104,7 +107,7 @@ def compare(
         file = execution.checkpoint
         how = replace(execution, checkpoint=f"{os.fspath(file)}.{letter}" if file else None)
         request = Request(rows, names, column, codes, BLOCKS, not raw, how)
-        spaces.append(collect(request, progress))
+        spaces.append(collect(replace(request, reading=reading or Reading()), progress))
     why_apart = _mismatch(spaces[0], spaces[1])
     if paired and why_apart:
         raise InputError(f"rows cannot be paired: {why_apart}")

@@ -17,6 +17,9 @@ MAX_COLUMNS = 1 << 20
 MAX_LABEL = 4096
 """Characters; a longer text is a document, not a class, and many of them fill the memory."""
 
+MISSING = frozenset({"", "nan", "NaN", "None", "<NA>"})
+"""Texts that stand for nothing: what Python, NumPy and pandas make of a missing value."""
+
 MAX_AXES = 64
 """NumPy's own limit."""
 
@@ -71,8 +74,17 @@ def as_array(values: Any, name: str) -> np.ndarray:
         raise fail(name, "masked arrays are not read; leave the masked rows out first")
     try:
         return np.asarray(values)
-    except ValueError as error:  # ragged nested lists
-        raise fail(name, f"is not an array ({error})") from None
+    except (ValueError, TypeError, RuntimeError) as error:  # ragged lists, tensors with a graph
+        tensors = isinstance(values, list | tuple) and hasattr(values[0], "detach")
+        how = "; of tensors, one a row, give torch.stack(rows), of batches torch.cat(batches)"
+        raise fail(name, f"is not an array ({cause(error)}){how if tensors else ''}") from None
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value in memory is none: None, NaN, or what pandas has for a missing one."""
+    if isinstance(value, list | tuple | np.ndarray):
+        return False
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
 
 
 def check_size(size: int) -> int:
@@ -107,6 +119,8 @@ def check_matrix(where: str, shape: tuple[int, ...], dtype: np.dtype, text: str)
 def check_finite(chunk: np.ndarray, start: int, name: str) -> None:
     """Raise `InputError` for the first NaN or infinity: `emb.npy: row 17, column 3 is nan`.
 
+    A value that is missing, such as null in parquet, is NaN too, and so is all of a missing row.
+
     Args:
         chunk: `[m, d]` rows of a `Source`.
         start: number of its first row; rows and columns count from 0.
@@ -117,4 +131,7 @@ def check_finite(chunk: np.ndarray, start: int, name: str) -> None:
     finite = np.isfinite(chunk)
     if not finite.all():
         row, column = divmod(int(np.argmin(finite)), chunk.shape[1])
-        raise fail(name, f"row {start + row}, column {column} is {float(chunk[row, column])}")
+        what = f"row {start + row}, column {column} is {float(chunk[row, column])}"
+        if chunk.shape[1] > 1 and np.isnan(chunk[row]).all():
+            what = f"row {start + row} is null, or nan throughout"
+        raise fail(name, what)

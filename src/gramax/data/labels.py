@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gramax._text import distinct_names
-from gramax.data.checks import MAX_LABEL, as_array, check_size, fail
+from gramax.data.checks import MAX_LABEL, MISSING, as_array, check_size, fail, is_missing
 from gramax.data.chunks import rechunk
 from gramax.data.formats import LABEL_READERS, PICKLES, find, list_entries, listing
 from gramax.data.paths import PATTERN, Places, addresses, files_of, split_name, title
@@ -31,9 +31,6 @@ MAX_CLASSES = 1_000_000
 
 Located = Iterable[tuple[str, int, np.ndarray]]
 """Chunks of labels: what messages call the place, the number of the first row there, the rows."""
-
-MISSING = frozenset({"", "nan", "NaN", "None", "<NA>"})
-"""Texts that stand for no label: what Python, NumPy and pandas make of a missing one."""
 
 LABELS_AT_ONCE, BYTES_AT_ONCE = 1 << 16, 1 << 24
 """How many labels are read at once, or fewer where each is a wide text."""
@@ -439,10 +436,8 @@ def _texts(where: str, start: int, labels: np.ndarray) -> list[Any]:
 
 
 def _is_missing(value: Any) -> bool:
-    """Whether a label is none: None, NaN, pandas' NA, or a text that stands for one."""
-    if isinstance(value, str | bytes):
-        return _text(value) in MISSING
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
+    """Whether a label is none: missing itself, or a text that stands for one."""
+    return _text(value) in MISSING if isinstance(value, str | bytes) else is_missing(value)
 
 
 def _text(value: Any) -> str:

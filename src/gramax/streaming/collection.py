@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from gramax.data import Source
+from gramax.data import Reading, Source
 from gramax.data.formats import LABEL_READERS, READERS, Readers, reads_in_process
 from gramax.data.paths import addresses, extension, files_of, is_address, split_name
+from gramax.data.reading import hints
 from gramax.errors import InputError
 from gramax.moments.blocks import MEMORY, plan
 from gramax.streaming import engines
@@ -41,6 +42,7 @@ class Request:
     normalize: bool = True
     execution: Execution = field(default_factory=Execution)
     known_bad: tuple[LeftOut, ...] = ()
+    reading: Reading = field(default_factory=Reading)
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class Collected:
     """All that an audit needs of its source: `rows` are all, those that count nowhere included.
 
     `notes` say how files were read; `label_digest` is the same for the same labels, and empty
-    where there are none; `unopened` are files that could not even be opened.
+    where there are none; `unopened` are files that could not even be opened; `array` is what the
+    matrix is called in its file, or empty.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Collected:
     label_digest: str
     totals: Totals
     unopened: tuple[LeftOut, ...] = ()
+    array: str = ""
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -116,7 +120,10 @@ def _blocks(classes: Classes, source: Source) -> int:
 def collect_here(request: Request, progress: Progress | None = None) -> Collected:
     """`collect` in this process."""
     how = request.execution
-    opened, unopened = open_source(request.source, request.column, how.skip_bad, request.known_bad)
+    opened, unopened = open_source(
+        *(request.source, request.column, how.skip_bad, request.known_bad),
+        *(request.reading, request.labels),
+    )
     classes = classes_of(request.labels, opened, request.codes)
     with engines.opened(how.engine, workers=how.workers, address=how.address) as engine:
         totals = accumulate(
@@ -132,9 +139,11 @@ def collect_here(request: Request, progress: Progress | None = None) -> Collecte
     labels, digest = classes.labels, hashlib.blake2b(digest_size=16)
     for codes in labels.part(0, opened.rows).chunks(1 << 16) if labels else ():
         digest.update(np.ascontiguousarray(codes, np.int64).data)
+    told = hints(opened, request.reading, request.labels is not None, totals.sample.rows)
     return Collected(
-        *(opened.name, opened.rows, opened.dim, tuple(opened.notes)),
+        *(opened.name, opened.rows, opened.dim, (*opened.notes, *told)),
         *(classes.names, classes.labelled, digest.hexdigest() if labels else ""),
         totals,
         unopened,
+        opened.array,
     )

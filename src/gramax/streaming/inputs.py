@@ -13,13 +13,15 @@ from gramax.arrays.namespace import is_torch_array, to_numpy
 from gramax.data import (
     ArraySource,
     Labels,
+    Reading,
     Source,
     labels_from_array,
     open_embeddings,
     read_labels,
 )
-from gramax.data.formats import READERS, part_of
+from gramax.data.formats import READERS, find, part_of
 from gramax.data.labels import untold
+from gramax.data.memory import ArrayEntry
 from gramax.data.paths import addresses, files_of, title
 from gramax.data.source import FileSource
 from gramax.errors import InputError
@@ -48,22 +50,29 @@ def open_source(
     column: str | None,
     skip_bad: bool = False,
     known_bad: Sequence[LeftOut] = (),
+    reading: Reading | None = None,
+    labels: Any = None,
 ) -> tuple[Source, tuple[LeftOut, ...]]:
     """A checked source of rows, and with `skip_bad` the files left out as they cannot be opened.
 
-    Files of `known_bad`, of which that is known already, are not touched again.
+    Files of `known_bad`, of which that is known already, are not touched again. Where `labels` name
+    a column of numbers, it is no dimension.
     """
+    name = labels if isinstance(labels, str) else ""
     if not is_places(source):
-        return ArraySource(to_numpy(source) if is_torch_array(source) else source), ()
+        array = to_numpy(source) if is_torch_array(source) else source
+        return ArraySource(array, column=column, reading=reading, labels=name), ()
     if not skip_bad:
-        return open_embeddings(source, column=column), ()
+        return open_embeddings(source, column=column, reading=reading, labels=name), ()
     written = addresses(source)
     files = files_of(written, READERS)
     bad = {one.name: one for one in known_bad if one.name in files}
     for file in files:
         try:
             # A file without rows does no harm.
-            if file not in bad and (part := part_of(file, column)).entry.shape[0]:
+            if file in bad:
+                continue
+            if (part := part_of(file, column, reading=reading, labels=name)).entry.shape[0]:
                 FileSource(file, (part,))
         except InputError as error:
             bad[file] = LeftOut(file, None, str(error))
@@ -71,7 +80,7 @@ def open_source(
     good = [file for file in files if file not in bad]
     if not good and known_bad:
         raise InputError(bad[files[0]].reason)
-    opened = open_embeddings(good or files, column=column)
+    opened = open_embeddings(good or files, column=column, reading=reading, labels=name)
     opened = replace(opened, name=title(written), listed=tuple(files), unopened=unopened)
     return opened, tuple(bad[file] for file in unopened)
 
@@ -114,6 +123,9 @@ def _numbered(names: Sequence[str]) -> tuple[str, ...]:
 def _read_labels(labels: Any, opened: Source, codes: bool) -> Labels:
     # A list of texts beside an array is its labels; beside files it may name files of labels.
     files = opened if isinstance(opened, FileSource) else None
+    beside = find(opened.parts[0].siblings, labels) if isinstance(labels, str) else None
+    if isinstance(beside, ArrayEntry):  # a column of a frame
+        return labels_from_array(beside.array, opened.rows, beside.where)
     if isinstance(labels, str | os.PathLike) or (files and is_places(labels) and all_exist(labels)):
         most = {"most": None} if codes else {}
         return read_labels(labels, files, opened.rows, **most)

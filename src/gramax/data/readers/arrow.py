@@ -98,20 +98,16 @@ class ArrowColumns(ArrowEntry):
     columns: tuple[str, ...]
 
     def read(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
-        """Batches; a null becomes NaN."""
+        """Batches; a null becomes NaN, also among integers."""
         groups = groups_within(self.bounds, start, stop)
         batches = self.batches(size, groups, self.columns)
         for batch in trimmed(batches, self.bounds[groups.start], start, stop):
             with decoding(self.where, "columns"):
                 places = {name: at for at, name in enumerate(batch.schema.names)}
                 arrays = [batch.column(places[name]) for name in self.columns]
-                if self.dtype.kind != "f" and any(one.null_count for one in arrays):
-                    at = next(k for k, one in enumerate(arrays) if one.null_count)
-                    row = start + _first_null(arrays[at])
-                    raise fail(self.where, f"row {row}, column {self.columns[at]} is null")
-                rows = [one.to_numpy(zero_copy_only=False) for one in arrays]
-                yield np.stack(rows, axis=1).astype(self.dtype, copy=False)
-            start += len(batch)
+                rows = np.stack([one.to_numpy(zero_copy_only=False) for one in arrays], axis=1)
+                whole = any(one.null_count for one in arrays) and self.dtype.kind != "f"
+                yield rows.astype(np.float64 if whole else self.dtype, copy=False)
 
 
 @dataclass(frozen=True)
@@ -135,8 +131,11 @@ class ArrowColumn(ArrowEntry):
         rows = self.shape[0]
         first = next(self._batches(1, groups_within(self.bounds, 0, 1)), None) if rows else None
         if first is not None and not first[0].is_valid:
-            raise fail(self.where, "row 0 is null")
-        return replace(self, shape=(rows, 0 if first is None else len(first[0])))
+            batches = self._batches(1024, range(len(self.bounds) - 1))
+            first = next((one.drop_null() for one in batches if one.null_count < len(one)), None)
+            if first is None:
+                raise fail(self.where, "is null in every row")
+        return replace(self, shape=(rows, len(first[0]) if first else 0))
 
     def read(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
         """Batches, decoded as they are asked for."""
@@ -153,20 +152,22 @@ class ArrowColumn(ArrowEntry):
             start += len(column)
 
     def _matrix(self, first: int, column: Any) -> np.ndarray:
-        width = self.shape[1]
-        if column.null_count:
-            raise fail(self.where, f"row {first + _first_null(column)} is null")
+        """Lists; a null becomes NaN, and so does every number of a null row."""
+        width, there = self.shape[1], column.is_valid().to_numpy(zero_copy_only=False)
+        lists = column.drop_null() if column.null_count else column
         if not self.fixed:
-            lengths = column.value_lengths().to_numpy()
+            lengths = lists.value_lengths().to_numpy()
             uneven = np.flatnonzero(lengths != width)
             if uneven.size:
-                has = f"row {first + uneven[0]} has {lengths[uneven[0]]} values"
-                raise fail(self.where, f"{has}, but row 0 has {width}")
-        values = column.flatten()
-        if values.null_count:
-            row, at = divmod(_first_null(values), width)
-            raise fail(self.where, f"row {first + row}, column {at} is null")
-        return values.to_numpy().reshape(-1, width)
+                row = first + np.flatnonzero(there)[uneven[0]]
+                has = f"row {row} has {lengths[uneven[0]]} values"
+                raise fail(self.where, f"{has}, but the first has {width}")
+        rows = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+        if there.all():
+            return rows
+        found = np.full((len(there), width), np.nan, rows.dtype if rows.dtype.kind == "f" else "f8")
+        found[there] = rows
+        return found
 
     def _vector(self, first: int, column: Any) -> np.ndarray:
         """Numbers with -1 for null; booleans without nulls; else objects with None for null."""
@@ -315,7 +316,3 @@ def _is_file(source: Any) -> bool:
     start = source.read(len(FILE_MAGIC))
     source.seek(0)
     return start == FILE_MAGIC
-
-
-def _first_null(column: Any) -> int:
-    return int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
