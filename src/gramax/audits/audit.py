@@ -16,7 +16,7 @@ from gramax.arrays.nearest import Neighbours
 from gramax.arrays.rows import unit_rows
 from gramax.audits.headroom import measure
 from gramax.audits.portrait import CHEAP, Portrait, portrait_of
-from gramax.audits.report import ClassView, Diagnosis, Number, Pair, Report
+from gramax.audits.report import LEFT_OUT_WORDS, ClassView, Diagnosis, Number, Pair, Report
 from gramax.audits.thresholds import merged_gap
 from gramax.audits.verdict import UNLABELLED, diagnose, judge
 from gramax.data import Reading
@@ -222,7 +222,7 @@ def audit_moments(
 def _evidence(name: str, moments: ClassMoments, options: Options) -> Evidence:
     """What metrics are computed from; `InputError` where the moments hold no row."""
     if not np.sum(moments.rows) > 0:
-        out = [f"{n:,} {why.replace('_', ' ')}" for why, n in _left_out(moments).items() if n]
+        out = [f"{n:,} {LEFT_OUT_WORDS[why]}" for why, n in _left_out(moments).items() if n]
         raise InputError(f"{name}: no row is left to audit ({', '.join(out)})")
     return Evidence(moments, options)
 

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "ClassView", "Diagnosis", "Number", "Pair", "Report"]
 
+LEFT_OUT_WORDS = {
+    "ignored_label": "without a label: -1 or missing",
+    "label_out_of_range": "with a label beyond the classes",
+    "not_finite_row": "not finite",
+    "zero_row": "all zeros",
+}
+"""Why rows were left out, by the names in `Report.left_out`."""
+
 SCHEMA = 1
 """Version of the layout of `Report.to_dict`."""
 

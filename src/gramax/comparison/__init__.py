@@ -124,7 +124,7 @@ def compare(
     found = Comparison(sides[0], sides[1], paired, changes_of(sides[0], sides[1], left, paired))
     if paired:
         found = replace(found, alignment=_aligned(spaces))
-    found = replace(found, notes=_notes(found, why_apart))
+    found = replace(found, notes=_notes(found, why_apart, spaces))
     if not all(one.labelled for one in spaces):
         return found
     others = set(spaces[1].names)
@@ -173,7 +173,7 @@ def _codes(space: Collected, names: tuple[str, ...]) -> np.ndarray:
     return codes[np.array([where[name] for name in names], np.int64)]
 
 
-def _notes(found: Comparison, why_apart: str) -> tuple[str, ...]:
+def _notes(found: Comparison, why_apart: str, spaces: list[Collected]) -> tuple[str, ...]:
     """What to keep in mind, and why numbers have no value or no error, one note a reason."""
     why = f" ({why_apart})" if why_apart else ""
     notes = [f"rows are not paired{why}: errors are wider"]
@@ -182,7 +182,8 @@ def _notes(found: Comparison, why_apart: str) -> tuple[str, ...]:
     if found.a.d != found.b.d:
         both = f"{found.a.d:,} and {found.b.d:,} dimensions"
         notes.append(f"{both}: there is room for different ranks")
-    for letter, side in (("A", found.a), ("B", found.b)):
+    for letter, side in zip("AB", spaces, strict=True):
+        notes += [f"{letter}: {note}" for note in side.notes]
         notes += [f"{letter}: {in_words(side.left_out)}"] if side.left_out else []
     names: dict[str, list[str]] = {}
     for name, one in found.items():

@@ -32,6 +32,12 @@ MAX_CLASSES = 1_000_000
 Located = Iterable[tuple[str, int, np.ndarray]]
 """Chunks of labels: what messages call the place, the number of the first row there, the rows."""
 
+SEVERAL = (
+    "; where a row has several labels (multi-hot), each is audited by itself: [n] of whether the "
+    "row has it, such as y[:, 0]"
+)
+"""What to do about more than one label a row."""
+
 LABELS_AT_ONCE, BYTES_AT_ONCE = 1 << 16, 1 << 24
 """How many labels are read at once, or fewer where each is a wide text."""
 
@@ -171,7 +177,12 @@ class Labels:
 
 
 def read_labels(
-    spec: Places, source: FileSource | None, rows: int, *, most: int | None = MAX_CLASSES
+    spec: Places,
+    source: FileSource | None,
+    rows: int,
+    *,
+    most: int | None = MAX_CLASSES,
+    columns: int = 0,
 ) -> Labels:
     """The labels of the rows of embeddings in files.
 
@@ -186,6 +197,7 @@ def read_labels(
             memory.
         rows: the number of embeddings.
         most: the number of distinct labels that is an error to exceed; None for any number.
+        columns: the length of the embeddings, for a hint where it is the number of labels.
 
     Returns:
         Class names, and codes that are read from the files anew where they are needed.
@@ -201,24 +213,30 @@ def read_labels(
     count = sum(file.rows for file in files)
     if count != rows and source is not None and source.unopened:
         raise untold(source, f"{where} has {count} for the {rows} rows of the other files")
-    _check_count(count, rows, where, "the embeddings" if source is None else source.name)
+    name = "the embeddings" if source is None else source.name
+    _check_count(count, rows, where, name, columns)
     classes = collect(_chunks_of(files), where, most=most)
     if any(file.entry.grain == 0 for file in files):  # it cannot be read in parts
         return _held(classes, _chunks_of(files))
     return Labels(classes.names, FileLabels(tuple(files), classes))
 
 
-def labels_from_array(y: Any, rows: int, name: str = "labels") -> Labels:
+def labels_from_array(y: Any, rows: int, name: str = "labels", columns: int = 0) -> Labels:
     """The labels in an array or a sequence in memory, by the rules of `read_labels`.
 
     Args:
         y: `[n]` integers, whole floats, booleans or texts; what is missing leaves a row out.
         rows: the number of embeddings, n.
         name: what messages call it.
+        columns: as for `read_labels`.
     """
-    array = as_array(y, name)
+    try:
+        array = as_array(y, name)
+    except InputError as error:
+        lists = isinstance(y, Sequence) and any(isinstance(one, list | tuple | set) for one in y)
+        raise InputError(f"{error}{SEVERAL if lists else ''}") from None
     _check_one_axis(array.shape, name)
-    _check_count(len(array), rows, name, "the embeddings")
+    _check_count(len(array), rows, name, "the embeddings", columns)
     if array.dtype.kind in "US" and not isinstance(y, np.ndarray):
         array = np.array(list(y), dtype=object)  # a list of 1, "a", nan would be text throughout
     if array.dtype.kind in "OT":
@@ -312,7 +330,8 @@ def _whole(where: str, entry: Entry) -> LabelFile:
         advice = "save integers or text: numpy.save('y.npy', numpy.array(y.tolist(), str))"
         raise fail(where, f"holds Python objects (a pickle), which are not read; {advice}")
     if not _fits(entry.dtype):
-        raise fail(where, f"labels must be integers or text; got {entry.text}")
+        several = SEVERAL if entry.text.startswith(("list", "large_list", "fixed_size")) else ""
+        raise fail(where, f"labels must be integers or text; got {entry.text}{several}")
     if entry.dtype.kind in "US" and not 0 < entry.dtype.itemsize <= 4 * MAX_LABEL:
         raise fail(where, f"labels of {entry.dtype.itemsize} bytes each are not class names")
     _check_one_axis(entry.shape, where)
@@ -326,15 +345,16 @@ def _check_one_axis(shape: tuple[int, ...], where: str) -> None:
     if len(shape) == 2 and shape[1] == 1:
         advice = "; y[:, 0] is of that shape"
     elif len(shape) == 2:
-        advice = (
-            "; of one-hot rows, logits or probabilities y.argmax(axis=1) is the label, and where a "
-            "row has several labels each is audited by itself, y[:, 0] and so on"
-        )
+        one = "; of one-hot rows, logits or probabilities y.argmax(axis=1) is the label"
+        advice = one + SEVERAL
     raise fail(where, f"labels must be one a row, of shape [n]; got shape {list(shape)}{advice}")
 
 
-def _check_count(count: int, rows: int, where: str, source: str) -> None:
+def _check_count(count: int, rows: int, where: str, source: str, columns: int = 0) -> None:
     if count != rows:
+        if count == columns:
+            turn = f"it has {columns} columns: if these are the vectors, say --transpose"
+            raise fail(where, f"{count} labels for the {rows} rows of {source}; {turn}")
         header = count == rows + 1 and where.lower().endswith((".txt", ".csv", ".tsv"))
         ask = f"; is its first line a header? tail -n +2 {where} > labels.txt" if header else ""
         raise fail(where, f"{count} labels for the {rows} rows of {source}{ask}")

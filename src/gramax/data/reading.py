@@ -74,7 +74,7 @@ class Reading:
             shape, how = (entry.shape[0], 8 * entry.shape[1]), "bits of "
         elif self.quantised:
             zero, step = self.zero_point or 0, 1 if self.scale is None else self.scale
-            shape, how = entry.shape, f"(x - {zero:g}) * {step:g} of "
+            shape, how = entry.shape, f"(x - {zero}) * {step} of "
         else:
             return entry
         known = (entry.file, entry.name, shape, np.dtype(np.float32), how + entry.text)
@@ -149,7 +149,8 @@ def hints(source: Source, reading: Reading, labelled: bool, sample: np.ndarray) 
         sample: `[m, d]` some of its rows, as they are stored.
     """
     entry, found = source.parts[0].entry, []
-    fits = source.dim in USUAL_WIDTHS or source.rows not in USUAL_WIDTHS
+    # 300 is a width of word vectors, and a round number of rows.
+    fits = source.dim in USUAL_WIDTHS or source.rows not in USUAL_WIDTHS or source.rows == 300
     if not (labelled or reading.transpose or fits or source.rows >= source.dim):
         shape = f"{source.rows:,} rows of {source.dim:,} numbers"
         found.append(f"{entry.where}: {shape}; if its columns are the vectors, say --transpose")

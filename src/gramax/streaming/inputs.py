@@ -128,11 +128,11 @@ def _read_labels(labels: Any, opened: Source, codes: bool) -> Labels:
         return labels_from_array(beside.array, opened.rows, beside.where)
     if isinstance(labels, str | os.PathLike) or (files and is_places(labels) and all_exist(labels)):
         most = {"most": None} if codes else {}
-        return read_labels(labels, files, opened.rows, **most)
+        return read_labels(labels, files, opened.rows, columns=opened.dim, **most)
     sized = isinstance(labels, Sequence) or np.ndim(labels) > 0
     if files and files.unopened and sized and len(labels) != files.rows:
         raise untold(files, f"{len(labels)} labels for the {files.rows} rows of the other files")
-    return labels_from_array(labels, opened.rows)
+    return labels_from_array(labels, opened.rows, columns=opened.dim)
 
 
 def all_exist(labels: Sequence[str | os.PathLike[str]]) -> bool:

@@ -5,8 +5,9 @@ Parquet is cut between row groups, Arrow between record batches. pyarrow is impo
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, islice
 from typing import Any
@@ -118,11 +119,13 @@ class ArrowColumn(ArrowEntry):
     """Its names from the outermost column on."""
     fixed: bool
     """Whether the type fixes the length of lists."""
+    classes: tuple[str, ...] = ()
+    """What its integers stand for, where the file says so."""
 
     @property
     def dictionary(self) -> bool:
         """Texts are, but for those in records, where pyarrow cannot."""
-        return self.dtype == TEXT and len(self.path) == 1
+        return self.dtype == TEXT and len(self.path) == 1 and not self.classes
 
     def measured(self) -> Entry:
         """Lists of no fixed length are all to be as long as the first one."""
@@ -171,6 +174,11 @@ class ArrowColumn(ArrowEntry):
 
     def _vector(self, first: int, column: Any) -> np.ndarray:
         """Numbers with -1 for null; booleans without nulls; else objects with None for null."""
+        if self.classes:
+            codes = column.cast(pyarrow().int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+            if codes.size and not -1 <= codes.min() <= codes.max() < len(self.classes):
+                raise fail(self.where, f"has labels beyond its {len(self.classes)} classes")
+            return np.array([*self.classes, None], object)[codes]
         if column.null_count and self.dtype == np.uint64:
             raise fail(self.where, "holds uint64 and nulls; cast the column to int64")
         if column.null_count and self.dtype.kind in "iuf":
@@ -230,6 +238,7 @@ def _columns(parquet: bool, file: str, schema: Any, groups: list[int]) -> tuple[
     if twice:
         raise fail(file, f"has two columns named {twice[0]}")
     bounds, names = tuple(accumulate(groups, initial=0)), set(schema.names)
+    classes = class_names(schema.metadata or {})
     found: list[ArrowEntry] = []
     for at, field in enumerate(schema):
         for path, kind in _leaves(field):
@@ -240,9 +249,29 @@ def _columns(parquet: bool, file: str, schema: Any, groups: list[int]) -> tuple[
             if length is not None:
                 shape, fixed = (bounds[-1], length), length >= 0
             known = (shape, _numpy(values), f"{kind} [{bounds[-1]}]")
-            found.append(ArrowColumn(file, name, *known, parquet, (at,), bounds, path, fixed))
+            of = classes.get(name, ()) if pyarrow().types.is_integer(kind) else ()
+            if of:
+                known = (shape, TEXT, f"one of {len(of)} classes [{bounds[-1]}]")
+            found.append(ArrowColumn(file, name, *known, parquet, (at,), bounds, path, fixed, of))
     wide = _wide(found, schema.names)
     return tuple([*found, wide] if wide else found)
+
+
+def class_names(metadata: Mapping[bytes, bytes]) -> dict[str, tuple[str, ...]]:
+    """The names of the classes by column, as Hugging Face datasets keep them in a schema.
+
+    Example:
+        >>> about = {"info": {"features": {"label": {"names": ["cat"], "_type": "ClassLabel"}}}}
+        >>> class_names({b"huggingface": json.dumps(about).encode()})
+        {'label': ('cat',)}
+    """
+    try:
+        features = json.loads(metadata[b"huggingface"])["info"]["features"]
+        told = [(name, one["names"]) for name, one in features.items() if "names" in one]
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
+        return {}
+    listed = {name: tuple(map(str, one)) for name, one in told if isinstance(one, list)}
+    return {name: one for name, one in listed.items() if len(set(one)) == len(one)}
 
 
 def _leaves(field: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
