@@ -124,7 +124,7 @@ def mat_entries(file: str) -> tuple[Entry, ...]:
 
 
 def _from_mat(file: str) -> Mapping[str, np.ndarray]:
-    scipy = need("scipy.io", "reading .mat files")
+    scipy = need("scipy.io", "reading .mat files", extra="io")
     with open_binary(file) as stream, decoding(file, ".mat file"):
         found = scipy.loadmat(stream, chars_as_strings=True)
     arrays = {}
