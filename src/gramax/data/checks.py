@@ -75,9 +75,10 @@ def as_array(values: Any, name: str) -> np.ndarray:
     try:
         return np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:  # ragged lists, tensors with a graph
-        tensors = isinstance(values, list | tuple) and hasattr(values[0], "detach")
-        how = "; of tensors, one a row, give torch.stack(rows), of batches torch.cat(batches)"
-        raise fail(name, f"is not an array ({cause(error)}){how if tensors else ''}") from None
+        why = f"is not an array ({cause(error)})"
+        if isinstance(values, list | tuple) and hasattr(values[0], "detach"):
+            why = "is a list of tensors; give torch.stack(rows), or torch.cat(batches) of matrices"
+        raise fail(name, why) from None
 
 
 def is_missing(value: Any) -> bool:
@@ -111,9 +112,12 @@ def check_matrix(where: str, shape: tuple[int, ...], dtype: np.dtype, text: str)
                 ", bytes without a type, which bfloat16 and float8 become in such files; save "
                 "z.astype(numpy.float32), or bfloat16 as .safetensors"
             )
+        if dtype.kind == "b":
+            hint = "; z * 2.0 - 1 has the signs that bits stand for"
         raise fail(where, f"embeddings must be {kinds}; got {text}{hint}")
     if len(shape) != 2:
-        raise fail(where, f"embeddings must be a matrix [rows, columns]; got {text}")
+        rows = f"; z.reshape(-1, {shape[-1]}) has one row a vector" if len(shape) > 2 else ""
+        raise fail(where, f"embeddings must be a matrix [rows, columns]; got {text}{rows}")
 
 
 def check_finite(chunk: np.ndarray, start: int, name: str) -> None:

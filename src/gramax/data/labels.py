@@ -20,7 +20,7 @@ from gramax.data.checks import MAX_LABEL, MISSING, as_array, check_size, fail, i
 from gramax.data.chunks import rechunk
 from gramax.data.formats import LABEL_READERS, PICKLES, find, list_entries, listing
 from gramax.data.paths import PATTERN, Places, addresses, files_of, split_name, title
-from gramax.data.source import Entry, FileSource
+from gramax.data.source import Entry, FileSource, Source
 from gramax.errors import InputError
 
 IGNORED = -1
@@ -281,7 +281,7 @@ def _of_their_own(written: Sequence[str], source: FileSource | None) -> list[Lab
         place, name = split_name(spec)
         known = place.lower().endswith((*LABEL_READERS, *PICKLES)) or os.path.exists(place)
         if not (name or known or os.sep in place or PATTERN.search(place)):
-            raise _unknown(spec, source)
+            raise unknown(spec, source)
         named += [(file, name) for file in files_of([place], LABEL_READERS)]
     if source is None or not 0 < len(source.unopened) < len(named) == len(source.listed):
         return [_pick(file, name) for file, name in named]
@@ -295,9 +295,10 @@ def _of_their_own(written: Sequence[str], source: FileSource | None) -> list[Lab
     return found
 
 
-def _unknown(spec: str, source: FileSource | None) -> InputError:
+def unknown(spec: str, source: Source | None) -> InputError:
+    """That labels are neither a file nor a column."""
     if source is None:
-        return fail(spec, "no such file")
+        return fail(spec, "no such file; beside an array, labels are a list or an array, one a row")
     named = listing([entry for entry in source.parts[0].siblings if entry.name])
     has = f"; {source.parts[0].file} has {named}" if named else ""
     return fail(spec, f"no such file, nor such an array or column{has}")

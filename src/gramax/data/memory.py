@@ -14,7 +14,7 @@ from gramax.data.checks import as_array, fail, is_missing
 from gramax.data.formats import chosen
 from gramax.data.readers.wide import common_name, dimensions_of, wide_note
 from gramax.data.reading import Reading
-from gramax.data.source import Entry, Part, Source
+from gramax.data.source import TEXT, Entry, Part, Source
 
 NUMBERS = (float, int, np.floating, np.integer)
 
@@ -68,7 +68,11 @@ class ArraySource(Source):
         columns = _columns(array)
         name = name or ("array" if columns is None else "frame")
         if columns is None:
-            found: tuple[Entry, ...] = (_entry(name, "", _settled(as_array(array, name), name)),)
+            values = _settled(as_array(array, name), name)
+            if values.ndim == 0:
+                kind = type(array).__name__
+                raise fail(name, f"embeddings must be a matrix [rows, columns]; got a {kind}")
+            found: tuple[Entry, ...] = (_entry(name, "", values),)
             entry: Entry = found[0]
         else:
             found = _entries(name, columns, labels)
@@ -98,10 +102,12 @@ def _entry(name: str, column: str, array: np.ndarray, note: str = "") -> ArrayEn
 def _columns(given: Any) -> list[tuple[str, Any]] | None:
     """Names and columns of a frame; None of anything else."""
     home = type(given).__module__.partition(".")[0]
-    if home not in ("pandas", "polars", "pyarrow") or not hasattr(given, "columns"):
+    if home not in ("pandas", "polars", "pyarrow"):
         return None
-    if hasattr(given, "collect"):
+    if hasattr(type(given), "collect"):
         raise fail("frame", "is lazy; give what frame.collect() makes of it")
+    if not hasattr(given, "columns"):
+        return None
     if home == "pandas":
         named = given.items()
     elif home == "polars":
@@ -118,7 +124,11 @@ def _columns(given: Any) -> list[tuple[str, Any]] | None:
 def _entries(where: str, columns: list[tuple[str, Any]], labels: str) -> tuple[Entry, ...]:
     """Every column, and those of numbers as one matrix where none is one by itself."""
     arrays = {n: _settled(as_array(one.to_numpy(), f"{where}::{n}"), where) for n, one in columns}
-    found = [_entry(where, name, array) for name, array in arrays.items()]
+    found: list[Entry] = []
+    for name, array in arrays.items():
+        one = _entry(where, name, array)
+        text = replace(one, dtype=TEXT, text=f"text of shape {array.shape}")
+        found.append(text if array.dtype.kind == "O" else one)
     plain = [one.name for one in found if one.rank == 1 and one.dtype.kind in "iuf"]
     wide = dimensions_of([name for name in plain if name != labels])
     if wide and not any(one.rank == 2 and one.dtype.kind in "iuf" for one in found):

@@ -20,7 +20,7 @@ from gramax.data import (
     read_labels,
 )
 from gramax.data.formats import READERS, find, part_of
-from gramax.data.labels import untold
+from gramax.data.labels import unknown, untold
 from gramax.data.memory import ArrayEntry
 from gramax.data.paths import addresses, files_of, title
 from gramax.data.source import FileSource
@@ -60,7 +60,7 @@ def open_source(
     """
     name = labels if isinstance(labels, str) else ""
     if not is_places(source):
-        array = to_numpy(source) if is_torch_array(source) else source
+        array = _on_host(source, "array")
         return ArraySource(array, column=column, reading=reading, labels=name), ()
     if not skip_bad:
         return open_embeddings(source, column=column, reading=reading, labels=name), ()
@@ -85,6 +85,21 @@ def open_source(
     return opened, tuple(bad[file] for file in unopened)
 
 
+def _on_host(given: Any, name: str) -> Any:
+    """NumPy's array of a tensor of PyTorch; NumPy itself takes none with a graph or on a GPU."""
+    if not is_torch_array(given):
+        return given
+    try:
+        return to_numpy(given)
+    except (TypeError, RuntimeError):  # sparse, quantised, float8, without values
+        kind = (
+            f"{str(given.dtype).removeprefix('torch.')} {str(given.layout).removeprefix('torch.')}"
+        )
+        dense = "dequantize()" if given.is_quantized else "to_dense().float()"
+        why = f"a tensor that is {kind} on {given.device} is not read; give z.detach().{dense}"
+        raise InputError(f"{name}: {why}") from None
+
+
 def is_places(source: Any) -> bool:
     """Whether `source` names files, rather than being an array."""
     if isinstance(source, str | os.PathLike):
@@ -98,8 +113,7 @@ def classes_of(labels: Any, opened: Source, codes: bool) -> Classes:
     n = opened.rows
     if labels is None:
         return Classes(tuple(map(str, range(n)))) if codes else Classes(("all",), labelled=False)
-    # NumPy itself takes no tensor of PyTorch with a graph or on a GPU.
-    given = _read_labels(to_numpy(labels) if is_torch_array(labels) else labels, opened, codes)
+    given = _read_labels(_on_host(labels, "labels"), opened, codes)
     if not codes:
         return Classes(given.names, labels=given)
     return Classes(_numbered(["" if code < 0 else given.names[code] for code in given.codes]))
@@ -126,6 +140,8 @@ def _read_labels(labels: Any, opened: Source, codes: bool) -> Labels:
     beside = find(opened.parts[0].siblings, labels) if isinstance(labels, str) else None
     if isinstance(beside, ArrayEntry):  # a column of a frame
         return labels_from_array(beside.array, opened.rows, beside.where)
+    if isinstance(labels, str) and not files and opened.array and not os.path.exists(labels):
+        raise unknown(labels, opened)
     if isinstance(labels, str | os.PathLike) or (files and is_places(labels) and all_exist(labels)):
         most = {"most": None} if codes else {}
         return read_labels(labels, files, opened.rows, columns=opened.dim, **most)

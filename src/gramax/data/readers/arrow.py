@@ -150,7 +150,10 @@ class ArrowColumn(ArrowEntry):
                 if isinstance(column, pyarrow().ExtensionArray):
                     column = column.storage
                 elif hasattr(column, "dictionary_decode"):
-                    column = column.dictionary_decode()
+                    values = column.dictionary
+                    if "view" in str(values.type):  # which pyarrow does not take from
+                        values = values.cast(pyarrow().large_string())
+                    column = values.take(column.indices)
                 yield convert(start, column)
             start += len(column)
 
@@ -215,12 +218,19 @@ def ipc_entries(file: str) -> tuple[Entry, ...]:
     nothing, rows = arrow.schema([]), []
     with decoding(file, "Arrow file"), _opened(file, mapped=True) as source:
         is_file = _is_file(source)
-        schema = (arrow.ipc.open_file if is_file else arrow.ipc.open_stream)(source).schema
+        reader = (arrow.ipc.open_file if is_file else arrow.ipc.open_stream)(source)
+        schema = reader.schema
         source.seek(len(FILE_MAGIC) if is_file else 0)
-        for message in arrow.ipc.MessageReader.open_stream(source):
-            if message.type == "record batch":
-                # Without columns, nothing of the batch is decoded but its length.
-                rows.append(arrow.ipc.read_record_batch(message, nothing).num_rows)
+        try:
+            for message in arrow.ipc.MessageReader.open_stream(source):
+                if message.type == "record batch":
+                    # Without columns, nothing of the batch is decoded but its length.
+                    rows.append(arrow.ipc.read_record_batch(message, nothing).num_rows)
+        except OSError:
+            if not is_file:
+                raise
+            # polars begins with bytes that are no message; the end of the file lists all batches.
+            rows = [reader.get_batch(k).num_rows for k in range(reader.num_record_batches)]
         if not is_file:
             source.seek(max(source.tell() - len(STREAM_END), 0))
             if source.read(len(STREAM_END)) != STREAM_END:
