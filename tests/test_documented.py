@@ -41,7 +41,7 @@ N, D, C = 120, 12, 4
 EXECUTED = {
     "docs/training.md": "tests/training/test_frameworks.py",
     "docs/pytorch.md": "tests/training/test_frameworks.py",
-    "docs/databases.md": "tests/data/test_databases.py",
+    "docs/databases.md": "tests/inputs/test_databases.py",
 }
 """Pages with blocks that need large packages, and the nightly tests that execute them."""
 

@@ -1,4 +1,4 @@
-"""Frames in memory, and tensors: each is read, or refused with the line to type."""
+"""Frames in memory: each is read, or refused with the line to type; polars is in tests/inputs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 import gramax
-from gramax import InputError, Reading
+from gramax import InputError
 
 Z = np.random.default_rng(9).normal(size=(60, 8)).astype(np.float32)
 Y = np.array(["a", "b", "c"])[np.arange(60) % 3]
@@ -79,58 +79,3 @@ def test_columns_by_themselves_and_by_name():
 def test_what_is_refused(source, labels, why):
     with pytest.raises(InputError, match=why):
         gramax.audit(source, labels)
-
-
-@pytest.mark.nightly
-def test_frames_of_polars():
-    pl = pytest.importorskip("polars")
-    wide = pl.from_numpy(Z).with_columns(label=pl.Series(Y))
-    check(gramax.audit(wide, "label"), "frame::column", "column_0 to column_7; beside it: label")
-    values = (pl.Series(Z, dtype=pl.Array(pl.Float32, 8)), pl.Series(Z.tolist()))
-    for lists in values:
-        frame = pl.DataFrame({"emb": lists, "label": pl.Series(Y, dtype=pl.Categorical)})
-        check(gramax.audit(frame, "label"), "frame::emb")
-    with pytest.raises(InputError, match=r"frame: is lazy; give what frame\.collect\(\) makes"):
-        gramax.audit(frame.lazy(), "label")
-
-
-@pytest.mark.nightly
-def test_files_of_polars(tmp_path):
-    """Texts in dictionaries of views, and Arrow files that begin with what is no message."""
-    pl = pytest.importorskip("polars")
-    values = pl.Series(Z, dtype=pl.Array(pl.Float32, 8))
-    frame = pl.DataFrame({"emb": values, "label": pl.Series(Y, dtype=pl.Categorical)})
-    frame.write_ipc(tmp_path / "z.arrow")
-    frame.write_parquet(tmp_path / "z.parquet")
-    for file in ("z.arrow", "z.parquet"):
-        check(gramax.audit(str(tmp_path / file), "label"), f"{tmp_path / file}::emb")
-
-
-@pytest.mark.nightly
-def test_tensors():
-    torch = pytest.importorskip("torch")
-    z, y = torch.tensor(Z, requires_grad=True), torch.arange(60) % 3
-    check(gramax.audit(z, y), "array")
-    check(gramax.audit(torch.nn.Parameter(z), y.float()), "array")
-    check(gramax.audit(z.T, y, reading=Reading(transpose=True)), "array")
-    rounded = z.bfloat16().float().detach().numpy()
-    assert gramax.audit(z.bfloat16(), y).numbers == gramax.audit(rounded, y).numbers
-    missing = y.float()
-    missing[0] = float("nan")
-    assert gramax.audit(z, missing.bfloat16()).left_out["ignored_label"] == 1
-
-
-@pytest.mark.nightly
-@pytest.mark.filterwarnings("ignore")
-def test_tensors_that_are_refused():
-    torch = pytest.importorskip("torch")
-    z = torch.tensor(Z, requires_grad=True)
-    quantised = torch.quantize_per_tensor(torch.tensor(Z), 0.1, 128, torch.quint8)
-    for given, why in (
-        (list(z), r"is a list of tensors; give torch\.stack\(rows\), or torch\.cat\(batches\)"),
-        (z.detach().to_sparse(), r"float32 sparse_coo on cpu is not read; give .*to_dense\(\)"),
-        (z.detach().to(torch.float8_e4m3fn), r"float8_e4m3fn strided .*float\(\)"),
-        (quantised, r"quint8 .* is not read; give z\.detach\(\)\.dequantize\(\)"),
-    ):
-        with pytest.raises(InputError, match=f"^array: .*{why}"):
-            gramax.audit(given)

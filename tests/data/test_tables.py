@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -190,19 +189,3 @@ def test_without_torch_the_line_that_saves(tmp_path, monkeypatch, kind):
         InputError, match=r"where PyTorch is installed .*; or save it .* numpy\.save"
     ):
         open_embeddings(file)
-
-
-@pytest.mark.nightly
-def test_what_torch_saved(tmp_path):
-    torch = pytest.importorskip("torch")
-    z = torch.tensor(Z, requires_grad=True)
-    torch.save(z, tmp_path / "z.pt")
-    np.testing.assert_array_equal(rows_of(tmp_path / "z.pt"), Z)
-    state = {"model": {"emb": z.bfloat16()}, "who": Y, "step": 3}
-    torch.save(state, tmp_path / "z.bin")
-    source = open_embeddings(tmp_path / "z.bin")
-    assert (source.parts[0].entry.name, source.dtype) == ("model.emb", np.float32)
-    assert read_labels("who", source, 6).names == ("a", "b", "c")
-    torch.save({"z": z, "path": Path}, tmp_path / "evil.pt")
-    with pytest.raises(InputError, match=r"holds more than tensors, .* may run code; save"):
-        open_embeddings(tmp_path / "evil.pt")

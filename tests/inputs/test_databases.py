@@ -1,7 +1,7 @@
 """The blocks of docs/databases.md, each executed where its client is installed.
 
 pip install faiss-cpu lancedb chromadb qdrant-client
-pytest -m nightly tests/data/test_databases.py
+pytest -m nightly tests/inputs/test_databases.py
 """
 
 from __future__ import annotations
