@@ -18,9 +18,10 @@ from gramax.audits.attachments import Attached, Attachments
 from gramax.audits.headroom import measure
 from gramax.audits.next_steps import next_steps
 from gramax.audits.portrait import CHEAP, Portrait, portrait_of
-from gramax.audits.report import ClassView, Diagnosis, Number, Pair, Report
+from gramax.audits.report import LEFT_OUT_WORDS, ClassView, Diagnosis, Number, Pair, Report
 from gramax.audits.thresholds import merged_gap
 from gramax.audits.verdict import UNLABELLED, diagnose, judge
+from gramax.data import Reading
 from gramax.errors import InputError, telling_memory
 from gramax.frames import coherence_floor
 from gramax.metrics.evidence import Evidence
@@ -79,11 +80,13 @@ def audit(
     options: Options | None = None,
     progress: Progress | None = None,
     execution: Execution | None = None,
+    reading: Reading | None = None,
 ) -> Report:
     """Audit the geometry of embeddings: the five questions, with numbers and a verdict.
 
     Args:
-        source: `[n, d]` array of NumPy, JAX or PyTorch, or files: a path, a folder, a pattern
+        source: `[n, d]` array of NumPy, JAX or PyTorch, or a frame of pandas, polars or pyarrow
+            (a column of lists, or one column a dimension), or files: a path, a folder, a pattern
             (`data/*.parquet`), an address (`s3://...`), or a list of these. Files may be larger
             than memory.
         labels: one class a row: an array or list (integers ≥ 0, or strings; -1 leaves a row out),
@@ -91,7 +94,7 @@ def audit(
             questions that need no labels.
         codes: the rows are themselves a codebook, one vector a class; `labels` then names them.
         raw: take rows as they are, not on the unit sphere.
-        column: the embedding column or array of a file that holds several.
+        column: the embedding column or array of a file (or a frame) that holds several.
         head: `[classes, d]` weights of a linear classifier, an array or a file (`file::fc.weight`),
             to hold against the class means and their choices (NC3, NC4). It takes rows as they are
             stored, or on the unit sphere where its file says so (that of `--save-head`). Its rows
@@ -118,6 +121,8 @@ def audit(
             else parts of the work.
         execution: who reads the rows, where what is done is kept, and what may be bad (see
             `gramax.Execution`).
+        reading: how stored numbers become rows: transposed, or unpacked from bits, or freed from a
+            quantisation (see `gramax.Reading`).
 
     Returns:
         A `Report`: `report["effective_rank"]` is a number (NaN where undefined, with the reason in
@@ -142,6 +147,7 @@ def audit(
         how = execution or Execution()
         blocks = BLOCKS if explain else None if probe and not codes else 1
         request = Request(source, labels, column, codes, blocks, not raw, how, groups=groups)
+        request = replace(request, reading=reading or Reading())
         collected = collect(request, progress)
         attached = beside_rows.measure(collected, request, progress)
     totals, labelled = collected.totals, collected.labelled
@@ -193,6 +199,7 @@ def audit(
             left_out=left_out,
             worth=found_worth,
         )
+        found = replace(found, array=collected.array)
         if not codes:
             steps = next_steps(found, source, labels, column, raw)
             found = replace(found, next_steps=steps)
@@ -246,7 +253,7 @@ def audit_moments(
 def _evidence(name: str, moments: ClassMoments, options: Options) -> Evidence:
     """What metrics are computed from; `InputError` where the moments hold no row."""
     if not np.sum(moments.rows) > 0:
-        out = [f"{n:,} {why.replace('_', ' ')}" for why, n in _left_out(moments).items() if n]
+        out = [f"{n:,} {LEFT_OUT_WORDS[why]}" for why, n in _left_out(moments).items() if n]
         raise InputError(f"{name}: no row is left to audit ({', '.join(out)})")
     return Evidence(moments, options)
 

@@ -15,6 +15,7 @@ from gramax.cli.options import (
     engine_options,
     file_argument,
     file_option,
+    reading_options,
     row_options,
 )
 from gramax.cli.outputs import check_outputs, leave
@@ -26,6 +27,7 @@ from gramax.errors import InputError
 @file_argument("embeddings", nargs=-1, required=True)
 @file_option("--labels", metavar="LABELS", help="Files of labels, or a column of EMBEDDINGS.")
 @row_options
+@reading_options
 @file_option(
     "--head",
     metavar="W",

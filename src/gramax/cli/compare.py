@@ -15,6 +15,7 @@ from gramax.cli.options import (
     engine_options,
     file_argument,
     file_option,
+    reading_options,
     row_options,
 )
 from gramax.cli.outputs import check_outputs, leave
@@ -34,6 +35,7 @@ ROUNDING = 1e-6
 @file_option("--labels-b", metavar="LABELS", help="Those of B, where they are others.")
 @row_options
 @file_option("--groups-b", metavar="GROUPS", help="Those of B, where they are others.")
+@reading_options
 @click.option(
     "--paired/--unpaired",
     default=None,

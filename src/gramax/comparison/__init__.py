@@ -27,6 +27,7 @@ from gramax.comparison.similarity import (
     procrustes_similarity,
     similarities,
 )
+from gramax.data import Reading
 from gramax.errors import InputError
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
@@ -75,6 +76,7 @@ def compare(
     options: Options | None = None,
     progress: Progress | None = None,
     execution: Execution | None = None,
+    reading: Reading | None = None,
 ) -> Comparison:
     """Compare two spaces: every number with the error of its change, moved pairs, alignment.
 
@@ -103,6 +105,7 @@ def compare(
         execution: who reads the rows, as for `gramax.audit`. What is done of `a` is kept in the
             file `checkpoint.a`, of `b` in `checkpoint.b`. With `skip_bad` rows are not paired where
             some are left out: which of them match is no longer known.
+        reading: how the stored numbers of both become rows, as for `gramax.audit`.
 
     Returns:
         A `Comparison`: `found["effective_rank"].kind` is "better", "worse", "same", ..., and
@@ -128,7 +131,8 @@ def compare(
     for letter, rows, names, tied in (("a", a, labels, groups), ("b", b, labels_b, groups_b)):
         file = execution.checkpoint
         how = replace(execution, checkpoint=f"{os.fspath(file)}.{letter}" if file else None)
-        requests.append(Request(rows, names, column, codes, BLOCKS, not raw, how, groups=tied))
+        request = Request(rows, names, column, codes, BLOCKS, not raw, how, groups=tied)
+        requests.append(replace(request, reading=reading or Reading()))
     told = ""
     if ids is not None:
         requests, told = by_ids(requests, ids, ids if ids_b is None else ids_b, progress)
@@ -156,7 +160,7 @@ def compare(
     found = Comparison(sides[0], sides[1], paired, changes)
     if paired:
         found = replace(found, alignment=_aligned(spaces))
-    found = replace(found, notes=_notes(found, why_apart, told))
+    found = replace(found, notes=_notes(found, why_apart, told, spaces))
     if not all(one.labelled for one in spaces):
         return found
     others = set(spaces[1].names)
@@ -212,7 +216,9 @@ def _codes(space: Collected, names: tuple[str, ...]) -> np.ndarray:
     return codes[np.array([where[name] for name in names], np.int64)]
 
 
-def _notes(found: Comparison, why_apart: str, told: str) -> tuple[str, ...]:
+def _notes(
+    found: Comparison, why_apart: str, told: str, spaces: list[Collected]
+) -> tuple[str, ...]:
     """What to keep in mind, and why numbers have no value or no error, one note a reason."""
     why = f" ({why_apart})" if why_apart else ""
     notes = [f"rows are not paired{why}: errors are wider", *filter(None, [told])]
@@ -221,7 +227,8 @@ def _notes(found: Comparison, why_apart: str, told: str) -> tuple[str, ...]:
     if found.a.d != found.b.d:
         both = f"{found.a.d:,} and {found.b.d:,} dimensions"
         notes.append(f"{both}: there is room for different ranks")
-    for letter, side in (("A", found.a), ("B", found.b)):
+    for letter, side in zip("AB", spaces, strict=True):
+        notes += [f"{letter}: {note}" for note in side.notes]
         notes += [f"{letter}: {in_words(side.left_out)}"] if side.left_out else []
     names: dict[str, list[str]] = {}
     for name, one in found.items():

@@ -25,7 +25,8 @@ from gramax.data.labels import (
     _text,
 )
 from gramax.data.paths import addresses
-from gramax.data.source import ArraySource, FileSource, Source
+from gramax.data.memory import ArraySource
+from gramax.data.source import FileSource, Source
 from gramax.errors import InputError
 
 NO_ID = -1

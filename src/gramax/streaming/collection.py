@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from gramax._shapes import Int
-from gramax.data import Source
+from gramax.data import Reading, Source
 from gramax.data.formats import LABEL_READERS, READERS, Readers, reads_in_process
 from gramax.data.ids import labels_taken, read_ids, taken
 from gramax.data.paths import addresses, extension, files_of, is_address, split_name
+from gramax.data.reading import hints
 from gramax.errors import InputError
 from gramax.moments import ClassMoments
 from gramax.moments.blocks import MEMORY, plan
@@ -56,6 +57,7 @@ class Request:
     rows: Int[np.ndarray, " m"] | None = None
     ids: Any = None
     groups: Any = None
+    reading: Reading = field(default_factory=Reading)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class Collected:
 
     `notes` say how files were read; `label_digest` is the same for the same labels and groups, and
     empty where there are none; `unopened` are files that could not even be opened; `groups` is the
-    number of groups of rows that hang together, 0 where none were named.
+    number of groups of rows that hang together, 0 where none were named; `array` is what the matrix
+    is called in its file, or empty.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Collected:
     totals: Totals
     unopened: tuple[LeftOut, ...] = ()
     groups: int = 0
+    array: str = ""
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -133,7 +137,10 @@ def _blocks(classes: Classes, source: Source) -> int:
 def collect_here(request: Request, progress: Progress | None = None) -> Collected:
     """`collect` in this process."""
     how = request.execution
-    opened, unopened = open_source(request.source, request.column, how.skip_bad, request.known_bad)
+    opened, unopened = open_source(
+        *(request.source, request.column, how.skip_bad, request.known_bad),
+        *(request.reading, request.labels),
+    )
     if request.ids is not None:
         return _only_ids(request, opened, unopened)
     groups = groups_of(request.groups, opened)
@@ -159,12 +166,14 @@ def collect_here(request: Request, progress: Progress | None = None) -> Collecte
     digest, given = hashlib.blake2b(digest_size=16), [classes.labels, groups]
     for codes in (codes for one in given if one for codes in one.whole.chunks(1 << 16)):
         digest.update(np.ascontiguousarray(codes, np.int64).data)
+    told = hints(opened, request.reading, request.labels is not None, totals.sample.rows)
     return Collected(
-        *(opened.name, opened.rows, opened.dim, notes),
+        *(opened.name, opened.rows, opened.dim, (*notes, *told)),
         *(classes.names, classes.labelled, digest.hexdigest() if any(given) else ""),
         totals,
         unopened,
         len(groups.names) if groups else 0,
+        opened.array,
     )
 
 

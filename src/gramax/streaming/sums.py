@@ -225,7 +225,8 @@ def _reason(task: Task, batch: Batch, at: int) -> str:
 def _refuse(task: Task, batch: Batch) -> None:
     """Raise `BadFragmentError` for the first row of the batch whose length is not finite."""
     at = int(_bad_rows(batch)[0])
-    raise BadFragmentError(_place(task, batch.start + at), _reason(task, batch, at))
+    reason = f"{_reason(task, batch, at)}; --skip-bad leaves such rows out"
+    raise BadFragmentError(_place(task, batch.start + at), reason)
 
 
 def _note_bad(task: Task, batch: Batch, rows: np.ndarray, bad: dict[str, LeftOut]) -> None:
