@@ -94,7 +94,7 @@ def test_missing_rows_and_numbers_are_nan(tmp_path, how):
 def test_they_are_left_out_one_by_one(tmp_path, how):
     WRITERS[how](tmp_path)
     (file,) = tmp_path.iterdir()
-    why = r"row 0 is null, or nan throughout; --skip-bad leaves such rows out$"
+    why = r"row 0 is nan throughout, or null; --skip-bad leaves such rows out$"
     with pytest.raises(InputError, match=why):
         gramax.audit(str(file), "y")
     found = gramax.audit(str(file), "y", execution=Execution(skip_bad=True))

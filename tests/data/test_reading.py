@@ -134,7 +134,7 @@ def test_labels_for_the_columns_ask_for_a_transpose(tmp_path):
     np.save(tmp_path / "y.npy", y)
     for labels in (y, str(tmp_path / "y.npy")):
         with pytest.raises(
-            InputError, match=r"600 labels for the 64 rows .* 600 columns: .*--trans"
+            InputError, match=r"600 labels for the 64 rows .* as many columns: .*--trans"
         ):
             gramax.audit(str(tmp_path / "w.npy"), labels)
 

@@ -137,5 +137,5 @@ def check_finite(chunk: np.ndarray, start: int, name: str) -> None:
         row, column = divmod(int(np.argmin(finite)), chunk.shape[1])
         what = f"row {start + row}, column {column} is {float(chunk[row, column])}"
         if chunk.shape[1] > 1 and np.isnan(chunk[row]).all():
-            what = f"row {start + row} is null, or nan throughout"
+            what = f"row {start + row} is nan throughout, or null"
         raise fail(name, what)

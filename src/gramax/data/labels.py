@@ -248,7 +248,7 @@ def labels_from_array(y: Any, rows: int, name: str = "labels", columns: int = 0)
             whole = float if any(issubclass(one, float | np.floating) for one in kinds) else int
             array = np.array(list(map(whole, filled))) if small else array
     elif not _fits(array.dtype):
-        raise fail(name, f"labels must be integers or text; got {array.dtype.name}")
+        raise fail(name, f"labels must be integers or text (y.astype(str)); got {array.dtype.name}")
     return _held(collect([(name, 0, array)], name, most=None), [(name, 0, array)])
 
 
@@ -354,8 +354,9 @@ def _check_one_axis(shape: tuple[int, ...], where: str) -> None:
 def _check_count(count: int, rows: int, where: str, source: str, columns: int = 0) -> None:
     if count != rows:
         if count == columns:
-            turn = f"it has {columns} columns: if these are the vectors, say --transpose"
-            raise fail(where, f"{count} labels for the {rows} rows of {source}; {turn}")
+            turn = "if these are the vectors, say --transpose (or leave it out)"
+            why = f"{count} labels for the {rows} rows of {source}, which has as many columns"
+            raise fail(where, f"{why}: {turn}")
         header = count == rows + 1 and where.lower().endswith((".txt", ".csv", ".tsv"))
         ask = f"; is its first line a header? tail -n +2 {where} > labels.txt" if header else ""
         raise fail(where, f"{count} labels for the {rows} rows of {source}{ask}")

@@ -135,7 +135,8 @@ def _entries(where: str, columns: list[tuple[str, Any]], labels: str) -> tuple[E
         name = common_name(wide)
         while name in arrays:
             name += "_"
-        note = wide_note(wide, [name for name in arrays if name not in set(wide)])
+        taken = set(wide)
+        note = wide_note(wide, [name for name in arrays if name not in taken])
         found.append(_entry(where, name, np.stack([arrays[k] for k in wide], axis=1), note))
     return tuple(found)
 

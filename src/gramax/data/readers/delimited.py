@@ -140,7 +140,8 @@ def _matrix(file: str, layout: Layout, rows: int, dimensions: list[str]) -> Entr
     name = common_name(dimensions)
     while name in layout.names:
         name += "_"
-    note = wide_note(dimensions, [one for one in layout.names if one not in set(dimensions)])
+    taken = set(dimensions)
+    note = wide_note(dimensions, [one for one in layout.names if one not in taken])
     shape = (rows, len(dimensions))
     kind = (np.dtype(np.float64), f"float64 {list(shape)}")
     note = note if layout.header else ""

@@ -25,6 +25,8 @@ def common_name(columns: Sequence[str]) -> str:
 def wide_note(columns: Sequence[str], beside: Sequence[str]) -> str:
     """Which columns were taken for dimensions, and which were not."""
     note = f"is read from {len(columns)} columns, {cut(columns[0], 40)} to {cut(columns[-1], 40)}"
+    if len(columns) == 1:
+        note = f"is read from one column, {cut(columns[0], 40)}"
     if not beside:
         return visible(note)
     more = f" and {len(beside) - 4} more" if len(beside) > 4 else ""
