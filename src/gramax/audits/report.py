@@ -250,7 +250,7 @@ class Report(Mapping[str, float]):
             "left_out_fragments": [vars(one) for one in self.left_out_fragments],
             "warnings": list(self.warnings),
             "worth": _worth(self.worth),
-            "diagnosis": vars(self.diagnosis),
+            "diagnosis": _plain(vars(self.diagnosis)),
             "metrics": {
                 name: _number(METRICS[name], number, self.options)
                 for name, number in self.numbers.items()
@@ -317,9 +317,13 @@ def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str
     return entry
 
 
-def _plain(found: dict[str, Any]) -> dict[str, Any]:
-    """Without NaN, which JSON does not have."""
-    return {k: None if v != v else v for k, v in found.items()}
+def _plain(found: Any) -> Any:
+    """In lists, and without NaN, as JSON has it."""
+    if isinstance(found, dict):
+        return {name: _plain(value) for name, value in found.items()}
+    if isinstance(found, list | tuple):
+        return [_plain(value) for value in found]
+    return None if found != found else found
 
 
 def finite(value: float) -> float | None:
