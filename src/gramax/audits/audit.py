@@ -15,11 +15,14 @@ from gramax.arrays import pairs
 from gramax.arrays.nearest import Neighbours
 from gramax.arrays.rows import unit_rows
 from gramax.audits.attachments import Attached, Attachments
+from gramax.audits.findings import Findings, find
 from gramax.audits.headroom import measure
 from gramax.audits.next_steps import next_steps
 from gramax.audits.portrait import CHEAP, Portrait, portrait_of
 from gramax.audits.report import LEFT_OUT_WORDS, ClassView, Diagnosis, Number, Pair, Report
 from gramax.audits.thresholds import merged_gap
+from gramax.audits.unlabelled import Corpus
+from gramax.audits.unlabelled import measure as measure_corpus
 from gramax.audits.verdict import UNLABELLED, diagnose, judge
 from gramax.data import Reading
 from gramax.errors import InputError, telling_memory
@@ -40,14 +43,15 @@ from gramax.streaming import (
     in_words,
     joined,
 )
-from gramax.uncertainty.chance import chance, for_answers
+from gramax.uncertainty.chance import for_answers
+from gramax.uncertainty.chance.spectrum import unbiased_squares
 from gramax.uncertainty.companions import companions_with_intervals
 from gramax.uncertainty.errorbars import error_bars, warnings_for
 from gramax.uncertainty.probes import Worth, explained, labels_nearby, worth_of
+from gramax.uncertainty.references import references
 from gramax.uncertainty.rows import (
     MIN_ROWS,
     bars_of_rows,
-    chance_of_rows,
     measure_rows,
     row_values,
 )
@@ -57,6 +61,9 @@ if TYPE_CHECKING:
 
 BLOCKS = 20
 """Blocks of the jackknife."""
+
+MAX_PAIRED = 4096
+"""Classes up to which the pairs most alike and most opposite are listed."""
 
 
 def audit(
@@ -166,12 +173,9 @@ def audit(
                 more = explained(rows, sample.labels, moments.normalize, sample.groups)
                 found_worth = replace(found_worth, more=more)
         tell("chance", 0, 1, 0)
-        law = for_answers(moments, options)
+        law = references(evidence, rows, labelled=labelled, codes=codes, every=explain)
         beside: dict[str, Mapping[str, Any]] = {"chance": law}
         if explain:
-            law = chance(moments, options=options) | law
-            law = chance_of_rows(len(rows), moments.dim, moments.normalize) | law
-            beside["chance"] = {name: one for name, one in law.items() if one.sd >= 0}
             tell("error bars", 0, 1, 0)
             parts = BlockMoments.of_parts(totals.blocks)
             of_parts = error_bars(parts, options=options)
@@ -198,6 +202,7 @@ def audit(
             ),
             left_out=left_out,
             worth=found_worth,
+            **_odd(collected, moments, neighbours, codes),
         )
         found = replace(found, array=collected.array)
         if not codes:
@@ -246,7 +251,8 @@ def audit_moments(
         raise ValueError(f"{len(names)} names for moments of {c} classes")
     options, moments = options or Options(), moments.widened()
     evidence = _evidence(source, moments, options)
-    numbers = _numbers(evidence, {"chance": for_answers(moments, options)})
+    law = references(evidence, np.zeros((0, moments.dim)), labelled=True, codes=False)
+    numbers = _numbers(evidence, {"chance": law})
     return build_report(source, evidence, names, numbers, worst=worst, search=False)
 
 
@@ -284,6 +290,22 @@ def _of_rows(
         of = f"{copies:,} of {len(rows):,} rows"
         notes.append(f"{of} are copies of others, up to rounding: neighbours count them once")
     return found, neighbours, notes
+
+
+def _odd(
+    collected: Collected, moments: ClassMoments, neighbours: Neighbours | None, codes: bool
+) -> dict[str, Any]:
+    """What single rows and classes show, and without labels what else is asked of rows."""
+    if neighbours is None or codes:
+        return {}
+    sample, normalize = collected.totals.sample, moments.normalize
+    names = collected.names if collected.labelled else ()
+    found: dict[str, Any] = {
+        "findings": find(*sample[:3], names, normalize=normalize, neighbours=neighbours)
+    }
+    if not names:
+        found["corpus"] = measure_corpus(sample.rows, sample.numbers, normalize, neighbours)
+    return found
 
 
 def _worth(collected: Collected, neighbours: Neighbours | None) -> Worth | None:
@@ -334,6 +356,8 @@ def build_report(
     notes: tuple[str, ...] = (),
     left_out: tuple[LeftOut, ...] = (),
     worth: Worth | None = None,
+    findings: Findings | None = None,
+    corpus: Corpus | None = None,
 ) -> Report:
     """Numbers, and the moments that they are of, to a judged report, made once on the host.
 
@@ -342,13 +366,18 @@ def build_report(
     moments, d = evidence.moments, evidence.moments.dim
     sizes = np.asarray(moments.rows).sum(axis=0)
     n, c = round(float(sizes.sum())), int((sizes > 0).sum()) if labelled else 0
-    classes, merged, worst_pairs, room = (), (), (), None
+    classes, merged, worst_pairs, alike, opposite, room = (), (), (), (), (), None
     if labelled:
         with np.errstate(all="ignore"):
             classes, merged = _classes(evidence, names)
-            where, cosines = pairs.largest(evidence.codes, min(worst, max(1, c * (c - 1) // 2)))
+            most = min(worst, max(1, c * (c - 1) // 2))
             codes, coherence = evidence.codes, numbers["class_coherence"]
-            random = float(coherence.chance.mean) if coherence.chance else math.nan
+            worst_pairs = _pairs(names, codes, most)
+            if c < n and 2 < c <= MAX_PAIRED:
+                alike = _pairs(names, evidence.centred_codes, most, 1)
+                opposite = _pairs(names, evidence.centred_codes, most, -1)
+            law = for_answers(moments, evidence.options).get("class_coherence")
+            random = float(law.mean) if law else math.nan
             if math.isfinite(coherence.value):  # two codes at least
                 room = measure(
                     lambda: np.pad(codes, ((0, 0), (0, d - codes.shape[1]))),
@@ -359,11 +388,6 @@ def build_report(
                     search=search,
                     report=searching,
                 )
-        worst_pairs = tuple(
-            Pair(names[a], names[b], float(cosine))
-            for (a, b), cosine in zip(where, cosines, strict=True)
-            if a >= 0
-        )
     report = Report(
         source=name,
         n=n,
@@ -372,6 +396,8 @@ def build_report(
         normalized=moments.normalize,
         numbers=numbers,
         worst_pairs=worst_pairs,
+        alike=alike,
+        opposite=opposite,
         merged=merged,
         classes=classes,
         answers=(),
@@ -383,8 +409,23 @@ def build_report(
         options=asdict(evidence.options),
         headroom=room,
         worth=worth,
+        findings=findings,
+        corpus=corpus,
     )
-    return replace(report, answers=judge(report), diagnosis=diagnose(report))
+    report = replace(report, answers=judge(report))
+    return replace(report, diagnosis=diagnose(report))
+
+
+def _pairs(
+    names: Sequence[str], codes: Float[np.ndarray, "c d"], most: int, sign: int = 0
+) -> tuple[Pair, ...]:
+    """The pairs of the largest |cosine|, or of the largest or smallest cosine."""
+    where, cosines = pairs.largest(codes, most, sign=sign)
+    return tuple(
+        Pair(names[a], names[b], float(cosine))
+        for (a, b), cosine in zip(where, cosines, strict=True)
+        if a >= 0
+    )
 
 
 def _classes(
@@ -417,15 +458,12 @@ def _classes(
 
 
 def _dimensions_within(moments: ClassMoments) -> float:
-    """Participation ratio (Σλ)²/Σλ² of the covariance within classes, without its bias.
-
-    Σλ² of a covariance of ν degrees of freedom is too large by (Σλ)²/ν and more (Gaussian rows).
-    """
+    """Participation ratio (Σλ)²/Σλ² of the covariance within classes, without its bias."""
     if moments.scatter is None:
         return 1.0
     free = float(moments.counts.sum() - np.sum(moments.counts > 0))
     trace, squares = float(np.trace(moments.scatter)), float(np.sum(moments.scatter**2))
-    unbiased = (squares - trace**2 / free) * free**2 / ((free - 1) * (free + 2)) if free > 1 else 0
+    unbiased = unbiased_squares(trace, squares, free) if free > 1 else 0.0
     return min(trace**2 / unbiased, moments.dim) if unbiased > 0 else 1.0
 
 

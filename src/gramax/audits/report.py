@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gramax._optional import drawing
@@ -15,8 +15,10 @@ from gramax.metrics.registry import METRICS, QUESTIONS, Metric, Question
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from gramax.audits.findings import Findings
     from gramax.audits.headroom import Headroom
     from gramax.audits.portrait import Portrait
+    from gramax.audits.unlabelled import Corpus
     from gramax.streaming import LeftOut
     from gramax.uncertainty.chance.laws import Chance
     from gramax.uncertainty.companions import Companion
@@ -37,6 +39,20 @@ SCHEMA = 1
 """Version of the layout of `Report.to_dict`."""
 
 
+ROW_QUESTIONS = {
+    "copies": "Are rows near-copies of each other?",
+    "hubs": "Do a few rows turn up in every search?",
+    "cone": "Do all rows point the same way?",
+    "lengths": "Are rows of one length?",
+    "axis": "Does one dimension speak for all?",
+    "dimension": "In how many directions do rows vary nearby?",
+    "outliers": "Are rows far from all others?",
+    "islands": "Do the rows hang together, and in clusters?",
+    "contrast": "Is a neighbour nearer than any other row?",
+}
+"""What is asked of rows without labels, beside whether the space is being used."""
+
+
 @dataclass(frozen=True)
 class Number:
     """One metric of one audit.
@@ -44,7 +60,9 @@ class Number:
     Attributes:
         value: the number; NaN where it is undefined.
         reason: why it is undefined, or None.
-        chance: what it would be with isotropic rows and random labels; None where not computed.
+        chance: what it is held against, which its `reference` names (see
+            `gramax.uncertainty.references`); None where not computed, or where nothing says more
+            than the number itself.
         error: its error bar; None where not computed.
         companion: an estimate of it at infinitely many rows; None where there is none.
     """
@@ -98,7 +116,7 @@ class Answer:
     """One audit question answered: the number, what it is held against, and a sentence.
 
     Attributes:
-        question: key in `gramax.metrics.registry.QUESTIONS`.
+        question: key in `gramax.metrics.registry.QUESTIONS`, or of `ROW_QUESTIONS`.
         status: "good", "fair", "poor", or "open" where the input cannot answer it.
         text: the answer in a sentence, with its evidence.
         metric: the number that it rests on.
@@ -106,9 +124,10 @@ class Answer:
         against: the floor, best value or baseline that it is held against, in words.
         floor: the floor that it is held against, NaN where there is none.
         bound: what that floor is called.
+        advice: what to try; empty where nothing is amiss, and where the diagnosis says it.
     """
 
-    question: Question
+    question: Question | str
     status: str
     text: str
     metric: str
@@ -116,6 +135,12 @@ class Answer:
     against: str
     floor: float = math.nan
     bound: str = ""
+    advice: str = ""
+
+    @property
+    def asks(self) -> str:
+        """The question in words."""
+        return {**QUESTIONS, **ROW_QUESTIONS}[self.question]
 
     @property
     def gap(self) -> float:
@@ -131,11 +156,14 @@ class Diagnosis:
         kind: a key of `gramax.audits.verdict.KINDS`.
         text: what was seen.
         advice: what to try; empty where nothing is wrong.
+        properties: what else holds of the space, beside its kind: "cone", "narrow spectrum",
+            "imbalance", "point classes", "flat classes", "copies", "outliers".
     """
 
     kind: str
     text: str
     advice: str
+    properties: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -164,9 +192,12 @@ class Report(Mapping[str, float]):
         normalized: whether rows were taken on the unit sphere.
         numbers: every metric, with its reason where it is undefined.
         worst_pairs: the pairs of classes with the largest |cosine|, worst first.
+        alike: the pairs of classes with the largest cosine, with its sign, of their means about
+            the mean of all: those that are confused first. None of them for a codebook.
+        opposite: the pairs with the smallest.
         merged: pairs of classes that these rows cannot tell apart.
         classes: one view a class, in label order.
-        answers: the five questions answered.
+        answers: the five questions answered; without labels those of `ROW_QUESTIONS`.
         diagnosis: the kind of space, and what to try.
         warnings: where rows or classes are too few for what is asked of them.
         left_out: rows left out, by reason.
@@ -175,6 +206,8 @@ class Report(Mapping[str, float]):
         headroom: the worst crosstalk beside its floor and what is reachable; None without labels.
         worth: how often held-out rows get their class; None without classes of several rows.
         next_steps: the decisions that this calls for, at most two.
+        findings: what is odd about single rows and classes; None without the rows.
+        corpus: what else is measured of rows without labels.
         portrait: what the pictures show; not part of `to_dict`.
     """
 
@@ -196,6 +229,10 @@ class Report(Mapping[str, float]):
     headroom: Headroom | None = None
     worth: Worth | None = None
     next_steps: tuple[Step, ...] = ()
+    alike: tuple[Pair, ...] = ()
+    opposite: tuple[Pair, ...] = ()
+    findings: Findings | None = None
+    corpus: Corpus | None = None
     portrait: Portrait | None = field(default=None, repr=False, compare=False)
     array: str = ""
 
@@ -244,7 +281,7 @@ class Report(Mapping[str, float]):
             "left_out_fragments": [vars(one) for one in self.left_out_fragments],
             "warnings": list(self.warnings),
             "worth": _worth(self.worth),
-            "diagnosis": vars(self.diagnosis),
+            "diagnosis": _plain(vars(self.diagnosis)),
             "next_steps": [vars(step) for step in self.next_steps],
             "metrics": {
                 name: _number(METRICS[name], number, self.options)
@@ -253,12 +290,16 @@ class Report(Mapping[str, float]):
             "headroom": self.headroom
             and {**vars(self.headroom), "random": finite(self.headroom.random)},
             "worst_pairs": [vars(pair) for pair in self.worst_pairs],
+            "alike": [vars(pair) for pair in self.alike],
+            "opposite": [vars(pair) for pair in self.opposite],
             "merged": [vars(pair) for pair in self.merged],
+            "findings": self.findings and _plain(asdict(self.findings)),
+            "corpus": self.corpus and _plain(asdict(self.corpus)),
             "classes": [vars(view) for view in self.classes],
             "verdict": [
                 {
                     "question": answer.question,
-                    "asks": QUESTIONS[answer.question],
+                    "asks": answer.asks,
                     **vars(answer),
                     "value": finite(answer.value),
                     "floor": finite(answer.floor),
@@ -294,7 +335,8 @@ def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str
     if law:
         z = finite(law.z(value))
         mean, sd = finite(law.mean), finite(law.sd)
-        entry["chance"] = {"mean": mean, "sd": sd, "z": z, "method": law.method}
+        about = {"reference": law.reference, "method": law.method}
+        entry["chance"] = {"mean": mean, "sd": sd, "z": z} | about
     if bar:
         reason = bar.reason or None
         entry["error"] = {"standard": bar.error, "low": bar.low, "high": bar.high, "reason": reason}
@@ -307,6 +349,15 @@ def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str
             "off_by_more_than_error": number.few_rows,
         }
     return entry
+
+
+def _plain(found: Any) -> Any:
+    """In lists, and without NaN, as JSON has it."""
+    if isinstance(found, dict):
+        return {name: _plain(value) for name, value in found.items()}
+    if isinstance(found, list | tuple):
+        return [_plain(value) for value in found]
+    return None if found != found else found
 
 
 def finite(value: float) -> float | None:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from gramax._text import named
 from gramax.audits.report import LEFT_OUT_WORDS
 
 if TYPE_CHECKING:
-    from gramax.audits.report import Report
+    from gramax.audits.report import Number, Report
     from gramax.comparison import Comparison
 
 STATUS_MARKS = {"good": "●", "fair": "◐", "poor": "○", "open": "–"}
@@ -129,6 +130,37 @@ def z_score(z: float) -> str:
 def spoken(metric: str) -> str:
     """The name of a metric as it stands in a sentence."""
     return metric.removeprefix("class_").replace("_", " ")
+
+
+def references_told(numbers: Iterable[Number]) -> str:
+    """What the references of these numbers are, and what z is; empty where there are none."""
+    from gramax.uncertainty.chance.laws import REFERENCES
+
+    seen = {one.chance.reference for one in numbers if one.chance}
+    if not seen:
+        return ""
+    told = "; ".join(f"{name}, {what}" for name, what in REFERENCES.items() if name in seen)
+    return (
+        f"Reference is what the number is of other rows ({told}); z says how many of the standard "
+        "deviations of those the value lies away."
+    )
+
+
+def confused_text(report: Report) -> str:
+    """How far the classes most alike are those that nearest neighbours confuse."""
+    if report.findings is None:
+        return ""
+    if not report.findings.confused:
+        return "No row's nearest neighbour is of another class."
+    confused = report.findings.confused
+    most = min(len(report.alike), len(confused), 5)
+    alike = {frozenset((pair.a, pair.b)) for pair in report.alike[:most]}
+    both = sum(frozenset((one.a, one.b)) in alike for one in confused[:most])
+    pairs = ", ".join(f"{named(x.a)} · {named(x.b)} ({x.rows:,})" for x in confused[:most])
+    return (
+        f"Nearest neighbours confuse most: {pairs}; {both} of these {most} "
+        f"{'is' if both == 1 else 'are'} among the {most} most alike."
+    )
 
 
 def abbreviations_told(names: Iterable[str]) -> str:

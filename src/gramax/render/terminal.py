@@ -24,8 +24,10 @@ from gramax.render.number_text import (
     abbreviations_told,
     cell,
     comparison_headline,
+    confused_text,
     error_text,
     number,
+    references_told,
     report_facts,
     report_notes,
     share,
@@ -50,6 +52,9 @@ MIN_WIDTH, MAX_WIDTH = 60, 110
 STATUS_STYLES = {"good": "green", "fair": "yellow", "poor": "red", "open": "dim"}
 CHANGE_STYLES = {"better": "green", "worse": "red", "changed": "cyan", "unknown": "dim"}
 DIRECTION_MARKS = {"lower": "↓", "higher": "↑", "neither": "·"}
+
+REFERENCE_COLUMNS = ("reference", "z", "of rows")
+"""What a number is held against: its mean, how far the number is away, and what it is of."""
 
 DEMO_HEADING = f"{'epoch':>5}  train err  test err  collapse  eff. rank  off-diagonal cosines"
 
@@ -125,7 +130,9 @@ def report_view(report: Report) -> RenderableType:
             table.add_row(name, number(one.value), chance, Text(told))
         legend = f"{abbreviations_told(attached)}\n".lstrip()
         parts += [Text("Head, pairs and outliers", style="bold"), table, Text(legend, style="dim")]
-    if report.worst_pairs:
+    if report.alike:
+        parts += _alike(report)
+    elif report.worst_pairs:
         parts += [Text("Worst-aligned classes", style="bold"), _pairs(report.worst_pairs)]
     if report.merged:
         parts += [Text("\nClasses that these rows cannot tell apart", style="bold")]
@@ -194,8 +201,10 @@ def _answers(report: Report) -> Table:
         if answer.against:
             told.append(f"\n{answer.against}", style="dim not bold")
         verdict = Text(answer.text, style=style if answer.status == "poor" else "")
+        if answer.advice:
+            verdict.append(f"\nTry: {answer.advice}", style="not bold")
         mark = Text(STATUS_MARKS[answer.status], style=style)
-        table.add_row(mark, QUESTIONS[answer.question], told, verdict)
+        table.add_row(mark, answer.asks, told, verdict)
     return table
 
 
@@ -214,6 +223,23 @@ def _pairs(pairs: Sequence[Pair]) -> Table:
     return table
 
 
+def _alike(report: Report) -> list[RenderableType]:
+    """The pairs of classes most alike, beside those that neighbours confuse, and most opposite."""
+    parts: list[RenderableType] = [Text("Classes most alike", style="bold")]
+    found = report.findings.confused if report.findings else ()
+    rows = {frozenset((one.a, one.b)): one.rows for one in found}
+    table = _table("", "", last="rows whose neighbour is of the other" if rows else "")
+    table.columns[1].justify = "left"
+    for pair in report.alike[:MAX_LISTED]:
+        count = rows.get(frozenset((pair.a, pair.b)), 0)
+        table.add_row(signed(pair.cosine), _pair_text(pair), f"{count:,}" if count else "")
+    parts.append(table)
+    if told := confused_text(report):
+        parts.append(Text(told, style="dim"))
+    opposite = [pair for pair in report.opposite[:MAX_LISTED] if pair.cosine < 0]
+    return [*parts, Text("\nClasses most opposite", style="bold"), _pairs(opposite)]
+
+
 def _pair_text(pair: Any) -> Text:
     return Text(f"{named(pair.a)}  ·  {named(pair.b)}")
 
@@ -221,7 +247,7 @@ def _pair_text(pair: Any) -> Text:
 def _numbers(report: Report) -> list[RenderableType]:
     """Every number in a table, and what its columns mean."""
     few = any(entry.few_rows for entry in report.numbers.values())
-    table = _table("", "value", "± error", *["of many"] * few, "chance", "z", "better")
+    table = _table("", "value", "± error", *["of many"] * few, *REFERENCE_COLUMNS, "better")
     for name, entry in report.numbers.items():
         random = entry.chance
         beside = number(entry.companion.value) if entry.companion and entry.few_rows else "–"
@@ -232,11 +258,11 @@ def _numbers(report: Report) -> list[RenderableType]:
             *[beside] * few,
             number(random.mean) if random else "–",
             z_score(random.z(entry.value)) if random else "–",
+            random.reference if random else "–",
             DIRECTION_MARKS[METRICS[name].direction],
         )
     legend = (
-        "± error is the standard error of the value. Chance is what rows and labels without any "
-        "structure would give; z says how many of its standard deviations the value lies away. "
+        f"± error is the standard error of the value. {references_told(report.numbers.values())} "
         "↑ means that higher is better, ↓ that lower is better."
     )
     of_many = " Of many: an estimate of the value at infinitely many rows, where that is further "
