@@ -15,6 +15,7 @@ from gramax.metrics.registry import METRICS, QUESTIONS, Metric, Question
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from gramax.audits.codebook_findings import CodebookFindings
     from gramax.audits.headroom import Headroom
     from gramax.audits.portrait import Portrait
     from gramax.streaming import LeftOut
@@ -153,6 +154,7 @@ class Report(Mapping[str, float]):
         headroom: the worst crosstalk beside its floor and what is reachable; None without labels.
         worth: how often held-out rows get their class; None without classes of several rows.
         portrait: what the pictures show; not part of `to_dict`.
+        codebook: which codes are dead or alike, and how many can be active; None of labelled rows.
     """
 
     source: str
@@ -173,6 +175,7 @@ class Report(Mapping[str, float]):
     headroom: Headroom | None = None
     worth: Worth | None = None
     portrait: Portrait | None = field(default=None, repr=False, compare=False)
+    codebook: CodebookFindings | None = None
 
     def __getitem__(self, name: str) -> float:
         try:
@@ -221,6 +224,7 @@ class Report(Mapping[str, float]):
             "headroom": self.headroom
             and {**vars(self.headroom), "random": finite(self.headroom.random)},
             "worst_pairs": [vars(pair) for pair in self.worst_pairs],
+            "codebook": self.codebook and self.codebook.to_dict(),
             "merged": [vars(pair) for pair in self.merged],
             "classes": [vars(view) for view in self.classes],
             "verdict": [

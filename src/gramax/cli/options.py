@@ -35,7 +35,7 @@ def audited_metrics() -> list[str]:
     import gramax.metrics  # noqa: F401 - fills the registry
     from gramax.metrics.registry import METRICS
 
-    return [metric.name for metric in METRICS.everything() if metric.compute or metric.of_rows]
+    return [metric.name for metric in METRICS.everything() if metric.compute or metric.of_rows or metric.of_codes]
 
 
 def complete_metrics(_: Any, __: Any, incomplete: str) -> list[CompletionItem]:

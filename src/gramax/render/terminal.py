@@ -14,6 +14,7 @@ from rich.text import Text
 
 import gramax.metrics  # noqa: F401  (fills the registry)
 from gramax._text import named
+from gramax.audits.codebook_verdict import codebook_lines
 from gramax.audits.report import Report
 from gramax.audits.verdict import tell_worth
 from gramax.metrics.registry import METRICS, QUESTIONS, Metric
@@ -94,8 +95,11 @@ def report_view(report: Report) -> RenderableType:
     heading.append(diagnosis.text, style="bold")
     heading.append(f"\nTry: {diagnosis.advice}\n" if diagnosis.advice else "\n")
     parts: list[RenderableType] = [heading, _answers(report)]
+    if lines := codebook_lines(report):
+        parts += [Text("Which codes", style="bold"), Text("\n".join([*lines, ""]))]
     if report.worst_pairs:
-        parts += [Text("Worst-aligned classes", style="bold"), _pairs(report.worst_pairs)]
+        alike = f"Worst-aligned {'codes' if report.codebook else 'classes'}"
+        parts += [Text(alike, style="bold"), _pairs(report.worst_pairs)]
     if report.merged:
         parts += [Text("\nClasses that these rows cannot tell apart", style="bold")]
         parts += [_pairs(report.merged[:MAX_LISTED])]

@@ -113,14 +113,11 @@ def _rows(task: Task, place: int) -> Iterator[np.ndarray]:
 
 def _labels(task: Task, place: int) -> Iterator[np.ndarray]:
     piece = task.pieces[place]
-    start, rows = piece.fragment.start, piece.fragment.rows
     with _refusing(place):
         if piece.labels is not None:
             yield from piece.labels.chunks(task.sizes.chunk)
-        elif task.rowwise:
-            yield np.arange(start, start + rows, dtype=np.int32)
         else:
-            yield np.zeros(rows, np.int32)
+            yield np.zeros(piece.fragment.rows, np.int32)
 
 
 T = TypeVar("T")
