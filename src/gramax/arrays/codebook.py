@@ -87,7 +87,11 @@ class Codebook:
         """Their directions in full precision; 0 for a row without one."""
         x = rows.astype(np.float64)
         with np.errstate(all="ignore"):
-            x = unit_rows(x)
+            squares = np.einsum("ij,ij->i", x, x)
+            plain = (squares > 1e-200) & (squares < 1e200)
+            x /= np.sqrt(np.where(plain, squares, 1))[:, None]
+            if not plain.all():
+                x[~plain] = unit_rows(x[~plain])
         return self.codes(x)
 
     def directions(self, start: int = 0, dtype: Any = None, size: int | None = None) -> Rows:
@@ -95,6 +99,11 @@ class Codebook:
         for at, rows in self.read(start, size or self.piece):
             units = self.units(rows)
             yield at, units if dtype is None else units.astype(dtype)
+
+    def tiles(self, start: int, dtype: Any) -> Iterator[list[tuple[int, np.ndarray]]]:
+        """The directions of all codes from one on, in tiles, those of a piece in one list."""
+        for at, rows in self.directions(start, dtype):
+            yield [(at + s, rows[s : s + TILE_SIDE]) for s in range(0, len(rows), TILE_SIDE)]
 
     def take(self, numbers: Int[np.ndarray, " k"]) -> np.ndarray:
         """The directions of some codes, by one look at all rows."""
@@ -256,7 +265,7 @@ class _Pass:
 
 
 NEAR_PAIR = 0.95
-"""The |cosine| from which on two codes are near-copies: one is nearly the other, or its opposite."""
+"""The |cosine| from which on two codes are near-copies, or nearly opposite."""
 
 
 def sweep_codes(
@@ -284,12 +293,54 @@ def sweep_codes(
             state.take_in(found)
         if progress:
             progress(done)
-    order = np.argsort(state.best.keys, axis=1)
-    keys = np.take_along_axis(state.best.keys, order, axis=1)
+    near, sizes = _sorted(state.best)
+    return Sweep(state.sums, near, sizes, state.pairs, state.centred)
+
+
+def _sorted(best: Best) -> tuple[Int[np.ndarray, "c k"], Float[np.ndarray, "c k"]]:
+    """The numbers and |cosines| of the candidates of every code, the largest first."""
+    keys = np.sort(best.keys, axis=1)
     gaps = (keys >> 32).astype(np.int32).view(np.float32)
     there = np.isfinite(gaps)
-    near = np.where(there, keys & 0xFFFFFFFF, -1)
-    return Sweep(state.sums, near, np.where(there, 1 - gaps, 0), state.pairs, state.centred)
+    return np.where(there, keys & 0xFFFFFFFF, -1), np.where(there, 1 - gaps, 0)
+
+
+def sweep_across(
+    left: Codebook,
+    right: Codebook,
+    alive: tuple[Bool[np.ndarray, " a"], Bool[np.ndarray, " b"]],
+    keep: int,
+    progress: Progress | None = None,
+) -> tuple[Int[np.ndarray, "c k"], Float[np.ndarray, "c k"]]:
+    """For each code of both codebooks, a and then b, those of the other with the largest |cosine|.
+
+    Returns:
+        Their numbers in the other codebook, the largest first, -1 where there are fewer; and their
+        |cosines| in float32.
+    """
+    a, dtype = left.count, np.complex64 if left.complex else np.float32
+    best = Best(a + right.count, max(1, min(keep, a, right.count)))
+
+    def tile(x: np.ndarray, y: np.ndarray, i: int, j: int) -> list[tuple]:
+        near = np.minimum(np.abs(x @ y.conj().T) - np.float32(1), 0)
+        near[~alive[0][i : i + len(x)]] = -np.inf
+        near[:, ~alive[1][j : j + len(y)]] = -np.inf
+        return list(candidates(near, best, i, a + j))
+
+    panel = max(PANEL_NUMBERS // left.dim // left.piece, 1) * left.piece
+    for start in range(0, a, panel):
+        rows = (tiles for tiles in left.tiles(start, dtype) if tiles[0][0] < start + panel)
+        held = [one for tiles in rows for one in tiles]
+        for tiles in right.tiles(0, dtype):
+            for found in in_order(tile, [(x, y, i, j) for j, y in tiles for i, x in held]):
+                for numbers, keys in found:
+                    best.add(numbers, keys)
+            if progress:
+                done = len(held) * (tiles[-1][0] + 1) / right.count
+                progress(min((start + done * TILE_SIDE) / a, 1.0))
+    near, sizes = _sorted(best)
+    near[:a] = np.where(near[:a] >= 0, near[:a] - a, -1)
+    return near, sizes
 
 
 def _tiles(book: Codebook, dtype: Any) -> Iterator[tuple[float, list[tuple]]]:
@@ -299,9 +350,8 @@ def _tiles(book: Codebook, dtype: Any) -> Iterator[tuple[float, list[tuple]]]:
     done, every = 0.0, c * (c + 1) / 2
     for start in range(0, c, panel):
         held: list[tuple[int, np.ndarray]] = []
-        for at, rows in book.directions(start, dtype):
-            tiles = [(at + s, rows[s : s + TILE_SIDE]) for s in range(0, len(rows), TILE_SIDE)]
-            if at < start + panel:
+        for tiles in book.tiles(start, dtype):
+            if tiles[0][0] < start + panel:
                 held += tiles
                 within = [(x, y, a, b) for b, y in tiles for a, x in held if a <= b]
                 # Tiles on the diagonal first: they set the limits of the others.

@@ -95,7 +95,7 @@ def _complex_products(a: Array, b: Array, _: Array) -> Float[Array, "s t"]:
 
 
 def largest_of_complex(x: Array) -> Float[Array, ""]:
-    """The largest |cosine| of two complex rows, 0 of fewer than two; the gradient is of that pair."""
+    """The largest |cosine| of two complex rows, 0 of fewer; the gradient is that of the pair."""
     xp = namespace(x)
     parts = unit_rows(xp.concat([xp.real(x), xp.imag(x)], axis=1))
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gramax.arrays.codebook import NEAR_PAIR, cosines_of
+from gramax.arrays.codebook import NEAR_PAIR, Codebook, cosines_of
 from gramax.arrays.rows import spanned, unit_rows
 from gramax.audits import codebook_verdict
 from gramax.audits.codebook_findings import findings_of
@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from gramax.frames import Progress as Searched
 
 SMALL_CODES, SMALL_NUMBERS = 4096, 1 << 22
-"""A codebook up to which all codes are held in float64, and every number of class codes is given."""
+"""Codebooks up to which all codes are held in float64, and every number of codes is given."""
+
+UNKNOWN_OF_COMPLEX = "not defined here of complex codes"
 
 PICTURED_CODES = 1000
 """Codes in the pictures of a codebook that is not small: a random sample of them."""
@@ -65,12 +67,9 @@ def audit_codes(
     how = execution or Execution()
     request = Request(source, labels, column, True, 1, not raw, how)
     collected, book = collect_codes(request, progress)
-    told = lambda phase, share: tell(phase, round(1000 * share), 1000, 0)  # noqa: E731
     with telling_memory(f"computing the numbers of {collected.name}, {book.count:,} codes"):
-        e = CodeEvidence(book, told, max(NEIGHBOURS_KEPT, worst))
-        if not e.count:
-            raise InputError(f"{collected.name}: every code is zero; there is nothing to audit")
-        report = _report(e, collected, options, worst, explain)
+        e = evidence_of(collected, book, tell, worst)
+        report = report_of(e, collected, options, worst, explain)
         if report.c > 1 and not book.complex:
             tell("searching", 0, 1, 0)
             room = _headroom(e, report, headroom, searching)
@@ -79,11 +78,27 @@ def audit_codes(
         if not book.complex and (cheap if portrait is None else portrait):
             tell("drawing", 0, 1, 0)
             report = _pictured(report, collected)
+    return judged(report)
+
+
+def judged(report: Report) -> Report:
+    """The report with its verdict."""
     answers = codebook_verdict.judge(report)
     return replace(report, answers=answers, diagnosis=codebook_verdict.diagnose(report))
 
 
-def _report(
+def evidence_of(
+    collected: Collected, book: Codebook, tell: Progress, worst: int = 1
+) -> CodeEvidence:
+    """What the numbers of a codebook are computed from; `InputError` where every code is zero."""
+    told = lambda phase, share: tell(phase, round(1000 * share), 1000, 0)  # noqa: E731
+    e = CodeEvidence(book, told, max(NEIGHBOURS_KEPT, worst))
+    if not e.count:
+        raise InputError(f"{collected.name}: every code is zero; there is nothing to audit")
+    return e
+
+
+def report_of(
     e: CodeEvidence, collected: Collected, options: Options, worst: int, explain: bool
 ) -> Report:
     """All but the verdict, headroom and pictures."""
@@ -162,8 +177,8 @@ def _numbers(e: CodeEvidence, rows: Evidence, small: Evidence | None) -> Values:
     for metric in METRICS.everything():
         if metric.of_codes and not (small and metric.compute):
             found[metric.name] = _of_codes(metric, e)
-        elif metric.compute and e.book.complex:
-            found[metric.name] = math.nan, "not defined here of complex codes"
+        elif (metric.compute or metric.of_rows) and e.book.complex:
+            found[metric.name] = math.nan, UNKNOWN_OF_COMPLEX
         elif metric.compute and (small or not metric.labels):
             evidence = small or rows
             value = float(metric.value(evidence))
@@ -180,7 +195,7 @@ def _of_codes(metric: Metric, e: CodeEvidence) -> tuple[float, str | None]:
     if e.count < 2 and metric.name != "dead_codes":
         return math.nan, f"needs at least two codes that are not zero, got {e.count}"
     value = float(metric.of_codes(e)) if metric.of_codes else math.nan
-    why = "not defined here of complex codes" if e.book.complex else metric.degenerate
+    why = UNKNOWN_OF_COMPLEX if e.book.complex else metric.degenerate
     return value, None if math.isfinite(value) else why
 
 

@@ -94,7 +94,7 @@ def findings_of(e: CodeEvidence, names: tuple[str, ...], expected: float) -> Cod
     a, b, cosines = e.sweep.pairs.trim()
     alike = cosines > 0
     heard = (e.per_code.loudest.mean(axis=0), e.per_code.quietest.mean(axis=0))
-    columns = zip(e.active.tolist(), *map(np.ndarray.tolist, (e.drowned, e.interference, *heard)))
+    columns = np.stack([e.drowned, e.interference, *heard], axis=1).tolist()
     return CodebookFindings(
         complex=e.book.complex,
         threshold=NEAR_PAIR,
@@ -108,6 +108,6 @@ def findings_of(e: CodeEvidence, names: tuple[str, ...], expected: float) -> Cod
         ),
         groups=tuple(tuple(names[k] for k in g) for g in groups_of((a[alike], b[alike]))),
         dead=tuple(names[k] for k in np.flatnonzero(~e.sums.alive)),
-        active=tuple(Active(*column) for column in columns),
+        active=tuple(Active(int(k), *one) for k, one in zip(e.active, columns, strict=True)),
         dimensionality=np.where(e.sums.alive, e.per_code.dimensionality, np.nan),
     )

@@ -78,7 +78,7 @@ def _rank(report: Report) -> Answer:
 
 def _simplex(report: Report) -> Answer:
     metric = "class_simplex_error_centred" if simplex_fits(report) else "class_largest_cosine"
-    if report.codebook and report.codebook.complex or not defined(report, metric):
+    if (report.codebook and report.codebook.complex) or not defined(report, metric):
         return _open("simplex", report, metric)
     if not simplex_fits(report):
         return verdict._separation(report)
@@ -90,7 +90,10 @@ def _simplex(report: Report) -> Answer:
     elif thresholds.is_simplex(report) and z < -thresholds.SURE:
         status, text = "good", f"Centred, the codes form a simplex: {told}"
     elif thresholds.is_simplex(report):
-        status, text = "open", f"Centred, the codes nearly form a simplex, as random ones do: {told}"
+        status, text = (
+            "open",
+            f"Centred, the codes nearly form a simplex, as random ones do: {told}",
+        )
     elif z < -thresholds.SURE:
         status, text = "fair", f"Centred, the codes are on the way to a simplex: {told}"
     else:
@@ -109,7 +112,8 @@ def _crosstalk(report: Report) -> Answer:
         status = "good" if worst <= floor[0] * (1 + thresholds.AT_FLOOR) else "open"
     text = pairs_told(report)
     if not found.pairs:
-        text = f"Worst crosstalk {number(worst)}; the floor is {number(floor[0])}{_by_chance(chance.mean)}."
+        ideal = f"the floor is {number(floor[0])}{_by_chance(chance.mean)}"
+        text = f"Worst crosstalk {number(worst)}; {ideal}."
     at_once = report["active_codes"]
     text += f" {number(at_once)} random codes can be active before one is drowned"
     random = chance_of(report, "active_codes").mean
@@ -135,7 +139,9 @@ def _reach(report: Report) -> Answer:
     if not (report.codebook and report.codebook.complex):
         return verdict._reach(report)
     here, floor = report[metric], max(report.c, report.c**2 / report.d)
-    text = f"Total crosstalk is {percent(max(here / floor - 1, 0))} above a tight frame's, the floor."
+    text = (
+        f"Total crosstalk is {percent(max(here / floor - 1, 0))} above a tight frame's, the floor."
+    )
     status = "good" if here <= floor * (1 + thresholds.AT_FLOOR) else "open"
     against = f"{number(floor, 4)} (tight frame)"
     return Answer("reach", status, text, metric, here, against, floor, "tight frame")
@@ -158,7 +164,7 @@ def pairs_told(report: Report) -> str:
     random = f", random codes {number(worst)} at most" if math.isfinite(worst) else ""
     if found.expected >= 0.5:
         random = f", random codes have {number(found.expected)} such pairs"
-    text = f"{count or 'no pair'} above {found.threshold:g}{random}"
+    text = f"{count} above {found.threshold:g}{random}"
     if found.pairs:
         signs = [f"{found.pairs - found.opposite:,} alike", f"{found.opposite:,} opposite"]
         kinds = "" if found.complex else f": {' and '.join(signs)}"
@@ -175,15 +181,19 @@ def codebook_lines(report: Report) -> list[str]:
     lines = [pairs_told(report)]
     if found.groups:
         kinds = "1 group" if len(found.groups) == 1 else f"{len(found.groups):,} groups"
-        shown = [" = ".join(map(named, group[:3])) + " = …" * (len(group) > 3)
-                 for group in found.groups[:MAX_NAMED]]
+        shown = [
+            " = ".join(map(named, group[:3])) + " = …" * (len(group) > 3)
+            for group in found.groups[:MAX_NAMED]
+        ]
         lines.append(f"Codes alike, in {kinds}: {_listed(shown, len(found.groups))}.")
     opposite = [f"{named(a)} = −{named(b)}" for a, b, cosine in found.near if cosine < 0]
     if opposite:
         lines.append(f"Opposite codes: {_listed(opposite[:MAX_NAMED], found.opposite)}.")
     if found.dead:
         rows = "1 dead row" if len(found.dead) == 1 else f"{len(found.dead):,} dead rows"
-        lines.append(f"{rows}: {_listed([named(x) for x in found.dead[:MAX_NAMED]], len(found.dead))}.")
+        lines.append(
+            f"{rows}: {_listed([named(x) for x in found.dead[:MAX_NAMED]], len(found.dead))}."
+        )
     return [*lines, *_dimensions(report, found), *_at_once(report, found)]
 
 
@@ -204,11 +214,8 @@ def _at_once(report: Report, found: CodebookFindings) -> Iterator[str]:
     if not found.active:
         return
     sure = number_of(report, "guaranteed_codes").value
-    first = f"Any {number(sure)} codes" if sure > 1 else "No two codes"
-    if sure <= 1:
-        first = "The Babel function guarantees one code at a time"
-    else:
-        first = f"The Babel function guarantees any {number(sure)} codes at once"
+    several = f"any {number(sure)} codes at once" if sure > 1 else "one code at a time, if any,"
+    first = f"The Babel function guarantees {several}"
     random = number_of(report, "active_codes").value
     lost = next((one for one in found.active if one.drowned >= 0.5), None)
     text = f"{first}; of random ones {number(random)} can be active before one is drowned"
@@ -246,7 +253,10 @@ def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
         text = f"{sizes} share a direction: their average cosine is {cosine:.3g}."
         yield "one direction", text
     if dead > MANY_DEAD:
-        yield "many dead codes", f"{sizes}, and {len(found.dead):,} dead, {percent(dead)} of the rows."
+        yield (
+            "many dead codes",
+            f"{sizes}, and {len(found.dead):,} dead, {percent(dead)} of the rows.",
+        )
     repeated = found.pairs > 3 * found.expected + 3 * math.sqrt(found.expected)
     if repeated and share > MANY_REPEATED:
         yield "many repeated codes", f"{sizes}: {percent(share)} have a near-copy or an opposite."

@@ -76,7 +76,7 @@ def audit(
     from gramax.cli import thresholds
 
     conditions = [thresholds.parse(text) for text in fail_on]
-    conditions = conditions and thresholds.named(conditions, audited_metrics())
+    conditions = conditions and thresholds.named(conditions, audited_metrics(given["codes"]))
     check_outputs([json_out, html_out, save_head, given["checkpoint"]], *embeddings, labels)
 
     from gramax.audits.audit import audit as run

@@ -30,12 +30,14 @@ def complete_folders(_: Any, __: Any, incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(incomplete, type="dir")]
 
 
-def audited_metrics() -> list[str]:
-    """The metrics that an audit has: those that rows and labels determine."""
+def audited_metrics(codes: bool = False) -> list[str]:
+    """The metrics that an audit has: those that rows and labels determine, or codes."""
     import gramax.metrics  # noqa: F401 - fills the registry
     from gramax.metrics.registry import METRICS
 
-    return [metric.name for metric in METRICS.everything() if metric.compute or metric.of_rows or metric.of_codes]
+    every = METRICS.everything()
+    found = [one for one in every if one.compute or one.of_rows or (codes and one.of_codes)]
+    return [one.name for one in found]
 
 
 def complete_metrics(_: Any, __: Any, incomplete: str) -> list[CompletionItem]:

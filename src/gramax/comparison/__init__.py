@@ -17,7 +17,16 @@ import numpy as np
 from gramax.audits.audit import BLOCKS, audit
 from gramax.comparison.changes import changes_of, most_moved, without_each_of
 from gramax.comparison.decision import uses_of
-from gramax.comparison.results import Alignment, Change, Comparison, Moved, Side, side_of
+from gramax.comparison.dictionaries import compare_codes
+from gramax.comparison.results import (
+    Alignment,
+    Change,
+    Comparison,
+    Matching,
+    Moved,
+    Side,
+    side_of,
+)
 from gramax.comparison.saved_reports import compare_saved
 from gramax.comparison.similarity import (
     CentredRows,
@@ -34,6 +43,7 @@ __all__ = [
     "Alignment",
     "Change",
     "Comparison",
+    "Matching",
     "Moved",
     "Side",
     "compare",
@@ -70,7 +80,8 @@ def compare(
         labels_b: of the rows of `b`.
         paired: row i is the same sample in both; by default where both have as many rows, and the
             same labels if any. Rows are paired by their position alone.
-        codes: the rows are codebooks, as for `gramax.audit`.
+        codes: the rows are codebooks, as for `gramax.audit`: their codes are matched one to one
+            (`Comparison.matching`), and `paired` and `moved` are not used.
         raw: take rows as they are, not on the unit sphere.
         column: the embedding column of files that hold several.
         moved: how many of the pairs of classes that moved most to name.
@@ -98,13 +109,16 @@ def compare(
         True better
     """
     options, execution = options or Options(), execution or Execution()
-    spaces: list[Collected] = []
+    requests: list[Request] = []
     labels_b = labels if labels_b is None else labels_b
     for letter, rows, names in (("a", a, labels), ("b", b, labels_b)):
         file = execution.checkpoint
         how = replace(execution, checkpoint=f"{os.fspath(file)}.{letter}" if file else None)
-        request = Request(rows, names, column, codes, BLOCKS, not raw, how)
-        spaces.append(collect(request, progress))
+        blocks = 1 if codes else BLOCKS
+        requests.append(Request(rows, names, column, codes, blocks, not raw, how))
+    if codes:
+        return compare_codes(requests, options, progress)
+    spaces = [collect(request, progress) for request in requests]
     why_apart = _mismatch(spaces[0], spaces[1])
     if paired and why_apart:
         raise InputError(f"rows cannot be paired: {why_apart}")

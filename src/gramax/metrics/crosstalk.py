@@ -85,9 +85,7 @@ def _gap(worst: Float[Array, ""], c: Float[Array, ""], d: int) -> Float[Array, "
     best="the floor of c codes in d dimensions (Welch and better bounds)",
     compute=lambda e: e.once(_worst),
     undefined=("few_codes",),
-    arguments={
-        "x": "`[c, d]` codes, real or complex, of any length; zero rows are absent classes, left out"
-    },
+    arguments={"x": "`[c, d]` codes, real or complex, of any length; zero rows are left out"},
 )
 def coherence(x: Any, mesh: Any = None) -> Float[Array, ""]:
     """The worst crosstalk of a codebook: its largest |off-diagonal cosine|.

@@ -18,7 +18,6 @@ import numpy as np
 from gramax._shapes import Bool, Float, Int
 from gramax.arrays import checks
 from gramax.arrays.codebook import NEAR_PAIR, Centring, Codebook, Sweep, sweep_codes, worst_of
-from gramax.arrays.nearest_host import Progress
 from gramax.frames.bounds import welch
 from gramax.metrics import crosstalk, reach, simplex  # noqa: F401  (declare what is decorated here)
 from gramax.metrics.functions import declares
@@ -159,9 +158,7 @@ class CodeEvidence:
             self.tell("codes", 0.5 + (at + len(rows)) / c / 2)
         centring = Centring(along, inverse, square) if real else None
         heard = listening.quietest, listening.loudest
-        return PerCode(
-            signed, squares, dimensions, centring, centred_total, centred_outer, *heard
-        )
+        return PerCode(signed, squares, dimensions, centring, centred_total, centred_outer, *heard)
 
     @cached_property
     def sweep(self) -> Sweep:
@@ -372,7 +369,9 @@ def feature_dimensionality(x: Any) -> Float[np.ndarray, " c"]:
 
 def _last_active(e: CodeEvidence) -> float:
     fails = np.flatnonzero(e.drowned > DROWNED_SHARE)
-    return float(e.active[fails[0] - 1] if len(fails) and fails[0] else 0 if len(fails) else e.count)
+    return float(
+        e.active[fails[0] - 1] if len(fails) and fails[0] else 0 if len(fails) else e.count
+    )
 
 
 METRICS.add(

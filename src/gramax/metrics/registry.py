@@ -18,8 +18,8 @@ from gramax._shapes import Bool, Float
 from gramax.arrays.namespace import Array
 
 if TYPE_CHECKING:
-    from gramax.metrics.evidence import Evidence
     from gramax.metrics.dictionary import CodeEvidence
+    from gramax.metrics.evidence import Evidence
     from gramax.metrics.neighbours import RowEvidence
 
 OfCodes = TypeVar("OfCodes", bound="Callable[[CodeEvidence], float]")

@@ -1,7 +1,8 @@
 """`collect_codes`: a codebook as a user names it, its sums as rows, and its rows to pass over.
 
-A codebook of up to `MAX_SAMPLED_CODES` numbers comes back whole from the pass that sums it. A larger
-one is read again by each pass over its codes, which this process does itself: from plain files.
+A codebook of up to `MAX_SAMPLED_CODES` numbers comes back whole from the pass that sums it. A
+larger one is read again by each pass over its codes, which this process does itself: from plain
+files.
 """
 
 from __future__ import annotations
@@ -25,9 +26,7 @@ from gramax.streaming.execution import Progress
 from gramax.streaming.inputs import is_places, open_source
 
 
-def collect_codes(
-    request: Request, progress: Progress | None = None
-) -> tuple[Collected, Codebook]:
+def collect_codes(request: Request, progress: Progress | None = None) -> tuple[Collected, Codebook]:
     """The codes as rows that were collected, and as a codebook; complex codes as twice the numbers.
 
     Raises:

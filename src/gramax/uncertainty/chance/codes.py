@@ -44,17 +44,18 @@ def active_at_random(c: int, d: int, active: Int[np.ndarray, " k"]) -> Chance:
         return Chance(math.nan, math.nan, "not known")
     rng, most = np.random.default_rng(0), int(active[-1])
     phi, tail = angle_tail(d)
-    drowned = np.empty((4 * DRAWS, len(active)))
-    for draw in drowned:
+    depth = -np.log(tail[tail > 0])
+    silent = np.maximum(c - active, 1)
+    shares = -np.expm1(np.log(rng.random((4 * DRAWS, len(active)))) / silent)
+    largest = np.sin(np.interp(-np.log(shares), depth, phi[: len(depth)]))  # of their |cosines|
+    drowned = np.empty(shares.shape)
+    for draw, sizes in zip(drowned, largest, strict=True):
         codes = rng.normal(size=(most, d))
         codes /= np.linalg.norm(codes, axis=1, keepdims=True)
         sums = np.cumsum(codes, axis=0)
-        own = np.abs(sums @ codes.T)
-        for place, k in enumerate(active):
-            share = -np.expm1(np.log(rng.random()) / max(c - k, 1))  # the tail of the largest
-            angle = np.interp(-np.log(share), -np.log(tail[:-1]), phi[:-1])
-            loudest = np.linalg.norm(sums[k - 1]) * np.sin(angle) if c > k else 0.0
-            draw[place] = loudest >= own[k - 1, :k].min()
+        own = np.tril(np.abs(sums @ codes.T)) + np.triu(np.full((most, most), np.inf), 1)
+        loudest = np.linalg.norm(sums, axis=1)[active - 1] * np.where(c > active, sizes, 0)
+        draw[:] = loudest >= own.min(axis=1)[active - 1]
     parts = drowned.reshape(4, DRAWS, -1).mean(axis=1) > DROWNED_SHARE
     if not parts.any(axis=1).all():
         return Chance(math.nan, math.nan, f"more than {TRIED}")
