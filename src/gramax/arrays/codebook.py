@@ -63,7 +63,7 @@ class Codebook:
         def read(start: int, size: int) -> Rows:
             return ((at, x[at : at + size]) for at in range(start, len(x), size))
 
-        return cls(*x.shape, read, complex)
+        return cls(x.shape[0], x.shape[1], read, complex)
 
     @property
     def dim(self) -> int:
@@ -99,6 +99,11 @@ class Codebook:
         for at, rows in self.read(start, size or self.piece):
             units = self.units(rows)
             yield at, units if dtype is None else units.astype(dtype)
+
+    def spanned(self) -> Codebook:
+        """Codes that are fewer than their numbers, as coordinates in the space that they span."""
+        codes = np.concatenate([self.codes(rows) for _, rows in self.read(0, self.piece)])
+        return Codebook.of(np.linalg.qr(codes.T, mode="r").T)
 
     def tiles(self, start: int, dtype: Any) -> Iterator[list[tuple[int, np.ndarray]]]:
         """The directions of all codes from one on, in tiles, those of a piece in one list."""

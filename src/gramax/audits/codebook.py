@@ -32,7 +32,11 @@ from gramax.streaming import Collected, Execution, Progress, Request, in_words, 
 from gramax.streaming.codebooks import collect_codes
 from gramax.streaming.tasks import SAMPLED_ROWS
 from gramax.uncertainty.chance import Chance, chance, for_codes
-from gramax.uncertainty.chance.codes import active_at_random, near_pairs_at_random
+from gramax.uncertainty.chance.codes import (
+    active_at_random,
+    complex_at_random,
+    near_pairs_at_random,
+)
 from gramax.uncertainty.rows import bars_of_rows, chance_of_rows, measure_rows
 
 if TYPE_CHECKING:
@@ -40,6 +44,8 @@ if TYPE_CHECKING:
 
 SMALL_CODES, SMALL_NUMBERS = 4096, 1 << 22
 """Codebooks up to which all codes are held in float64, and every number of codes is given."""
+
+FEW_CODES = f"computed of up to {SMALL_CODES:,} codes and {SMALL_NUMBERS:,} numbers"
 
 UNKNOWN_OF_COMPLEX = "not defined here of complex codes"
 
@@ -68,9 +74,9 @@ def audit_codes(
     request = Request(source, labels, column, True, 1, not raw, how)
     collected, book = collect_codes(request, progress)
     with telling_memory(f"computing the numbers of {collected.name}, {book.count:,} codes"):
-        e = evidence_of(collected, book, tell, worst)
+        e = evidence_of(collected, book, tell, worst, not raw)
         report = report_of(e, collected, options, worst, explain)
-        if report.c > 1 and not book.complex:
+        if math.isfinite(report["class_coherence"]) and not book.complex:
             tell("searching", 0, 1, 0)
             room = _headroom(e, report, headroom, searching)
             report = replace(report, headroom=room)
@@ -88,11 +94,11 @@ def judged(report: Report) -> Report:
 
 
 def evidence_of(
-    collected: Collected, book: Codebook, tell: Progress, worst: int = 1
+    collected: Collected, book: Codebook, tell: Progress, worst: int = 1, centred: bool = True
 ) -> CodeEvidence:
     """What the numbers of a codebook are computed from; `InputError` where every code is zero."""
     told = lambda phase, share: tell(phase, round(1000 * share), 1000, 0)  # noqa: E731
-    e = CodeEvidence(book, told, max(NEIGHBOURS_KEPT, worst))
+    e = CodeEvidence(book, told, max(NEIGHBOURS_KEPT, worst), centred)
     if not e.count:
         raise InputError(f"{collected.name}: every code is zero; there is nothing to audit")
     return e
@@ -104,25 +110,26 @@ def report_of(
     """All but the verdict, headroom and pictures."""
     moments, book, names = joined(collected.totals.blocks), e.book, collected.names
     small = _small(e, moments.normalize)
-    beside = {"chance": {} if book.complex else for_codes(moments, options)}
+    law = complex_at_random(e.count, e.dim) if book.complex else for_codes(moments, options)
+    beside: dict[str, dict[str, Any]] = {"chance": law}
     if small and explain:
         beside["chance"] = chance(small, options=options) | beside["chance"]
     if not book.complex:
-        beside["chance"]["active_codes"] = active_at_random(e.count, book.dim, e.active)
+        beside["chance"]["active_codes"] = active_at_random(e.count, e.dim, e.active)
     rows, notes = _sample_of_rows(collected)
     of_rows = {} if book.complex else measure_rows(rows, moments.normalize)
     if explain and of_rows:
-        beside["chance"] |= chance_of_rows(len(rows), book.dim, moments.normalize)
+        beside["chance"] |= chance_of_rows(len(rows), e.dim, moments.normalize)
         beside["error"] = bars_of_rows(rows, moments.normalize, of_rows)
     with np.errstate(all="ignore"):
         numbers = _numbers(e, Evidence(moments, options), small and Evidence(small, options))
     left_out = np.asarray(moments.left_out).sum(axis=0)
     where, cosines = (e.worst[0][:worst], e.worst[1][:worst]) if e.count > 1 else ((), ())
-    expected = near_pairs_at_random(e.count, book.dim, NEAR_PAIR, book.complex)
+    expected = near_pairs_at_random(e.count, e.dim, NEAR_PAIR, book.complex)
     return Report(
         source=collected.name,
         n=round(float(np.sum(moments.rows))),
-        d=book.dim,
+        d=e.dim,
         c=e.count,
         normalized=moments.normalize,
         numbers=_told({**numbers, **of_rows}, beside),
@@ -148,21 +155,21 @@ def report_of(
 def _small(e: CodeEvidence, normalize: bool) -> ClassMoments | None:
     """The moments of a small codebook, each code a class; None of a larger one."""
     book = e.book
-    if book.complex or book.count > SMALL_CODES or book.count * book.dim > SMALL_NUMBERS:
+    if book.complex or book.count > SMALL_CODES or book.count * e.dim > SMALL_NUMBERS:
         return None
-    rows = np.concatenate([rows for _, rows in book.read(0, book.piece)])
+    rows = np.concatenate([book.codes(rows) for _, rows in book.read(0, book.piece)])
     rows, c = spanned(rows), book.count
-    ambient = book.dim if rows.shape[1] < book.dim else None
+    ambient = e.dim if rows.shape[1] < e.dim else None
     empty = ClassMoments.empty(c, rows.shape[1], normalize=normalize, ambient=ambient)
     return empty.update(rows, np.arange(c))
 
 
 def _sample_of_rows(collected: Collected) -> tuple[np.ndarray, list[str]]:
     """Codes whose neighbours are looked at, and what to say where they are not all."""
-    rows, every = collected.totals.sample.rows, collected.rows
+    rows, every = collected.totals.sample.rows, joined(collected.totals.blocks).rows.sum()
     if len(rows) > SAMPLED_ROWS:
         rows = rows[np.random.default_rng(0).choice(len(rows), SAMPLED_ROWS, replace=False)]
-    if len(rows) < SAMPLED_ROWS or every == SAMPLED_ROWS:
+    if len(rows) == every:
         return rows, []
     names = ", ".join(metric.name for metric in METRICS.of_rows(True))
     return rows, [f"{names} are of a random sample of {len(rows):,} codes"]
@@ -175,7 +182,7 @@ def _numbers(e: CodeEvidence, rows: Evidence, small: Evidence | None) -> Values:
     """Every number, and why one has none."""
     found: Values = {}
     for metric in METRICS.everything():
-        if metric.of_codes and not (small and metric.compute):
+        if metric.of_codes and not (small and metric.compute and e.count > 1):
             found[metric.name] = _of_codes(metric, e)
         elif (metric.compute or metric.of_rows) and e.book.complex:
             found[metric.name] = math.nan, UNKNOWN_OF_COMPLEX
@@ -186,8 +193,8 @@ def _numbers(e: CodeEvidence, rows: Evidence, small: Evidence | None) -> Values:
             found[metric.name] = value, reason
         elif metric.compute:
             alone = CONDITIONS["no_samples"].text(rows)
-            most = f"computed of up to {SMALL_CODES:,} codes and {SMALL_NUMBERS:,} numbers"
-            found[metric.name] = math.nan, alone if "no_samples" in metric.undefined else most
+            why = alone if "no_samples" in metric.undefined else f"it is {FEW_CODES}"
+            found[metric.name] = math.nan, why
     return found
 
 
@@ -195,7 +202,8 @@ def _of_codes(metric: Metric, e: CodeEvidence) -> tuple[float, str | None]:
     if e.count < 2 and metric.name != "dead_codes":
         return math.nan, f"needs at least two codes that are not zero, got {e.count}"
     value = float(metric.of_codes(e)) if metric.of_codes else math.nan
-    why = UNKNOWN_OF_COMPLEX if e.book.complex else metric.degenerate
+    why = metric.degenerate if e.centred else f"of raw rows, it is {FEW_CODES}"
+    why = UNKNOWN_OF_COMPLEX if e.book.complex else why
     return value, None if math.isfinite(value) else why
 
 
@@ -232,7 +240,7 @@ def _headroom(
     return measure(
         codes,
         e.count,
-        e.book.dim,
+        e.dim,
         report["class_coherence"],
         law.mean,
         search=search,

@@ -107,7 +107,7 @@ def findings_of(e: CodeEvidence, names: tuple[str, ...], expected: float) -> Cod
             for i, j, cosine in zip(a.tolist(), b.tolist(), cosines.tolist(), strict=True)
         ),
         groups=tuple(tuple(names[k] for k in g) for g in groups_of((a[alike], b[alike]))),
-        dead=tuple(names[k] for k in np.flatnonzero(~e.sums.alive)),
+        dead=tuple(names[k] for k in np.flatnonzero(e.sums.dead)),
         active=tuple(Active(int(k), *one) for k, one in zip(e.active, columns, strict=True)),
         dimensionality=np.where(e.sums.alive, e.per_code.dimensionality, np.nan),
     )

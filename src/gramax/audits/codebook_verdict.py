@@ -107,15 +107,13 @@ def _crosstalk(report: Report) -> Answer:
         return _open("crosstalk", report, metric)
     worst, chance = report[metric], chance_of(report, metric)
     floor = _floor(report)
-    status = thresholds.status_of(worst, *floor[:1], chance)
-    if not math.isfinite(chance.mean):
-        status = "good" if worst <= floor[0] * (1 + thresholds.AT_FLOOR) else "open"
+    status = thresholds.status_of(worst, floor[0], chance)
     text = pairs_told(report)
     if not found.pairs:
         ideal = f"the floor is {number(floor[0])}{_by_chance(chance.mean)}"
         text = f"Worst crosstalk {number(worst)}; {ideal}."
     at_once = report["active_codes"]
-    text += f" {number(at_once)} random codes can be active before one is drowned"
+    text += f" Of random codes {number(at_once)} can be active before one is drowned"
     random = chance_of(report, "active_codes").mean
     text += f" ({number(random)} of random codes)." if math.isfinite(random) else "."
     against = f"{floor[0]:.3g} ({floor[1]}){_by_chance(chance.mean)}"
@@ -214,7 +212,7 @@ def _at_once(report: Report, found: CodebookFindings) -> Iterator[str]:
     if not found.active:
         return
     sure = number_of(report, "guaranteed_codes").value
-    several = f"any {number(sure)} codes at once" if sure > 1 else "one code at a time, if any,"
+    several = f"any {number(sure)} codes at once" if sure > 1 else "no two codes at once"
     first = f"The Babel function guarantees {several}"
     random = number_of(report, "active_codes").value
     lost = next((one for one in found.active if one.drowned >= 0.5), None)
@@ -243,8 +241,8 @@ def diagnose(report: Report) -> Diagnosis:
 
 def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
     found = report.codebook
-    sizes = f"{report.c:,} codes in {report.d:,} dimensions"
-    if found is None or report.c < 2:
+    sizes = f"{report.c:,} {'code' if report.c == 1 else 'codes'} in {_dimensional(report.d)}"
+    if found is None or report.c < 3:
         yield "cannot be told", f"{sizes}: too few to tell."
         return
     share, dead = number_of(report, "repeated_codes").value, number_of(report, "dead_codes").value
@@ -263,24 +261,30 @@ def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
     bulk, text = _bulk(report, sizes)
     if repeated:
         every = math.comb(report.c, 2)
-        few = f"{found.pairs:,} near-copies or opposites among {every:,} pairs"
-        yield "sound but for a few", f"{text} {few[0].upper()}{few[1:]}."
+        few = (
+            "One near-copy or opposite"
+            if found.pairs == 1
+            else (f"{found.pairs:,} near-copies or opposites")
+        )
+        yield "sound but for a few", f"{text} {few} among {every:,} pairs."
     yield bulk, text
+
+
+def _dimensional(d: int) -> str:
+    return "1 dimension" if d == 1 else f"{d:,} dimensions"
 
 
 def _bulk(report: Report, sizes: str) -> tuple[str, str]:
     """How all codes together are spread: their total crosstalk between a tight frame and chance."""
     metric = "class_frame_potential"
-    here, chance = report[metric], chance_of(report, metric)
-    floor = max(report.c, report.c**2 / report.d)
+    c, d, here = report.c, report.d, report[metric]
+    floor, random = max(c, c * c / d), c + c * (c - 1) / d  # |cosine|² is 1/d on average
     if here <= floor * (1 + thresholds.AT_FLOOR):
         return "well spread", f"{sizes}, spread as evenly as they can be."
-    if not math.isfinite(chance.mean):
-        return "as random codes", f"{sizes}."
     # Of so many pairs every deviation from chance is sure: one that matters is by a half.
-    if here > floor + 1.5 * max(chance.mean - floor, 0.1 * floor):
-        times = f"{number((here - report.c) / max(chance.mean - report.c, 1e-300))} times that"
+    if here > floor + 1.5 * max(random - floor, 0.1 * floor):
+        times = f"{number((here - c) / (random - c))} times that"
         return "crowded", f"{sizes}, and total crosstalk is {times} of random codes."
-    if here < floor + thresholds.NEAR_FLOOR * (chance.mean - floor):
+    if here < floor + thresholds.NEAR_FLOOR * (random - floor):
         return "well spread", f"{sizes}, spread more evenly than random codes."
     return "as random codes", f"{sizes}, spread about as random codes are."

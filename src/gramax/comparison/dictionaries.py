@@ -1,8 +1,8 @@
 """Two codebooks side by side: their numbers, and which code of one is which code of the other.
 
-Codes are matched one to one, so that the sum of the |cosines| of all matched pairs is as large as
-it can be. Only near pairs count, among the few codes of the other codebook that each code is closest
-to: they fall into small groups, and each group is a small assignment problem.
+Codes are matched one to one, so that the sum of the |cosines| of all matched pairs is as large
+as it can be. Only near pairs count, among the few codes of the other codebook that each code is
+closest to: they fall into small groups, and each group is a small assignment problem.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def compare_codes(
     for request in requests:
         collected, book = collect_codes(request, progress)
         if spaces:
-            _check_alike(spaces[0][1].book, book)
-        e = evidence_of(collected, book, tell)
+            _check_alike(spaces[0][1].whole, book)
+        e = evidence_of(collected, book, tell, centred=request.normalize)
         sides.append(
             side_of(judged(report_of(e, collected, options, 1, False)), collected.left_out)
         )
@@ -88,17 +88,17 @@ def matching(
 ) -> Matching:
     """The codes of `a` and `b` matched one to one, by near pairs."""
     alive = a.sums.alive, b.sums.alive
-    near, sizes = sweep_across(a.book, b.book, alive, NEIGHBOURS_KEPT, progress)
+    near, sizes = sweep_across(a.whole, b.whole, alive, NEIGHBOURS_KEPT, progress)
     pairs, values = _near_pairs(near, sizes, len(alive[0]))
     chosen, greedy = assigned(pairs, values, len(alive[0]))
     pairs = pairs[chosen]
-    cosines = _cosines(a.book, b.book, pairs)
+    cosines = _cosines(a.whole, b.whole, pairs)
     order = np.lexsort((pairs[:, 0], -np.abs(cosines)))
     pairs, cosines = pairs[order], cosines[order]
     lost, new = alive[0].copy(), alive[1].copy()
     lost[pairs[:, 0]] = False
     new[pairs[:, 1]] = False
-    share = near_pairs_at_random(2, a.book.dim, KEPT, a.book.complex)
+    share = near_pairs_at_random(2, a.dim, KEPT, a.book.complex)
     return Matching(
         threshold=KEPT,
         pairs=tuple(

@@ -48,15 +48,18 @@ class Sums(NamedTuple):
 
     Attributes:
         alive: `[c]` which codes are not zero.
+        dead: `[c]` which are: neither are rows that are not finite, which are left out.
         total: `[d]` Σ û, the sum of the directions.
-        outer: `[d, d]` Σ û*û of the directions û, and `raw` of the codes as they are.
+        outer: `[d, d]` Σ û*û of the directions û, and `raw` of the codes over `scale`.
         pool: `[p]` numbers of some random codes, and `pooled` their directions.
     """
 
     alive: Bool[np.ndarray, " c"]
+    dead: Bool[np.ndarray, " c"]
     total: Float[np.ndarray, " d"]
     outer: Float[np.ndarray, "d d"]
     raw: Float[np.ndarray, "d d"]
+    scale: float
     pool: Int[np.ndarray, " p"]
     pooled: Float[np.ndarray, "p d"]
 
@@ -88,9 +91,21 @@ class PerCode(NamedTuple):
 class CodeEvidence:
     """What the numbers of a codebook are computed from, each computed at most once."""
 
-    def __init__(self, book: Codebook, tell: Tell | None = None, keep: int = NEIGHBOURS_KEPT):
-        """Of a codebook; `keep` nearest codes of each are found."""
-        self.book, self.keep = book, keep
+    def __init__(
+        self,
+        book: Codebook,
+        tell: Tell | None = None,
+        keep: int = NEIGHBOURS_KEPT,
+        centred: bool = True,
+    ) -> None:
+        """Of a codebook; `keep` nearest codes of each are found, and `centred` cosines if asked.
+
+        `whole` is the codebook, and `dim` the length of its codes; those of `book` are shorter
+        where there are fewer codes.
+        """
+        self.whole, self.dim, self.keep = book, book.dim, keep
+        self.book = book.spanned() if book.count < book.dim else book
+        self.centred = centred and not book.complex
         self.tell = tell or (lambda phase, share: None)
 
     @cached_property
@@ -103,25 +118,28 @@ class CodeEvidence:
         """The first pass."""
         book, rng = self.book, np.random.default_rng(0)
         pool = np.sort(rng.choice(book.count, min(book.count, POOL), replace=False))
-        alive, pooled = np.zeros(book.count, bool), []
+        alive, dead, pooled, scale = *np.zeros((2, book.count), bool), [], 0.0
         total, outer, raw = np.zeros(book.dim), 0.0, 0.0
         for at, rows in book.read(0, book.piece):
             units, codes = book.units(rows), book.codes(rows)
             alive[at : at + len(rows)] = units.any(axis=1)
+            dead[at : at + len(rows)] = ~rows.any(axis=1)
             total = total + units.sum(axis=0)
-            with np.errstate(over="ignore", invalid="ignore"):
-                outer = outer + units.conj().T @ units
-                raw = raw + codes.conj().T @ codes
+            outer = outer + units.conj().T @ units
+            larger = max(scale, float(np.abs(codes).max())) or 1.0  # its square may overflow
+            codes, raw, scale = codes / larger, raw * (scale / larger) ** 2, larger
+            raw = raw + codes.conj().T @ codes
             pooled.append(units[pool[slice(*np.searchsorted(pool, [at, at + len(rows)]))] - at])
             self.tell("codes", (at + len(rows)) / book.count / 2)
         usable = alive[pool]
         found = np.concatenate(pooled)[usable]
-        return Sums(alive, total, np.asarray(outer), np.asarray(raw), pool[usable], found)
+        both = np.asarray(outer), np.asarray(raw)
+        return Sums(alive, dead, total, *both, scale, pool[usable], found)
 
     @cached_property
     def active(self) -> Int[np.ndarray, " k"]:
         """The numbers of active codes that are tried."""
-        most = min(len(self.sums.pool), self.book.dim + 1)
+        most = min(len(self.sums.pool), self.dim + 1)
         found = list(range(1, min(most, FINE) + 1))
         while found and found[-1] < most:
             found.append(min(most, math.ceil(STEP * found[-1])))
@@ -133,19 +151,20 @@ class CodeEvidence:
         book, sums = self.book, self.sums
         c, d = book.count, book.dim
         mean, listening = sums.total / max(self.count, 1), _Listening(self)
-        real, square = not book.complex, float(np.vdot(mean, mean).real)
+        square = float(np.vdot(mean, mean).real)
         signed = np.zeros(c, sums.total.dtype)
         squares, dimensions, along, inverse = np.zeros((4, c))
         centred_total, centred_outer = np.zeros(d), np.zeros((d, d))
         for at, rows in book.read(0, book.piece):
-            units, codes, here = book.units(rows), book.codes(rows), slice(at, at + len(rows))
+            units, here = book.units(rows), slice(at, at + len(rows))
+            codes = book.codes(rows) / sums.scale
             signed[here] = units @ sums.total.conj() - sums.alive[here]
             gathered = _forms(units, sums.outer)
             squares[here] = np.maximum(gathered - sums.alive[here], 0)
             with np.errstate(all="ignore"):
                 lengths = np.einsum("ij,ij->i", codes, codes.conj()).real
                 dimensions[here] = lengths / _forms(units, sums.raw)
-            if real:
+            if self.centred:
                 centred = np.where(sums.alive[here, None], units - mean, 0)
                 lengths = np.einsum("ij,ij->i", centred, centred)
                 there = lengths > RESOLUTION
@@ -156,7 +175,7 @@ class CodeEvidence:
                 centred_outer += centred.T @ centred
             listening.hear(at, units)
             self.tell("codes", 0.5 + (at + len(rows)) / c / 2)
-        centring = Centring(along, inverse, square) if real else None
+        centring = Centring(along, inverse, square) if self.centred else None
         heard = listening.quietest, listening.loudest
         return PerCode(signed, squares, dimensions, centring, centred_total, centred_outer, *heard)
 
@@ -197,7 +216,7 @@ class CodeEvidence:
 
 def _forms(units: np.ndarray, outer: np.ndarray) -> Float[np.ndarray, " m"]:
     """û F û* of each row."""
-    return np.einsum("ij,ij->i", units @ outer.conj(), units.conj()).real
+    return np.einsum("ij,ij->i", units @ outer, units.conj()).real
 
 
 class _Listening:
@@ -251,8 +270,8 @@ def _coherence(e: CodeEvidence) -> float:
 
 @METRICS.for_codes("class_welch_gap")
 def _welch_gap(e: CodeEvidence) -> float:
-    gap = max(_coherence(e) - (welch(e.count, e.book.dim) or 0.0), 0.0)
-    return gap if e.book.dim > 1 else math.nan
+    gap = max(_coherence(e) - (welch(e.count, e.dim) or 0.0), 0.0)
+    return gap if e.dim > 1 else math.nan
 
 
 @METRICS.for_codes("class_babel")
@@ -273,7 +292,7 @@ def _potential(e: CodeEvidence) -> float:
 
 @METRICS.for_codes("class_tight_frame_gap")
 def _tight_frame_gap(e: CodeEvidence) -> float:
-    c, d = e.count, e.book.dim
+    c, d = e.count, e.dim
     return max(_potential(e) / max(c, c * c / d) - 1, 0.0) if d > 1 else math.nan
 
 
@@ -285,7 +304,7 @@ def _simplex_error(e: CodeEvidence) -> float:
 @METRICS.for_codes("class_simplex_error_centred")
 def _simplex_error_centred(e: CodeEvidence) -> float:
     found = e.per_code
-    count = np.count_nonzero(found.centring.inverse) if found.centring else 0
+    count = int(np.count_nonzero(found.centring.inverse)) if found.centring else 0
     return _away_from_simplex(e.count, count, found.centred_outer, found.centred_total, e.book)
 
 
@@ -320,7 +339,7 @@ METRICS.add(
     interval=(0.0, 1.0),
     best="0",
     direction="lower",
-    of_codes=lambda e: 1 - e.count / e.book.count,
+    of_codes=lambda e: float(e.sums.dead.mean()),
     degenerate="1 where all codes are zero",
 )
 
@@ -394,7 +413,7 @@ def _guaranteed(e: CodeEvidence) -> float:
     sizes = e.sweep.sizes.astype(np.float64)
     sums = np.cumsum(sizes, axis=1).max(axis=0)
     if sizes.shape[1] < e.count - 1:
-        more = np.arange(1, e.book.dim + 1) * sizes[:, -1].max()
+        more = np.arange(1, e.dim + 1) * sizes[:, -1].max()
         sums = np.concatenate([sums, sums[-1] + more])
     before = np.concatenate([[0.0], sums[:-1]])
     fails = np.flatnonzero(before + sums >= 1 - TIE)

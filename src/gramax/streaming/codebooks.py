@@ -91,5 +91,4 @@ def _complex_parts(source: Any) -> tuple[str, np.ndarray | None]:
         kind = np.asarray(array).dtype.kind
     if kind != "c" or np.ndim(array) != 2:
         return "", None
-    array = np.asarray(array)
-    return name, np.concatenate([array.real, array.imag], axis=1)
+    return name, np.concatenate([np.real(array), np.imag(array)], axis=1)

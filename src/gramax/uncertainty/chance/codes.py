@@ -33,6 +33,25 @@ def near_pairs_at_random(c: int, d: int, threshold: float, complex: bool = False
     return pairs * float(np.interp(math.asin(threshold), phi, tail, right=0.0))
 
 
+def complex_at_random(c: int, d: int) -> dict[str, Chance]:
+    """What the coherence of c random complex codes is, from the law of |cos|².
+
+    Example:
+        >>> found = complex_at_random(2, 3)["class_coherence"]  # P(|cos| > t) = (1-t²)²
+        >>> round(found.mean, 3)
+        0.533
+    """
+    if c < 2 or d < 2:
+        return {}
+    t = np.linspace(0, 1, 20_001)
+    with np.errstate(divide="ignore"):
+        log_below = c * (c - 1) / 2 * np.log1p(-((1 - t**2) ** (d - 1)))
+    above = -np.expm1(log_below)
+    mean, square = float(np.trapezoid(above, t)), float(np.trapezoid(2 * t * above, t))
+    sd = math.sqrt(max(square - mean**2, 0.0))
+    return {"class_coherence": Chance(mean, sd, "law of the largest |cosine| of complex codes")}
+
+
 def active_at_random(c: int, d: int, active: Int[np.ndarray, " k"]) -> Chance:
     """How many of c random codes in d dimensions can be active at once, by simulation.
 
