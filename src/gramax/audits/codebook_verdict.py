@@ -113,9 +113,9 @@ def _crosstalk(report: Report) -> Answer:
         ideal = f"the floor is {number(floor[0])}{_by_chance(chance.mean)}"
         text = f"Worst crosstalk {number(worst)}; {ideal}."
     at_once = report["active_codes"]
-    text += f" Of random codes {number(at_once)} can be active before one is drowned"
+    text += f" Drawn at random, {number(at_once)} can be active before one is drowned"
     random = chance_of(report, "active_codes").mean
-    text += f" ({number(random)} of random codes)." if math.isfinite(random) else "."
+    text += f" (random codes: {number(random)})." if math.isfinite(random) else "."
     against = f"{floor[0]:.3g} ({floor[1]}){_by_chance(chance.mean)}"
     return Answer("crosstalk", status, text, metric, worst, against, *floor)
 
@@ -164,7 +164,10 @@ def pairs_told(report: Report) -> str:
         random = f", random codes have {number(found.expected)} such pairs"
     text = f"{count} above {found.threshold:g}{random}"
     if found.pairs:
-        signs = [f"{found.pairs - found.opposite:,} alike", f"{found.opposite:,} opposite"]
+        alike = found.pairs - found.opposite
+        signs = [f"{alike:,} alike"] * bool(alike) + [f"{found.opposite:,} opposite"] * bool(
+            found.opposite
+        )
         kinds = "" if found.complex else f": {' and '.join(signs)}"
         copies = f", {found.copies:,} of them copies up to rounding" if found.copies else ""
         text += f"{kinds}{copies}"
@@ -216,9 +219,9 @@ def _at_once(report: Report, found: CodebookFindings) -> Iterator[str]:
     first = f"The Babel function guarantees {several}"
     random = number_of(report, "active_codes").value
     lost = next((one for one in found.active if one.drowned >= 0.5), None)
-    text = f"{first}; of random ones {number(random)} can be active before one is drowned"
+    text = f"{first}; drawn at random, {number(random)} can be active before one is drowned"
     if lost:
-        text += f", and with {lost.k:,} active one is in half the draws"
+        text += f", and of {lost.k:,} one is in half the draws"
     one = next((one for one in found.active if one.k >= max(random, 1)), found.active[-1])
     yield (
         f"{text}. With {one.k:,} active a silent code reads {number(one.interference)} (root mean "
@@ -266,7 +269,8 @@ def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
             if found.pairs == 1
             else (f"{found.pairs:,} near-copies or opposites")
         )
-        yield "sound but for a few", f"{text} {few} among {every:,} pairs."
+        text = f"{text} {few} among {every:,} pairs."
+        yield bulk if bulk == "crowded" else "sound but for a few", text
     yield bulk, text
 
 
@@ -283,8 +287,9 @@ def _bulk(report: Report, sizes: str) -> tuple[str, str]:
         return "well spread", f"{sizes}, spread as evenly as they can be."
     # Of so many pairs every deviation from chance is sure: one that matters is by a half.
     if here > floor + 1.5 * max(random - floor, 0.1 * floor):
-        times = f"{number((here - c) / (random - c))} times that"
-        return "crowded", f"{sizes}, and total crosstalk is {times} of random codes."
+        above = f"{percent(here / floor - 1)} above a tight frame's"
+        chance = f"that of random codes {percent(random / floor - 1)}"
+        return "crowded", f"{sizes}: their total crosstalk is {above}, {chance}."
     if here < floor + thresholds.NEAR_FLOOR * (random - floor):
         return "well spread", f"{sizes}, spread more evenly than random codes."
     return "as random codes", f"{sizes}, spread about as random codes are."
