@@ -31,7 +31,8 @@ from gramax.moments import REASONS, ClassMoments
 from gramax.streaming import Collected, Execution, Progress, Request, in_words, joined
 from gramax.streaming.codebooks import collect_codes
 from gramax.streaming.tasks import SAMPLED_ROWS
-from gramax.uncertainty.chance import Chance, chance, for_codes
+from gramax.uncertainty.chance import Chance, chance
+from gramax.uncertainty.chance.baselines import for_codes
 from gramax.uncertainty.chance.codes import (
     active_at_random,
     complex_at_random,
