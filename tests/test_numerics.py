@@ -48,7 +48,8 @@ def check_limits(points, kind):
 
 def test_limits_hold_of_every_metric():
     names = {name for kind in (SPHERE, RAW, ROWS) for name in check_limits(POINTS, kind)}
-    assert names == {metric.name for metric in METRICS.everything()}
+    # Codebooks are audited on the host, in float64.
+    assert names == {one.name for one in METRICS.everything() if "codes" not in one.needs}
 
 
 @pytest.mark.slow

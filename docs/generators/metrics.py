@@ -18,16 +18,19 @@ abbreviations mean stands in the [glossary](glossary.md).
 """
 
 FULL_NAMES = {
+    "active_codes": "random codes that can be active at once",
     "alpha_req": "exponent α of the decay of the eigenspectrum (representation quality)",
     "anti_hub_share": "share of rows that are nobody's neighbour",
     "cdnv": "class-distance normalised variance",
     "class_babel": "Babel function (cumulative coherence) of the class codes",
     "class_simplex_error_centred": "simplex error of the centred class means",
     "class_welch_gap": "gap between the coherence of the class codes and the Welch bound",
+    "feature_dimensionality": "mean dimensionality of the features (codes) of a dictionary",
     "gnc2_log_mean": "second property of generalised neural collapse, hyperspherical uniformity: "
     "mean log inverse distance",
     "gnc2_log_variance": "second property of generalised neural collapse, hyperspherical "
     "uniformity: variance of the log inverse distances",
+    "guaranteed_codes": "codes that are guaranteed to be told apart, by the Babel function",
     "isoscore": "isotropy score",
     "lidar": "linear discriminant analysis rank",
     "mle_id": "maximum-likelihood estimate of the intrinsic dimension",

@@ -41,6 +41,19 @@ def codes(x: Any, name: str = "x") -> Float[Array, "c d"]:
     return x if x.shape[0] else namespace(x).zeros((1, x.shape[1]), dtype=x.dtype)
 
 
+def is_complex(x: Array) -> bool:
+    """Whether an array of any library holds complex numbers."""
+    return bool(namespace(x).isdtype(x.dtype, "complex floating"))
+
+
+def matrix(x: Any, name: str = "x") -> np.ndarray:
+    """`x` on the host as a matrix of real or complex numbers, as they are."""
+    x = as_array(x)
+    if x.ndim == 2 and x.shape[0] and x.shape[1] and is_complex(x):
+        return to_numpy(x)
+    return to_numpy(rows(x, name))
+
+
 def widen(z: Any, name: str = "z") -> Float[Array, ...]:
     """`z` in float32 at least: half precision and integers are widened (NumPy's to float64)."""
     z = as_array(z)

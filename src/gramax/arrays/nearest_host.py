@@ -157,7 +157,7 @@ def sweep(
 
     def work(a: int, b: int) -> tuple[float, list[tuple[np.ndarray, np.ndarray]]]:
         near = _nearness(prepared, a, b, space)
-        found = [] if best is None else list(_candidates(near, best, a, b))
+        found = [] if best is None else list(candidates(near, best, a, b))
         if weights is None:
             return 0.0, found
         np.exp(near, out=near)
@@ -167,7 +167,7 @@ def sweep(
 
     total, done = 0.0, 0
     for tiles in (own, others):  # these need the limits that those set
-        for part, found in _in_order(work, tiles):
+        for part, found in in_order(work, tiles):
             total, done = total + part, done + 1
             for rows, keys in found:
                 best.add(rows, keys)  # type: ignore[union-attr]
@@ -176,7 +176,7 @@ def sweep(
     return total
 
 
-def _in_order(work: Callable, tasks: list) -> Iterator:
+def in_order(work: Callable, tasks: list) -> Iterator:
     """`work(*task)` of all tasks in their order: several at once, each on one thread of BLAS.
 
     A tile is too small for the threads of BLAS, which wait for each other at every product; and
@@ -213,7 +213,7 @@ def _nearness(prepared: Prepared, a: int, b: int, space: local) -> Float[np.ndar
     return near
 
 
-def _candidates(
+def candidates(
     near: Float[np.ndarray, "s t"], best: Best, a: int, b: int
 ) -> Iterator[tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]]:
     """Points of a tile and keys of entries nearer than their limits: of its rows, its columns."""
@@ -229,9 +229,9 @@ def _candidates(
         at = np.flatnonzero((least <= near.T).T & np.isfinite(near))
         yield a + at // wide, keyed(at, a + at % wide)
         return
-    at = np.flatnonzero(near > -best.limit[a : a + TILE_SIDE, None])
+    at = np.flatnonzero(near > -best.limit[a : a + len(near), None])
     yield a + at // wide, keyed(at, b + at % wide)
-    at = np.flatnonzero(near > -best.limit[b : b + TILE_SIDE])
+    at = np.flatnonzero(near > -best.limit[b : b + wide])
     yield b + at % wide, keyed(at, a + at // wide)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gramax._shapes import Bool, Float, Int, Shaped
+from gramax.arrays.linalg import safe_sqrt
 from gramax.arrays.namespace import (
     Array,
     cond,
@@ -84,6 +85,26 @@ def reduce_distances(
 
 def _products(a: Array, b: Array, _: Array) -> Float[Array, "s t"]:
     return dot(a, b.T)
+
+
+def _complex_products(a: Array, b: Array, _: Array) -> Float[Array, "s t"]:
+    """|⟨a, b⟩|² of complex rows that are held as their real and then their imaginary parts."""
+    d = b.shape[1] // 2
+    turned = namespace(b).concat([-b[:, d:], b[:, :d]], axis=1)  # i times b
+    return dot(a, b.T) ** 2 + dot(a, turned.T) ** 2
+
+
+def largest_of_complex(x: Array) -> Float[Array, ""]:
+    """The largest |cosine| of two complex rows, 0 of fewer; the gradient is that of the pair."""
+    xp = namespace(x)
+    parts = unit_rows(xp.concat([xp.real(x), xp.imag(x)], axis=1))
+
+    def step(worst: Array, squares: Array, pair: Array, *_: object) -> Array:
+        return xp.maximum(worst, xp.max(xp.where(pair, squares, 0.0)))
+
+    start = xp.sum(parts) * 0
+    squares = _fold(parts, present(parts), _complex_products, step, start)
+    return xp.minimum(safe_sqrt(squares), 1.0)
 
 
 def _squared_distances(a: Array, b: Array, pair: Array) -> Float[Array, "s t"]:

@@ -145,6 +145,23 @@ def audit(
         >>> print(found.c, round(found["collapse_ratio"], 4))
         2 0.0099
     """
+    if codes:
+        from gramax.audits.codebook import audit_codes
+
+        return audit_codes(
+            source,
+            labels,
+            raw=raw,
+            column=column,
+            worst=worst,
+            explain=explain,
+            portrait=portrait,
+            headroom=headroom,
+            searching=searching,
+            options=options,
+            progress=progress,
+            execution=execution,
+        )
     options, tell = options or Options(), progress or (lambda *_: None)
     beside_rows, attached = Attachments(head, bias, pairs, outliers), Attached({}, ())
     beside_rows.check(labels, codes)

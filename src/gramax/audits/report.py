@@ -15,6 +15,7 @@ from gramax.metrics.registry import METRICS, QUESTIONS, Metric, Question
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from gramax.audits.codebook_findings import CodebookFindings
     from gramax.audits.findings import Findings
     from gramax.audits.headroom import Headroom
     from gramax.audits.portrait import Portrait
@@ -209,6 +210,7 @@ class Report(Mapping[str, float]):
         findings: what is odd about single rows and classes; None without the rows.
         corpus: what else is measured of rows without labels.
         portrait: what the pictures show; not part of `to_dict`.
+        codebook: which codes are dead or alike, and how many can be active; None of labelled rows.
     """
 
     source: str
@@ -234,6 +236,7 @@ class Report(Mapping[str, float]):
     findings: Findings | None = None
     corpus: Corpus | None = None
     portrait: Portrait | None = field(default=None, repr=False, compare=False)
+    codebook: CodebookFindings | None = None
     array: str = ""
 
     @property
@@ -292,6 +295,7 @@ class Report(Mapping[str, float]):
             "worst_pairs": [vars(pair) for pair in self.worst_pairs],
             "alike": [vars(pair) for pair in self.alike],
             "opposite": [vars(pair) for pair in self.opposite],
+            "codebook": self.codebook and self.codebook.to_dict(),
             "merged": [vars(pair) for pair in self.merged],
             "findings": self.findings and _plain(asdict(self.findings)),
             "corpus": self.corpus and _plain(asdict(self.corpus)),

@@ -111,11 +111,13 @@ def codebook(
     given = _start(start, c, d, field) if start else None
 
     from gramax.frames import coherence_floor, pack
+    from gramax.frames.codebooks import coherence, unit
     from gramax.render.search_progress import search_display
 
     if seconds is None and rounds is None:
         seconds = 10.0
     floor = coherence_floor(c, d, field, signed)
+    before = None if given is None else coherence(unit(given), signed)
     with _asked_to_stop() as asked, search_display(floor, seconds, rounds) as show:
 
         def tell(line: Any) -> bool:
@@ -129,11 +131,13 @@ def codebook(
     if as_json:
         told = {"c": c, "d": d, "field": field, "signed": signed}
         told |= {"coherence": found.coherence, "gap": found.gap, "floor": vars(found.floor)}
-        told |= {"found": found.found, "stopped": found.stopped}
+        told |= {"given": before, "found": found.found, "stopped": found.stopped}
         last = found.trace[-1] if found.trace else None
         told |= {"rounds": last.round if last else 0, "seconds": last.seconds if last else 0.0}
         click.echo(json.dumps(told | {"out": out}, indent=2))
     else:
+        if before is not None:
+            click.echo(f"given     {before:.12f}  {start}")
         click.echo(f"coherence {found.coherence:.12f}  gap {found.gap:.3e}  ({found.found})")
         click.echo(f"floor     {found.floor.value:.12f}  {found.floor.bound}")
         click.echo(f"stopped:  {'interrupted' if asked else found.stopped}")

@@ -17,9 +17,18 @@ import numpy as np
 from gramax.audits.audit import BLOCKS, audit
 from gramax.comparison.changes import changes_of, most_moved, without_each_of
 from gramax.comparison.decision import uses_of
+from gramax.comparison.dictionaries import compare_codes
 from gramax.comparison.equal_sizes import at_equal_size
 from gramax.comparison.pairing import by_ids
-from gramax.comparison.results import Alignment, Change, Comparison, Moved, Side, side_of
+from gramax.comparison.results import (
+    Alignment,
+    Change,
+    Comparison,
+    Matching,
+    Moved,
+    Side,
+    side_of,
+)
 from gramax.comparison.saved_reports import compare_saved
 from gramax.comparison.similarity import (
     CentredRows,
@@ -46,6 +55,7 @@ __all__ = [
     "Alignment",
     "Change",
     "Comparison",
+    "Matching",
     "Moved",
     "Side",
     "compare",
@@ -93,7 +103,8 @@ def compare(
             column, a file, or an array or list, of `a`, and of `b` unless `ids_b` is given. These
             rows are held in memory.
         ids_b: of the rows of `b`.
-        codes: the rows are codebooks, as for `gramax.audit`.
+        codes: the rows are codebooks, as for `gramax.audit`: their codes are matched one to one
+            (`Comparison.matching`), and `paired` and `moved` are not used.
         raw: take rows as they are, not on the unit sphere.
         column: the embedding column of files that hold several.
         groups: which rows hang together, as for `gramax.audit`; and of `b` unless `groups_b` is
@@ -131,11 +142,14 @@ def compare(
     for letter, rows, names, tied in (("a", a, labels, groups), ("b", b, labels_b, groups_b)):
         file = execution.checkpoint
         how = replace(execution, checkpoint=f"{os.fspath(file)}.{letter}" if file else None)
-        request = Request(rows, names, column, codes, BLOCKS, not raw, how, groups=tied)
+        blocks = 1 if codes else BLOCKS
+        request = Request(rows, names, column, codes, blocks, not raw, how, groups=tied)
         requests.append(replace(request, reading=reading or Reading()))
     told = ""
     if ids is not None:
         requests, told = by_ids(requests, ids, ids if ids_b is None else ids_b, progress)
+    if codes:
+        return compare_codes(requests, options, progress)
     spaces = [collect(request, progress) for request in requests]
     why_apart = _mismatch(spaces[0], spaces[1])
     if paired and why_apart:

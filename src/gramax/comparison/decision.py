@@ -69,6 +69,10 @@ def _error_of_rows(one: Outcome, other: Outcome, same: Places) -> float:
 
 def decision(found: Comparison) -> str:
     """Whether B is better than A, worse or the same, and for which use, in one sentence."""
+    if found.matching:
+        from gramax.comparison.dictionaries import matching_told
+
+        return matching_told(found)
     if found.uses:
         return f"B is {'; '.join(_by_kind(found.uses))}."
     real = [name for kind in ("better", "worse", "changed") for name in found.of_kind(kind)]

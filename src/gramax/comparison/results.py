@@ -138,6 +138,40 @@ class Alignment:
 
 
 @dataclass(frozen=True)
+class Matching:
+    """Codes of two codebooks, matched one to one.
+
+    Attributes:
+        threshold: the |cosine| from which on two codes may be one.
+        pairs: of a code of A, one of B and their cosine, the largest |cosine| first.
+        opposite: pairs with a negative cosine.
+        share_a: share of the codes of A that are matched, without those that are zero; share_b: of
+            those of B.
+        expected: pairs of random codes above the threshold, matched or not.
+        nearest_a: the largest |cosine| of a code of A with one of B, on average; nearest_b: of B.
+        lost: names of the codes of A without a match; new: of those of B.
+        greedy: codes of A in groups too large for the best assignment: nearest first.
+    """
+
+    threshold: float
+    pairs: tuple[tuple[str, str, float], ...]
+    opposite: int
+    share_a: float
+    share_b: float
+    expected: float
+    nearest_a: float
+    nearest_b: float
+    lost: tuple[str, ...]
+    new: tuple[str, ...]
+    greedy: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        pairs = [{"a": a, "b": b, "cosine": cosine} for a, b, cosine in self.pairs]
+        return vars(self) | {"pairs": pairs, "lost": list(self.lost), "new": list(self.new)}
+
+
+@dataclass(frozen=True)
 class Comparison(Mapping[str, Change]):
     """What changed from one space to the other; a mapping from metric name to `Change`.
 
@@ -154,6 +188,7 @@ class Comparison(Mapping[str, Change]):
         cosines: `[2, c, c]` of their codes, for a picture; None where there are many.
         uses: the share of held-out rows that get their class, by classifier; empty where the two
             do not have the same classes.
+        matching: which codes of two codebooks are the same; None of labelled rows.
     """
 
     a: Side
@@ -166,6 +201,7 @@ class Comparison(Mapping[str, Change]):
     names: tuple[str, ...] = ()
     cosines: Float[np.ndarray, "2 c c"] | None = field(default=None, repr=False, compare=False)
     uses: dict[str, Change] = field(default_factory=dict)
+    matching: Matching | None = None
 
     def __getitem__(self, name: str) -> Change:
         try:
@@ -210,6 +246,7 @@ class Comparison(Mapping[str, Change]):
             "uses": {name: _change(one) for name, one in self.uses.items()},
             "metrics": {name: _change(one) for name, one in self.changes.items()},
             "moved": [vars(pair) for pair in self.moved],
+            "matching": self.matching and self.matching.to_dict(),
             "alignment": [_alignment(one) for one in self.alignment],
         }
 

@@ -1,7 +1,8 @@
 """The metrics, a file for each question; importing this package fills the registry.
 
 The five questions are `collapse`, `rank`, `simplex`, `crosstalk` and `reach`; `classifier`,
-`neighbours` and `pairs` answer them from a classifier's weights and from the rows themselves.
+`neighbours` and `pairs` answer them from a classifier's weights and from the rows themselves, and
+`dictionary` those of a codebook by itself.
 """
 
 from gramax.metrics.classifier import (
@@ -30,6 +31,7 @@ from gramax.metrics.crosstalk import (
     welch_gap,
     worst_pairs,
 )
+from gramax.metrics.dictionary import feature_dimensionality
 from gramax.metrics.neighbours import hubness, mle_id, two_nn
 from gramax.metrics.pairs import alignment, mean_cosine, uniformity
 from gramax.metrics.rank import (
@@ -66,6 +68,7 @@ __all__ = [
     "crosstalk_histogram",
     "descent",
     "effective_rank",
+    "feature_dimensionality",
     "frame_potential",
     "gnc2_log",
     "hubness",

@@ -16,6 +16,7 @@ from gramax.arrays import checks, pairs
 from gramax.arrays.linalg import ratio
 from gramax.arrays.namespace import (
     Array,
+    as_array,
     compiled,
     is_jax_array,
     namespace,
@@ -84,6 +85,7 @@ def _gap(worst: Float[Array, ""], c: Float[Array, ""], d: int) -> Float[Array, "
     best="the floor of c codes in d dimensions (Welch and better bounds)",
     compute=lambda e: e.once(_worst),
     undefined=("few_codes",),
+    arguments={"x": "`[c, d]` codes, real or complex, of any length; zero rows are left out"},
 )
 def coherence(x: Any, mesh: Any = None) -> Float[Array, ""]:
     """The worst crosstalk of a codebook: its largest |off-diagonal cosine|.
@@ -96,7 +98,18 @@ def coherence(x: Any, mesh: Any = None) -> Float[Array, ""]:
         >>> print(coherence(np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]])).round(4))
         0.7071
     """
+    x = as_array(x)
+    if x.ndim == 2 and checks.is_complex(x):
+        return _complex_coherence(x)
     return _coherence(_everywhere(checks.codes(x), mesh), mesh)
+
+
+@compiled()
+def _complex_coherence(x: Array) -> Float[Array, ""]:
+    """It is NaN where there are fewer than two codes, and of NaN."""
+    xp = namespace(x)
+    some = xp.sum(xp.astype(present(x), xp.int32)) > 1
+    return xp.where(some & xp.all(xp.isfinite(x)), pairs.largest_of_complex(x), xp.nan)
 
 
 def worst_pairs(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -18,8 +18,11 @@ from gramax._shapes import Bool, Float
 from gramax.arrays.namespace import Array
 
 if TYPE_CHECKING:
+    from gramax.metrics.dictionary import CodeEvidence
     from gramax.metrics.evidence import Evidence
     from gramax.metrics.neighbours import RowEvidence
+
+OfCodes = TypeVar("OfCodes", bound="Callable[[CodeEvidence], float]")
 
 FAILED = "linear algebra failed: the library gave no finite answer for these rows"
 """Why a metric is NaN though no condition holds."""
@@ -27,7 +30,7 @@ FAILED = "linear algebra failed: the library gave no finite answer for these row
 Question = Literal["collapse", "rank", "simplex", "crosstalk", "reach"]
 Invariance = Literal["rotation", "permutation", "scale", "translation", "duplication", "linear"]
 Option = Literal["normalize", "weighting", "deviation", "center"]
-Need = Literal["pairs", "rows", "classifier", "outliers"]
+Need = Literal["pairs", "rows", "codes", "classifier", "outliers"]
 
 SCALED: frozenset[Invariance] = frozenset({"rotation", "permutation", "scale", "duplication"})
 MOVED: frozenset[Invariance] = frozenset({*SCALED, "translation"})
@@ -56,6 +59,7 @@ QUESTIONS: dict[Question, str] = {
 NEEDS: dict[Need, str] = {
     "pairs": "positive pairs of rows",
     "rows": "the rows themselves",
+    "codes": "a codebook, whose rows are the codes",
     "classifier": "the weights of a classifier",
     "outliers": "rows that belong to no class",
 }
@@ -78,6 +82,7 @@ class Metric:
         compute: the value, from the evidence; None where `needs` names what evidence lacks.
         of_rows: the value from the rows themselves, of a metric that needs their neighbours, or
             of raw rows something that moments of raw rows do not hold.
+        of_codes: the value of a codebook of any size, from passes over its codes.
         undefined: names of the conditions (see `CONDITIONS`) under which it is NaN.
         labels: whether it needs labels (or a codebook).
         spectrum: whether it needs the d×d scatter.
@@ -105,6 +110,7 @@ class Metric:
     direction: Literal["lower", "higher", "neither"]
     compute: Callable[[Evidence], Float[Array, ""]] | None = field(default=None, repr=False)
     of_rows: Callable[[RowEvidence], Float[Array, ""]] | None = field(default=None, repr=False)
+    of_codes: Callable[[CodeEvidence], float] | None = field(default=None, repr=False)
     undefined: tuple[str, ...] = ()
     labels: bool = True
     spectrum: bool = False
@@ -181,7 +187,8 @@ class Metric:
 
     def _lacking(self) -> str:
         wants = " and ".join(NEEDS[need] for need in sorted(self.needs))
-        return f"{self.name} needs {wants}, which moments do not hold: call {self.public}"
+        how = f"call {self.public}" if self.function else "audit it with codes=True (--codes)"
+        return f"{self.name} needs {wants}, which moments do not hold: {how}"
 
 
 @dataclass(frozen=True)
@@ -323,6 +330,15 @@ class Registry:
         self._metrics[name] = replace(metric, degenerate="; ".join(texts))
         return self._metrics[name]
 
+    def for_codes(self, name: str) -> Callable[[OfCodes], OfCodes]:
+        """Decorate how a metric of class means is computed of a codebook of any size."""
+
+        def decorated(function: OfCodes) -> OfCodes:
+            self._metrics[name] = replace(self._metrics[name], of_codes=function)
+            return function
+
+        return decorated
+
     def __getitem__(self, name: str) -> Metric:
         return self._metrics[name]
 
@@ -347,6 +363,10 @@ class Registry:
     def of_rows(self, normalize: bool) -> list[Metric]:
         """What takes the rows themselves: of raw rows also what raw moments do not hold."""
         return [m for m in self.everything() if m.of_rows and (m.compute is None or not normalize)]
+
+    def of_codes(self) -> list[Metric]:
+        """What passes over the codes of a codebook determine, whatever its size."""
+        return [metric for metric in self.everything() if metric.of_codes]
 
 
 METRICS = Registry()

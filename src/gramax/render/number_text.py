@@ -201,12 +201,17 @@ def sizes(n: int, d: int, c: int) -> str:
 def report_facts(report: Report) -> str:
     """What was audited, in one line: the sizes, and whether rows were put on the unit sphere."""
     where = "on the unit sphere" if report.normalized else "raw"
+    if report.codebook:
+        kind = "complex codes" if report.codebook.complex else "codes"
+        return f"{report.c:,} {kind} × {report.d:,} dimensions · {where}"
     return f"{sizes(report.n, report.d, report.c)} · {where}"
 
 
 def report_notes(report: Report) -> list[str]:
     """The warnings of a report, and how many rows were left out for which reason."""
-    out = [f"{n:,} ({LEFT_OUT_WORDS[why]})" for why, n in report.left_out.items() if n]
+    dead = "zero_row" if report.codebook else ""  # which are named elsewhere
+    left_out = {why: n for why, n in report.left_out.items() if n and why != dead}
+    out = [f"{n:,} ({LEFT_OUT_WORDS[why]})" for why, n in left_out.items()]
     return [*report.warnings, *([f"Rows left out: {', '.join(out)}"] if out else [])]
 
 

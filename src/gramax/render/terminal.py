@@ -14,8 +14,10 @@ from rich.text import Text
 
 import gramax.metrics  # noqa: F401  (fills the registry)
 from gramax._text import named
+from gramax.audits.codebook_verdict import codebook_lines
 from gramax.audits.report import Report
 from gramax.audits.verdict import tell_worth
+from gramax.comparison.dictionaries import matching_lines
 from gramax.metrics.registry import METRICS, QUESTIONS, Metric
 from gramax.render.number_text import (
     CHANGE_MARKS,
@@ -120,6 +122,8 @@ def report_view(report: Report) -> RenderableType:
     heading.append(diagnosis.text, style="bold")
     heading.append(f"\nTry: {diagnosis.advice}\n" if diagnosis.advice else "\n")
     parts: list[RenderableType] = [heading, _answers(report)]
+    if lines := codebook_lines(report):
+        parts += [Text("Which codes", style="bold"), Text("\n".join([*lines, ""]))]
     attached = {name: one for name, one in report.numbers.items() if METRICS[name].attached}
     if attached:
         table = _table("", "value", "chance", last="")
@@ -133,7 +137,8 @@ def report_view(report: Report) -> RenderableType:
     if report.alike:
         parts += _alike(report)
     elif report.worst_pairs:
-        parts += [Text("Worst-aligned classes", style="bold"), _pairs(report.worst_pairs)]
+        alike = f"Worst-aligned {'codes' if report.codebook else 'classes'}"
+        parts += [Text(alike, style="bold"), _pairs(report.worst_pairs)]
     if report.merged:
         parts += [Text("\nClasses that these rows cannot tell apart", style="bold")]
         parts += [_pairs(report.merged[:MAX_LISTED])]
@@ -291,8 +296,12 @@ def comparison_view(found: Comparison) -> RenderableType:
     heading = Text()
     for letter, side in (("A", found.a), ("B", found.b)):
         heading.append(f"{letter}  {side.source}", style="bold")
-        heading.append(f"  {sizes(side.n, side.d, side.c)} · {side.kind}\n")
-    heading.append(f"\n{comparison_headline(found)}\n", style="bold")
+        facts = sizes(side.n, side.d, side.c)
+        if found.matching:
+            facts = f"{side.c:,} codes × {side.d:,} dimensions"
+        heading.append(f"  {facts} · {side.kind}\n")
+    told = found.decision if found.matching else comparison_headline(found)
+    heading.append(f"\n{told}\n", style="bold")
     legend = (
         "± change is the standard error of the change from A to B, and z the change in units of "
         "it. False is the share of chance among this change and all with a larger z, if they are "
@@ -304,6 +313,12 @@ def comparison_view(found: Comparison) -> RenderableType:
         spread = error_text(change.error), z_score(change.z), share(change.false_rate)
         changes.add_row(Text(name), *values, *spread, _verdict(change.kind))
     parts: list[RenderableType] = [heading, changes, Text(legend.rstrip(), style="dim")]
+    if found.matching:
+        numbers = _table("", "A", "B", last="")
+        for name, change in found.items():
+            both = number(change.before), number(change.after)
+            numbers.add_row(Text(name), *both, _verdict(change.kind))
+        parts = [heading, Text("\n".join([*matching_lines(found), ""])), numbers]
     if found.alignment:
         table = _table("", "value", "±", "chance")
         for one in found.alignment:
@@ -318,6 +333,8 @@ def comparison_view(found: Comparison) -> RenderableType:
             error = error_text(pair.error)
             table.add_row(_pair_text(pair), *cosines, error, _verdict(pair.kind))
         parts += [Text("\nPairs of classes that moved most", style="bold"), table]
+    if found.matching:
+        return Group(*parts, *_notes(found.notes))
     return Group(*parts, *_notes(found.notes), Text(f"\n{found.decision}", style="bold"))
 
 

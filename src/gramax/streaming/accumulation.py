@@ -45,7 +45,7 @@ def accumulate(
         InputError: a fragment cannot be read, nothing is left of them, the checkpoint is of another
             audit, or another audit is writing it, or the moments are larger than this machine.
     """
-    _check_memory(source, len(classes.names), blocks)
+    _check_memory(source, classes.summed, blocks)
     tasks = tasks_of(source, classes, blocks, normalize)
     left_tasks = [replace(task, skip_bad=skip_bad) for task in tasks]
     with ExitStack() as stack:

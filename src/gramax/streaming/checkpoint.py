@@ -77,7 +77,7 @@ class Checkpoint:
         """The checkpoint at `path` of this audit."""
         check_writable(path)
         about = identity(source, classes, blocks, normalize, tasks[0].sizes)
-        n, c, d = source.rows, len(classes.names), source.dim
+        n, c, d = source.rows, classes.summed, source.dim
         empty = ClassMoments.empty(c, min(n, d), normalize=normalize, ambient=d if n < d else None)
         return cls(Path(path), about, empty, blocks, len(tasks), groups=tasks[0].groups)
 

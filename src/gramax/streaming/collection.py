@@ -92,7 +92,7 @@ def collect(request: Request, progress: Progress | None = None) -> Collected:
     """Read and sum all rows, in this process or in a child that may die of what it reads."""
     named = request.labels, request.groups, request.ids
     plain = all(_is_no_file(one) or _is_plain(one, LABEL_READERS) for one in named)
-    if plain and _is_plain(request.source, READERS):
+    if plain and reads_here(request.source):
         return collect_here(request, progress)
     from gramax.streaming.child import collect_in_child
 
@@ -106,6 +106,11 @@ def _is_no_file(labels: Any) -> bool:
     spec = os.fspath(labels)
     named = "://" not in spec and not set(spec) & set("*?[")
     return named and not os.path.exists(split_name(spec)[0])
+
+
+def reads_here(source: Any) -> bool:
+    """Whether this process reads a source itself: an array, or plain files."""
+    return _is_plain(source, READERS)
 
 
 def _is_plain(given: Any, readers: Readers) -> bool:

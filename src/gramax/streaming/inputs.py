@@ -46,6 +46,11 @@ class Classes:
         """Whether every row is a class of its own."""
         return self.labelled and self.labels is None
 
+    @property
+    def summed(self) -> int:
+        """Classes whose rows are summed apart: codes are summed together, each has one row."""
+        return 1 if self.rowwise else len(self.names)
+
 
 def open_source(
     source: Any,

@@ -124,8 +124,6 @@ def _codes(task: Task, place: int, name: str) -> Iterator[np.ndarray]:
     with _refusing(place):
         if part is not None:
             yield from part.chunks(task.sizes.chunk)
-        elif name == "labels" and task.rowwise:
-            yield np.arange(fragment.start, fragment.start + fragment.rows, dtype=np.int32)
         else:
             yield np.full(fragment.rows, 0 if name == "labels" else -1, np.int32)
 

@@ -22,6 +22,9 @@ MAX_SAMPLED_ROWS, SAMPLED_ROWS, SAMPLE_BYTES = 200_000, 16_384, 1 << 30
 """All rows are kept for the metrics of neighbours up to so many, and so many bytes of float32; of
 more, a uniform sample."""
 
+MAX_SAMPLED_CODES = 1 << 27
+"""Numbers of a codebook that is kept whole, 512 MiB of float32; a larger one is read again."""
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -49,14 +52,17 @@ def sizes(n: int, c: int, d: int, blocks: int) -> Sizes:
     return Sizes(min(n, chunk), max(chunk, 8 * c * blocks, TASK_BYTES // (4 * d)))
 
 
-def sampled(n: int, d: int) -> Int[np.ndarray, " m"]:
+def sampled(n: int, d: int, most: int | None = None) -> Int[np.ndarray, " m"]:
     """The numbers of the rows to keep, in order: all of them, or a uniform sample.
+
+    Of codes all are kept that hold no more than `most` numbers in all.
 
     Example:
         >>> print(sampled(3, 2), len(sampled(10**6, 2)))
         [0 1 2] 16384
     """
-    if n <= min(MAX_SAMPLED_ROWS, max(SAMPLED_ROWS, SAMPLE_BYTES // (4 * d))):
+    limit = min(MAX_SAMPLED_ROWS, SAMPLE_BYTES // (4 * d)) if most is None else most // d
+    if n <= max(SAMPLED_ROWS, limit):
         return np.arange(n)
     return np.sort(np.random.default_rng(0).choice(n, SAMPLED_ROWS, replace=False))
 
@@ -74,16 +80,14 @@ class Piece:
 class Task:
     """Consecutive fragments that a worker reads and sums; picklable.
 
-    `sample` holds the numbers of the rows to bring back. With `rowwise` every row is a class of its
-    own. Blocks are dealt by the `groups`, where there are any. A task that is `spanned` holds all
-    rows, fewer than their dimensions: their moments are those of their coordinates in the space
-    that they span.
+    `sample` holds the numbers of the rows to bring back. Blocks are dealt by the `groups`, where
+    there are any. A task that is `spanned` holds all rows, fewer than their dimensions: their
+    moments are those of their coordinates in the space that they span.
     """
 
     pieces: tuple[Piece, ...]
     sample: Int[np.ndarray, " m"]
     num_classes: int
-    rowwise: bool
     sizes: Sizes
     blocks: int
     normalize: bool
@@ -106,8 +110,9 @@ class Task:
 
 def tasks_of(source: Source, classes: Classes, blocks: int, normalize: bool) -> list[Task]:
     """All rows as tasks, in order; small fragments (of small files) share one."""
-    n, c, d = source.rows, len(classes.names), source.dim
-    cut, sample, labels = sizes(n, c, d, blocks), sampled(n, d), classes.labels
+    n, c, d = source.rows, classes.summed, source.dim
+    most = MAX_SAMPLED_CODES if classes.rowwise else None
+    cut, sample, labels = sizes(n, c, d, blocks), sampled(n, d, most), classes.labels
     groups: list[list[Piece]] = []
     held = cut.task
     for one in source.fragments(cut.task):
@@ -118,7 +123,7 @@ def tasks_of(source: Source, classes: Classes, blocks: int, normalize: bool) -> 
         groups[-1].append(Piece(one, *(_part(part, one) for part in (labels, classes.groups))))
     starts = [pieces[0].fragment.start for pieces in groups]
     samples = np.split(sample, np.searchsorted(sample, starts[1:]))
-    fixed = (c, classes.rowwise, cut, blocks, normalize, n < d)
+    fixed = (c, cut, blocks, normalize, n < d)
     count = len(classes.groups.names) if classes.groups else 0
     return [Task(tuple(p), m, *fixed, groups=count) for p, m in zip(groups, samples, strict=True)]
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gramax.audits.codebook_verdict import codebook_lines
 from gramax.audits.portrait import Heat, similar_order
 from gramax.audits.thresholds import SURE
 from gramax.audits.verdict import tell_worth
+from gramax.comparison.dictionaries import matching_lines
 from gramax.comparison.results import FALSE_RATE
 from gramax.render.number_text import (
     abbreviations_told,
@@ -52,6 +54,7 @@ def audit_page(report: Report) -> str:
         "audit.html",
         data,
         report=report,
+        codebook=codebook_lines(report),
         worth=tell_worth(report),
         facts=report_facts(report),
         notes=report_notes(report),
@@ -116,7 +119,8 @@ def comparison_page(found: Comparison) -> str:
         "compare.html",
         pictures_data(found.names, heats),
         found=found,
-        headline=comparison_headline(found),
+        headline="" if found.matching else comparison_headline(found),
+        matching=matching_lines(found),
         sides=[(letter, *side) for letter, side in zip("AB", sides, strict=True)],
         heat=bool(heats),
         places=places,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import operator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -143,6 +144,18 @@ def for_answers(moments: ClassMoments, options: Options | None = None) -> dict[s
     one = setting.classes == 1
     usable = {m.name for m in METRICS.of(moments.scatter) if not (one and m.labels)}
     return {name: law for name, law in _answers(setting).items() if name in usable}
+
+
+def for_codes(moments: ClassMoments, options: Options | None = None) -> dict[str, Chance]:
+    """`for_answers` of a codebook, whose codes were summed as one class: each is its own.
+
+    Args:
+        moments: of all codes.
+        options: as for the numbers that it is compared with.
+    """
+    whole = setting_of(moments, options or Options())
+    setting = replace(whole, counts=(1.0,) * round(whole.rows))
+    return _answers(setting)
 
 
 @lru_cache(maxsize=8)
