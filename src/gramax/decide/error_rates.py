@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -55,16 +55,25 @@ class ErrorRates:
         accepts, rejects = (np.interp(cosine, self.edges, k) for k in (self.accepts, self.rejects))
         return float(accepts), float(rejects)
 
-    def d_prime(self) -> float:
-        """Distance of the two means over the root of the average variance."""
-        middle = (self.edges[1:] + self.edges[:-1]) / 2
-        means, variances = [], []
+    def moments(self) -> Float[np.ndarray, "2 2"]:
+        """Means, and below them deviations, of the cosines of pairs of one class and of two."""
+        middle, found = (self.edges[1:] + self.edges[:-1]) / 2, []
         for counts in self._counts:
             total = float(counts.sum()) or math.nan
-            means.append(float(middle @ counts) / total)
-            variances.append(float((middle - means[-1]) ** 2 @ counts) / total)
-        spread = math.sqrt(sum(variances) / 2)
-        return (means[0] - means[1]) / spread if spread > 0 else math.nan
+            mean = float(middle @ counts) / total
+            found.append((mean, math.sqrt(float((middle - mean) ** 2 @ counts) / total)))
+        return np.array(found).T
+
+    def d_prime(self) -> float:
+        """Distance of the two means over the root of the average variance."""
+        return d_prime(self.moments())
+
+
+def d_prime(moments: Float[np.ndarray, "2 2"]) -> float:
+    """d′ of the means and deviations of two kinds of pairs; NaN where neither kind spreads."""
+    (same, different), deviations = moments
+    spread = math.sqrt(float(deviations @ deviations) / 2)
+    return float(same - different) / spread if spread > 0 else math.nan
 
 
 class LeaveOut:
@@ -82,19 +91,38 @@ class LeaveOut:
         groups = np.flatnonzero(counts.sizes[0])
         self._others = [ErrorRates(edges, *counts.without(g)) for g in groups]
         rows, same = counts.sizes
-        self.worth = {"same": _worth(same), "different": _worth(rows)}
+        self.worth: dict[Kind, float] = {"same": _worth(same), "different": _worth(rows)}
+        every: dict[Kind, Any] = {"same": counts.all_same, "different": counts.all_different}
+        self._least: dict[Kind, float] = {kind: 0.5 / k.sum() for kind, k in every.items()}
         self._counts = counts
 
     def rate(self, number: Callable[[ErrorRates], float], by: Kind = "same") -> Estimate:
         """A share of pairs; where it is 0 or 1, as far off as classes without it allow."""
-        least = 0.5 / max(min(self._counts.all_same.sum(), self._counts.all_different.sum()), 1)
-        found = self._estimate(number, by, lambda p: _logit(p, least), _share)
+        least = max(self._least.values())
+        found = self._estimate(number, by, lambda p: float(_logit(p, least)), _share)
         reach = 1 - (1 - LEVEL) ** (1 / self.worth[by])  # the rule of three
         if found.low is not None and found.value <= least:
             return Estimate(found.value, 0.0, max(found.high or 0.0, reach))
         if found.high is not None and found.value >= 1 - least:
             return Estimate(found.value, min(found.low or 1.0, 1 - reach), 1.0)
         return found
+
+    def curve(
+        self, x: Float[np.ndarray, " k"], kind: Kind
+    ) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
+        """At cosines: the share of different pairs that pass or of same pairs that fail, and its
+        interval."""
+        name = {"different": "accepts", "same": "rejects"}[kind]
+        whole, *others = (
+            np.interp(x, rates.edges, getattr(rates, name)) for rates in (self.rates, *self._others)
+        )
+        least = self._least[kind]
+        moved = _logit(np.array(others), least) - _logit(whole, least)
+        n = len(moved)
+        deviation = np.sqrt((n - 1) / n * np.sum(moved**2, axis=0))
+        reach = deviation * _student(self.worth[kind] - 1)
+        ends = (_share(_logit(whole, least) + sign * reach) for sign in (-1, 1))
+        return whole, *ends
 
     def cosine(self, number: Callable[[ErrorRates], float]) -> Estimate:
         """A cosine that hangs on both kinds of pairs."""
@@ -129,7 +157,8 @@ class LeaveOut:
         if not math.isfinite(deviation):
             return Estimate(value)
         reach = deviation * _student(worth - 1)
-        return Estimate(value, back(scale(value) - reach), back(scale(value) + reach))
+        ends = (float(back(scale(value) + sign * reach)) for sign in (-1, 1))
+        return Estimate(value, *ends)
 
     def _part_of_variance(self, cosine: float) -> float:
         """How much of the jackknife's variance of a false-accept rate is real: ½ to 1.
@@ -167,13 +196,13 @@ def _student(dof: float) -> float:
     return float(np.interp(dof, (low, low + 1), ends))
 
 
-def _logit(p: float, least: float) -> float:
-    p = min(max(p, least), 1 - least)
-    return math.log(p / (1 - p))
+def _logit(p: Any, least: float) -> Any:
+    p = np.clip(p, least, 1 - least)
+    return np.log(p / (1 - p))
 
 
-def _share(logit: float) -> float:
-    return 1 / (1 + math.exp(-min(max(logit, -700.0), 700.0)))
+def _share(logit: Any) -> Any:
+    return 1 / (1 + np.exp(-np.clip(logit, -700, 700)))
 
 
 def _crossing(edges: Float[np.ndarray, " b1"], rising: Float[np.ndarray, " b1"]) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class PairCounts:
     group: Int[np.ndarray, " c"]
     rows: tuple[int, int]
 
-    @property
+    @cached_property
     def all_same(self) -> Float[np.ndarray, " b"]:
         """Pairs of rows of one class."""
         return self.same.sum(axis=0)
