@@ -22,6 +22,7 @@ from gramax.uncertainty.chance.cosines import student_quantile
 
 Kind = Literal["same", "different"]
 LEVEL = 0.95
+LEAST_SHOWN = 1e-3
 FEW_ERRORS = 30
 """Pairs that must pass for a false-accept rate to be told: the rule of 30 (Doddington 1998)."""
 
@@ -110,8 +111,10 @@ class LeaveOut:
     def curve(
         self, x: Float[np.ndarray, " k"], kind: Kind
     ) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
-        """At cosines: the share of different pairs that pass or of same pairs that fail, and its
-        interval."""
+        """At cosines: the share of different pairs that pass or of same pairs that fail.
+
+        Its interval is NaN where the share is so near 0 or 1 that no chart shows it.
+        """
         name = {"different": "accepts", "same": "rejects"}[kind]
         whole, *others = (
             np.interp(x, rates.edges, getattr(rates, name)) for rates in (self.rates, *self._others)
@@ -121,6 +124,7 @@ class LeaveOut:
         n = len(moved)
         deviation = np.sqrt((n - 1) / n * np.sum(moved**2, axis=0))
         reach = deviation * _student(self.worth[kind] - 1)
+        reach = np.where((whole > LEAST_SHOWN) & (whole < 1 - LEAST_SHOWN), reach, np.nan)
         ends = (_share(_logit(whole, least) + sign * reach) for sign in (-1, 1))
         return whole, *ends
 

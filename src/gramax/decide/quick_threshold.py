@@ -9,6 +9,9 @@ import numpy as np
 from gramax._shapes import Float
 from gramax.metrics.evidence import Evidence
 
+ROUNDING = 1e-13
+"""Variances of cosines up to which they are the rounding of squares."""
+
 
 def pair_moments(found: Evidence) -> Float[np.ndarray, "2 2"]:
     """Means, and below them deviations, of the cosines of pairs of one class and of two.
@@ -42,7 +45,8 @@ def pair_moments(found: Evidence) -> Float[np.ndarray, "2 2"]:
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.array([sums[0], sums[1] - sums[0]]) / counts
         square = np.array([powers[0], powers[1] - powers[0]]) / counts
-    return np.stack([mean, np.sqrt(np.maximum(square - mean**2, 0))])
+    variance = square - mean**2
+    return np.stack([mean, np.sqrt(np.where(variance > ROUNDING, variance, 0))])
 
 
 def equal_error(moments: Float[np.ndarray, "2 2"]) -> tuple[float, float]:
@@ -54,6 +58,6 @@ def equal_error(moments: Float[np.ndarray, "2 2"]) -> tuple[float, float]:
     """
     (same, different), (s, d) = moments
     if not s + d > 0:
-        return math.nan, math.nan
+        s = d = 1e-9 if same > different else math.nan
     cosine = (same * d + different * s) / (s + d)
     return float(cosine), math.erfc((same - different) / (s + d) / math.sqrt(2)) / 2

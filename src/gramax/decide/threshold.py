@@ -84,21 +84,26 @@ class Threshold(Decision):
     def tables(self) -> tuple[Table, ...]:
         """The thresholds, what moments say, and the classes that make the errors."""
         columns = (
-            *(Column("", "words"), Column("cosine"), Column("different pairs that pass", "words")),
-            Column("same pairs that fail", "percent"),
+            *(Column("", "words"), Column("cosine")),
+            *(Column("different pass", "percent"), Column("same fail", "percent")),
         )
         every = [("equal errors", self.equal), *((_one_in(p.accepts.value), p) for p in self.points)]
-        rows = tuple((word, p.cosine, _passing(p.accepts), p.rejects) for word, p in every)
+        rows = tuple(
+            (word, _rounded(p.cosine), _share(p.accepts.value), p.rejects) for word, p in every
+        )
         at = [p for _, p in every].index(self.chosen) if self.chosen else None
-        note = "In brackets: 95 % intervals, for other classes of the same kind."
+        note = (
+            "Different pairs (rows of two classes) that pass, and same pairs (rows of one class) "
+            "that fail. In brackets: 95 % intervals, for other classes of the same kind."
+        )
         found = [Table("Where to call two rows the same", columns, rows, note, at), self._beside()]
         if self.mixed_up:
             columns = (Column("class", "words"), Column("and", "words"))
-            columns += (Column("of their pairs pass", "percent"), Column("of all errors", "percent"))
+            columns += (Column("pairs that pass", "percent"), Column("of all that pass", "percent"))
             rows = tuple((m.a, m.b, m.passing, m.of_accepts) for m in self.mixed_up[:MAX_LISTED])
             found.append(Table("Classes that pass as one", columns, rows))
         if self.failing:
-            columns = (Column("class", "words"), Column("of its pairs fail", "percent"))
+            columns = (Column("class", "words"), Column("pairs that fail", "percent"))
             found.append(Table("Classes whose own rows fail", columns, self.failing[:MAX_LISTED]))
         if self.merge:
             found.append(self._to_merge())
@@ -107,16 +112,16 @@ class Threshold(Decision):
     def _beside(self) -> Table:
         columns = (Column("", "words"), Column("cosine"), Column("equal error", "percent"))
         rows = (
-            ("from pairs", self.equal.cosine, self.equal.accepts, self.d_prime),
-            ("from moments alone", *self.quick),
+            ("all pairs", _near(self.equal.cosine.value), self.equal.accepts.value, self.d_prime),
+            ("moments alone", _near(self.quick[0]), *self.quick[1:]),
         )
         note = "d′: how many deviations lie between the mean cosines of same and different pairs."
         return Table("Beside a quick answer", (*columns, Column("d′")), rows, note)
 
     def _to_merge(self) -> Table:
         columns = (
-            *(Column("class", "words"), Column("and", "words"), Column("distance of means")),
-            *(Column("of their pairs pass", "percent"), Column("within each", "percent")),
+            *(Column("class", "words"), Column("and", "words"), Column("distance")),
+            *(Column("pairs that pass", "percent"), Column("within each", "percent")),
         )
         rows = tuple((m.a, m.b, m.distance, m.passing, m.own) for m in self.merge[:MAX_LISTED])
         more = f" {len(self.merge) - MAX_LISTED:,} more." if len(self.merge) > MAX_LISTED else ""
@@ -366,10 +371,21 @@ def _told(share: Estimate) -> str:
     return f"{_share(share.value)}{more}"
 
 
-def _passing(accepts: Estimate) -> str:
-    if accepts.low is None or accepts.high is None:
-        return _share(accepts.value)
-    return f"{_share(accepts.value)} ({100 * accepts.low:.2g} to {_share(accepts.high)})"
+def _rounded(cosine: Estimate) -> Estimate:
+    low, high = (None if end is None else _near(end) for end in (cosine.low, cosine.high))
+    return Estimate(_near(cosine.value), low, high)
+
+
+def _near(cosine: float) -> float:
+    """With three decimals, or more near 1."""
+    return round(cosine, max(3, _digits(cosine))) + 0.0  # no -0
+
+
+def _digits(cosine: float) -> int:
+    """Decimals of a cosine: two, or more where it is nearly 1."""
+    if not 0.9 < cosine < 1 - 1e-9:
+        return 2
+    return 2 - math.floor(math.log10(1 - cosine) + 1e-9)
 
 
 def _share(value: float) -> str:
@@ -378,6 +394,4 @@ def _share(value: float) -> str:
 
 
 def _cosine(value: float) -> str:
-    """A cosine in two decimals, or more where it is nearly 1."""
-    digits = 2 if value < 0.9 else 2 - math.floor(math.log10(max(1 - value, 1e-12)) + 1e-9)
-    return f"{value:.{digits}f}".replace("-", "−")
+    return f"{value:.{_digits(value)}f}".replace("-", "−")
