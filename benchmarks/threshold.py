@@ -2,7 +2,9 @@
 
 Classes are drawn of one kind: means and sizes at random, rows with noise of Student's law of three
 degrees of freedom (heavy tails), each class in a width of its own. The truth is what very many
-such classes give. Run: `python -m benchmarks.threshold [RUNS]`; the tables are in docs/threshold.md.
+such classes give. The tables are in docs/threshold.md.
+
+Run: `python -m benchmarks.threshold [RUNS]`.
 """
 
 from __future__ import annotations
@@ -51,11 +53,11 @@ class Kind:
         means, width = self.classes_of(sizes, rng)
         return _rows(means[y], width[y], rng), y
 
-    def truth(self) -> np.ndarray:
+    def truth(self, draws: int) -> np.ndarray:
         """The numbers of very many classes: pairs drawn as often as they come in all rows."""
         rng, edges = np.random.default_rng(1), np.linspace(-1, 1, 8193)
         same, different = np.zeros((2, len(edges) - 1))
-        for _ in range(DRAWS // 200_000):
+        for _ in range(draws // 200_000):
             means, width = self._by(SIZES * (SIZES - 1.0), rng)
             a, b = _rows(means, width, rng), _rows(means, width, rng)
             same += np.histogram(np.sum(a * b, axis=1), edges)[0]
@@ -86,11 +88,11 @@ def _rows(means: np.ndarray, width: np.ndarray, rng: np.random.Generator) -> np.
     return unit_rows(means + width[:, None] * rng.standard_t(3, size=means.shape))
 
 
-def covered(kind: Kind, runs: int, seed: int = 0) -> np.ndarray:
+def covered(kind: Kind, runs: int, draws: int = DRAWS) -> np.ndarray:
     """The share of the runs in which the interval of each of `NAMES` holds the truth."""
-    truth, hits = kind.truth(), np.zeros(len(NAMES))
+    truth, hits = kind.truth(draws), np.zeros(len(NAMES))
     for run in range(runs):
-        z, y = kind.drawn(np.random.default_rng((seed, run)))
+        z, y = kind.drawn(np.random.default_rng((0, run)))
         known = LeaveOut(count_pairs(z, y, kind.classes))
         found = [known.rate(lambda r: r.equal()[1]), known.cosine(lambda r: r.equal()[0])]
         found.append(known.positive(ErrorRates.d_prime))

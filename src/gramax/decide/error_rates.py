@@ -2,9 +2,10 @@
 
 Rows of a class hang together, and a million pairs of ten classes are ten classes, not a million
 observations. So every number is computed again without the pairs of one class (or group of
-classes) at a time: the jackknife of a statistic of pairs (Arvesen 1969), whose deviation is taken
-with Student's quantile for the number of classes of equal size that would be worth as much (Kish
-1965).
+classes) at a time: the jackknife of a statistic of pairs (Arvesen 1969). Its deviation is taken
+with Student's quantile for as many degrees of freedom as classes of equal size would be worth as
+much (Kish 1965): one less holds the truth too often where few large classes have most of the pairs,
+and as many as there are classes too rarely (`python -m benchmarks.threshold`).
 """
 
 from __future__ import annotations
@@ -89,8 +90,8 @@ class LeaveOut:
         """The rates of all pairs, and those without each group of classes."""
         edges = counts.edges
         self.rates = ErrorRates(edges, counts.all_same, counts.all_different)
-        groups = np.flatnonzero(counts.sizes[0])
-        self._others = [ErrorRates(edges, *counts.without(g)) for g in groups]
+        groups = range(len(counts.same))
+        self._others = [ErrorRates(edges, *counts.without(g)) for g in groups if counts.sizes[0, g]]
         rows, same = counts.sizes
         self.worth: dict[Kind, float] = {"same": _worth(same), "different": _worth(rows)}
         every: dict[Kind, Any] = {"same": counts.all_same, "different": counts.all_different}
@@ -123,7 +124,7 @@ class LeaveOut:
         moved = _logit(np.array(others), least) - _logit(whole, least)
         n = len(moved)
         deviation = np.sqrt((n - 1) / n * np.sum(moved**2, axis=0))
-        reach = deviation * _student(self.worth[kind] - 1)
+        reach = deviation * _student(self.worth[kind])
         reach = np.where((whole > LEAST_SHOWN) & (whole < 1 - LEAST_SHOWN), reach, np.nan)
         ends = (_share(_logit(whole, least) + sign * reach) for sign in (-1, 1))
         return whole, *ends
@@ -160,7 +161,7 @@ class LeaveOut:
         deviation = math.sqrt(part * (n - 1) / n * float(moved @ moved)) if n else math.nan
         if not math.isfinite(deviation):
             return Estimate(value)
-        reach = deviation * _student(worth - 1)
+        reach = deviation * _student(worth)
         ends = (float(back(scale(value) + sign * reach)) for sign in (-1, 1))
         return Estimate(value, *ends)
 

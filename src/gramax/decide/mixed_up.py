@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -62,10 +63,7 @@ class ClassPairs:
         order = np.random.default_rng(0).permutation(len(y))
         order = order[np.argsort(y[order], kind="stable")]
         ends = np.searchsorted(y[order], np.arange(len(found.rows) + 1))
-        self._rows = [
-            x[order[a : min(b, a + MAX_ROWS_OF_CLASS)]]
-            for a, b in zip(ends, ends[1:], strict=False)
-        ]
+        self._rows = [x[order[a : min(b, a + MAX_ROWS_OF_CLASS)]] for a, b in pairwise(ends)]
         self._found, self._cosine, self._scale = found, cosine, scale
         self.own = np.array([self._own(rows) for rows in self._rows])
         """`[c]` share of the pairs within a class that pass; NaN of a class of one row."""

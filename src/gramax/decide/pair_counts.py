@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -139,7 +140,7 @@ class _Counts:
         for start in range(own.start, stop, TILE_SIDE):
             other = slice(start, min(start + TILE_SIDE, stop))
             places, same = self._places(x[own] @ x[other].T), y[own, None] == y[other]
-            pair = np.tri(*same.shape, -1, dtype=bool) if other == own else True
+            pair = np.tri(len(same), k=-1, dtype=bool) if other == own else True
             self.same[g] += _counted(places[pair & same])
             found = _counted(places[pair & ~same])
             self.different[g] += found
@@ -180,4 +181,4 @@ def _counted(places: Int[np.ndarray, "..."]) -> Int[np.ndarray, " b"]:
 def _runs(group: Int[np.ndarray, " m"]) -> list[tuple[int, int]]:
     """Starts and stops of the runs of equal entries."""
     cuts = np.flatnonzero(np.diff(group)) + 1
-    return list(zip([0, *cuts.tolist()], [*cuts.tolist(), len(group)], strict=True))
+    return list(pairwise([0, *cuts.tolist(), len(group)]))

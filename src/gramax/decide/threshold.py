@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gramax import _files
-from gramax._shapes import Float
 from gramax.audits.report import finite
 from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Table
 from gramax.decide.error_rates import FEW_ERRORS, ErrorRates, LeaveOut, d_prime
@@ -26,8 +25,9 @@ from gramax.errors import InputError
 from gramax.metrics.evidence import Evidence
 from gramax.streaming import Execution, Progress
 
-HOPELESS = 0.4
-"""Equal error from which no threshold is recommended: half of the pairs is a coin."""
+HOPELESS, COIN = 0.4, 0.5
+"""Equal error from which no threshold is recommended, and that of a coin. Of few rows it must lie
+below the coin by three deviations of one that is thrown for every row."""
 
 FEW_CLASSES = 5.0
 """Classes of equal size that the data must be worth, or a note says that intervals are wide."""
@@ -87,7 +87,10 @@ class Threshold(Decision):
             *(Column("", "words"), Column("cosine")),
             *(Column("different pass", "percent"), Column("same fail", "percent")),
         )
-        every = [("equal errors", self.equal), *((_one_in(p.accepts.value), p) for p in self.points)]
+        every = [
+            ("equal errors", self.equal),
+            *((_one_in(p.accepts.value), p) for p in self.points),
+        ]
         rows = tuple(
             (word, _rounded(p.cosine), _share(p.accepts.value), p.rejects) for word, p in every
         )
@@ -228,7 +231,9 @@ def threshold(
         Call two rows the same above 0...: ... % of different pairs pass, ... % of same pairs fail.
     """
     if accepts is not None and not 0 < accepts < 1:
-        raise InputError(f"a rate of false accepts is between 0 and 1, such as 0.001; got {accepts}")
+        raise InputError(
+            f"a rate of false accepts is between 0 and 1, such as 0.001; got {accepts}"
+        )
     rows = read_rows(
         *(source, labels),
         column=column,
@@ -245,14 +250,14 @@ def threshold(
     equal = _equal(known)
     points = _points(known, int(counts.all_different.sum()), accepts, rows.name)
     chosen = next((p for p in points if p.accepts.value == accepts), equal)
-    usable = equal.accepts.value < HOPELESS and (equal.accepts.high or 0.0) < 0.5
+    usable = equal.accepts.value < min(HOPELESS, COIN * (1 - 3 / len(rows.rows) ** 0.5))
     evidence, moments = Evidence(rows.blocks[0]), known.rates.moments()
     mixed_up, failing, merge = (), (), ()
     if usable:
         scale = float(moments[1, 1]) or 1.0
         by_class = ClassPairs(rows.directions(), rows.labels, evidence, chosen.cosine.value, scale)
         mixed_up, merge = by_class.listed(rows.names, known.rates.at(chosen.cosine.value)[0])
-        worst = np.argsort(by_class.own, kind="stable")[: MAX_LISTED]
+        worst = np.argsort(by_class.own, kind="stable")[:MAX_LISTED]
         failing = tuple(
             (rows.names[k], 1 - float(by_class.own[k])) for k in worst if by_class.own[k] < 1
         )
@@ -277,9 +282,7 @@ def _equal(known: LeaveOut) -> Point:
     return Point(known.cosine(lambda rates: rates.equal()[0]), rate, rate)
 
 
-def _points(
-    known: LeaveOut, different: int, accepts: float | None, name: str
-) -> tuple[Point, ...]:
+def _points(known: LeaveOut, different: int, accepts: float | None, name: str) -> tuple[Point, ...]:
     """The points at powers of ten, and at the rate that is asked for, as far as pairs carry."""
     least = FEW_ERRORS / different
     if accepts is not None and accepts < least:
@@ -287,7 +290,7 @@ def _points(
             f"{name}: its {different:,} different pairs carry false-accept rates from {least:.1g} "
             f"(so that {FEW_ERRORS} pass); ask for one of at least that, or give it more rows"
         )
-    rates = {r for r in RATES if r >= least} | ({accepts} - {None})
+    rates = {r for r in RATES if r >= least} | ({accepts} if accepts is not None else set())
     return tuple(_point(known, rate) for rate in sorted(rates, reverse=True))
 
 
@@ -298,14 +301,15 @@ def _point(known: LeaveOut, accepts: float) -> Point:
 
 def _curve(known: LeaveOut) -> tuple[Line, Line]:
     """The rates of false accepts and of false rejects, where they are neither 0 nor 1."""
-    rates, lines = known.rates, []
+    rates = known.rates
     moving = np.flatnonzero((rates.accepts > 1e-4) & (rates.accepts < 1 - 1e-4))
     moving = np.r_[moving, np.flatnonzero((rates.rejects > 1e-4) & (rates.rejects < 1 - 1e-4))]
     ends = rates.edges[[moving.min(), moving.max()]] if len(moving) else rates.edges[[0, -1]]
-    x = np.linspace(*ends, CURVE_POINTS)
-    for kind, name in (("different", "different pairs pass"), ("same", "same pairs fail")):
-        lines.append(Line(name, x, *known.curve(x, kind)))
-    return lines[0], lines[1]
+    x = np.linspace(ends[0], ends[1], CURVE_POINTS)
+    return (
+        Line("different pairs pass", x, *known.curve(x, "different")),
+        Line("same pairs fail", x, *known.curve(x, "same")),
+    )
 
 
 def _headline(chosen: Point, equal: Point, usable: bool) -> str:
@@ -343,8 +347,8 @@ def _notes(rows: Rows, counts: PairCounts, known: LeaveOut) -> tuple[str, ...]:
         found.append("no intervals: they are made by leaving out classes, and two are too few")
     elif few < FEW_CLASSES:
         found.append(
-            f"for their same pairs the {len(rows.names)} classes are worth {few:.1f} of equal "
-            "size, so that intervals are wide; give it more classes"
+            f"for same pairs the {len(rows.names)} classes are worth {few:.1f} of equal size: what "
+            "is told holds for these classes, and intervals for others are wide; give it more"
         )
     return tuple(found)
 
