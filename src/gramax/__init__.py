@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gramax.comparison import Comparison, compare
     from gramax.data import Reading
     from gramax.decide.sides import Sides, sides
+    from gramax.decide.threshold import Threshold, threshold
     from gramax.errors import InputError
     from gramax.metrics import (
         coherence,
@@ -64,6 +65,7 @@ _HOMES = {
     "comparison": ("Comparison", "compare"),
     "audits.audit": ("audit",),
     "decide.sides": ("Sides", "sides"),
+    "decide.threshold": ("Threshold", "threshold"),
     "errors": ("InputError",),
     "streaming.execution": ("Execution",),
     "data.reading": ("Reading",),
@@ -79,6 +81,7 @@ __all__ += ["collapse_ratio", "covariance_eigs", "effective_rank", "frame_potent
 __all__ += ["scatter_ratio", "simplex_error", "simplex_gram", "within_class_variance"]
 __all__ += ["coherence", "smooth_coherence_loss", "welch_floor", "welch_gap"]
 __all__ += ["descent", "run_many", "simplex_step"]
+__all__ += ["Threshold", "threshold"]
 
 
 def __getattr__(name: str) -> Any:
