@@ -167,7 +167,7 @@ def sweep(
 
     total, done = 0.0, 0
     for tiles in (own, others):  # these need the limits that those set
-        for part, found in _in_order(work, tiles):
+        for part, found in in_order(work, tiles):
             total, done = total + part, done + 1
             for rows, keys in found:
                 best.add(rows, keys)  # type: ignore[union-attr]
@@ -176,7 +176,7 @@ def sweep(
     return total
 
 
-def _in_order(work: Callable, tasks: list) -> Iterator:
+def in_order(work: Callable, tasks: list) -> Iterator:
     """`work(*task)` of all tasks in their order: several at once, each on one thread of BLAS.
 
     A tile is too small for the threads of BLAS, which wait for each other at every product; and

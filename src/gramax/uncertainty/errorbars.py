@@ -245,7 +245,7 @@ def without_each(
     quick = [name for name in asked if not too_many(name, first.num_classes)]
     used = np.flatnonzero(_filled(blocks).any(axis=1))
     parts = [blocks.parts[k].widened() for k in used] or [first.widened()]
-    with _few_threads(first.mean.shape[1]), np.errstate(all="ignore"):
+    with few_threads(first.mean.shape[1]), np.errstate(all="ignore"):
         whole = _values(BlockMoments(tuple(parts), 0).whole, asked, options)
         left = [_values(moments, quick, options) for moments in _leave_out(parts, None)]
     return {
@@ -254,7 +254,7 @@ def without_each(
     }
 
 
-def _few_threads(side: int) -> Any:
+def few_threads(side: int) -> Any:
     """Within it, matrices of this side are decomposed by as many threads as do it fastest."""
     if side > MAX_LONE_SIDE:
         return nullcontext()

@@ -157,10 +157,10 @@ def worth_of(
     for f, rest in enumerate(_without_each(groups)):
         at = np.flatnonzero(fold == f)
         if len(at):
-            right[:, at] = _judged(list(_heads(rest)), rows, labels, at)
-    probe, best = _chosen(right[1:], fold, folds)
+            right[:, at] = judged(list(heads_of(rest)), rows, labels, at)
+    probe, best = chosen(right[1:], fold, folds)
     share = counts / counts.sum()
-    final = list(_heads(_merged(groups)))[1 + best]
+    final = list(heads_of(_merged(groups)))[1 + best]
     weights = final.weights if axes is None else final.weights @ axes.T
     there = counts > 0
     kinds = ["linear discriminant analysis", "ridge regression"]
@@ -205,7 +205,7 @@ def _without_each(groups: list[ClassMoments]) -> Iterator[ClassMoments]:
         before = group if before is None else before.merge(group)
 
 
-def _heads(moments: ClassMoments) -> Iterator[Head]:
+def heads_of(moments: ClassMoments) -> Iterator[Head]:
     """Nearest mean, then for each strength discriminant analysis and ridge regression."""
     e = Evidence(moments)
     base = e.base[0] / np.linalg.norm(e.base) if moments.normalize else e.base[0]
@@ -241,7 +241,7 @@ def _solved(matrix: Float[np.ndarray, "d d"], right: Float[np.ndarray, "d c"]) -
         return np.linalg.lstsq(matrix, right, rcond=None)[0]
 
 
-def _judged(
+def judged(
     heads: list[Head],
     rows: Float[np.ndarray, "m d"],
     labels: Int[np.ndarray, " m"],
@@ -261,7 +261,7 @@ def _judged(
     return right
 
 
-def _chosen(right: np.ndarray, fold: Int[np.ndarray, " m"], folds: int) -> tuple[np.ndarray, int]:
+def chosen(right: np.ndarray, fold: Int[np.ndarray, " m"], folds: int) -> tuple[np.ndarray, int]:
     """For each fold the head that the other folds prefer; and the one that all prefer."""
     hits = np.stack([np.bincount(fold, row, folds) for row in right])
     others = hits.sum(axis=1, keepdims=True) - hits

@@ -244,7 +244,7 @@ def line_chart(chart: Chart) -> Markup:
                 frame.dot(float(x), float(y), f"{line.name}, {at}: {y:.4g}", colour)
     for (y, line), colour in zip(_spread_out(frame, chart.lines), LINE_COLOURS, strict=False):
         frame.parts.append(
-            f'<text class="said" style="fill:{colour}" x="{WIDTH - RIGHT - 4}" y="{y:.1f}" '
+            f'<text class="said" fill="{colour}" x="{WIDTH - RIGHT - 4}" y="{y:.1f}" '
             f'text-anchor="end">{escape(line.name)}</text>'
         )
     return frame.drawing(str(escape(chart.title)))
