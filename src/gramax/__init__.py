@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gramax.audits.audit import audit
     from gramax.audits.report import Report
     from gramax.comparison import Comparison, compare
+    from gramax.decide.rank import Rank, rank
     from gramax.decide.shrink import Shrink, shrink
     from gramax.errors import InputError
     from gramax.metrics import (
@@ -62,6 +63,7 @@ _HOMES = {
     "audits.report": ("Report",),
     "comparison": ("Comparison", "compare"),
     "audits.audit": ("audit",),
+    "decide.rank": ("Rank", "rank"),
     "decide.shrink": ("Shrink", "shrink"),
     "errors": ("InputError",),
     "streaming.execution": ("Execution",),
@@ -75,7 +77,7 @@ __all__ += ["collapse_ratio", "covariance_eigs", "effective_rank", "frame_potent
 __all__ += ["scatter_ratio", "simplex_error", "simplex_gram", "within_class_variance"]
 __all__ += ["coherence", "smooth_coherence_loss", "welch_floor", "welch_gap"]
 __all__ += ["descent", "run_many", "simplex_step"]
-__all__ += ["Shrink", "shrink"]
+__all__ += ["Rank", "Shrink", "rank", "shrink"]
 
 
 def __getattr__(name: str) -> Any:

@@ -105,7 +105,7 @@ def compare(
         how = replace(execution, checkpoint=f"{os.fspath(file)}.{letter}" if file else None)
         request = Request(rows, names, column, codes, BLOCKS, not raw, how)
         spaces.append(collect(request, progress))
-    why_apart = _mismatch(spaces[0], spaces[1])
+    why_apart = mismatch(spaces[0], spaces[1])
     if paired and why_apart:
         raise InputError(f"rows cannot be paired: {why_apart}")
     paired = not why_apart if paired is None else paired
@@ -136,7 +136,7 @@ def compare(
     return replace(found, names=names)
 
 
-def _mismatch(a: Collected, b: Collected) -> str:
+def mismatch(a: Collected, b: Collected) -> str:
     """Why the rows of the two do not match; empty where nothing speaks against it."""
     if a.rows != b.rows:
         return f"{a.rows:,} and {b.rows:,} rows"

@@ -8,7 +8,7 @@ paired at random), and its error, a jackknife over blocks of rows, are functions
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 
@@ -21,7 +21,7 @@ from gramax.arrays.rows import power_of_two, spanned, unit_rows
 from gramax.comparison.changes import LEVEL, TOO_FEW, WHOLE_LINE
 from gramax.comparison.results import Alignment
 from gramax.uncertainty.chance.laws import Chance
-from gramax.uncertainty.errorbars import jackknife
+from gramax.uncertainty.errorbars import ErrorBar, jackknife
 
 CHUNK_BYTES, MAX_BLOCK_BYTES, FEW_BLOCKS = 1 << 24, 1 << 30, (10, 5)
 """Bytes of the rows in float64 that are looked at together; bytes that the products of all blocks
@@ -363,8 +363,17 @@ NUMBERS: tuple[tuple[str, str, Callable[[CrossMoments], Chance]], ...] = (
 )
 
 
-def similarities(x: CentredRows, y: CentredRows, blocks: int) -> tuple[Alignment, ...]:
-    """How alike two lists of rows are that match one by one, with errors from so many blocks.
+def debiased_cka_bar(x: CentredRows, y: CentredRows, blocks: int) -> ErrorBar:
+    """Debiased linear CKA of two lists of rows that match one by one, with its error."""
+    whole, rests, _ = _without_blocks(x, y, blocks)
+    left = np.array([cka_debiased(rest) for rest in rests])
+    return jackknife(cka_debiased(whole), left, WHOLE_LINE, LEVEL)
+
+
+def _without_blocks(
+    x: CentredRows, y: CentredRows, blocks: int
+) -> tuple[CrossMoments, Iterator[CrossMoments], str]:
+    """The centred products of all rows, and without each block; or why there are no blocks.
 
     The blocks are random, and of one size: others would make the error of plain CKA several times
     too large, as it depends on the number of rows where those are few.
@@ -376,11 +385,15 @@ def similarities(x: CentredRows, y: CentredRows, blocks: int) -> tuple[Alignment
     groups = [np.sort(order[start : start + size]) for start in range(0, n, size)]
     parts = [CrossMoments.of(x.at(group), y.at(group)) for group in groups]
     total = reduce(CrossMoments.combined, parts)
-    whole = total.centred()
-    values = (cka_debiased, cka, procrustes_near(whole))
     why = NO_MEMORY if blocks == 1 else TOO_FEW if n - size < MIN_DEBIASED_ROWS else ""
     used = [] if why else [part for part in parts if part.n == size]  # not the few rows beyond
-    rests = (total.combined(part, -1).centred() for part in used)
+    return total.centred(), (total.combined(part, -1).centred() for part in used), why
+
+
+def similarities(x: CentredRows, y: CentredRows, blocks: int) -> tuple[Alignment, ...]:
+    """How alike two lists of rows are that match one by one, with errors from so many blocks."""
+    whole, rests, why = _without_blocks(x, y, blocks)
+    values = (cka_debiased, cka, procrustes_near(whole))
     left = np.array([[value(rest) for value in values] for rest in rests]).reshape(-1, 3)
     found = []
     for (name, meaning, chance), value, without in zip(NUMBERS, values, left.T, strict=True):

@@ -89,6 +89,7 @@ class Worth:
         largest: accuracy of always naming the largest class.
         head: the linear probe made from all rows.
         more: what takes longer, where it was asked: few-shot accuracy and logistic regression.
+        hits: by classifier, `[m]` whether it is right about each row; NaN where it is not asked.
     """
 
     rows: int
@@ -100,6 +101,9 @@ class Worth:
     largest: float
     head: Head
     more: Mapping[str, Outcome] = field(default_factory=dict)
+    hits: Mapping[str, Float[np.ndarray, " m"]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def outcomes(self) -> dict[str, Outcome]:
@@ -164,10 +168,11 @@ def worth_of(
     weights = final.weights if axes is None else final.weights @ axes.T
     there = counts > 0
     kinds = ["linear discriminant analysis", "ridge regression"]
-    neighbours = None
+    neighbours, hits = None, {"nearest_mean": right[0] * 1.0, "probe": probe * 1.0}
     if neighbour_labels is not None and np.any(neighbour_labels >= 0):
         known = neighbour_labels >= 0
         hit = neighbour_labels[known] == labels[known]
+        hits["nearest_neighbour"] = np.where(known, neighbour_labels == labels, np.nan)
         neighbours = _outcome(hit, fold[known], folds, "nearest neighbour, each row left out")
     method = f"{kinds[best % 2]}, shrunk by {STRENGTHS[best // 2]:g}"
     return Worth(
@@ -179,6 +184,7 @@ def worth_of(
         chance=float(np.sum(share**2)),
         largest=float(share.max()),
         head=Head(weights[there], final.bias[there], normalize),
+        hits=hits,
     )
 
 
