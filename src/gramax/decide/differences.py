@@ -9,12 +9,12 @@ covariance that the spaces have, so that many layers that are nearly one cost li
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from gramax._shapes import Float
+from gramax.comparison.decision import NORMAL_95
 
 DRAWS, DRAWS_AT_ONCE, MAX_DEGREES = 4000, 200, 100
 """Draws of the largest difference, those that are held together, and the degrees of freedom from
@@ -114,4 +114,4 @@ def _sure(
         with np.errstate(divide="ignore", invalid="ignore"):
             sizes = np.where(scale > 0, np.abs(gaps) / scale, 0.0)
         largest.append(sizes.max(axis=(1, 2)))
-    return float(np.quantile(np.concatenate(largest), 0.95)) if m > 1 else math.nan
+    return max(NORMAL_95, float(np.quantile(np.concatenate(largest), 0.95)))

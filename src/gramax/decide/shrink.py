@@ -102,7 +102,7 @@ class Shrink(Decision):
         first = _table("Ways to store a row", columns, rows, NOTE, at)
         rows = [(QUALITIES[q], *_row(self.smallest(q), q)) for q in self.ways[0].qualities]
         columns = ("by", "words"), ("way", "words"), ("bytes", "count"), ("loss", "percent")
-        title = f"The smallest that loses at most {100 * self.loss:.2g} points"
+        title = f"The smallest within a loss of {100 * self.loss:.2g} %"
         others = [q for q in self.ways[0].qualities if q != self.by]
         second = _table(title, columns, rows)
         columns = ("way", "words"), ("variance kept", "percent")
