@@ -15,6 +15,7 @@ from gramax.arrays import pairs
 from gramax.arrays.nearest import Neighbours
 from gramax.arrays.rows import unit_rows
 from gramax.audits.headroom import measure
+from gramax.audits.next_steps import next_steps
 from gramax.audits.portrait import CHEAP, Portrait, portrait_of
 from gramax.audits.report import ClassView, Diagnosis, Number, Pair, Report
 from gramax.audits.thresholds import merged_gap
@@ -165,6 +166,9 @@ def audit(
             left_out=left_out,
             worth=found_worth,
         )
+        if not codes:
+            steps = next_steps(found, source, labels, column, raw)
+            found = replace(found, next_steps=steps)
         if portrait or (portrait is None and max(found.c, found.d) <= CHEAP):
             tell("drawing", 0, 1, 0)
             found = replace(found, portrait=_portrait(evidence, collected))

@@ -131,6 +131,19 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
+class Step:
+    """A decision to take next.
+
+    Attributes:
+        why: what the audit has found that calls for it, and the question.
+        command: what to type, or the call in Python where arrays were audited.
+    """
+
+    why: str
+    command: str
+
+
+@dataclass(frozen=True)
 class Report(Mapping[str, float]):
     """What an audit found; a mapping from metric name to number.
 
@@ -152,6 +165,7 @@ class Report(Mapping[str, float]):
         options: the choices in which published definitions differ.
         headroom: the worst crosstalk beside its floor and what is reachable; None without labels.
         worth: how often held-out rows get their class; None without classes of several rows.
+        next_steps: the decisions that this calls for, at most two.
         portrait: what the pictures show; not part of `to_dict`.
     """
 
@@ -172,6 +186,7 @@ class Report(Mapping[str, float]):
     left_out_fragments: tuple[LeftOut, ...] = ()
     headroom: Headroom | None = None
     worth: Worth | None = None
+    next_steps: tuple[Step, ...] = ()
     portrait: Portrait | None = field(default=None, repr=False, compare=False)
 
     def __getitem__(self, name: str) -> float:
@@ -214,6 +229,7 @@ class Report(Mapping[str, float]):
             "warnings": list(self.warnings),
             "worth": _worth(self.worth),
             "diagnosis": vars(self.diagnosis),
+            "next_steps": [vars(step) for step in self.next_steps],
             "metrics": {
                 name: _number(METRICS[name], number, self.options)
                 for name, number in self.numbers.items()

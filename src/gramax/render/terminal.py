@@ -57,7 +57,7 @@ DEMO_HEADING = f"{'epoch':>5}  train err  test err  collapse  eff. rank  off-dia
 def show(report: Report, console: Console | None = None) -> None:
     """Print the report to the terminal (plain text where the output is a file)."""
     console = console or Console()
-    console.print(report_view(report), width=min(console.width, MAX_WIDTH))
+    console.print(report_view(report), width=min(console.width, MAX_WIDTH), crop=False)
 
 
 def show_comparison(found: Comparison, console: Console | None = None) -> None:
@@ -127,7 +127,12 @@ def report_view(report: Report) -> RenderableType:
         parts += [Text("\nEvery number", style="bold"), *_numbers(report)]
         if len(report.classes) > 1:
             parts += [Text("\nLoosest classes", style="bold"), _classes(report)]
-    return Group(*parts, *_notes(report_notes(report)))
+    # A command is copied: it stays in one line, however long.
+    steps = [
+        Text(f"\n{one.why}\n  {one.command}", no_wrap=True, overflow="ignore")
+        for one in report.next_steps
+    ]
+    return Group(*parts, *_notes(report_notes(report)), *steps)
 
 
 def decision_view(found: Decision) -> RenderableType:
