@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gramax.audits.report import Report
     from gramax.comparison import Comparison, compare
     from gramax.data import Reading
+    from gramax.decide.rank import Rank, rank
+    from gramax.decide.shrink import Shrink, shrink
     from gramax.decide.sides import Sides, sides
     from gramax.decide.threshold import Threshold, threshold
     from gramax.errors import InputError
@@ -64,6 +66,8 @@ _HOMES = {
     "audits.report": ("Report",),
     "comparison": ("Comparison", "compare"),
     "audits.audit": ("audit",),
+    "decide.rank": ("Rank", "rank"),
+    "decide.shrink": ("Shrink", "shrink"),
     "decide.sides": ("Sides", "sides"),
     "decide.threshold": ("Threshold", "threshold"),
     "errors": ("InputError",),
@@ -81,7 +85,11 @@ __all__ += ["collapse_ratio", "covariance_eigs", "effective_rank", "frame_potent
 __all__ += ["scatter_ratio", "simplex_error", "simplex_gram", "within_class_variance"]
 __all__ += ["coherence", "smooth_coherence_loss", "welch_floor", "welch_gap"]
 __all__ += ["descent", "run_many", "simplex_step"]
+<<<<<<< HEAD
 __all__ += ["Threshold", "threshold"]
+=======
+__all__ += ["Rank", "Shrink", "rank", "shrink"]
+>>>>>>> shrink
 
 
 def __getattr__(name: str) -> Any:

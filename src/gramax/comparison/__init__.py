@@ -151,7 +151,7 @@ def compare(
     if codes:
         return compare_codes(requests, options, progress)
     spaces = [collect(request, progress) for request in requests]
-    why_apart = _mismatch(spaces[0], spaces[1])
+    why_apart = mismatch(spaces[0], spaces[1])
     if paired and why_apart:
         ask = "; pair them by a column of ids (--id, ids=)" if ids is None else ""
         raise InputError(f"rows cannot be paired: {why_apart}{ask}")
@@ -190,7 +190,7 @@ def compare(
     return replace(found, names=names)
 
 
-def _mismatch(a: Collected, b: Collected) -> str:
+def mismatch(a: Collected, b: Collected) -> str:
     """Why the rows of the two do not match; empty where nothing speaks against it."""
     if a.rows != b.rows:
         return f"{a.rows:,} and {b.rows:,} rows"

@@ -6,7 +6,13 @@ done, and `collection` does all of it here or in a child process.
 """
 
 from gramax.streaming.accumulation import accumulate
-from gramax.streaming.collection import Collected, Request, collect, reads_here
+from gramax.streaming.collection import (
+    Collected,
+    Request,
+    collect,
+    matrices_in,
+    reads_here,
+)
 from gramax.streaming.execution import Execution, Progress
 from gramax.streaming.inputs import Classes, classes_of, open_source
 from gramax.streaming.results import LeftOut, Sample, Totals, in_words, joined
@@ -25,6 +31,7 @@ __all__ = [
     "collect",
     "in_words",
     "joined",
+    "matrices_in",
     "open_source",
     "reads_here",
 ]

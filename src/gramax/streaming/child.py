@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -32,7 +32,13 @@ from gramax.data.paths import addresses, files_of
 from gramax.errors import InputError, MissingExtraError
 from gramax.moments import ClassMoments
 from gramax.streaming.accumulation import physical_memory
-from gramax.streaming.collection import Collected, Request, collect_here
+from gramax.streaming.collection import (
+    Collected,
+    Listing,
+    Request,
+    collect_here,
+    matrices_here,
+)
 from gramax.streaming.engines import deaf
 from gramax.streaming.execution import Progress
 from gramax.streaming.results import LeftOut, Totals
@@ -67,6 +73,15 @@ def collect_in_child(request: Request, progress: Progress | None = None) -> Coll
             child.end()
 
 
+def list_in_child(listing: Listing) -> tuple[str, ...]:
+    """The names of the matrices in a file, as a process of its own finds them."""
+    child = _Child(listing, None)
+    try:
+        return child.result(lambda names: tuple(map(str, names)))
+    finally:
+        child.end()
+
+
 class _LostError(InputError):
     """A child that died or hung, and the file that it was reading, if it was."""
 
@@ -92,12 +107,12 @@ def _without(request: Request, lost: _LostError) -> Request:
 class _Child:
     """A child process, as its parent sees it."""
 
-    def __init__(self, request: Request, progress: Progress | None):
+    def __init__(self, request: Request | Listing, progress: Progress | None):
         """Start it, and tell it what is asked for."""
         try:
             asked = pickle.dumps(request)
         except (TypeError, AttributeError, pickle.PicklingError):
-            kind = type(request.labels).__name__
+            kind = type(getattr(request, "labels", None)).__name__
             why = f"labels must be an array or a list, one a row; got a {kind}"
             raise InputError(why) from None
         self.progress = progress
@@ -121,8 +136,8 @@ class _Child:
             while left:  # the stream stays open: its end tells the child that the parent is gone
                 left = left[self.stdin.write(left) :]
 
-    def result(self) -> Collected:
-        """Listen up to the result."""
+    def result(self, read: Callable[[Any], Any] | None = None) -> Any:
+        """Listen up to the result, which is collected rows or what `read` makes of it."""
         while message := self._message():
             if "reading" in message:
                 self.reading = str(message["reading"])
@@ -138,7 +153,7 @@ class _Child:
                 error.add_note(str(message["memory"]))
                 raise error
             elif "result" in message:
-                return self._collected(message["result"])
+                return (read or self._collected)(message["result"])
         code, name = self.process.wait(), self.reading or self.name
         if code == -signal.SIGKILL:
             why = "the process that reads it was killed: it may need more memory than there is"
@@ -226,7 +241,7 @@ def _exactly(stream: IO[bytes], size: int) -> bytes:
     return b"".join(parts)
 
 
-def _named(request: Request) -> str:
+def _named(request: Request | Listing) -> str:
     source = request.source
     return str(source if isinstance(source, str | os.PathLike) else source[0])
 
@@ -271,9 +286,13 @@ def main() -> None:
     os._exit(0)  # a library's threads are not waited for
 
 
-def _answer(request: Request, say: _Saying) -> tuple[dict[str, Any], Iterable[np.ndarray]]:
+def _answer(
+    request: Request | Listing, say: _Saying
+) -> tuple[dict[str, Any], Iterable[np.ndarray]]:
     """What there is to say at the end: what was collected, or why it was not."""
     try:
+        if isinstance(request, Listing):
+            return {"result": matrices_here(request.source)}, ()
         found = collect_here(request, lambda *told: say({"progress": told}))
     except MissingExtraError as error:
         return {"missing": error.asked}, ()

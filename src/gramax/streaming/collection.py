@@ -16,7 +16,8 @@ import numpy as np
 
 from gramax._shapes import Int
 from gramax.data import Reading, Source
-from gramax.data.formats import LABEL_READERS, READERS, Readers, reads_in_process
+from gramax.data.checks import readable_numbers
+from gramax.data.formats import LABEL_READERS, READERS, Readers, list_entries, reads_in_process
 from gramax.data.ids import labels_taken, read_ids, taken
 from gramax.data.paths import addresses, extension, files_of, is_address, split_name
 from gramax.data.reading import hints
@@ -97,6 +98,32 @@ def collect(request: Request, progress: Progress | None = None) -> Collected:
     from gramax.streaming.child import collect_in_child
 
     return collect_in_child(request, progress)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A file whose matrices are to be listed."""
+
+    source: str
+
+
+def matrices_in(file: str) -> tuple[str, ...]:
+    """The names of the matrices in a file; a format that a library reads is listed in a child.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if reads_in_process(split_name(file)[0]):
+        return matrices_here(file)
+    from gramax.streaming.child import list_in_child
+
+    return list_in_child(Listing(file))
+
+
+def matrices_here(file: str) -> tuple[str, ...]:
+    """`matrices_in` in this process."""
+    entries = list_entries(file)
+    return tuple(one.name for one in entries if one.rank == 2 and readable_numbers(one.dtype))
 
 
 def _is_no_file(labels: Any) -> bool:

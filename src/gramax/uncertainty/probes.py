@@ -95,6 +95,7 @@ class Worth:
         largest: accuracy of always naming the largest class.
         head: the linear probe made from all rows.
         more: what takes longer, where it was asked: few-shot accuracy and logistic regression.
+        hits: by classifier, `[m]` whether it is right about each row; NaN where it is not asked.
     """
 
     rows: int
@@ -106,6 +107,9 @@ class Worth:
     largest: float
     head: Head
     more: Mapping[str, Outcome] = field(default_factory=dict)
+    hits: Mapping[str, Float[np.ndarray, " m"]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def outcomes(self) -> dict[str, Outcome]:
@@ -162,17 +166,18 @@ def worth_of(
     for f, rest in enumerate(_without_each(groups)):
         at = np.flatnonzero(fold == f)
         if len(at):
-            right[:, at] = _judged(list(_heads(rest)), rows, labels, at)
-    probe, best = _chosen(right[1:], fold, folds)
+            right[:, at] = judged(list(heads_of(rest)), rows, labels, at)
+    probe, best = chosen(right[1:], fold, folds)
     share = counts / counts.sum()
-    final = list(_heads(_merged(groups)))[1 + best]
+    final = list(heads_of(_merged(groups)))[1 + best]
     weights = final.weights if axes is None else final.weights @ axes.T
     there = counts > 0
     kinds = ["linear discriminant analysis", "ridge regression"]
-    neighbours = None
+    neighbours, hits = None, {"nearest_mean": right[0] * 1.0, "probe": probe * 1.0}
     if neighbour_labels is not None and np.any(neighbour_labels >= 0):
-        hits = np.where(neighbour_labels >= 0, neighbour_labels == labels, -1)
-        neighbours = _outcome(hits, fold, folds, "nearest neighbour, each row left out")
+        named = np.where(neighbour_labels >= 0, neighbour_labels == labels, -1)
+        hits["nearest_neighbour"] = np.where(named < 0, np.nan, named)
+        neighbours = _outcome(named, fold, folds, "nearest neighbour, each row left out")
     method = f"{kinds[best % 2]}, shrunk by {STRENGTHS[best // 2]:g}"
     return Worth(
         rows=len(rows),
@@ -183,6 +188,7 @@ def worth_of(
         chance=float(np.sum(share**2)),
         largest=float(share.max()),
         head=Head(weights[there], final.bias[there], normalize),
+        hits=hits,
     )
 
 
@@ -209,7 +215,7 @@ def _without_each(groups: list[ClassMoments]) -> Iterator[ClassMoments]:
         before = group if before is None else before.merge(group)
 
 
-def _heads(moments: ClassMoments) -> Iterator[Head]:
+def heads_of(moments: ClassMoments) -> Iterator[Head]:
     """Nearest mean, then for each strength discriminant analysis and ridge regression."""
     e = Evidence(moments)
     base = e.base[0] / np.linalg.norm(e.base) if moments.normalize else e.base[0]
@@ -245,7 +251,7 @@ def _solved(matrix: Float[np.ndarray, "d d"], right: Float[np.ndarray, "d c"]) -
         return np.linalg.lstsq(matrix, right, rcond=None)[0]
 
 
-def _judged(
+def judged(
     heads: list[Head],
     rows: Float[np.ndarray, "m d"],
     labels: Int[np.ndarray, " m"],
@@ -265,7 +271,7 @@ def _judged(
     return right
 
 
-def _chosen(right: np.ndarray, fold: Int[np.ndarray, " m"], folds: int) -> tuple[np.ndarray, int]:
+def chosen(right: np.ndarray, fold: Int[np.ndarray, " m"], folds: int) -> tuple[np.ndarray, int]:
     """For each fold the head that the other folds prefer; and the one that all prefer."""
     hits = np.stack([np.bincount(fold, row, folds) for row in right])
     others = hits.sum(axis=1, keepdims=True) - hits
