@@ -85,11 +85,8 @@ __all__ += ["collapse_ratio", "covariance_eigs", "effective_rank", "frame_potent
 __all__ += ["scatter_ratio", "simplex_error", "simplex_gram", "within_class_variance"]
 __all__ += ["coherence", "smooth_coherence_loss", "welch_floor", "welch_gap"]
 __all__ += ["descent", "run_many", "simplex_step"]
-<<<<<<< HEAD
 __all__ += ["Threshold", "threshold"]
-=======
 __all__ += ["Rank", "Shrink", "rank", "shrink"]
->>>>>>> shrink
 
 
 def __getattr__(name: str) -> Any:

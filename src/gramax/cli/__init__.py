@@ -52,11 +52,7 @@ def cli() -> None:
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Look": (audit, compare),
-<<<<<<< HEAD
-    "Decide": (sides, threshold),
-=======
-    "Decide": (shrink, rank, sides),
->>>>>>> shrink
+    "Decide": (threshold, shrink, rank, sides),
     "Codebooks": (bounds, codebook),
     "Training": (timeline, watch),
     "Learn": (metrics, demo, figures),
