@@ -14,7 +14,9 @@ from gramax.comparison.results import FALSE_RATE
 from gramax.render.number_text import (
     abbreviations_told,
     comparison_headline,
+    confused_text,
     number,
+    references_told,
     report_facts,
     report_notes,
     sizes,
@@ -59,6 +61,8 @@ def audit_page(report: Report) -> str:
         classes=[report.classes[k] for k in sorted(order)],
         classes_note=note if len(order) == every else f"the {len(order):,} loosest of {note}",
         abbreviations=abbreviations_told(report.numbers),
+        references=references_told(report.numbers.values()),
+        confused=confused_text(report),
         explained=any(entry.error for entry in report.numbers.values()),
         **pictures,
     )

@@ -44,7 +44,7 @@ TAIL = 0.02
 """The share of draws, on each side, that tell how heavy the tail is."""
 
 CAUTION = 0.3
-"""The mean of k outermost draws is taken to be further out by this, over √k: it is known roughly."""
+"""The mean of k outermost draws, known roughly, is taken to be further out by this over √k."""
 
 SKEWED = 4 / 9
 """What a unit of skewness adds to the deviation with which three are as rare as in a normal law."""
