@@ -432,7 +432,10 @@ def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
         poor = [answer.text for answer in report.answers if answer.status == "poor"]
         if poor:
             yield "amiss", " ".join(poor)
-        yield "healthy", "Nothing is wrong that can be seen without labels."
+        fair = sum(answer.status == "fair" for answer in report.answers)
+        more = {0: ".", 1: "; one answer is worth a look."}
+        text = "Nothing is badly amiss that can be seen without labels"
+        yield "healthy", text + more.get(fair, f"; {fair} answers are worth a look.")
     if thresholds.is_tight(report):
         simplex = ", but their means are no simplex" if simplex_fits(report) else ""
         yield "healthy", f"Classes are tight ({share} of the scatter){simplex}."
