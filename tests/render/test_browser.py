@@ -382,7 +382,9 @@ def test_labels_of_the_heat_map_do_not_overlap_on_a_phone(visit, report, classes
     heat = heat_of(codes, np.arange(classes))[0]
     names = tuple(f"a class with a long name {k}" for k in range(classes))
     portrait = replace(report.portrait, names=names, codes=heat, centred=None, cloud=None)
-    page = visit(audit_page(replace(report, portrait=portrait, worst_pairs=(), alike=())), width=390)
+    page = visit(
+        audit_page(replace(report, portrait=portrait, worst_pairs=(), alike=())), width=390
+    )
     page.evaluate("""() => {
       const pen = document.getElementById("heat-map").getContext("2d");
       window.kept = [];

@@ -196,6 +196,7 @@ def _explained(x: Float[np.ndarray, "m d"], rng: np.random.Generator) -> float:
         new = x[rng.choice(len(x), p=gaps / np.sum(gaps))] if np.any(gaps > 0) else x[0]
         centres = np.concatenate([centres, new[None]])
         gaps = np.minimum(gaps, np.sum((x - new) ** 2, axis=1))
+    own = np.zeros(len(x), int)
     for _ in range(ROUNDS):
         own = np.argmax(x @ centres.T - 0.5 * np.sum(centres**2, axis=1), axis=1)
         for k in np.unique(own):
