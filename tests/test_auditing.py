@@ -8,8 +8,10 @@ import pytest
 
 import gramax
 from gramax.audits.audit import audit_moments
+from gramax.audits.report import ROW_QUESTIONS
 from gramax.errors import InputError
 from gramax.metrics.registry import METRICS
+from gramax.uncertainty.chance.laws import REFERENCES
 from tests import transcription as seed
 from tests.test_seed import clouds
 
@@ -49,9 +51,8 @@ def test_without_labels_answers_what_needs_none():
     assert np.isfinite(report["effective_rank"])
     assert np.isnan(report["collapse_ratio"])
     assert "labels" in report.numbers["collapse_ratio"].reason
-    status = {a.question: a.status for a in report.answers}
-    assert status["collapse"] == status["crosstalk"] == "open"
-    assert status["rank"] != "open"
+    assert {a.question for a in report.answers} == {"rank", *ROW_QUESTIONS}
+    assert "annot be told" not in str(report)
     assert report.worst_pairs == ()
     for metric in report.to_dict()["metrics"].values():
         assert (metric["value"] is None) == bool(metric["reason"])
@@ -109,10 +110,14 @@ def test_class_views_add_up(report):
 
 def test_explained_numbers_have_chance_and_error_bars(report):
     data = gramax.audit(Z, Y, explain=True).to_dict()["metrics"]
+    held_against_nothing = {"mean_cosine", "nesum"}
     for name, entry in data.items():
         if entry["value"] is not None:
             assert entry["value"] == pytest.approx(report[name], rel=1e-6, abs=1e-9), name
-            assert entry["chance"]["method"], name
+            assert ("chance" in entry) == (name not in held_against_nothing), name
+            about = entry.get("chance", {"method": "-", "reference": "isotropic"})
+            assert about["method"], name
+            assert about["reference"] in REFERENCES, name
     error = data["scatter_ratio"]["error"]
     assert error["low"] < data["scatter_ratio"]["value"] < error["high"]
     assert data["scatter_ratio"]["chance"]["mean"] == pytest.approx(296 / 299)
@@ -149,7 +154,9 @@ def test_rows_left_out_are_told_by_reason():
     found = audit_moments(gathered(z, np.array([0, 9, -7, -1, 1, 2])))
     expected = {"ignored_label": 1, "label_out_of_range": 2, "not_finite_row": 1, "zero_row": 1}
     assert found.left_out == expected
-    with pytest.raises(InputError, match=r"no row is left to audit \(2 label out of range\)"):
+    with pytest.raises(
+        InputError, match=r"no row is left to audit \(2 with a label beyond the classes\)"
+    ):
         audit_moments(gathered(z[1:3], np.array([9, 8])))
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import gramax
-from gramax.audits.verdict import KINDS, simplex_floor
+from gramax.audits.verdict import KINDS, PROPERTIES, simplex_floor
 from tests import transcription as seed
 
 D = 32  # as the spaces of the examples have: each shape is a compilation of seconds
@@ -44,7 +44,7 @@ def point(rng, noise):
 
 
 def cone(rng):
-    z, y = cloud(rng.normal(size=(10, D)), 40, 25.0, rng)
+    z, y = cloud(rng.normal(size=(10, D)), 40, 20.0, rng)
     return z + 5.0, y
 
 
@@ -70,10 +70,11 @@ SPACES = {
     "too few": (lambda rng: (rng.normal(size=(1, 4)),), "cannot be told"),
     "spread": (spread, "healthy"),
     "simplex": (lambda rng: cloud(simplex(10, D), 40, 1e-3, rng), "neural-collapsed"),
-    "thin": (dimensionally_collapsed, "dimensionally collapsed"),
+    "thin": (dimensionally_collapsed, "overlapping"),
     "nearly a point": (lambda rng: point(rng, 1e-5), "point-collapsed"),
     "point": (lambda rng: point(rng, 0), "point-collapsed"),
-    "cone": (cone, "cone"),
+    "cone": (cone, "overlapping"),
+    "cone without labels": (lambda rng: cone(rng)[:1], "amiss"),
     "twins": (two_merged, "classes merged"),
     "two places each": (interleaved, "interleaved"),
     "random": (lambda rng: (rng.normal(size=(400, D)), rng.integers(0, 10, 400)), "random"),
@@ -88,7 +89,12 @@ def test_each_kind_of_space_is_told(name):
     for draw in range(3):
         report = gramax.audit(*make(np.random.default_rng(draw)))
         assert report.diagnosis.kind == kind, report.diagnosis
-        assert report.diagnosis.advice == KINDS[kind]
+        told = report.diagnosis
+        properties = [PROPERTIES[one] for one in told.properties if PROPERTIES[one]]
+        if kind != "amiss":
+            assert told.advice == (KINDS[kind] or next(iter(properties), ""))
+        assert ("cone" in told.properties) == (name == "cone"), told
+        assert ("narrow spectrum" in told.properties) == (name == "thin"), told
         status = {answer.question: answer.status for answer in report.answers}
         if kind == "neural-collapsed":
             assert set(status.values()) == {"good"}
@@ -120,11 +126,12 @@ def test_one_loose_class_among_many_is_seen(rng):
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("cone", "cone"), ("thin", "healthy"), ("random", "healthy")]
+    ("name", "kind"), [("cone", "amiss"), ("thin", "healthy"), ("random", "healthy")]
 )
 def test_without_labels_a_cone_is_told_and_rank_alone_is_no_disease(rng, name, kind):
     unlabelled = gramax.audit(SPACES[name][0](rng)[0])
     assert unlabelled.diagnosis.kind == kind
+    assert ("Subtract the mean" in unlabelled.diagnosis.advice) == (name == "cone")
     assert unlabelled.to_dict()["headroom"] is None
     assert all("class" not in line for line in gramax.audit(rng.normal(size=(1, 4))).warnings)
 

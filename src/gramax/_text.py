@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 LONGEST_NAME = 80
@@ -73,3 +74,37 @@ def distinct_names(raw: Iterable[str]) -> tuple[str, ...]:
 def no_constant(text: str) -> NoReturn:
     """Refuse NaN and infinities, which Python's JSON has beyond the standard (`parse_constant`)."""
     raise ValueError(f"{text} is no number")
+
+
+def percent(share: float) -> str:
+    """A share in percent, in three significant digits."""
+    if 0 < share < 1e-4:
+        return "less than 0.01 %"
+    return f"{float(f'{100 * share:.3g}'):,g} %"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number in so many significant digits, or whole; a question mark where it is not known.
+
+    Example:
+        >>> print(number(0.12345), number(8805.5), number(1e-9), number(math.nan))
+        0.123 8,806 1e-09 ?
+    """
+    if not math.isfinite(value):
+        return "?"
+    whole = 10**digits <= abs(value) < 10 ** (digits + 4)
+    return f"{value:,.0f}" if whole else f"{value:.{digits}g}"
+
+
+def listed(rows: Sequence[int], count: int) -> str:
+    """Rows by their numbers, the first of `count`.
+
+    Example:
+        >>> print(listed([3], 1), "|", listed([3, 17], 2), "|", listed([3, 17], 40))
+        row 3 | rows 3 and 17 | rows 3, 17 and 38 more
+    """
+    *first, last = [f"{row:,}" for row in rows]
+    if count > len(rows):
+        first, last = [*first, last], f"{count - len(rows):,} more"
+    one = "rows" if first else "row"
+    return f"{one} {' and '.join(filter(None, [', '.join(first), last]))}"

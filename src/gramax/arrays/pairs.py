@@ -213,7 +213,7 @@ def rounded(sizes: Array) -> Array:
 
 
 def largest(
-    x: Float[Array, "c d"], k: int, mesh: Any = None
+    x: Float[Array, "c d"], k: int, mesh: Any = None, sign: int = 0
 ) -> tuple[Int[Array, "k 2"], Float[Array, " k"]]:
     """The `k` pairs of rows with the largest |cosine|; zero rows and rows with NaN are left out.
 
@@ -221,6 +221,7 @@ def largest(
         x: `[c, d]` rows of any length.
         k: how many.
         mesh: of JAX; deals the tiles over its devices, each of which holds all rows.
+        sign: 1 asks for the largest cosines, -1 for the smallest, in place of the largest |cosine|.
 
     Returns:
         Rows (a, b), a < b, of the largest |cosine| first, and the cosines with sign, 1 or -1 where
@@ -238,7 +239,8 @@ def largest(
         return size[order], left[order], right[order]
 
     def step(state: tuple, cosines: Array, pair: Array, rows: Array, columns: Array) -> tuple:
-        sizes = xp.where(pair, rounded(xp.abs(cosines)), -1)
+        measure = xp.abs((1 + sign * cosines) / 2 if sign else cosines)
+        sizes = xp.where(pair, rounded(measure), -1)
         return best(state, _top(sizes, rows, columns, k, state[0]))
 
     none = xp.full((k,), -1, dtype=xp.int32) if is_jax_array(x) else xp.full((k,), -1)

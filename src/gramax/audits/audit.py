@@ -14,11 +14,17 @@ from gramax._shapes import Float
 from gramax.arrays import pairs
 from gramax.arrays.nearest import Neighbours
 from gramax.arrays.rows import unit_rows
+from gramax.audits.attachments import Attached, Attachments
+from gramax.audits.findings import Findings, find
 from gramax.audits.headroom import measure
+from gramax.audits.next_steps import next_steps
 from gramax.audits.portrait import CHEAP, Portrait, portrait_of
-from gramax.audits.report import ClassView, Diagnosis, Number, Pair, Report
+from gramax.audits.report import LEFT_OUT_WORDS, ClassView, Diagnosis, Number, Pair, Report
 from gramax.audits.thresholds import merged_gap
+from gramax.audits.unlabelled import Corpus
+from gramax.audits.unlabelled import measure as measure_corpus
 from gramax.audits.verdict import UNLABELLED, diagnose, judge
+from gramax.data import Reading
 from gramax.errors import InputError, telling_memory
 from gramax.frames import coherence_floor
 from gramax.metrics.evidence import Evidence
@@ -26,25 +32,26 @@ from gramax.metrics.neighbours import RowEvidence
 from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
 from gramax.moments import REASONS, BlockMoments, ClassMoments
+from gramax.moments.blocks import blocks_of
 from gramax.streaming import (
     Collected,
     Execution,
     LeftOut,
     Progress,
     Request,
-    Sample,
     collect,
     in_words,
     joined,
 )
-from gramax.uncertainty.chance import chance, for_answers
-from gramax.uncertainty.companions import companions
+from gramax.uncertainty.chance import for_answers
+from gramax.uncertainty.chance.spectrum import unbiased_squares
+from gramax.uncertainty.companions import companions_with_intervals
 from gramax.uncertainty.errorbars import error_bars, warnings_for
-from gramax.uncertainty.probes import Worth, explained, worth_of
+from gramax.uncertainty.probes import Worth, explained, labels_nearby, worth_of
+from gramax.uncertainty.references import references
 from gramax.uncertainty.rows import (
     MIN_ROWS,
     bars_of_rows,
-    chance_of_rows,
     measure_rows,
     row_values,
 )
@@ -55,6 +62,9 @@ if TYPE_CHECKING:
 BLOCKS = 20
 """Blocks of the jackknife."""
 
+MAX_PAIRED = 4096
+"""Classes up to which the pairs most alike and most opposite are listed."""
+
 
 def audit(
     source: Any,
@@ -63,6 +73,11 @@ def audit(
     codes: bool = False,
     raw: bool = False,
     column: str | None = None,
+    head: Any = None,
+    bias: Any = None,
+    pairs: Any = None,
+    outliers: Any = None,
+    groups: Any = None,
     worst: int = 10,
     explain: bool = False,
     probe: bool = True,
@@ -72,11 +87,13 @@ def audit(
     options: Options | None = None,
     progress: Progress | None = None,
     execution: Execution | None = None,
+    reading: Reading | None = None,
 ) -> Report:
     """Audit the geometry of embeddings: the five questions, with numbers and a verdict.
 
     Args:
-        source: `[n, d]` array of NumPy, JAX or PyTorch, or files: a path, a folder, a pattern
+        source: `[n, d]` array of NumPy, JAX or PyTorch, or a frame of pandas, polars or pyarrow
+            (a column of lists, or one column a dimension), or files: a path, a folder, a pattern
             (`data/*.parquet`), an address (`s3://...`), or a list of these. Files may be larger
             than memory.
         labels: one class a row: an array or list (integers ≥ 0, or strings; -1 leaves a row out),
@@ -84,7 +101,17 @@ def audit(
             questions that need no labels.
         codes: the rows are themselves a codebook, one vector a class; `labels` then names them.
         raw: take rows as they are, not on the unit sphere.
-        column: the embedding column or array of a file that holds several.
+        column: the embedding column or array of a file (or a frame) that holds several.
+        head: `[classes, d]` weights of a linear classifier, an array or a file (`file::fc.weight`),
+            to hold against the class means and their choices (NC3, NC4). It takes rows as they are
+            stored, or on the unit sphere where its file says so (that of `--save-head`). Its rows
+            are the classes in the order of their names: numbers by size, texts by the alphabet.
+        bias: `[classes]` of the head; by default what lies beside the weights in their file.
+        pairs: `[n, d]` the other row of every positive pair (`alignment`), as `source`.
+        outliers: `[m, d]` rows that belong to no class (NC5), as `source`.
+        groups: which rows hang together (views of an image, sentences of a document, samples of a
+            person): given as `labels` are. Error bars leave out whole groups, and no row is judged
+            by a classifier that has seen its group; without them both are too confident.
         worst: how many of the worst pairs of classes to name.
         explain: hold every number against chance (simulated where no law is known) and give it an
             error bar; takes some seconds more. Without it, chance is given where a law is known.
@@ -101,6 +128,8 @@ def audit(
             else parts of the work.
         execution: who reads the rows, where what is done is kept, and what may be bad (see
             `gramax.Execution`).
+        reading: how stored numbers become rows: transposed, or unpacked from bits, or freed from a
+            quantisation (see `gramax.Reading`).
 
     Returns:
         A `Report`: `report["effective_rank"]` is a number (NaN where undefined, with the reason in
@@ -116,7 +145,12 @@ def audit(
         >>> print(found.c, round(found["collapse_ratio"], 4))
         2 0.0099
     """
+    options, tell = options or Options(), progress or (lambda *_: None)
+    beside_rows, attached = Attachments(head, bias, pairs, outliers), Attached({}, ())
+    beside_rows.check(labels, codes)
     if codes:
+        if groups is not None:
+            raise InputError("--groups are of rows: each code stands by itself; leave it out")
         from gramax.audits.codebook import audit_codes
 
         return audit_codes(
@@ -132,14 +166,17 @@ def audit(
             options=options,
             progress=progress,
             execution=execution,
+            reading=reading,
         )
-    options, tell = options or Options(), progress or (lambda *_: None)
     if isinstance(source, Collected):  # as a comparison has read its two sides
         collected = source
     else:
         how = execution or Execution()
-        blocks = BLOCKS if explain else None if probe and not codes else 1
-        collected = collect(Request(source, labels, column, codes, blocks, not raw, how), progress)
+        blocks = BLOCKS if explain else None if probe else 1
+        request = Request(source, labels, column, False, blocks, not raw, how, groups=groups)
+        request = replace(request, reading=reading or Reading())
+        collected = collect(request, progress)
+        attached = beside_rows.measure(collected, request, progress)
     totals, labelled = collected.totals, collected.labelled
     sizes = f"{len(collected.names):,} classes"
     with telling_memory(f"computing the numbers of {collected.name}, {sizes}"):
@@ -148,24 +185,23 @@ def audit(
         evidence = _evidence(collected.name, moments, options)
         of_rows, neighbours, notes = _of_rows(rows, moments, tell)
         found_worth = None
-        if probe and labelled and not codes and len(totals.blocks) > 1:
+        if probe and labelled and len(totals.blocks) > 1:
             tell("held-out rows", 0, 1, 0)
-            found_worth = _worth(totals.blocks, totals.sample, neighbours)
+            found_worth = _worth(collected, neighbours)
             if found_worth and explain:
-                more = explained(rows, totals.sample.labels, moments.normalize)
+                sample = totals.sample
+                more = explained(rows, sample.labels, moments.normalize, sample.groups)
                 found_worth = replace(found_worth, more=more)
         tell("chance", 0, 1, 0)
-        law = for_answers(moments, options)
+        law = references(evidence, rows, labelled=labelled, codes=False, every=explain)
         beside: dict[str, Mapping[str, Any]] = {"chance": law}
         if explain:
-            law = chance(moments, options=options) | law
-            law = chance_of_rows(len(rows), moments.dim, moments.normalize) | law
-            beside["chance"] = {name: one for name, one in law.items() if one.sd >= 0}
             tell("error bars", 0, 1, 0)
             parts = BlockMoments.of_parts(totals.blocks)
             of_parts = error_bars(parts, options=options)
-            beside["error"] = of_parts | bars_of_rows(rows, moments.normalize, of_rows)
-            beside["companion"] = companions(parts, options)
+            near = bars_of_rows(rows, moments.normalize, of_rows, totals.sample.groups)
+            beside["error"] = of_parts | near
+            beside["companion"] = companions_with_intervals(parts, of_parts, options)
         left_out = collected.left_out
         if headroom:
             tell("searching", 0, 1, 0)
@@ -173,15 +209,24 @@ def audit(
             collected.name,
             evidence,
             collected.names,
-            _numbers(evidence, beside, of_rows, labelled),
+            _numbers(evidence, beside, of_rows, labelled) | attached.numbers,
             labelled=labelled,
             worst=worst,
             search=headroom,
             searching=searching,
-            notes=(*notes, *collected.notes, *([in_words(left_out)] if left_out else [])),
+            notes=(
+                *notes,
+                *attached.notes,
+                *collected.notes,
+                *([in_words(left_out)] if left_out else []),
+            ),
             left_out=left_out,
             worth=found_worth,
+            **_odd(collected, moments, neighbours),
         )
+        found = replace(found, array=collected.array)
+        steps = next_steps(found, source, labels, column, raw)
+        found = replace(found, next_steps=steps)
         if portrait or (portrait is None and max(found.c, found.d) <= CHEAP):
             tell("drawing", 0, 1, 0)
             found = replace(found, portrait=_portrait(evidence, collected))
@@ -225,14 +270,15 @@ def audit_moments(
         raise ValueError(f"{len(names)} names for moments of {c} classes")
     options, moments = options or Options(), moments.widened()
     evidence = _evidence(source, moments, options)
-    numbers = _numbers(evidence, {"chance": for_answers(moments, options)})
+    law = references(evidence, np.zeros((0, moments.dim)), labelled=True, codes=False)
+    numbers = _numbers(evidence, {"chance": law})
     return build_report(source, evidence, names, numbers, worst=worst, search=False)
 
 
 def _evidence(name: str, moments: ClassMoments, options: Options) -> Evidence:
     """What metrics are computed from; `InputError` where the moments hold no row."""
     if not np.sum(moments.rows) > 0:
-        out = [f"{n:,} {why.replace('_', ' ')}" for why, n in _left_out(moments).items() if n]
+        out = [f"{n:,} {LEFT_OUT_WORDS[why]}" for why, n in _left_out(moments).items() if n]
         raise InputError(f"{name}: no row is left to audit ({', '.join(out)})")
     return Evidence(moments, options)
 
@@ -265,16 +311,31 @@ def _of_rows(
     return found, neighbours, notes
 
 
-def _worth(
-    parts: tuple[ClassMoments, ...], sample: Sample, neighbours: Neighbours | None
-) -> Worth | None:
+def _odd(
+    collected: Collected, moments: ClassMoments, neighbours: Neighbours | None
+) -> dict[str, Any]:
+    """What single rows and classes show, and without labels what else is asked of rows."""
+    if neighbours is None:
+        return {}
+    sample, normalize = collected.totals.sample, moments.normalize
+    names = collected.names if collected.labelled else ()
+    found: dict[str, Any] = {
+        "findings": find(*sample[:3], names, normalize=normalize, neighbours=neighbours)
+    }
+    if not names:
+        found["corpus"] = measure_corpus(sample.rows, sample.numbers, normalize, neighbours)
+    return found
+
+
+def _worth(collected: Collected, neighbours: Neighbours | None) -> Worth | None:
     """What held-out rows say of the classes; of a sample of the rows no neighbours are told."""
-    nearest = None
-    if neighbours is not None and len(sample.rows) == sum(float(p.total) for p in parts):
-        there = neighbours.exists & np.isfinite(neighbours.distances[:, 0])
-        nearest = np.where(there, sample.labels[neighbours.where[:, 0]], -1)
+    parts, nearest = collected.totals.blocks, None
+    rows, labels, numbers, groups = collected.totals.sample
+    if neighbours is not None and len(rows) == sum(float(p.total) for p in parts):
+        nearest = labels_nearby(rows, labels, groups, parts[0].normalize, neighbours)
+    block = blocks_of(numbers, len(parts), 0, groups, collected.groups)
     with np.errstate(all="ignore"):
-        return worth_of(parts, sample.rows, sample.labels, sample.numbers, nearest)
+        return worth_of(parts, rows, labels, block, nearest)
 
 
 def _numbers(
@@ -314,6 +375,8 @@ def build_report(
     notes: tuple[str, ...] = (),
     left_out: tuple[LeftOut, ...] = (),
     worth: Worth | None = None,
+    findings: Findings | None = None,
+    corpus: Corpus | None = None,
 ) -> Report:
     """Numbers, and the moments that they are of, to a judged report, made once on the host.
 
@@ -322,13 +385,18 @@ def build_report(
     moments, d = evidence.moments, evidence.moments.dim
     sizes = np.asarray(moments.rows).sum(axis=0)
     n, c = round(float(sizes.sum())), int((sizes > 0).sum()) if labelled else 0
-    classes, merged, worst_pairs, room = (), (), (), None
+    classes, merged, worst_pairs, alike, opposite, room = (), (), (), (), (), None
     if labelled:
         with np.errstate(all="ignore"):
             classes, merged = _classes(evidence, names)
-            where, cosines = pairs.largest(evidence.codes, min(worst, max(1, c * (c - 1) // 2)))
+            most = min(worst, max(1, c * (c - 1) // 2))
             codes, coherence = evidence.codes, numbers["class_coherence"]
-            random = float(coherence.chance.mean) if coherence.chance else math.nan
+            worst_pairs = _pairs(names, codes, most)
+            if c < n and 2 < c <= MAX_PAIRED:
+                alike = _pairs(names, evidence.centred_codes, most, 1)
+                opposite = _pairs(names, evidence.centred_codes, most, -1)
+            law = for_answers(moments, evidence.options).get("class_coherence")
+            random = float(law.mean) if law else math.nan
             if math.isfinite(coherence.value):  # two codes at least
                 room = measure(
                     lambda: np.pad(codes, ((0, 0), (0, d - codes.shape[1]))),
@@ -339,11 +407,6 @@ def build_report(
                     search=search,
                     report=searching,
                 )
-        worst_pairs = tuple(
-            Pair(names[a], names[b], float(cosine))
-            for (a, b), cosine in zip(where, cosines, strict=True)
-            if a >= 0
-        )
     report = Report(
         source=name,
         n=n,
@@ -352,6 +415,8 @@ def build_report(
         normalized=moments.normalize,
         numbers=numbers,
         worst_pairs=worst_pairs,
+        alike=alike,
+        opposite=opposite,
         merged=merged,
         classes=classes,
         answers=(),
@@ -363,8 +428,23 @@ def build_report(
         options=asdict(evidence.options),
         headroom=room,
         worth=worth,
+        findings=findings,
+        corpus=corpus,
     )
-    return replace(report, answers=judge(report), diagnosis=diagnose(report))
+    report = replace(report, answers=judge(report))
+    return replace(report, diagnosis=diagnose(report))
+
+
+def _pairs(
+    names: Sequence[str], codes: Float[np.ndarray, "c d"], most: int, sign: int = 0
+) -> tuple[Pair, ...]:
+    """The pairs of the largest |cosine|, or of the largest or smallest cosine."""
+    where, cosines = pairs.largest(codes, most, sign=sign)
+    return tuple(
+        Pair(names[a], names[b], float(cosine))
+        for (a, b), cosine in zip(where, cosines, strict=True)
+        if a >= 0
+    )
 
 
 def _classes(
@@ -397,15 +477,12 @@ def _classes(
 
 
 def _dimensions_within(moments: ClassMoments) -> float:
-    """Participation ratio (Σλ)²/Σλ² of the covariance within classes, without its bias.
-
-    Σλ² of a covariance of ν degrees of freedom is too large by (Σλ)²/ν and more (Gaussian rows).
-    """
+    """Participation ratio (Σλ)²/Σλ² of the covariance within classes, without its bias."""
     if moments.scatter is None:
         return 1.0
     free = float(moments.counts.sum() - np.sum(moments.counts > 0))
     trace, squares = float(np.trace(moments.scatter)), float(np.sum(moments.scatter**2))
-    unbiased = (squares - trace**2 / free) * free**2 / ((free - 1) * (free + 2)) if free > 1 else 0
+    unbiased = unbiased_squares(trace, squares, free) if free > 1 else 0.0
     return min(trace**2 / unbiased, moments.dim) if unbiased > 0 else 1.0
 
 

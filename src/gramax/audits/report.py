@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gramax._optional import drawing
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from gramax.audits.codebook_findings import CodebookFindings
+    from gramax.audits.findings import Findings
     from gramax.audits.headroom import Headroom
     from gramax.audits.portrait import Portrait
+    from gramax.audits.unlabelled import Corpus
     from gramax.streaming import LeftOut
     from gramax.uncertainty.chance.laws import Chance
     from gramax.uncertainty.companions import Companion
@@ -26,8 +28,30 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "ClassView", "Diagnosis", "Number", "Pair", "Report"]
 
+LEFT_OUT_WORDS = {
+    "ignored_label": "without a label: -1 or missing",
+    "label_out_of_range": "with a label beyond the classes",
+    "not_finite_row": "not finite",
+    "zero_row": "all zeros",
+}
+"""Why rows were left out, by the names in `Report.left_out`."""
+
 SCHEMA = 1
 """Version of the layout of `Report.to_dict`."""
+
+
+ROW_QUESTIONS = {
+    "copies": "Are rows near-copies of each other?",
+    "hubs": "Do a few rows turn up in every search?",
+    "cone": "Do all rows point the same way?",
+    "lengths": "Are rows of one length?",
+    "axis": "Does one dimension speak for all?",
+    "dimension": "In how many directions do rows vary nearby?",
+    "outliers": "Are rows far from all others?",
+    "islands": "Do the rows hang together, and in clusters?",
+    "contrast": "Is a neighbour nearer than any other row?",
+}
+"""What is asked of rows without labels, beside whether the space is being used."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +61,9 @@ class Number:
     Attributes:
         value: the number; NaN where it is undefined.
         reason: why it is undefined, or None.
-        chance: what it would be with isotropic rows and random labels; None where not computed.
+        chance: what it is held against, which its `reference` names (see
+            `gramax.uncertainty.references`); None where not computed, or where nothing says more
+            than the number itself.
         error: its error bar; None where not computed.
         companion: an estimate of it at infinitely many rows; None where there is none.
     """
@@ -91,7 +117,7 @@ class Answer:
     """One audit question answered: the number, what it is held against, and a sentence.
 
     Attributes:
-        question: key in `gramax.metrics.registry.QUESTIONS`.
+        question: key in `gramax.metrics.registry.QUESTIONS`, or of `ROW_QUESTIONS`.
         status: "good", "fair", "poor", or "open" where the input cannot answer it.
         text: the answer in a sentence, with its evidence.
         metric: the number that it rests on.
@@ -99,9 +125,10 @@ class Answer:
         against: the floor, best value or baseline that it is held against, in words.
         floor: the floor that it is held against, NaN where there is none.
         bound: what that floor is called.
+        advice: what to try; empty where nothing is amiss, and where the diagnosis says it.
     """
 
-    question: Question
+    question: Question | str
     status: str
     text: str
     metric: str
@@ -109,6 +136,12 @@ class Answer:
     against: str
     floor: float = math.nan
     bound: str = ""
+    advice: str = ""
+
+    @property
+    def asks(self) -> str:
+        """The question in words."""
+        return {**QUESTIONS, **ROW_QUESTIONS}[self.question]
 
     @property
     def gap(self) -> float:
@@ -124,11 +157,27 @@ class Diagnosis:
         kind: a key of `gramax.audits.verdict.KINDS`.
         text: what was seen.
         advice: what to try; empty where nothing is wrong.
+        properties: what else holds of the space, beside its kind: "cone", "narrow spectrum",
+            "imbalance", "point classes", "flat classes", "copies", "outliers".
     """
 
     kind: str
     text: str
     advice: str
+    properties: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """A decision to take next.
+
+    Attributes:
+        why: what the audit has found that calls for it, and the question.
+        command: what to type, or the call in Python where arrays were audited.
+    """
+
+    why: str
+    command: str
 
 
 @dataclass(frozen=True)
@@ -138,14 +187,18 @@ class Report(Mapping[str, float]):
     Names may be short, as they are shown: `report["coherence"]`. Printed, it is the verdict.
 
     Attributes:
-        source: what was audited.
+        source: what was audited; array: what the matrix is called in there, empty where the format
+            has no names.
         n: rows that count; d: their length; c: classes with rows (0 without labels).
         normalized: whether rows were taken on the unit sphere.
         numbers: every metric, with its reason where it is undefined.
         worst_pairs: the pairs of classes with the largest |cosine|, worst first.
+        alike: the pairs of classes with the largest cosine, with its sign, of their means about
+            the mean of all: those that are confused first. None of them for a codebook.
+        opposite: the pairs with the smallest.
         merged: pairs of classes that these rows cannot tell apart.
         classes: one view a class, in label order.
-        answers: the five questions answered.
+        answers: the five questions answered; without labels those of `ROW_QUESTIONS`.
         diagnosis: the kind of space, and what to try.
         warnings: where rows or classes are too few for what is asked of them.
         left_out: rows left out, by reason.
@@ -153,6 +206,9 @@ class Report(Mapping[str, float]):
         options: the choices in which published definitions differ.
         headroom: the worst crosstalk beside its floor and what is reachable; None without labels.
         worth: how often held-out rows get their class; None without classes of several rows.
+        next_steps: the decisions that this calls for, at most two.
+        findings: what is odd about single rows and classes; None without the rows.
+        corpus: what else is measured of rows without labels.
         portrait: what the pictures show; not part of `to_dict`.
         codebook: which codes are dead or alike, and how many can be active; None of labelled rows.
     """
@@ -174,8 +230,19 @@ class Report(Mapping[str, float]):
     left_out_fragments: tuple[LeftOut, ...] = ()
     headroom: Headroom | None = None
     worth: Worth | None = None
+    next_steps: tuple[Step, ...] = ()
+    alike: tuple[Pair, ...] = ()
+    opposite: tuple[Pair, ...] = ()
+    findings: Findings | None = None
+    corpus: Corpus | None = None
     portrait: Portrait | None = field(default=None, repr=False, compare=False)
     codebook: CodebookFindings | None = None
+    array: str = ""
+
+    @property
+    def title(self) -> str:
+        """The source, and the array in it: `z.npz::latents`."""
+        return f"{self.source}::{self.array}" if self.array else self.source
 
     def __getitem__(self, name: str) -> float:
         try:
@@ -210,13 +277,15 @@ class Report(Mapping[str, float]):
         """The report as JSON-ready data: no NaN or infinity, null with a reason instead."""
         return {
             "schema": SCHEMA,
-            **{name: getattr(self, name) for name in ("source", "n", "d", "c", "normalized")},
+            **{name: getattr(self, name) for name in ("source", "array", "n", "d", "c")},
+            "normalized": self.normalized,
             "options": dict(self.options),
             "left_out": dict(self.left_out),
             "left_out_fragments": [vars(one) for one in self.left_out_fragments],
             "warnings": list(self.warnings),
             "worth": _worth(self.worth),
-            "diagnosis": vars(self.diagnosis),
+            "diagnosis": _plain(vars(self.diagnosis)),
+            "next_steps": [vars(step) for step in self.next_steps],
             "metrics": {
                 name: _number(METRICS[name], number, self.options)
                 for name, number in self.numbers.items()
@@ -225,12 +294,16 @@ class Report(Mapping[str, float]):
             and {**vars(self.headroom), "random": finite(self.headroom.random)},
             "worst_pairs": [vars(pair) for pair in self.worst_pairs],
             "codebook": self.codebook and self.codebook.to_dict(),
+            "alike": [vars(pair) for pair in self.alike],
+            "opposite": [vars(pair) for pair in self.opposite],
             "merged": [vars(pair) for pair in self.merged],
+            "findings": self.findings and _plain(asdict(self.findings)),
+            "corpus": self.corpus and _plain(asdict(self.corpus)),
             "classes": [vars(view) for view in self.classes],
             "verdict": [
                 {
                     "question": answer.question,
-                    "asks": QUESTIONS[answer.question],
+                    "asks": answer.asks,
                     **vars(answer),
                     "value": finite(answer.value),
                     "floor": finite(answer.floor),
@@ -247,8 +320,8 @@ def _worth(worth: Worth | None) -> dict[str, Any] | None:
     if worth is None:
         return None
     plain = {name: value for name, value in vars(worth).items() if name not in ("head", "more")}
-    measured = worth.outcomes | dict(worth.more)
-    return plain | {name: vars(one) for name, one in measured.items()}
+    measured, told = worth.outcomes | dict(worth.more), ("accuracy", "low", "high", "method")
+    return plain | {name: {x: getattr(one, x) for x in told} for name, one in measured.items()}
 
 
 def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str, Any]:
@@ -266,17 +339,29 @@ def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str
     if law:
         z = finite(law.z(value))
         mean, sd = finite(law.mean), finite(law.sd)
-        entry["chance"] = {"mean": mean, "sd": sd, "z": z, "method": law.method}
+        about = {"reference": law.reference, "method": law.method}
+        entry["chance"] = {"mean": mean, "sd": sd, "z": z} | about
     if bar:
         reason = bar.reason or None
         entry["error"] = {"standard": bar.error, "low": bar.low, "high": bar.high, "reason": reason}
     if beside and finite(beside.value) is not None:
         entry["companion"] = {
             "value": beside.value,
+            "low": beside.low,
+            "high": beside.high,
             "method": beside.method,
             "off_by_more_than_error": number.few_rows,
         }
     return entry
+
+
+def _plain(found: Any) -> Any:
+    """In lists, and without NaN, as JSON has it."""
+    if isinstance(found, dict):
+        return {name: _plain(value) for name, value in found.items()}
+    if isinstance(found, list | tuple):
+        return [_plain(value) for value in found]
+    return None if found != found else found
 
 
 def finite(value: float) -> float | None:

@@ -8,15 +8,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from gramax._text import named
+from gramax._text import listed, named, number, percent
 from gramax.audits import thresholds
+from gramax.audits.findings import Confused
 from gramax.audits.headline_metrics import HEADLINE, potential_floor, simplex_floor
 from gramax.audits.headroom import Headroom
-from gramax.audits.report import Answer, Diagnosis, Report
-from gramax.audits.thresholds import chance_of, defined, labels_matter, number_of, simplex_fits
+from gramax.audits.report import Answer, Diagnosis, Pair, Report
+from gramax.audits.thresholds import (
+    chance_of,
+    defined,
+    held_against,
+    labels_matter,
+    number_of,
+    simplex_fits,
+)
+from gramax.audits.unlabelled import judge_rows
 from gramax.frames import coherence_floor
 from gramax.metrics.registry import Question
-from gramax.uncertainty.chance.laws import Chance
+from gramax.uncertainty.chance.laws import SHUFFLED, Chance
 
 UNLABELLED = "needs labels (or --codes, where each row is itself a code)"
 
@@ -38,7 +47,7 @@ def tell_worth(report: Report) -> tuple[str, str, str]:
     if worth is None:
         return "open", "", ""
     best, base = worth.best, worth.largest
-    way = (best.accuracy - base) / (1 - base)
+    way = thresholds.way_of(best.accuracy, report)
     if best.low <= base or way < thresholds.HARDLY_APART:
         status, text = "poor", "The classes cannot be told apart"
     elif way > thresholds.TOLD_APART:
@@ -56,7 +65,9 @@ def tell_worth(report: Report) -> tuple[str, str, str]:
 
 
 def judge(report: Report) -> tuple[Answer, ...]:
-    """The five questions answered, in order, from the numbers of a report."""
+    """The five questions answered, in order; of rows without labels what can be asked of them."""
+    if not report.c and report.corpus is not None:
+        return judge_rows(report)
     needed = {"collapse": "scatter_ratio", "simplex": "class_simplex_error"}
     asks = (_collapse, _rank, _simplex, _crosstalk, _reach)
     answers = []
@@ -83,12 +94,18 @@ def _answer(
 
 
 def _collapse(report: Report) -> Answer:
-    share = percent(number_of(report, "scatter_ratio").value)
-    chance = percent(chance_of(report, "scatter_ratio").mean)
+    """The share of the scatter is the number shown: it has no origin, as the question has none."""
+    share, law = (
+        percent(number_of(report, "scatter_ratio").value),
+        chance_of(report, "scatter_ratio"),
+    )
     within = f"{share} of the scatter is within classes"
     if not labels_matter(report):
         status = "poor"
-        text = f"Class means are where random labels put them: {within}, {chance} by chance."
+        text = (
+            f"Class means are where random labels put them: {within}, {percent(law.mean)} "
+            f"{held_against(law)}."
+        )
     elif thresholds.is_tight(report):
         status = "good"
         text = (
@@ -98,32 +115,31 @@ def _collapse(report: Report) -> Answer:
     else:
         status = "fair"
         text = f"Classes differ, but are loose: {within}."
-    against = f"0 collapsed{_by_chance(chance_of(report, 'collapse_ratio'))}"
-    return _answer(report, "collapse", status, text, against)
+    against = f"0 collapsed{_by_chance(law)}; collapse_ratio {number(report['collapse_ratio'])}"
+    return _answer(report, "collapse", status, text, against, metric="scatter_ratio")
 
 
 def _rank(report: Report) -> Answer:
     rank, chance = report["effective_rank"], chance_of(report, "effective_rank")
     need, most = thresholds.directions_needed(report), min(report.n - 1, report.d)
     spread = f"Rows spread over {rank:.3g} dimensions"
-    needed = f"that {report.c:,} classes need" if report.c > 1 else "that there is room for"
+    use = f"the {number(need)} that {report.c:,} classes"
     if report.c > 1 and defined(report, "scatter_ratio") and not labels_matter(report):
-        status, text = (
-            "open",
-            f"{spread}; class means do not differ, so classes need none of these.",
-        )
-    elif not report.c and thresholds.is_rank_lost(report):
+        status = "open"
+        text = f"{spread}; class means do not differ, so classes need none of these."
+    elif rank >= need * (1 - thresholds.AT_FLOOR):
+        status, text = "good", f"{spread}: enough for {use} need."
+    elif not thresholds.is_rank_lost(report):
+        status, text = "fair", f"{spread}, fewer than {use} use on a simplex."
+    elif tell_worth(report)[0] == "good":
         status = "fair"
-        text = f"{spread} of {need}. Real data often do: rank alone says nothing of their worth."
-    elif thresholds.is_rank_lost(report):
-        status, text = "poor", f"{spread}, less than half of the {need} {needed}."
-    elif rank >= need:
-        status, text = "good", f"{spread}: enough for the {need} {needed}."
-    elif chance.z(rank) > -thresholds.SURE:
-        status, text = "good", f"{spread} of {need}, as many as isotropic rows show."
+        text = (
+            f"{spread}, less than half of {use} use on a simplex; and yet rows held out get "
+            "their class."
+        )
     else:
-        status, text = "fair", f"{spread} of {need}."
-    classes = f", {need} for {report.c} classes" if need < most else ""
+        status, text = "poor", f"{spread}, less than half of {use} use on a simplex."
+    classes = f", {number(need)} for {report.c} classes" if need < most else ""
     return _answer(report, "rank", status, text, f"{most} at most{_by_chance(chance)}{classes}")
 
 
@@ -133,14 +149,17 @@ def _simplex(report: Report) -> Answer:
     error, raw = report["class_simplex_error_centred"], report["class_simplex_error"]
     c, chance = report.c, chance_of(report, "class_simplex_error_centred")
     random = chance.mean if math.isfinite(chance.mean) else 1 / math.sqrt(report.d)
-    beats_chance = chance.z(error) < -thresholds.SURE
-    off = f"cosines {error:.2g} off, random codes {random:.2g}."
+    others = _others(chance)
+    beats_chance = (
+        chance.z(error) < -thresholds.SURE and error < (1 - thresholds.ON_THE_WAY) * random
+    )
+    off = f"cosines {error:.3g} off, {others} {random:.3g}."
     if c == 2:
         status, text = "open", "Two centred means always form a simplex. Ask whether they are far."
     elif thresholds.is_simplex(report) and not beats_chance:
         status, text = (
             "open",
-            f"Random codes nearly form a simplex here too: {off}",
+            f"{others[0].upper()}{others[1:]} nearly form a simplex here too: {off}",
         )
     elif thresholds.is_simplex(report):
         status = "good"
@@ -148,12 +167,12 @@ def _simplex(report: Report) -> Answer:
     elif beats_chance:
         status, text = "fair", f"On the way to a simplex: {off}"
     elif chance.z(error) > thresholds.SURE:
-        status, text = "poor", f"Further from a simplex than random codes: {off}"
+        status, text = "poor", f"Further from a simplex than {others}: {off}"
     else:
-        status, text = "poor", f"As far from a simplex as random codes: {off}"
+        status, text = "poor", f"About as far from a simplex as {others}: {off}"
     if raw > thresholds.SHARED_OFFSET * error and raw > thresholds.SIMPLEX_ERROR / (c - 1):
         text += f" Uncentred they are {raw:.2g} off: the means share an offset."
-    against = f"0 (a simplex of {c}), {number(random)} by chance"
+    against = f"0 (a simplex of {c}){_by_chance(chance)}"
     return _answer(report, "simplex", status, text, against, (0.0, "simplex"))
 
 
@@ -163,12 +182,15 @@ def _separation(report: Report) -> Answer:
     largest, error = report[metric], report["class_simplex_error_centred"]
     floor, chance = coherence_floor(c, d, signed=True), chance_of(report, metric)
     status = thresholds.status_of(largest, floor.value, chance)
+    others = _others(chance)
     how = {
         "good": "They lie about as far apart as they can",
-        "open": "So do random codes",
-        "fair": "They lie about as far apart as random codes",
-        "poor": "Some lie closer than random codes do",
+        "open": f"They lie as far apart as they can, and so do {others}",
+        "fair": f"They lie about as far apart as {others}",
+        "poor": f"Some lie closer than {others} do",
     }
+    if status == "fair" and chance.z(largest) < -thresholds.SURE:
+        how["fair"] = f"They lie further apart than {others}, and less far than they can"
     text = (
         f"{c:,} codes cannot be a simplex in {d:,} dimensions. {how[status]}: the largest cosine "
         f"is {largest:.3g}. The simplex error is {error:.3g}; the floor is "
@@ -187,16 +209,19 @@ def _crosstalk(report: Report) -> Answer:
         best = coherence_floor(report.c, report.d)
         floor, bound = best.value, best.bound
         ideal = f"the floor is {floor:.3g}"
-    status = thresholds.status_of(worst, floor, chance)
+    status, others = thresholds.status_of(worst, floor, chance), _others(chance)
+    random = f" ({number(chance.mean)})" if math.isfinite(chance.mean) else ""
     if status == "good":
         below = worst <= floor * (1 - thresholds.AT_FLOOR)
         text = f"Worst crosstalk {worst:.3g}; {ideal}{', which is more' if below else ''}."
     elif status == "open":
-        text = f"Worst crosstalk {worst:.3g}; {ideal}, and random codes have less."
+        text = f"Worst crosstalk {worst:.3g}; {ideal}, and {others} have less."
+    elif status == "fair" and chance.z(worst) < -thresholds.SURE:
+        text = f"Worst crosstalk {worst:.3g} is below that of {others}{random}; {ideal}."
     elif status == "fair":
-        text = f"Worst crosstalk {worst:.3g} is about what random codes have."
+        text = f"Worst crosstalk {worst:.3g} is about what {others} have."
     else:
-        text = f"Worst crosstalk {worst:.3g} is above that of random codes."
+        text = f"Worst crosstalk {worst:.3g} is above that of {others}{random}."
         for pair in report.worst_pairs[:1]:
             text += f" The worst pair is {named(pair.a)} and {named(pair.b)}."
     against = f"{floor:.3g} ({bound}){_by_chance(chance, floor)}"
@@ -214,11 +239,12 @@ def _reach(report: Report) -> Answer:
     if here < floor * (1 + thresholds.AT_FLOOR):
         text = f"Total crosstalk is no more than {ideal}"
     status = thresholds.status_of(here, floor, chance)
+    others = _others(chance)
     text += {
         "good": ": where descent ends from nearly every start.",
         "fair": ", where descent ends from nearly every start.",
-        "open": ", and random codes in so many dimensions have as little.",
-        "poor": ", and above that of random codes.",
+        "open": f", and {others} in so many dimensions have as little.",
+        "poor": f", and above that of {others}.",
     }[status]
     text += _room(report.headroom)
     against = f"{number(floor, 4)} ({kind}){_by_chance(chance, floor)}"
@@ -250,38 +276,19 @@ def _by_chance(chance: Chance, ideal: float = -math.inf) -> str:
     """What chance gives; less than a simplex has where dimensions are many."""
     if not math.isfinite(chance.mean):
         return ""
-    return f", {number(chance.mean)} by chance" + " (less)" * (chance.mean < ideal)
+    value = f", {number(chance.mean)} {held_against(chance)}"
+    return value + " (less)" * (chance.mean < ideal)
 
 
-def percent(share: float) -> str:
-    """A share in percent, in three significant digits."""
-    if 0 < share < 1e-4:
-        return "less than 0.01 %"
-    return f"{float(f'{100 * share:.3g}'):,g} %"
-
-
-def number(value: float, digits: int = 3) -> str:
-    """A number in so many significant digits, or whole; a question mark where it is not known.
-
-    Example:
-        >>> print(number(0.12345), number(8805.5), number(1e-9), number(math.nan))
-        0.123 8,806 1e-09 ?
-    """
-    if not math.isfinite(value):
-        return "?"
-    whole = 10**digits <= abs(value) < 10 ** (digits + 4)
-    return f"{value:,.0f}" if whole else f"{value:.{digits}g}"
+def _others(chance: Chance) -> str:
+    """What codes are held against, as the subject of a sentence."""
+    return "shuffled labels" if chance.reference == SHUFFLED else "random codes"
 
 
 KINDS = {
     "point-collapsed": "Look for a dead layer, a loss without negatives or variance term, or a "
     "learning rate that blew up; add a term that spreads rows (uniformity, variance) and train "
     "again.",
-    "cone": "Centre the embeddings by their mean before cosines are taken (ReLU features share an "
-    "offset), or train with a term that spreads them (uniformity).",
-    "dimensionally collapsed": "Add a term against rank loss (decorrelation, variance, "
-    "smooth_coherence_loss), weaken strong augmentation or weight decay, or use a smaller "
-    "dimension.",
     "interleaved": "Use neighbours or a classifier that is not linear; a linear head does not do.",
     "random": "Check that labels and rows are in the same order; train longer.",
     "classes merged": "Look at the labels of these classes first; then give them more rows or a "
@@ -290,29 +297,103 @@ KINDS = {
     "overloaded, poor": "Train the codes against their crosstalk (smooth_coherence_loss), use a "
     "fixed packing as the classifier, or more dimensions.",
     "overloaded, near-optimal": "",
+    "overlapping": "",
     "cannot be told": "Audit more rows.",
+    "amiss": "",
     "healthy": "",
 }
 """The kinds of space, and what to try for each."""
 
+PROPERTIES = {
+    "cone": "Centre the embeddings by their mean before cosines are taken (ReLU features share an "
+    "offset), or train with a term that spreads them (uniformity).",
+    "narrow spectrum": "Add a term against rank loss (decorrelation, variance, "
+    "smooth_coherence_loss), weaken strong augmentation or weight decay, or use a smaller "
+    "dimension.",
+    "imbalance": "",
+    "point classes": "Look whether the rows of these classes are copies of one.",
+    "flat classes": "Look what the rows of these classes are, and whether they are enough.",
+    "copies": "Keep one row of each group of copies, and look where they come from.",
+    "outliers": "Look at these rows: broken or empty input, a wrong unit, another model.",
+}
+"""What can hold beside any kind, and what to try for each."""
+
 
 def diagnose(report: Report) -> Diagnosis:
-    """The first kind of space that the numbers show.
+    """The first kind of space that the numbers show, and what else holds of it.
 
     "Collapsed well" (classes tight, spread as a simplex, rank c-1) and "collapsed badly" (to a
-    point, into a cone, onto few dimensions, classes merged) look alike to any single number.
+    point, classes merged) look alike to any single number.
     """
     kind, text = next(_kinds_seen(report))
-    if thresholds.is_cone(report) and kind not in ("cone", "point-collapsed"):
-        text += (
-            f" All rows share a direction (their average cosine is {report['mean_cosine']:.3g}): "
-            "centre them before cosines of rows are compared."
+    seen = {} if kind in ("point-collapsed", "cannot be told") else _properties_seen(report)
+    advice = KINDS[kind]
+    if kind == "amiss":
+        advice = " ".join(answer.advice for answer in report.answers if answer.status == "poor")
+    for name in seen:
+        advice = advice or PROPERTIES[name]
+    return Diagnosis(kind, " ".join([text, *seen.values()]), advice, tuple(seen))
+
+
+def _properties_seen(report: Report) -> dict[str, str]:
+    """What holds of a space beside its kind, and what is seen of it."""
+    seen, labelled = {}, report.c > 0
+    lost = tell_worth(report)[0] != "good" and labels_matter(report)
+    if labelled and thresholds.is_cone(report):
+        share = number(thresholds.common_share(report))
+        seen["cone"] = (
+            f"All classes share a direction, by {share} of the squared length of a row: centre "
+            "rows before their cosines are compared."
+        )
+    if labelled and lost and thresholds.is_rank_lost(report):
+        rank, need = number(report["effective_rank"]), number(thresholds.directions_needed(report))
+        seen["narrow spectrum"] = (
+            f"The spectrum is narrow: rows spread over {rank} dimensions where classes could use "
+            f"{need}."
         )
     if thresholds.is_imbalanced(report):
         largest = max(report.classes, key=lambda view: view.count)
         share = percent(largest.count / report.n)
-        text += f" {named(largest.name)} holds {share} of the rows, so most numbers tell of it."
-    return Diagnosis(kind, text, KINDS[kind])
+        seen["imbalance"] = (
+            f"{named(largest.name)} holds {share} of the rows, so most numbers tell of it."
+        )
+    if points := thresholds.point_classes(report):
+        what = "is a point" if len(points) == 1 else "are points"
+        seen["point classes"] = f"{_names(points)} {what}: all its rows are one."
+        if len(points) > 1:
+            seen["point classes"] = f"{_names(points)} {what}: all rows of each are one."
+    return seen | _rows_seen(report)
+
+
+def _rows_seen(report: Report) -> dict[str, str]:
+    """What single rows, and the rows of single classes, show; without labels the answers tell it."""
+    found, seen = report.findings, {}
+    if found is None or not report.c:
+        return seen
+    if found.flat:
+        seen["flat classes"] = (
+            f"{_names(list(found.flat))} spread over far fewer directions than the other classes."
+        )
+    extra = found.copied_rows - found.copy_groups
+    if extra >= max(2, thresholds.COPIES * found.looked_at):
+        torn = f", {found.torn_groups:,} of them with several labels" if found.torn_groups else ""
+        seen["copies"] = (
+            f"{found.copied_rows:,} rows are copies, in {found.copy_groups:,} "
+            f"{'group' if found.copy_groups == 1 else 'groups'}{torn}; the largest: "
+            f"{listed(found.copies[0][:3], found.largest_group)}."
+        )
+    if found.outlier_count:
+        which = listed(found.outliers[:5], found.outlier_count)
+        seen["outliers"] = f"{found.outlier_count:,} of the rows lie far from all others: {which}."
+        if found.outlier_count == 1:
+            seen["outliers"] = f"One row lies far from all others: {which}."
+    return seen
+
+
+def _names(names: list[str]) -> str:
+    """Some names of classes, and how many more there are."""
+    shown = ", ".join(map(named, names[:3]))
+    return shown + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
 
 
 def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
@@ -331,13 +412,6 @@ def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
             "Labels and geometry are unrelated: the space is as good as random for these classes."
         )
         yield "random", text
-    if thresholds.is_cone(report) and worth != "good":
-        text = f"All rows lie in a cone: their average cosine is {cosine:.3g}, so more of each row "
-        yield "cone", f"{text}is common to all than its own."
-    if report.c > 1 and thresholds.is_rank_lost(report) and worth != "good":
-        need = thresholds.directions_needed(report)
-        text = f"Dimensions are lost: rows spread over {rank.value:.3g} where {need} could be used."
-        yield "dimensionally collapsed", text
     if report.merged and labels_matter(report):
         names = ", ".join(f"{named(pair.a)} and {named(pair.b)}" for pair in report.merged[:3])
         more = f", and {len(report.merged) - 3} more pairs" if len(report.merged) > 3 else ""
@@ -345,27 +419,43 @@ def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
         yield "classes merged", text
     share = percent(number_of(report, "scatter_ratio").value)
     if thresholds.is_simplex(report) and thresholds.is_tight(report):
-        text = f"Collapsed well: tight classes ({share} of the scatter) on a simplex of {report.c}."
+        on = f" on a simplex of {report.c}" if report.c > 2 else ", of which any two form a simplex"
+        text = f"Collapsed well: tight classes ({share} of the scatter){on}."
         yield "neural-collapsed", text
-    if not simplex_fits(report) and defined(report, "class_coherence"):
-        worst, chance = report["class_coherence"], chance_of(report, "class_coherence")
-        floor = coherence_floor(report.c, report.d).value
-        codes = (
-            f"{report.c:,} codes in {report.d:,} dimensions have a worst crosstalk of {worst:.3g}"
-        )
-        if not chance.z(worst) <= thresholds.SURE:
-            text = f"Overloaded, and badly packed: {codes}, random codes {number(chance.mean)}."
-            yield "overloaded, poor", text
-        if thresholds.is_near_floor(worst, floor, chance.mean):
-            text = f"Overloaded, and well packed: {codes}; the floor is {floor:.3g}."
-            yield "overloaded, near-optimal", text
+    yield from _packings_seen(report)
     if not defined(report, "effective_rank") and not defined(report, "scatter_ratio"):
         why = rank.reason or "no number is defined"
         yield "cannot be told", f"These rows are too few to tell: {why}."
     if not report.c:
+        poor = [answer.text for answer in report.answers if answer.status == "poor"]
+        if poor:
+            yield "amiss", " ".join(poor)
         yield "healthy", "Nothing is wrong that can be seen without labels."
     if thresholds.is_tight(report):
         simplex = ", but their means are no simplex" if simplex_fits(report) else ""
-        text = f"Classes are tight ({share} of the scatter) and the space is used{simplex}."
-        yield "healthy", text
-    yield "healthy", "Classes differ and the space is used; nothing has collapsed."
+        yield "healthy", f"Classes are tight ({share} of the scatter){simplex}."
+    if worth in ("fair", "poor"):
+        pairs = [f"{named(p.a)} and {named(p.b)}" for p in _most_confused(report)[:1]]
+        most = f", {pairs[0]} most" if pairs else ""
+        yield "overlapping", f"Classes differ, but overlap{most}."
+    yield "healthy", "Classes differ, and none has collapsed."
+
+
+def _most_confused(report: Report) -> tuple[Pair | Confused, ...]:
+    """Pairs of classes that neighbours confuse, else those most alike."""
+    return report.findings.confused if report.findings else report.alike
+
+
+def _packings_seen(report: Report) -> Iterator[tuple[str, str]]:
+    """The kinds of more codes than fit on a simplex."""
+    if simplex_fits(report) or not defined(report, "class_coherence"):
+        return
+    worst, chance = report["class_coherence"], chance_of(report, "class_coherence")
+    floor = coherence_floor(report.c, report.d).value
+    codes = f"{report.c:,} codes in {report.d:,} dimensions have a worst crosstalk of {worst:.3g}"
+    if not chance.z(worst) <= thresholds.SURE:
+        others = f"{_others(chance)} {number(chance.mean)}"
+        yield "overloaded, poor", f"Overloaded, and badly packed: {codes}, {others}."
+    if thresholds.is_near_floor(worst, floor, chance.mean):
+        text = f"Overloaded, and well packed: {codes}; the floor is {floor:.3g}."
+        yield "overloaded, near-optimal", text

@@ -5,16 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from gramax._text import named
+from gramax.audits.report import LEFT_OUT_WORDS
 
 if TYPE_CHECKING:
-    from gramax.audits.report import Report
+    from gramax.audits.report import Number, Report
     from gramax.comparison import Comparison
 
 STATUS_MARKS = {"good": "●", "fair": "◐", "poor": "○", "open": "–"}
 """A mark beside the status of an answer, so that its colour alone never carries the meaning."""
 
 CHANGE_MARKS = {"better": "▲", "worse": "▼", "changed": "◆", "same": "=", "unknown": "?"}
+CHOSEN_MARK = "●"
+"""Before the row of a table that is recommended."""
+
 CHANGE_WORDS = {kind: kind for kind in CHANGE_MARKS} | {
     "same": "within noise",
     "unknown": "cannot be told",
@@ -82,6 +88,37 @@ def share(value: float) -> str:
     return f"{100 * value:.2g} %" if value < 0.1 else f"{value:.0%}".replace("%", " %")
 
 
+def cell(value: Any, style: str = "number") -> str:
+    """A cell of a decision's table: a number, a text, or an estimate with its interval.
+
+    Example:
+        >>> from gramax.decide.decision import Estimate
+        >>> print(cell(0.0371, "percent"), cell(1234, "count"), cell(None), sep=", ")
+        3.7 %, 1,234, –
+        >>> print(cell(Estimate(0.93, 0.91, 0.95), "percent"))
+        93.0 % (91.0 to 95.0)
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return value
+    low, high = getattr(value, "low", None), getattr(value, "high", None)
+    if low is not None and high is not None:
+        ends = f"{_of_style(low, style, '')} to {_of_style(high, style, '')}"
+        return f"{_of_style(value.value, style)} ({ends})"
+    return _of_style(getattr(value, "value", value), style)
+
+
+def _of_style(value: float, style: str, unit: str = " %") -> str:
+    if not math.isfinite(value):
+        return "–"
+    if style == "percent":
+        return f"{100 * value:.1f}{unit}"
+    if style == "count":
+        return f"{value:,.0f}"
+    return signed(value) if style == "signed" else number(value)
+
+
 def z_score(z: float) -> str:
     """A number of standard deviations with its sign; a dash where it is not known."""
     if math.isnan(z):
@@ -93,6 +130,37 @@ def z_score(z: float) -> str:
 def spoken(metric: str) -> str:
     """The name of a metric as it stands in a sentence."""
     return metric.removeprefix("class_").replace("_", " ")
+
+
+def references_told(numbers: Iterable[Number]) -> str:
+    """What the references of these numbers are, and what z is; empty where there are none."""
+    from gramax.uncertainty.chance.laws import REFERENCES
+
+    seen = {one.chance.reference for one in numbers if one.chance}
+    if not seen:
+        return ""
+    told = "; ".join(f"{name}, {what}" for name, what in REFERENCES.items() if name in seen)
+    return (
+        f"Reference is what the number is of other rows ({told}); z says how many of the standard "
+        "deviations of those the value lies away."
+    )
+
+
+def confused_text(report: Report) -> str:
+    """How far the classes most alike are those that nearest neighbours confuse."""
+    if report.findings is None:
+        return ""
+    if not report.findings.confused:
+        return "No row's nearest neighbour is of another class."
+    confused = report.findings.confused
+    most = min(len(report.alike), len(confused), 5)
+    alike = {frozenset((pair.a, pair.b)) for pair in report.alike[:most]}
+    both = sum(frozenset((one.a, one.b)) in alike for one in confused[:most])
+    pairs = ", ".join(f"{named(x.a)} · {named(x.b)} ({x.rows:,})" for x in confused[:most])
+    return (
+        f"Nearest neighbours confuse most: {pairs}; {both} of these {most} "
+        f"{'is' if both == 1 else 'are'} among the {most} most alike."
+    )
 
 
 def abbreviations_told(names: Iterable[str]) -> str:
@@ -143,7 +211,7 @@ def report_notes(report: Report) -> list[str]:
     """The warnings of a report, and how many rows were left out for which reason."""
     dead = "zero_row" if report.codebook else ""  # which are named elsewhere
     left_out = {why: n for why, n in report.left_out.items() if n and why != dead}
-    out = [f"{n:,} ({why.replace('_', ' ')})" for why, n in left_out.items()]
+    out = [f"{n:,} ({LEFT_OUT_WORDS[why]})" for why, n in left_out.items()]
     return [*report.warnings, *([f"Rows left out: {', '.join(out)}"] if out else [])]
 
 

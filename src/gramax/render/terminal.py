@@ -21,11 +21,15 @@ from gramax.comparison.dictionaries import matching_lines
 from gramax.metrics.registry import METRICS, QUESTIONS, Metric
 from gramax.render.number_text import (
     CHANGE_MARKS,
+    CHOSEN_MARK,
     STATUS_MARKS,
     abbreviations_told,
+    cell,
     comparison_headline,
+    confused_text,
     error_text,
     number,
+    references_told,
     report_facts,
     report_notes,
     share,
@@ -37,6 +41,7 @@ from gramax.render.number_text import (
 if TYPE_CHECKING:
     from gramax.audits.report import Pair
     from gramax.comparison import Comparison
+    from gramax.decide.decision import Decision
     from gramax.frames import Bound, Floor
     from gramax.uncertainty.probes import Worth
 
@@ -50,13 +55,16 @@ STATUS_STYLES = {"good": "green", "fair": "yellow", "poor": "red", "open": "dim"
 CHANGE_STYLES = {"better": "green", "worse": "red", "changed": "cyan", "unknown": "dim"}
 DIRECTION_MARKS = {"lower": "↓", "higher": "↑", "neither": "·"}
 
+REFERENCE_COLUMNS = ("reference", "z", "of rows")
+"""What a number is held against: its mean, how far the number is away, and what it is of."""
+
 DEMO_HEADING = f"{'epoch':>5}  train err  test err  collapse  eff. rank  off-diagonal cosines"
 
 
 def show(report: Report, console: Console | None = None) -> None:
     """Print the report to the terminal (plain text where the output is a file)."""
     console = console or Console()
-    console.print(report_view(report), width=min(console.width, MAX_WIDTH))
+    console.print(report_view(report), width=min(console.width, MAX_WIDTH), crop=False)
 
 
 def show_comparison(found: Comparison, console: Console | None = None) -> None:
@@ -65,12 +73,30 @@ def show_comparison(found: Comparison, console: Console | None = None) -> None:
     console.print(comparison_view(found), width=min(console.width, MAX_WIDTH))
 
 
-def plain_text(found: Report | Comparison) -> str:
+def show_decision(found: Decision, console: Console | None = None) -> None:
+    """Print a decision to the terminal (plain text where the output is a file)."""
+    console = console or Console()
+    console.print(decision_view(found), width=min(console.width, MAX_WIDTH))
+
+
+def show_any(found: Report | Comparison | Decision, console: Console | None = None) -> None:
+    """Print whatever a command has found."""
+    from gramax.decide.decision import Decision
+
+    if isinstance(found, Report):
+        show(found, console)
+    elif isinstance(found, Decision):
+        show_decision(found, console)
+    else:
+        show_comparison(found, console)
+
+
+def plain_text(found: Report | Comparison | Decision) -> str:
     """What `show` prints, as text without colour, no wider than the terminal."""
     width = min(max(shutil.get_terminal_size((MAX_WIDTH, 0)).columns, MIN_WIDTH), MAX_WIDTH)
     out = io.StringIO()
     console = Console(file=out, width=width, color_system=None, force_terminal=False)
-    show(found, console) if isinstance(found, Report) else show_comparison(found, console)
+    show_any(found, console)
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
 
 
@@ -88,7 +114,7 @@ def demo_line(record: Mapping[str, Any], cosines: np.ndarray) -> str:
 def report_view(report: Report) -> RenderableType:
     """The report as one rich renderable: what was audited, the answers, the worst pairs."""
     diagnosis = report.diagnosis
-    heading = Text.assemble((report.source, "bold"), f"\n{report_facts(report)}\n\n")
+    heading = Text.assemble((report.title, "bold"), f"\n{report_facts(report)}\n\n")
     status, worth, beside = tell_worth(report)
     if worth:
         heading.append(STATUS_MARKS[status], style=STATUS_STYLES[status])
@@ -98,7 +124,19 @@ def report_view(report: Report) -> RenderableType:
     parts: list[RenderableType] = [heading, _answers(report)]
     if lines := codebook_lines(report):
         parts += [Text("Which codes", style="bold"), Text("\n".join([*lines, ""]))]
-    if report.worst_pairs:
+    attached = {name: one for name, one in report.numbers.items() if METRICS[name].attached}
+    if attached:
+        table = _table("", "value", "chance", last="")
+        for name, one in attached.items():
+            told = f"{METRICS[name].meaning}; best {METRICS[name].best}"
+            told = f"undefined: {one.reason}" if one.reason else told
+            chance = number(one.chance.mean) if one.chance else "–"
+            table.add_row(name, number(one.value), chance, Text(told))
+        legend = f"{abbreviations_told(attached)}\n".lstrip()
+        parts += [Text("Head, pairs and outliers", style="bold"), table, Text(legend, style="dim")]
+    if report.alike:
+        parts += _alike(report)
+    elif report.worst_pairs:
         alike = f"Worst-aligned {'codes' if report.codebook else 'classes'}"
         parts += [Text(alike, style="bold"), _pairs(report.worst_pairs)]
     if report.merged:
@@ -111,7 +149,33 @@ def report_view(report: Report) -> RenderableType:
         parts += [Text("\nEvery number", style="bold"), *_numbers(report)]
         if len(report.classes) > 1:
             parts += [Text("\nLoosest classes", style="bold"), _classes(report)]
-    return Group(*parts, *_notes(report_notes(report)))
+    # A command is copied: it stays in one line, however long.
+    steps = [
+        Text(f"\n{one.why}\n  {one.command}", no_wrap=True, overflow="ignore")
+        for one in report.next_steps
+    ]
+    return Group(*parts, *_notes(report_notes(report)), *steps)
+
+
+def decision_view(found: Decision) -> RenderableType:
+    """A decision as one rich renderable: the sentence that decides, then what it rests on."""
+    heading = Text.assemble((found.source, "bold"), f"\n{found.facts}\n\n")
+    heading.append(f"{found.headline}\n", style="bold")
+    parts: list[RenderableType] = [heading]
+    for table in found.tables():
+        parts.append(Text(table.title, style="bold"))
+        shown = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        shown.add_column("", no_wrap=True, width=1)
+        for column in table.columns:
+            words = column.style == "words"
+            how: dict[str, Any] = {"overflow": "fold"} if words else {"justify": "right"}
+            shown.add_column(column.heading, no_wrap=not words, **how)
+        for index, row in enumerate(table.rows):
+            cells = (cell(one, c.style) for one, c in zip(row, table.columns, strict=True))
+            mark = CHOSEN_MARK if index == table.chosen else ""
+            shown.add_row(*map(Text, (mark, *cells)), style="bold" if mark else "")
+        parts += [shown, Text(f"{table.note}\n" if table.note else "", style="dim")]
+    return Group(*parts, *_notes(list(found.notes)))
 
 
 def _table(first: str, *numeric: str, last: str | None = None) -> Table:
@@ -142,8 +206,10 @@ def _answers(report: Report) -> Table:
         if answer.against:
             told.append(f"\n{answer.against}", style="dim not bold")
         verdict = Text(answer.text, style=style if answer.status == "poor" else "")
+        if answer.advice:
+            verdict.append(f"\nTry: {answer.advice}", style="not bold")
         mark = Text(STATUS_MARKS[answer.status], style=style)
-        table.add_row(mark, QUESTIONS[answer.question], told, verdict)
+        table.add_row(mark, answer.asks, told, verdict)
     return table
 
 
@@ -162,6 +228,23 @@ def _pairs(pairs: Sequence[Pair]) -> Table:
     return table
 
 
+def _alike(report: Report) -> list[RenderableType]:
+    """The pairs of classes most alike, beside those that neighbours confuse, and most opposite."""
+    parts: list[RenderableType] = [Text("Classes most alike", style="bold")]
+    found = report.findings.confused if report.findings else ()
+    rows = {frozenset((one.a, one.b)): one.rows for one in found}
+    table = _table("", "", last="rows whose neighbour is of the other" if rows else "")
+    table.columns[1].justify = "left"
+    for pair in report.alike[:MAX_LISTED]:
+        count = rows.get(frozenset((pair.a, pair.b)), 0)
+        table.add_row(signed(pair.cosine), _pair_text(pair), f"{count:,}" if count else "")
+    parts.append(table)
+    if told := confused_text(report):
+        parts.append(Text(told, style="dim"))
+    opposite = [pair for pair in report.opposite[:MAX_LISTED] if pair.cosine < 0]
+    return [*parts, Text("\nClasses most opposite", style="bold"), _pairs(opposite)]
+
+
 def _pair_text(pair: Any) -> Text:
     return Text(f"{named(pair.a)}  ·  {named(pair.b)}")
 
@@ -169,7 +252,7 @@ def _pair_text(pair: Any) -> Text:
 def _numbers(report: Report) -> list[RenderableType]:
     """Every number in a table, and what its columns mean."""
     few = any(entry.few_rows for entry in report.numbers.values())
-    table = _table("", "value", "± error", *["of many"] * few, "chance", "z", "better")
+    table = _table("", "value", "± error", *["of many"] * few, *REFERENCE_COLUMNS, "better")
     for name, entry in report.numbers.items():
         random = entry.chance
         beside = number(entry.companion.value) if entry.companion and entry.few_rows else "–"
@@ -180,11 +263,11 @@ def _numbers(report: Report) -> list[RenderableType]:
             *[beside] * few,
             number(random.mean) if random else "–",
             z_score(random.z(entry.value)) if random else "–",
+            random.reference if random else "–",
             DIRECTION_MARKS[METRICS[name].direction],
         )
     legend = (
-        "± error is the standard error of the value. Chance is what rows and labels without any "
-        "structure would give; z says how many of its standard deviations the value lies away. "
+        f"± error is the standard error of the value. {references_told(report.numbers.values())} "
         "↑ means that higher is better, ↓ that lower is better."
     )
     of_many = " Of many: an estimate of the value at infinitely many rows, where that is further "

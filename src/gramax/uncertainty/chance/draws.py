@@ -26,7 +26,16 @@ drawn in all, and cubes of the side of a spectrum: some hundredths of a second e
 def draw(s: Setting, rng: np.random.Generator, scatter: bool) -> ClassMoments:
     """Moments of one data set of pure chance, in float64; with the d×d scatter where asked for."""
     how = _from_rows if drawn_as_rows(s, scatter) else _from_laws
-    means, spread, pooled = how(s, rng, scatter)
+    return as_moments(s, *how(s, rng, scatter))
+
+
+def as_moments(
+    s: Setting,
+    means: Float[np.ndarray, "c r"],
+    spread: Float[np.ndarray, " c"],
+    pooled: Float[np.ndarray, "r r"] | None,
+) -> ClassMoments:
+    """Class means from the origin, spreads and pooled scatter, drawn together, as moments."""
     # The anchor is a row like any other in size: the first axis, at the length of the rows.
     anchor = np.zeros_like(means)
     anchor[:, 0] = 1.0 if s.normalize else 0.0
@@ -142,12 +151,19 @@ def _wishart(freedom: float, s: Setting, rng: np.random.Generator) -> Float[np.n
 
 def answers_of_codes(s: Setting, rng: np.random.Generator) -> dict[str, Float[np.ndarray, " b"]]:
     """Draws of the numbers that class means determine; none for too many classes, or for one."""
-    c, share = s.classes, s.share
+    c = s.classes
     draws = min(MAX_DRAWS, int(MAX_NUMBERS / (c * (c + min(c, s.dim)))))
     if c < 2 or draws < FEWEST_DRAWS:
         return {}
     normal = np.stack([gaussian_rows(c, s.dim, rng) for _ in range(draws)])
-    means, variances = _scaled(normal, s, rng)
+    return answers_of_means(s, *_scaled(normal, s, rng))
+
+
+def answers_of_means(
+    s: Setting, means: Float[np.ndarray, "b c r"], variances: Float[np.ndarray, "b c"]
+) -> dict[str, Float[np.ndarray, " b"]]:
+    """The numbers of drawn class means, from the origin, and variances within the classes."""
+    c, share = s.classes, s.share
     codes, centred = _unit(means), _unit(means - np.mean(means, axis=1, keepdims=True))
     plain, about = (x @ x.transpose(0, 2, 1) for x in (codes, centred))
     other = ~np.eye(c, dtype=bool)
@@ -156,6 +172,7 @@ def answers_of_codes(s: Setting, rng: np.random.Generator) -> dict[str, Float[np
         "class_coherence": np.max(np.abs(plain[:, other]), axis=1),
         "class_largest_cosine": np.max(about[:, other], axis=1),
         "class_simplex_error_centred": np.sqrt(np.sum(gap**2, axis=(1, 2))) / c,
+        "class_frame_potential": np.sum(plain**2, axis=(1, 2)),
     }
     if max(s.counts) > 1:
         scatter = (2 * (1 - np.sqrt(1 - variances)) if s.normalize else variances) @ share
@@ -171,14 +188,14 @@ def answers_of_spectrum(s: Setting, rng: np.random.Generator) -> dict[str, Float
     draws = min(MAX_DRAWS, int(MAX_CUBES / side**3))
     if side < 2 or draws < FEWEST_DRAWS:
         return {}
-    values = np.stack([np.linalg.eigvalsh(_isotropic_scatter(s, rng)) for _ in range(draws)])
+    values = np.stack([np.linalg.eigvalsh(isotropic_scatter(s, rng)) for _ in range(draws)])
     values = np.where(values > 1e-12 * values[:, -1:], values, 0.0)
     p = values / np.sum(values, axis=1, keepdims=True)
     logs = np.log(np.where(p > 0, p, 1.0))
     return {"effective_rank": np.exp(-np.sum(p * logs, axis=1))}
 
 
-def _isotropic_scatter(s: Setting, rng: np.random.Generator) -> Float[np.ndarray, "r r"]:
+def isotropic_scatter(s: Setting, rng: np.random.Generator) -> Float[np.ndarray, "r r"]:
     """The scatter of all rows about their mean, up to scale."""
     if not drawn_as_rows(s, True):
         return _wishart(s.rows - 1, s, rng)

@@ -23,14 +23,27 @@ MANY_CODES = 30
 """From here on, laws that hold for many codes are within a tenth of an sd of simulations."""
 
 
+ISOTROPIC, SHUFFLED, GAUSSIAN, NOISE = "isotropic", "shuffled", "Gaussian", "noise bulk"
+
+REFERENCES = {
+    SHUFFLED: "these very rows, their labels shuffled",
+    GAUSSIAN: "normal rows of the same mean and covariance",
+    NOISE: "the strong directions of these rows in noise that is alike in all others",
+    ISOTROPIC: "rows in all directions alike",
+}
+"""What numbers are held against, by the name that stands beside them."""
+
+
 @dataclass(frozen=True)
 class Chance:
     """Mean and standard deviation of a number when there is nothing but chance.
 
     Attributes:
         mean: expected value; NaN where the number is undefined or was too dear to simulate.
-        sd: standard deviation from one data set to the next.
+        sd: standard deviation from one data set to the next; where the tails are heavier than those
+            of a normal law it is wider, so that three of them are about as rare as there.
         method: the law used, or how many draws were simulated, or why there is no value.
+        reference: what is left to chance, in a word or two: see `REFERENCES`.
 
     Example:
         >>> Chance(mean=10.0, sd=2.0, method="an example").z(14.0)
@@ -40,6 +53,7 @@ class Chance:
     mean: float
     sd: float
     method: str
+    reference: str = ISOTROPIC
 
     def z(self, value: float) -> float:
         """Distance of `value` from chance, in standard deviations; infinite where chance is sure.

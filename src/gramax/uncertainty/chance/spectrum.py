@@ -140,6 +140,20 @@ def purity(n: float, d: int, normalize: bool, centred: bool) -> tuple[float, flo
     return mean, 2 / (m * d) * math.sqrt((d - 1) / (d + 2))
 
 
+def unbiased_squares(trace: float, squares: float, free: float) -> float:
+    """Σλ² of the covariance behind a scatter of normal rows, times `free`², without its bias.
+
+    Of few rows it is too large by (Σλ)²/free and more; at 0 or below there are no two eigenvalues
+    that the rows tell apart.
+
+    Args:
+        trace: Σλ of the scatter.
+        squares: Σλ² of the scatter.
+        free: its degrees of freedom, above 1.
+    """
+    return (squares - trace**2 / free) * free**2 / ((free - 1) * (free + 2))
+
+
 def _centred(s: Setting) -> bool:
     return s.options.center == "global"
 
