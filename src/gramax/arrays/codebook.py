@@ -103,7 +103,7 @@ class Codebook:
     def spanned(self) -> Codebook:
         """Codes that are fewer than their numbers, as coordinates in the space that they span."""
         codes = np.concatenate([self.codes(rows) for _, rows in self.read(0, self.piece)])
-        return Codebook.of(np.linalg.qr(codes.T, mode="r").T)
+        return Codebook.of(np.asarray(np.linalg.qr(codes.T, mode="r")).T)
 
     def tiles(self, start: int, dtype: Any) -> Iterator[list[tuple[int, np.ndarray]]]:
         """The directions of all codes from one on, in tiles, those of a piece in one list."""

@@ -145,7 +145,12 @@ def audit(
         >>> print(found.c, round(found["collapse_ratio"], 4))
         2 0.0099
     """
+    options, tell = options or Options(), progress or (lambda *_: None)
+    beside_rows, attached = Attachments(head, bias, pairs, outliers), Attached({}, ())
+    beside_rows.check(labels, codes)
     if codes:
+        if groups is not None:
+            raise InputError("--groups are of rows: each code stands by itself; leave it out")
         from gramax.audits.codebook import audit_codes
 
         return audit_codes(
@@ -161,16 +166,14 @@ def audit(
             options=options,
             progress=progress,
             execution=execution,
+            reading=reading,
         )
-    options, tell = options or Options(), progress or (lambda *_: None)
-    beside_rows, attached = Attachments(head, bias, pairs, outliers), Attached({}, ())
-    beside_rows.check(labels, codes)
     if isinstance(source, Collected):  # as a comparison has read its two sides
         collected = source
     else:
         how = execution or Execution()
-        blocks = BLOCKS if explain else None if probe and not codes else 1
-        request = Request(source, labels, column, codes, blocks, not raw, how, groups=groups)
+        blocks = BLOCKS if explain else None if probe else 1
+        request = Request(source, labels, column, False, blocks, not raw, how, groups=groups)
         request = replace(request, reading=reading or Reading())
         collected = collect(request, progress)
         attached = beside_rows.measure(collected, request, progress)
@@ -182,7 +185,7 @@ def audit(
         evidence = _evidence(collected.name, moments, options)
         of_rows, neighbours, notes = _of_rows(rows, moments, tell)
         found_worth = None
-        if probe and labelled and not codes and len(totals.blocks) > 1:
+        if probe and labelled and len(totals.blocks) > 1:
             tell("held-out rows", 0, 1, 0)
             found_worth = _worth(collected, neighbours)
             if found_worth and explain:
@@ -190,7 +193,7 @@ def audit(
                 more = explained(rows, sample.labels, moments.normalize, sample.groups)
                 found_worth = replace(found_worth, more=more)
         tell("chance", 0, 1, 0)
-        law = references(evidence, rows, labelled=labelled, codes=codes, every=explain)
+        law = references(evidence, rows, labelled=labelled, codes=False, every=explain)
         beside: dict[str, Mapping[str, Any]] = {"chance": law}
         if explain:
             tell("error bars", 0, 1, 0)
@@ -219,12 +222,11 @@ def audit(
             ),
             left_out=left_out,
             worth=found_worth,
-            **_odd(collected, moments, neighbours, codes),
+            **_odd(collected, moments, neighbours),
         )
         found = replace(found, array=collected.array)
-        if not codes:
-            steps = next_steps(found, source, labels, column, raw)
-            found = replace(found, next_steps=steps)
+        steps = next_steps(found, source, labels, column, raw)
+        found = replace(found, next_steps=steps)
         if portrait or (portrait is None and max(found.c, found.d) <= CHEAP):
             tell("drawing", 0, 1, 0)
             found = replace(found, portrait=_portrait(evidence, collected))
@@ -310,10 +312,10 @@ def _of_rows(
 
 
 def _odd(
-    collected: Collected, moments: ClassMoments, neighbours: Neighbours | None, codes: bool
+    collected: Collected, moments: ClassMoments, neighbours: Neighbours | None
 ) -> dict[str, Any]:
     """What single rows and classes show, and without labels what else is asked of rows."""
-    if neighbours is None or codes:
+    if neighbours is None:
         return {}
     sample, normalize = collected.totals.sample, moments.normalize
     names = collected.names if collected.labelled else ()

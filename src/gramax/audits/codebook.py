@@ -21,6 +21,7 @@ from gramax.audits.codebook_findings import findings_of
 from gramax.audits.headroom import measure
 from gramax.audits.portrait import CHEAP, Portrait, portrait_of
 from gramax.audits.report import ClassView, Diagnosis, Number, Pair, Report
+from gramax.data import Reading
 from gramax.errors import InputError, telling_memory
 from gramax.frames import coherence_floor
 from gramax.metrics.dictionary import NEIGHBOURS_KEPT, CodeEvidence
@@ -68,11 +69,13 @@ def audit_codes(
     options: Options | None = None,
     progress: Progress | None = None,
     execution: Execution | None = None,
+    reading: Reading | None = None,
 ) -> Report:
     """The audit of a codebook; arguments as for `gramax.audit`, `labels` are names of the codes."""
     tell, options = progress or (lambda *_: None), options or Options()
     how = execution or Execution()
     request = Request(source, labels, column, True, 1, not raw, how)
+    request = replace(request, reading=reading or Reading())
     collected, book = collect_codes(request, progress)
     with telling_memory(f"computing the numbers of {collected.name}, {book.count:,} codes"):
         e = evidence_of(collected, book, tell, worst, not raw)
@@ -129,6 +132,7 @@ def report_of(
     expected = near_pairs_at_random(e.count, e.dim, NEAR_PAIR, book.complex)
     return Report(
         source=collected.name,
+        array=collected.array,
         n=round(float(np.sum(moments.rows))),
         d=e.dim,
         c=e.count,

@@ -8,12 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from gramax._text import named
+from gramax._text import named, number, percent
 from gramax.audits import thresholds, verdict
 from gramax.audits.codebook_findings import CodebookFindings
 from gramax.audits.report import Answer, Diagnosis, Report
 from gramax.audits.thresholds import chance_of, defined, number_of, simplex_fits
-from gramax.audits.verdict import number, percent
 from gramax.frames import coherence_floor
 
 MAX_NAMED = 5

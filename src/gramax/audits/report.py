@@ -293,9 +293,9 @@ class Report(Mapping[str, float]):
             "headroom": self.headroom
             and {**vars(self.headroom), "random": finite(self.headroom.random)},
             "worst_pairs": [vars(pair) for pair in self.worst_pairs],
+            "codebook": self.codebook and self.codebook.to_dict(),
             "alike": [vars(pair) for pair in self.alike],
             "opposite": [vars(pair) for pair in self.opposite],
-            "codebook": self.codebook and self.codebook.to_dict(),
             "merged": [vars(pair) for pair in self.merged],
             "findings": self.findings and _plain(asdict(self.findings)),
             "corpus": self.corpus and _plain(asdict(self.corpus)),

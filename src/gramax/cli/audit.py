@@ -101,7 +101,7 @@ def audit(
     beside = {"head": "classifier", "pairs": "pairs", "outliers": "outliers"}
     has = [need for name, need in beside.items() if given[name]]
     conditions = conditions and thresholds.named(
-        conditions, audited_metrics(*has, codes=given["codes"])
+        conditions, audited_metrics(*has, *["codes"] * given["codes"])
     )
     read = (labels, *(given[name] for name in (*beside, "bias", "groups")))
     check_outputs([json_out, html_out, save_head, given["checkpoint"]], *embeddings, *read)

@@ -93,7 +93,7 @@ def compare(
     saved_reports = a.lower().endswith(".json") and b.lower().endswith(".json")
     if not saved_reports:
         for name in fail_on_worse:
-            full_name(name, audited_metrics(given["codes"]), "--fail-on-worse")
+            full_name(name, audited_metrics(*["codes"] * given["codes"]), "--fail-on-worse")
     if saved_reports:
         found = compare_saved(a, b)
     else:

@@ -30,14 +30,13 @@ def complete_folders(_: Any, __: Any, incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(incomplete, type="dir")]
 
 
-def audited_metrics(*given: str, codes: bool = False) -> list[str]:
-    """The metrics that an audit has: of rows and labels, of `codes`, and of what else is given."""
+def audited_metrics(*given: str) -> list[str]:
+    """The metrics that an audit has: of rows and labels, and of what else is `given` (a `Need`)."""
     import gramax.metrics  # noqa: F401 - fills the registry
     from gramax.metrics.registry import METRICS
 
     every = METRICS.everything()
-    found = [m for m in every if m.compute or m.of_rows or m.needs <= set(given)]
-    return [m.name for m in every if m in found or (codes and m.of_codes)]
+    return [m.name for m in every if m.compute or m.of_rows or m.needs <= set(given)]
 
 
 def complete_metrics(_: Any, __: Any, incomplete: str) -> list[CompletionItem]:

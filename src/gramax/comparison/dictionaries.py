@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from gramax._shapes import Float, Int
-from gramax._text import named
+from gramax._text import named, number, percent
 from gramax.arrays.codebook import Codebook, groups_of, sweep_across
 from gramax.audits.codebook import evidence_of, judged, report_of
-from gramax.audits.verdict import number, percent
 from gramax.comparison.changes import turn
 from gramax.comparison.results import Change, Comparison, Kind, Matching, Side, side_of
 from gramax.errors import InputError

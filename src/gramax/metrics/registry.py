@@ -154,7 +154,7 @@ class Metric:
     @property
     def attached(self) -> bool:
         """Whether it is of something that comes beside the rows: a head, pairs, outliers."""
-        return bool(self.needs - {"rows"})
+        return bool(self.needs - {"rows", "codes"})
 
     @property
     def public(self) -> str:

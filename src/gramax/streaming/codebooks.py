@@ -16,7 +16,7 @@ import numpy as np
 
 from gramax.arrays.codebook import Codebook, Rows
 from gramax.arrays.namespace import is_torch_array, to_numpy
-from gramax.data import Source
+from gramax.data import Reading, Source
 from gramax.data.chunks import numbered, rechunk
 from gramax.data.paths import extension
 from gramax.data.readers.numpy import npy_entries
@@ -34,6 +34,8 @@ def collect_codes(request: Request, progress: Progress | None = None) -> tuple[C
     """
     name, parts = _complex_parts(request.source)
     if parts is not None:
+        if request.reading != Reading():
+            raise InputError(f"{name or 'complex codes'}: complex codes are read as they are")
         request = replace(request, source=parts, column=None)
     found = collect(request, progress)
     if name:
@@ -53,7 +55,14 @@ def collect_codes(request: Request, progress: Progress | None = None) -> tuple[C
             ".safetensors file; write one with numpy.save"
         )
     how = request.execution
-    opened, _ = open_source(request.source, request.column, how.skip_bad, request.known_bad)
+    opened, _ = open_source(
+        request.source,
+        request.column,
+        how.skip_bad,
+        request.known_bad,
+        request.reading,
+        request.labels,
+    )
     return found, Codebook(found.rows, found.dim, _passes(opened))
 
 
