@@ -33,6 +33,7 @@ from gramax.decide.two_sides import (
     searched,
 )
 from gramax.errors import InputError
+from gramax.moments import REASONS
 from gramax.streaming import Collected, Execution, Progress, Request, collect, in_words
 
 WAYS = ("A to B", "B to A")
@@ -190,11 +191,12 @@ def sides(
     matches = _matches(spaces, labels is not None, pairs, notes, progress, execution)
     told = _Told(progress)
     means = [rows.mean(axis=0) for rows in (x, y)]
-    moved = [centred_rows(rows, mean) for rows, mean in zip((x, y), means, strict=True)]
     gaps, searches = [], []
-    for one, other in ((x, y), tuple(moved)):
-        gaps.append(gap_of(one, other, matches))
-        searches.append(searched(one, other, matches, told))
+    for variant in VARIANTS:
+        if variant != VARIANTS[0]:
+            x, y = (centred_rows(rows, mean) for rows, mean in zip((x, y), means, strict=True))
+        gaps.append(gap_of(x, y, matches))
+        searches.append(searched(x, y, matches, told))
     if labels is None and pairs is None and matches is not None and not _alike(gaps[0]):
         notes.append("rows that are taken to match are no more alike than others: give --pairs")
     gain = gain_of(searches) if matches is not None else None
@@ -254,6 +256,10 @@ def _notes(spaces: list[Collected]) -> Iterator[str]:
             yield f"{letter}: {drawn}: recall among all of them is lower"
         if one.left_out:
             yield f"{letter}: {in_words(one.left_out)}"
+        counts = np.sum([block.left_out.sum(axis=0) for block in one.totals.blocks], axis=0)
+        for count, why in zip(counts, REASONS, strict=True):
+            if count:
+                yield f"{letter}: {count:,.0f} rows are left out ({why.replace('_', ' ')})"
         yield from (f"{letter}: {note}" for note in one.notes)
 
 
