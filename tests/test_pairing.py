@@ -107,7 +107,7 @@ def test_one_cloud_of_unlike_numbers_of_rows_does_not_change(labelled):
     changed = [n for n, one in found.items() if one.kind not in ("same", "unknown")]
     assert len(changed) <= 1  # one in twenty may be due to chance
     assert found.a.n == found.b.n == 300
-    assert any("A: 300 of 3,000 rows, drawn at random" in note for note in found.notes)
+    assert any("A is taken at 300 of its 3,000 rows" in note for note in found.notes)
     turned = compare(z[3000:], z[:3000], *reversed(names))
     assert turned["effective_rank"].before == found["effective_rank"].after
     assert turned["effective_rank"].after == found["effective_rank"].before

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gramax.audits.audit import audit
     from gramax.audits.report import Report
     from gramax.comparison import Comparison, compare
+    from gramax.data import Reading
     from gramax.decide.sides import Sides, sides
     from gramax.errors import InputError
     from gramax.metrics import (
@@ -65,10 +66,12 @@ _HOMES = {
     "decide.sides": ("Sides", "sides"),
     "errors": ("InputError",),
     "streaming.execution": ("Execution",),
+    "data.reading": ("Reading",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = ["ClassMoments", "Comparison", "Execution", "InputError", "Options", "Report"]
+__all__ = ["ClassMoments", "Comparison", "Execution", "InputError", "Options"]
+__all__ += ["Reading", "Report"]
 __all__ += ["__version__", "audit", "chance", "compare", "errorbars", "frames", "metrics"]
 __all__ += ["Sides", "sides"]
 __all__ += ["class_means", "gram", "l2_normalize", "latent_geometry_report", "report"]

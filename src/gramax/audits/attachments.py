@@ -93,6 +93,7 @@ class _Rows:
         how = replace(self.request.execution, checkpoint=None)
         on_sphere = self.request.normalize if normalize is None else normalize
         asked = Request(source, None, column, normalize=on_sphere, execution=how)
+        asked = replace(asked, reading=self.request.reading)
         return collect(asked, self.progress)
 
     def moments(self, normalize: bool) -> ClassMoments:
@@ -122,7 +123,7 @@ def _moments(collected: Collected, normalize: bool) -> ClassMoments:
     """Moments in d coordinates: those of rows fewer than their dimensions are in fewer."""
     totals = collected.totals
     if _all_held(collected) or totals.blocks[0].ambient is not None:
-        rows, labels, _ = totals.sample
+        rows, labels = totals.sample[:2]
         c = len(collected.names)
         return ClassMoments.of(rows, labels, c, normalize=normalize, scatter=False).widened()
     return joined(totals.blocks)
@@ -242,7 +243,7 @@ def _of_head(head: Head, rows: _Rows, notes: list[str]) -> dict[str, Number]:
     weights, bias = head.weights[order].astype(np.float64), head.bias[order]
     means = np.zeros_like(weights)
     means[: len(places)] = Evidence(moments).origin_means
-    z, labels, _ = rows.collected.totals.sample
+    z, labels = rows.collected.totals.sample[:2]
     if on_sphere != rows.request.normalize:
         how = "on the unit sphere" if on_sphere else "as they are, not on the unit sphere"
         notes.append(f"the head is held against rows {how}")

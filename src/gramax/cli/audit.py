@@ -15,6 +15,7 @@ from gramax.cli.options import (
     engine_options,
     file_argument,
     file_option,
+    reading_options,
     row_options,
 )
 from gramax.cli.outputs import check_outputs, leave
@@ -26,6 +27,7 @@ from gramax.errors import InputError
 @file_argument("embeddings", nargs=-1, required=True)
 @file_option("--labels", metavar="LABELS", help="Files of labels, or a column of EMBEDDINGS.")
 @row_options
+@reading_options
 @file_option(
     "--head",
     metavar="W",
@@ -99,7 +101,7 @@ def audit(
     beside = {"head": "classifier", "pairs": "pairs", "outliers": "outliers"}
     has = [need for name, need in beside.items() if given[name]]
     conditions = conditions and thresholds.named(conditions, audited_metrics(*has))
-    read = (labels, *(given[name] for name in (*beside, "bias")))
+    read = (labels, *(given[name] for name in (*beside, "bias", "groups")))
     check_outputs([json_out, html_out, save_head, given["checkpoint"]], *embeddings, *read)
 
     from gramax.audits.audit import audit as run

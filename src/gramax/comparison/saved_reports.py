@@ -69,7 +69,7 @@ def _read_side(path: str | os.PathLike[str]) -> Side:
         worth = data.get("worth") or {}
         errors = {k: one["error"]["standard"] for k, one in metrics.items() if one.get("error")}
         return Side(
-            source=_shown(data["source"]),
+            source=_shown("::".join(filter(None, (data["source"], data.get("array"))))),
             n=int(data["n"]),
             d=int(data["d"]),
             c=int(data["c"]),

@@ -24,8 +24,9 @@ from gramax.data.labels import (
     _of_their_own,
     _text,
 )
+from gramax.data.memory import ArraySource
 from gramax.data.paths import addresses
-from gramax.data.source import ArraySource, FileSource, Source
+from gramax.data.source import FileSource, Source
 from gramax.errors import InputError
 
 NO_ID = -1

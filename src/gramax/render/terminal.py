@@ -107,7 +107,7 @@ def demo_line(record: Mapping[str, Any], cosines: np.ndarray) -> str:
 def report_view(report: Report) -> RenderableType:
     """The report as one rich renderable: what was audited, the answers, the worst pairs."""
     diagnosis = report.diagnosis
-    heading = Text.assemble((report.source, "bold"), f"\n{report_facts(report)}\n\n")
+    heading = Text.assemble((report.title, "bold"), f"\n{report_facts(report)}\n\n")
     status, worth, beside = tell_worth(report)
     if worth:
         heading.append(STATUS_MARKS[status], style=STATUS_STYLES[status])
