@@ -129,7 +129,11 @@ def saved(done: int = 2) -> bytes:
     out = (LeftOut("part-1.npy", 4, "part-1.npy: ends too early"),)
     with tempfile.TemporaryDirectory() as folder:
         file = checkpoint(Path(folder) / "saved")
-        file.save(Totals((moments,), (Sample(rows, labels, np.arange(12)),), out, done, 12))
+        file.save(
+            Totals(
+                (moments,), (Sample(rows, labels, np.arange(12), np.full(12, -1)),), out, done, 12
+            )
+        )
         return file.path.read_bytes()
 
 

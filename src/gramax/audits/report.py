@@ -139,6 +139,19 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
+class Step:
+    """A decision to take next.
+
+    Attributes:
+        why: what the audit has found that calls for it, and the question.
+        command: what to type, or the call in Python where arrays were audited.
+    """
+
+    why: str
+    command: str
+
+
+@dataclass(frozen=True)
 class Report(Mapping[str, float]):
     """What an audit found; a mapping from metric name to number.
 
@@ -161,6 +174,7 @@ class Report(Mapping[str, float]):
         options: the choices in which published definitions differ.
         headroom: the worst crosstalk beside its floor and what is reachable; None without labels.
         worth: how often held-out rows get their class; None without classes of several rows.
+        next_steps: the decisions that this calls for, at most two.
         portrait: what the pictures show; not part of `to_dict`.
     """
 
@@ -181,6 +195,7 @@ class Report(Mapping[str, float]):
     left_out_fragments: tuple[LeftOut, ...] = ()
     headroom: Headroom | None = None
     worth: Worth | None = None
+    next_steps: tuple[Step, ...] = ()
     portrait: Portrait | None = field(default=None, repr=False, compare=False)
     array: str = ""
 
@@ -230,6 +245,7 @@ class Report(Mapping[str, float]):
             "warnings": list(self.warnings),
             "worth": _worth(self.worth),
             "diagnosis": vars(self.diagnosis),
+            "next_steps": [vars(step) for step in self.next_steps],
             "metrics": {
                 name: _number(METRICS[name], number, self.options)
                 for name, number in self.numbers.items()
@@ -259,8 +275,8 @@ def _worth(worth: Worth | None) -> dict[str, Any] | None:
     if worth is None:
         return None
     plain = {name: value for name, value in vars(worth).items() if name not in ("head", "more")}
-    measured = worth.outcomes | dict(worth.more)
-    return plain | {name: vars(one) for name, one in measured.items()}
+    measured, told = worth.outcomes | dict(worth.more), ("accuracy", "low", "high", "method")
+    return plain | {name: {x: getattr(one, x) for x in told} for name, one in measured.items()}
 
 
 def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str, Any]:
@@ -285,6 +301,8 @@ def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str
     if beside and finite(beside.value) is not None:
         entry["companion"] = {
             "value": beside.value,
+            "low": beside.low,
+            "high": beside.high,
             "method": beside.method,
             "off_by_more_than_error": number.few_rows,
         }

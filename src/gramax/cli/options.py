@@ -30,12 +30,13 @@ def complete_folders(_: Any, __: Any, incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(incomplete, type="dir")]
 
 
-def audited_metrics() -> list[str]:
-    """The metrics that an audit has: those that rows and labels determine."""
+def audited_metrics(*given: str) -> list[str]:
+    """The metrics that an audit has: of rows and labels, and of what else is `given` (a `Need`)."""
     import gramax.metrics  # noqa: F401 - fills the registry
     from gramax.metrics.registry import METRICS
 
-    return [metric.name for metric in METRICS.everything() if metric.compute or metric.of_rows]
+    every = METRICS.everything()
+    return [m.name for m in every if m.compute or m.of_rows or m.needs <= set(given)]
 
 
 def complete_metrics(_: Any, __: Any, incomplete: str) -> list[CompletionItem]:
@@ -77,6 +78,11 @@ row_options = _together(
     click.option("--column", metavar="NAME", help="The embedding column, where there are several."),
     click.option("--codes", is_flag=True, help="The rows are a codebook: one vector a class."),
     click.option("--raw", is_flag=True, help="Take rows as they are, not on the unit sphere."),
+    file_option(
+        "--groups",
+        metavar="GROUPS",
+        help="Rows that hang together (views, documents, persons): files, or a column.",
+    ),
 )
 reading_options = _together(
     click.option("--transpose", is_flag=True, help="Rows are stored as columns."),
@@ -101,6 +107,22 @@ engine_options = _together(
     click.option("--engine-address", "address", metavar="ADDRESS", help=ADDRESS),
     click.option("--skip-bad", is_flag=True, help="Leave out what cannot be read, and say so."),
 )
+
+
+output_options = _together(
+    file_option("--html", "html_out", metavar="OUT", help="Write it as one HTML file."),
+    file_option("--json", "json_out", metavar="OUT", help="Write it as JSON (- for stdout)."),
+)
+"""Those of every decision."""
+
+
+def as_execution(given: dict[str, Any]) -> dict[str, Any]:
+    """The options of a decision as arguments, with those of the engine as one `execution`."""
+    from gramax.streaming import Execution
+
+    names = ("engine", "workers", "address", "skip_bad")
+    execution = Execution(**{name: given.pop(name) for name in names})
+    return {**given, "execution": execution}
 
 
 def as_arguments(given: dict[str, Any]) -> dict[str, Any]:

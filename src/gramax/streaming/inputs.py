@@ -32,12 +32,14 @@ from gramax.streaming.results import LeftOut
 class Classes:
     """The names of the classes, whether rows are labelled (or codes), and their labels.
 
-    There are none where all rows are of one class, or each is its own.
+    There are none where all rows are of one class, or each is its own. `groups` are of rows that
+    hang together, where they are named.
     """
 
     names: tuple[str, ...]
     labelled: bool = True
     labels: Labels | None = None
+    groups: Labels | None = None
 
     @property
     def rowwise(self) -> bool:
@@ -134,7 +136,20 @@ def _numbered(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _read_labels(labels: Any, opened: Source, codes: bool) -> Labels:
+def groups_of(groups: Any, opened: Source) -> Labels | None:
+    """The groups of the rows: an array, files or a column, read as labels are."""
+    if groups is None:
+        return None
+    given = to_numpy(groups) if is_torch_array(groups) else groups
+    found = _read_labels(given, opened, True, "groups")
+    if len(found.names) < 2:
+        raise InputError(
+            f"the groups of {opened.name} are one group; error bars and held-out rows need several"
+        )
+    return found
+
+
+def _read_labels(labels: Any, opened: Source, codes: bool, name: str = "labels") -> Labels:
     # A list of texts beside an array is its labels; beside files it may name files of labels.
     files = opened if isinstance(opened, FileSource) else None
     beside = find(opened.parts[0].siblings, labels) if isinstance(labels, str) else None
@@ -147,8 +162,8 @@ def _read_labels(labels: Any, opened: Source, codes: bool) -> Labels:
         return read_labels(labels, files, opened.rows, columns=opened.dim, **most)
     sized = isinstance(labels, Sequence) or np.ndim(labels) > 0
     if files and files.unopened and sized and len(labels) != files.rows:
-        raise untold(files, f"{len(labels)} labels for the {files.rows} rows of the other files")
-    return labels_from_array(labels, opened.rows, columns=opened.dim)
+        raise untold(files, f"{len(labels)} {name} for the {files.rows} rows of the other files")
+    return labels_from_array(labels, opened.rows, name, columns=opened.dim)
 
 
 def all_exist(labels: Sequence[str | os.PathLike[str]]) -> bool:

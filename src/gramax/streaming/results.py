@@ -48,11 +48,16 @@ def in_words(left_out: Sequence[LeftOut]) -> str:
 
 
 class Sample(NamedTuple):
-    """Some of the rows that count, a uniform sample in all, with their classes and numbers."""
+    """Some of the rows that count, a uniform sample in all: classes, numbers and groups (or -1)."""
 
     rows: Float[np.ndarray, "m d"]
     labels: Int[np.ndarray, " m"]
     numbers: Int[np.ndarray, " m"]
+    groups: Int[np.ndarray, " m"]
+
+    def at(self, kept: np.ndarray) -> Sample:
+        """Those of the rows that are kept: their places, or whether each is."""
+        return Sample(*(column[kept] for column in self))
 
 
 def together(samples: Sequence[Sample]) -> Sample:
