@@ -48,7 +48,7 @@ def test_equal_classifiers_are_told_apart_in_one_of_twenty_at_most():
         for _ in range(m):
             z = signal + 0.7 * rng.normal(size=(n, d))
             parts = tuple(ClassMoments.of(z[block == k], y[block == k], c) for k in range(20))
-            hits.append(worth_of(parts, z, y, np.arange(n)).hits["probe"])
+            hits.append(worth_of(parts, z, y, block).hits["probe"])
         found = of_hits(np.array(hits), 20)
         false += flagged(found, found.values)
     assert false <= 4

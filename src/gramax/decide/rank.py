@@ -27,6 +27,7 @@ from gramax.errors import InputError, telling_memory
 from gramax.metrics.names import full_name
 from gramax.metrics.registry import METRICS
 from gramax.moments import BlockMoments
+from gramax.moments.blocks import blocks_of
 from gramax.streaming import Collected, Execution, Progress, Request, Sample, collect
 from gramax.uncertainty.errorbars import jackknife, too_many, without_each
 from gramax.uncertainty.probes import worth_of
@@ -320,7 +321,8 @@ def _accuracy(space: Collected, layer: Layer, by: str) -> Measure:
         near, _ = nearest_on_host(sample.rows, 1, blocks[0].normalize)
         there = near.exists & np.isfinite(near.distances[:, 0])
         nearest = np.where(there, sample.labels[near.where[:, 0]], -1)
-    found = worth_of(blocks, sample.rows, sample.labels, sample.numbers, nearest)
+    block = blocks_of(sample.numbers, len(blocks), 0, sample.groups, space.groups)
+    found = worth_of(blocks, sample.rows, sample.labels, block, nearest)
     if found is None or by not in found.hits:
         raise InputError(f"{layer.name}: accuracies need two classes with two rows each")
     outcome = found.outcomes[by]
