@@ -10,7 +10,7 @@ a probe, the share of new rows that get their class. Comparisons are of two draw
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -23,11 +23,15 @@ from benchmarks.numerics_page import filled
 from gramax import compare
 from gramax._files import write_text
 from gramax.arrays.rows import unit_rows
-from gramax.audits.audit import audit
+from gramax.audits.audit import BLOCKS, audit
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.registry import METRICS
-from gramax.moments import ClassMoments
+from gramax.moments import BlockMoments, ClassMoments
+from gramax.streaming import Request, collect
+from gramax.uncertainty.companions import Companion, companions_with_intervals
+from gramax.uncertainty.errorbars import ErrorBar, error_bars
 from gramax.uncertainty.probes import Worth
+from gramax.uncertainty.rows import bars_of_rows
 
 PAGE = Path(__file__).parent.parent / "docs" / "coverage.md"
 SIZES, DIM, MANY = (60, 200, 1000), 16, 200_000
@@ -92,19 +96,24 @@ def one_draw(law: Law, n: int, seed: int) -> dict[str, dict[str, tuple[float, ..
     """Of one sample: the value and the ends of every interval, and those of companions."""
     z, y, groups = law.draw(np.random.default_rng([seed, n]), n)
     groups = groups if law.clusters else None
-    found = audit(z, y, groups=groups, explain=True, portrait=False)
-    bars, beside = {}, {}
-    for name, one in found.numbers.items():
-        if one.error and one.error.low is not None and one.error.high is not None:
-            bars[name] = (one.value, one.error.low, one.error.high)
-        if one.companion and one.companion.low is not None and one.companion.high is not None:
-            beside[name] = (one.companion.value, one.companion.low, one.companion.high)
-    probes = {}
-    if found.worth:
-        true = right_on_new_rows(found.worth, law, z, y)
-        outcomes = found.worth.outcomes
-        probes = {name: (true[name], one.low, one.high) for name, one in outcomes.items()}
-    return {"bars": bars, "companions": beside, "probes": probes}
+    collected = collect(Request(z, y, blocks=BLOCKS, groups=groups))
+    parts = BlockMoments.of_parts(collected.totals.blocks)
+    of_parts = error_bars(parts)
+    bars = of_parts | bars_of_rows(z, True, None, groups)
+    beside = companions_with_intervals(parts, of_parts)
+    worth, probes = audit(collected, portrait=False).worth, {}
+    if worth:
+        true = right_on_new_rows(worth, law, z, y)
+        probes = {name: (true[name], one.low, one.high) for name, one in worth.outcomes.items()}
+    return {"bars": _told(bars), "companions": _told(beside), "probes": probes}
+
+
+def _told(found: Mapping[str, ErrorBar | Companion]) -> dict[str, tuple[float, ...]]:
+    return {
+        name: (one.value, one.low, one.high)
+        for name, one in found.items()
+        if one.low is not None and one.high is not None
+    }
 
 
 def covered(draws: list[dict[str, tuple[float, ...]]], truth: dict[str, float] | None = None):
