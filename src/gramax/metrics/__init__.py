@@ -1,9 +1,11 @@
 """The metrics, a file for each question; importing this package fills the registry.
 
-The five questions are `collapse`, `rank`, `simplex`, `crosstalk` and `reach`; `classifier`,
-`neighbours` and `pairs` answer them from a classifier's weights and from the rows themselves.
+The five questions are `collapse`, `rank` (and `bulk`), `simplex`, `crosstalk` and `reach`;
+`classifier`, `neighbours` and `pairs` answer them from a classifier's weights and from the rows
+themselves.
 """
 
+from gramax.metrics.bulk import bulk_share, nrc1, outlier_directions, wasserstein_uniformity
 from gramax.metrics.classifier import (
     nc3_self_duality,
     nc3_uniform_duality,
@@ -59,6 +61,7 @@ __all__ = [
     "alpha_req",
     "average_coherence",
     "babel",
+    "bulk_share",
     "cdnv",
     "coherence",
     "collapse_ratio",
@@ -84,6 +87,8 @@ __all__ = [
     "nc4_agreement",
     "nc5_orthogonality",
     "nesum",
+    "nrc1",
+    "outlier_directions",
     "participation_ratio",
     "rankme",
     "run_many",
@@ -96,6 +101,7 @@ __all__ = [
     "two_nn",
     "uniformity",
     "vci",
+    "wasserstein_uniformity",
     "welch_floor",
     "welch_gap",
     "within_class_variance",

@@ -46,6 +46,9 @@ LEVEL, SMOOTH = 0.95, ("collapse", "rank")
 """The probability with which an interval is to cover; and questions whose numbers are smooth in the
 moments, so that their bias falls like 1/n."""
 
+JUMPS = frozenset({"outlier_directions", "bulk_share"})
+"""Numbers that count: they jump, and bias says nothing of them."""
+
 LESS_BIAS = "its bias taken out, by the jackknife"
 
 NOT_APART = "the class means are no further apart than their noise"
@@ -113,7 +116,7 @@ def companions_with_intervals(
             without = as_of_equal_blocks(value, [one[name].value for one in left], sizes)
             own = jackknife(value, without, bounds, LEVEL)
             made[name] = replace(found[name], low=own.low, high=own.high)
-        elif METRICS[name].question in SMOOTH and bar.bias is not None:
+        elif METRICS[name].question in SMOOTH and name not in JUMPS and bar.bias is not None:
             value = bar.value - bar.bias
             if bounds[0] <= value <= bounds[1]:
                 ends = interval_about(value, bar, bounds)
