@@ -1,0 +1,382 @@
+"""`fix`: whether to centre, cut or whiten a space, or to leave it as it is.
+
+Held-out rows decide. Numbers of the audit after each remedy are predicted beside, and decide
+nothing: whitening raises the rank of nearly every space, and many are the worse for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from gramax.audits.report import finite
+from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Table
+from gramax.decide.held_out import (
+    MAX_REFERENCES,
+    USES,
+    Folds,
+    Judged,
+    Neighbourhoods,
+    judge,
+    neighbourhoods,
+)
+from gramax.decide.prediction import after
+from gramax.decide.remedies import Axes, Map, Remedy, remedies
+from gramax.decide.rows import BLOCKS, Rows, read_rows
+from gramax.decide.transform import Transform
+from gramax.errors import InputError
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.registry import METRICS
+from gramax.moments.blocks import dealt
+from gramax.streaming import Execution, Progress
+from gramax.uncertainty.probes import merged, turned_alike
+
+Use = Literal["all", "nearest_neighbour", "nearest_mean", "probe"]
+
+WORDS = {
+    "nearest_neighbour": "nearest neighbour",
+    "nearest_mean": "nearest mean",
+    "probe": "linear probe",
+}
+"""The uses in a table."""
+
+PREDICTED = ("scatter_ratio", "effective_rank", "participation_ratio", "mean_cosine")
+"""Numbers of the audit that are predicted; the first with labels alone."""
+
+LOSS = 0.0
+"""No use may lose more than this, where a remedy is to serve all."""
+
+WITHOUT_LABELS = ("centre",)
+"""What may be recommended where nothing tells whether neighbours are the right ones."""
+
+LEAVE = "Leave it as it is"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One remedy and what it does.
+
+    Attributes:
+        remedy: what was tried.
+        dim: dimensions that it leaves.
+        predicted: numbers of an audit after it, by name.
+        accuracy: share of the held-out rows that get their class, by use; empty without labels.
+        gain: how much more that is than in the space as it is, by use.
+        hubness: skewness of how often held-out rows are neighbours; None with labels.
+        overlap: share of the ten nearest neighbours that stay; None with labels.
+    """
+
+    remedy: Remedy
+    dim: int
+    predicted: Mapping[str, float]
+    accuracy: Mapping[str, float] = field(default_factory=dict)
+    gain: Mapping[str, Estimate] = field(default_factory=dict)
+    hubness: Estimate | None = None
+    overlap: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-ready data."""
+        found: dict[str, Any] = {"remedy": self.remedy.key, "dim": self.dim}
+        found["predicted"] = {name: finite(value) for name, value in self.predicted.items()}
+        if self.accuracy:
+            found["accuracy"] = dict(self.accuracy)
+            found["gain"] = {use: one.to_dict() for use, one in self.gain.items()}
+        else:
+            found["hubness_fall"] = self.hubness and self.hubness.to_dict()
+            found["neighbour_overlap"] = finite(self.overlap or 0.0)
+        return found
+
+
+@dataclass(frozen=True, repr=False)
+class Fix(Decision):
+    """What was tried on a space, and what is recommended.
+
+    Attributes:
+        trials: the space as it is, then every remedy.
+        recommended: the key of the remedy, None to leave the space as it is.
+        use: what the space is to serve: all uses, or one.
+        transform: the remedy made from all rows; None where there is none.
+    """
+
+    name = "fix"
+    trials: tuple[Trial, ...] = ()
+    recommended: str | None = None
+    use: str = "all"
+    transform: Transform | None = None
+    _make: Callable[[Remedy], Transform] = field(default=lambda _: None, compare=False)  # type: ignore[return-value]
+
+    def remedy(self, key: str) -> Transform:
+        """The transform of any remedy that was tried, recommended or not.
+
+        Raises:
+            InputError: none of them is called so.
+        """
+        for trial in self.trials:
+            if trial.remedy.key == key:
+                return self._make(trial.remedy)
+        keys = ", ".join(trial.remedy.key for trial in self.trials)
+        raise InputError(f"no remedy {key!r} was tried; there are {keys}")
+
+    def tables(self) -> tuple[Table, ...]:
+        """What held-out rows say of each remedy, and the audit after it."""
+        keys = [trial.remedy.key for trial in self.trials]
+        chosen = keys.index(self.recommended or keys[0])
+        first = (Column("remedy", "words"), Column("dimensions", "count"))
+        heads = [(trial.remedy.words, trial.dim) for trial in self.trials]
+        measured = self._gains if self.trials[0].accuracy else self._neighbours
+        names = [name for name in PREDICTED if name in self.trials[0].predicted]
+        audit = Table(
+            "The audit after each, predicted",
+            (*first, *(Column(name.replace("_", " ")) for name in names)),
+            tuple(
+                (*head, *(trial.predicted[name] for name in names))
+                for head, trial in zip(heads, self.trials, strict=True)
+            ),
+            "These numbers decide nothing: a higher rank is no gain.",
+            chosen,
+        )
+        return measured(first, heads, chosen), audit
+
+    def _gains(self, first: tuple[Column, ...], heads: list, chosen: int) -> Table:
+        rows = []
+        for head, trial in zip(heads, self.trials, strict=True):
+            told = (
+                (trial.accuracy[use], _points(trial.gain[use]) if use in trial.gain else None)
+                for use in USES
+            )
+            rows.append((*head, *(cell for pair in told for cell in pair)))
+        columns = (
+            column for use in USES for column in (Column(WORDS[use], "percent"), Column("gain"))
+        )
+        return Table(
+            "Held-out rows that get their class",
+            (*first, *columns),
+            tuple(rows),
+            f"Gains in points over the first row, with intervals that hold for all "
+            f"{len(self.trials) - 1} remedies together.",
+            chosen,
+        )
+
+    def _neighbours(self, first: tuple[Column, ...], heads: list, chosen: int) -> Table:
+        columns = (Column("hubness falls by"), Column("neighbours that stay", "percent"))
+        cells = ((trial.hubness, trial.overlap) for trial in self.trials)
+        rows = ((*head, *cell) for head, cell in zip(heads, cells, strict=True))
+        words = (
+            "Hubness: skewness of how often a row is among the ten nearest of others. Whether "
+            "neighbours are the right ones takes labels."
+        )
+        title = "Neighbours of held-out rows"
+        return Table(title, (*first, *columns), tuple(rows), words, chosen)
+
+    def chart(self) -> Chart | None:
+        """Accuracy after each remedy, a line for each use."""
+        if not self.trials[0].accuracy:
+            return None
+        x = np.arange(len(self.trials), dtype=float)
+        lines = []
+        for use in USES:
+            base = self.trials[0].accuracy[use]
+            gains = [trial.gain.get(use, Estimate(0.0, 0.0, 0.0)) for trial in self.trials]
+            ends = zip(*((base + e.value, base + e.low, base + e.high) for e in gains), strict=True)  # type: ignore[operator]
+            lines.append(Line(WORDS[use], x, *map(np.array, ends)))
+        keys = tuple(trial.remedy.key.replace("_", " ") for trial in self.trials)
+        text = "Share of held-out rows that get their class; bands are intervals of the gain."
+        title = "Held-out accuracy after each remedy"
+        return Chart(title, text, "remedy", "accuracy", tuple(lines), names=keys)
+
+    def values(self) -> Mapping[str, Any]:
+        """What is recommended, and every trial."""
+        about = {"recommended": self.recommended, "use": self.use}
+        return about | {"trials": [trial.to_dict() for trial in self.trials]}
+
+
+def _points(gain: Estimate) -> str:
+    """A gain in points with its interval."""
+    low, high = (100 * float(end or 0.0) for end in (gain.low, gain.high))
+    return f"{100 * gain.value:+.1f} ({low:+.1f} to {high:+.1f})".replace("-", "−")
+
+
+def fix(
+    source: Any,
+    labels: Any = None,
+    *,
+    use: Use = "all",
+    column: str | None = None,
+    raw: bool = False,
+    progress: Progress | None = None,
+    execution: Execution | None = None,
+) -> Fix:
+    """What centring, cutting or whitening would do, and whether any of it is worth doing.
+
+    Every remedy is judged on held-out rows by a map that has not seen them, and is recommended
+    only if it makes a use better beyond its interval, for as many remedies as were tried. With
+    `use="all"` it may then make none worse.
+
+    Args:
+        source: files, or an array, as for `gramax.audit`.
+        labels: classes of the rows, as there. Without them only centring may be recommended.
+        use: "all", or the one use that counts: "nearest_neighbour", "nearest_mean" or "probe".
+        column: the embedding column, where there are several.
+        raw: take rows as they are, not on the unit sphere.
+        progress: called with (phase, done, in all, bytes).
+        execution: who reads the rows, and how.
+
+    Returns:
+        A `Fix`: `recommended` and its `transform`, both None where the space is best left alone.
+
+    Raises:
+        InputError: the source cannot be read, or there are too few rows.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> print(fix(rng.normal(size=(300, 8)), np.arange(300) % 3).recommended)
+        None
+    """
+    if use not in ("all", *USES):
+        raise InputError(f"use must be all, {', '.join(USES)}; got {use!r}")
+    found = read_rows(source, labels, column=column, raw=raw, progress=progress, execution=execution)
+    if len(found.rows) < 2 * BLOCKS:
+        raise InputError(f"{found.name}: has {len(found.rows)} rows; fix needs {2 * BLOCKS}")
+    return _decided(found, use, progress)
+
+
+def _decided(found: Rows, use: str, progress: Progress | None) -> Fix:
+    def tell(done: int, total: int) -> None:
+        if progress is not None:
+            progress("trying remedies", done, total, 0)
+
+    folds = _folds(found)
+    d, r = found.rows.shape[1], folds.rows.shape[1]
+    labelled = found.labelled and len(found.names) > 1
+    tried = list(remedies(d, r, len(found.names) if labelled else 0))
+    whole = Axes(merged(list(folds.parts)), folds.own)
+    maps = [remedy.of(whole) for remedy in tried]
+    predicted = _predicted(whole, maps, folds, labelled)
+    sizes = [d if to.matrix is None else to.matrix.shape[1] for to in maps]
+    trials = [Trial(*one) for one in zip(tried, sizes, predicted, strict=True)]
+    if labelled:
+        judged = judge(folds, tried, tell)
+        trials, chosen = _by_labels(trials, judged, use)
+    else:
+        trials, chosen = _without_labels(trials, neighbourhoods(folds, tried, tell))
+
+    def make(remedy: Remedy) -> Transform:
+        return _transform(remedy, whole, found.normalize)
+
+    key = trials[chosen].remedy.key if chosen else None
+    return Fix(
+        *(found.name, found.facts, _headline(trials, chosen, use)),
+        found.notes,
+        tuple(trials),
+        key,
+        use,
+        make(trials[chosen].remedy) if chosen else None,
+        make,
+    )
+
+
+def _folds(found: Rows) -> Folds:
+    block = dealt(0, int(found.numbers.max()) + 1, len(found.blocks), seed=0)[found.numbers]
+    axes, rows, parts = turned_alike(found.blocks, found.directions(), found.labels, block)
+    return Folds(rows, found.labels, block, parts, None if axes is None else axes.T)
+
+
+def _predicted(
+    whole: Axes, maps: Sequence[Map], folds: Folds, labelled: bool
+) -> list[dict[str, float]]:
+    some = np.random.default_rng(0).permutation(len(folds.rows))[:MAX_REFERENCES]
+    names = [name for name in PREDICTED if labelled or not METRICS[name].labels]
+    found = []
+    for to in maps:
+        evidence = Evidence(after(whole.moments, to, folds.rows[some], folds.labels[some]))
+        with np.errstate(all="ignore"):
+            found.append({name: float(METRICS[name].value(evidence)) for name in names})
+    return found
+
+
+def _by_labels(trials: list[Trial], judged: Judged, use: str) -> tuple[list[Trial], int]:
+    """The trials with what held-out rows say of them, and which is recommended (0: none)."""
+    asked = range(len(USES)) if use == "all" else [USES.index(use)]
+    comparisons = (len(trials) - 1) * len(asked)
+    found = []
+    for r, trial in enumerate(trials):
+        accuracy = {name: float(np.mean(judged.right[u, r])) for u, name in enumerate(USES)}
+        gain = {name: judged.gain(u, r, comparisons) for u, name in enumerate(USES)} if r else {}
+        found.append(Trial(trial.remedy, trial.dim, trial.predicted, accuracy, gain))
+    good = []
+    for r, trial in enumerate(found[1:], 1):
+        gains = [trial.gain[USES[u]] for u in asked]
+        sure = any(gain.low is not None and gain.low > 0 for gain in gains)
+        if sure and min(gain.value for gain in gains) >= -LOSS:
+            good.append(r)
+    if not good:
+        return found, 0
+    scores = {r: judged.score(r, asked) for r in good}
+    best = max(good, key=lambda r: np.mean(scores[r]))
+    for r in good:  # the simplest that is as good as the best within one standard error
+        behind = scores[best] - scores[r]
+        if np.mean(behind) <= np.std(behind) / math.sqrt(len(behind)):
+            return found, r
+    return found, best
+
+
+def _without_labels(trials: list[Trial], seen: Neighbourhoods) -> tuple[list[Trial], int]:
+    """As `_by_labels`, of neighbours alone."""
+    found, chosen = [], 0
+    for r, trial in enumerate(trials):
+        fall = seen.fall(r, len(WITHOUT_LABELS)) if r else None
+        overlap = float(np.mean(seen.overlap[r]))
+        one = Trial(trial.remedy, trial.dim, trial.predicted, hubness=fall, overlap=overlap)
+        found.append(one)
+        if trial.remedy.key in WITHOUT_LABELS and fall and fall.low and fall.low > 0:
+            chosen = r
+    return found, chosen
+
+
+def _headline(trials: Sequence[Trial], chosen: int, use: str) -> str:
+    first, best = trials[0], trials[chosen]
+    if not first.accuracy:
+        if not chosen:
+            return f"{LEAVE}: without labels nothing speaks for a change."
+        fall = best.hubness.value if best.hubness else 0.0
+        return (
+            f"{best.remedy.words.capitalize()}: fewer rows are everybody's neighbour (hubness "
+            f"falls by {fall:.2g}). Labels would tell whether neighbours become better."
+        )
+    asked = USES if use == "all" else (use,)
+    if not chosen:
+        return f"{LEAVE}: no remedy makes it better for {_listed(asked, ' or ')}, beyond noise."
+    better = [u for u in asked if (best.gain[u].low or 0.0) > 0]
+    rest = [u for u in asked if u not in better]
+    words = _listed([f"{WORDS[u]} ({_from_to(first, best, u)})" for u in better], " and ")
+    same = f"; {_listed(rest, ' and ')} {'are' if len(rest) > 1 else 'is'} no worse" if rest else ""
+    start = best.remedy.words
+    return f"{start[0].upper()}{start[1:]}: better for {words}{same}."
+
+
+def _listed(names: Sequence[str], last: str) -> str:
+    *most, end = [WORDS.get(name, name) for name in names]
+    return f"{', '.join(most)}{last if most else ''}{end}"
+
+
+def _from_to(first: Trial, best: Trial, use: str) -> str:
+    return f"{100 * first.accuracy[use]:.1f} to {100 * best.accuracy[use]:.1f} % right"
+
+
+def _transform(remedy: Remedy, axes: Axes, normalize: bool) -> Transform:
+    """The map of all rows, in the rows' own coordinates."""
+    to, own = remedy.of(axes), axes.own
+    origin, matrix = to.origin, to.matrix
+    if own is not None:
+        origin = origin @ own
+        matrix = None if matrix is None else own.T @ matrix
+        if remedy.key.startswith("prefix_"):
+            matrix = np.eye(own.shape[1], to.matrix.shape[1])  # type: ignore[union-attr]
+    e = Evidence(axes.moments)
+    length = 1.0 if normalize else math.sqrt(float(e.square_sum / e.weight))
+    return Transform(origin, matrix, remedy.key, normalize, normalize, length)

@@ -1,0 +1,219 @@
+"""What a remedy does to rows that it has not seen.
+
+Rows are judged by maps that the moments of the other folds make, against rows of the other folds,
+so that neither a map nor a classifier has seen the rows that it is judged by. All remedies are
+judged by the same rows: what one changes is told by the rows that it turns right or wrong alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gramax._shapes import Bool, Float, Int
+from gramax.arrays.nearest import nearest_on_host
+from gramax.arrays.rows import unit_rows
+from gramax.decide.decision import Estimate
+from gramax.decide.prediction import after
+from gramax.decide.remedies import Axes, Map, Remedy
+from gramax.metrics.neighbours import HUB_NEIGHBOURS, hubness
+from gramax.moments import ClassMoments
+from gramax.uncertainty.chance.cosines import student_quantile
+from gramax.uncertainty.probes import (
+    TILE_NUMBERS,
+    WIDE,
+    chosen,
+    heads_of,
+    judged,
+    merged,
+    without_each,
+)
+
+USES = ("nearest_neighbour", "nearest_mean", "probe")
+"""The classifiers by which rows are judged: what a space may be used for."""
+
+FOLDS, WIDE_FOLDS = 5, 3
+"""Parts of the rows; fewer of many dimensions, as maps take time like their cube."""
+
+MAX_JUDGED, MAX_REFERENCES = 3000, 6000
+"""Rows that are judged at most, and those of the other folds that they are held against."""
+
+STRENGTHS = (1e-3, 1e-2, 0.1)
+"""Regularisation of the probe that is tried: steps coarser than an audit's."""
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Rows and moments in the same coordinates, dealt into folds.
+
+    Attributes:
+        rows: `[m, r]` on the sphere, or as they are.
+        labels: `[m]` their classes; 0 without them.
+        block: `[m]` the block of the moments that each is in.
+        parts: the moments of the blocks.
+        own: `[r, d]` the rows' own coordinate axes, where these are others; else None.
+    """
+
+    rows: Float[np.ndarray, "m r"]
+    labels: Int[np.ndarray, " m"]
+    block: Int[np.ndarray, " m"]
+    parts: tuple[ClassMoments, ...]
+    own: Float[np.ndarray, "r d"] | None
+
+    @property
+    def count(self) -> int:
+        """Number of folds."""
+        return FOLDS if self.rows.shape[1] < WIDE else WIDE_FOLDS
+
+    @property
+    def fold(self) -> Int[np.ndarray, " m"]:
+        """The fold of each row."""
+        return self.block * self.count // len(self.parts)
+
+    def axes(self) -> list[Axes]:
+        """What maps are made of, from all rows but those of each fold."""
+        many, folds = len(self.parts), self.count
+        groups = [
+            merged([part for k, part in enumerate(self.parts) if k * folds // many == f])
+            for f in range(folds)
+        ]
+        return [Axes(rest, self.own) for rest in without_each(groups)]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Rows that were judged after every remedy.
+
+    Attributes:
+        right: `[uses, remedies, m]` whether each got its class.
+        block: `[m]` the block that each is in.
+    """
+
+    right: Bool[np.ndarray, "uses remedies m"]
+    block: Int[np.ndarray, " m"]
+
+    def gain(self, use: int, remedy: int, tried: int) -> Estimate:
+        """How much more often rows are right than as they are, with its interval of 95 %.
+
+        The interval holds for as many comparisons as were `tried` together (Bonferroni). It is
+        that of paired shares with half a row added to either side (Agresti & Min 2005), for as
+        many rows as the blocks bear out.
+        """
+        change = self.right[use, remedy].astype(float) - self.right[use, 0]
+        n, mean, square = len(change), float(np.mean(change)), float(np.mean(change**2))
+        middle, variance = n * mean / (n + 1), (n * square + 1) / (n + 1)
+        variance -= middle**2
+        sizes = np.bincount(self.block)
+        there = sizes > 0
+        sums = np.bincount(self.block, change)[there] - mean * sizes[there]
+        count = int(np.sum(there))
+        between = float(np.sum(sums**2)) / n * count / max(count - 1, 1)
+        t = student_quantile(1 - 0.05 / tried, max(count - 1, 1))
+        reach = t * math.sqrt(max(variance, between) / (n + 1))
+        return Estimate(mean, middle - reach, middle + reach)
+
+    def score(self, remedy: int, uses: Sequence[int]) -> Float[np.ndarray, " m"]:
+        """For each row the share of these uses in which it is right."""
+        return np.mean(self.right[list(uses), remedy], axis=0)
+
+
+def judge(
+    folds: Folds, remedies: Sequence[Remedy], tell: Callable[[int, int], None] | None = None
+) -> Judged:
+    """Whether rows held out get their classes after each remedy, in every use.
+
+    `tell` is called with the steps that are done, and those in all.
+    """
+    rng, fold = np.random.default_rng(0), folds.fold
+    some = np.sort(rng.permutation(len(folds.rows))[:MAX_JUDGED])
+    right = np.zeros((len(USES), len(remedies), len(some)), bool)
+    heads = np.zeros((len(remedies), 2 * len(STRENGTHS), len(some)), bool)
+    for f, axes in enumerate(folds.axes()):
+        at = np.flatnonzero(fold[some] == f)
+        others = np.flatnonzero(fold != f)
+        others = np.sort(rng.permutation(others)[:MAX_REFERENCES])
+        if not len(at) or not len(others):
+            continue
+        own, labels = folds.rows[some[at]], folds.labels[some[at]]
+        other, known = folds.rows[others], folds.labels[others]
+        for r, remedy in enumerate(remedies):
+            to = remedy.of(axes)
+            found = list(heads_of(after(axes.moments, to, other, known), STRENGTHS))
+            linear = judged(found, to(own), labels)
+            right[1, r, at], heads[r][:, at] = linear[0], linear[1:]
+            near = nearest_labels(_placed(to, own, axes), _placed(to, other, axes), known)
+            right[0, r, at] = near == labels
+            if tell is not None:
+                tell(f * len(remedies) + r + 1, folds.count * len(remedies))
+    for r in range(len(remedies)):
+        right[2, r] = chosen(heads[r], fold[some], folds.count)[0]
+    return Judged(right, folds.block[some])
+
+
+def _placed(to: Map, rows: Float[np.ndarray, "n r"], axes: Axes) -> Float[np.ndarray, "n m"]:
+    """The rows after a map in float32, on the sphere again where they were on it."""
+    y = to(rows.astype(np.float32))
+    return unit_rows(y) if axes.moments.normalize else y
+
+
+def nearest_labels(
+    own: Float[np.ndarray, "n m"], other: Float[np.ndarray, "o m"], labels: Int[np.ndarray, " o"]
+) -> Int[np.ndarray, " n"]:
+    """The label of the nearest of the `other` rows, for each of one's own."""
+    middle = other.mean(axis=0)
+    other, own = other - middle, own - middle
+    half = 0.5 * np.einsum("ij,ij->i", other, other)
+    size = max(1, TILE_NUMBERS // len(other))
+    found = [
+        np.argmax(own[start : start + size] @ other.T - half, axis=1)
+        for start in range(0, len(own), size)
+    ]
+    return labels[np.concatenate(found)]
+
+
+@dataclass(frozen=True)
+class Neighbourhoods:
+    """What remedies do to the neighbours of rows held out, without their classes.
+
+    Attributes:
+        hubness: `[remedies, folds]` skewness of how often rows are neighbours.
+        overlap: `[remedies, folds]` the share of the neighbours that stay.
+    """
+
+    hubness: Float[np.ndarray, "remedies folds"]
+    overlap: Float[np.ndarray, "remedies folds"]
+
+    def fall(self, remedy: int, tried: int) -> Estimate:
+        """How much less hubness there is than in the space as it is, with its interval of 95 %."""
+        return _mean(self.hubness[0] - self.hubness[remedy], tried)
+
+
+def _mean(values: Float[np.ndarray, " folds"], tried: int) -> Estimate:
+    mean, count = float(np.mean(values)), len(values)
+    t = student_quantile(1 - 0.05 / tried, count - 1)
+    reach = t * float(np.std(values, ddof=1)) / math.sqrt(count)
+    return Estimate(mean, mean - reach, mean + reach)
+
+
+def neighbourhoods(
+    folds: Folds, remedies: Sequence[Remedy], tell: Callable[[int, int], None] | None = None
+) -> Neighbourhoods:
+    """Hubness and neighbour overlap among the rows of each fold, after maps made from the others."""
+    rng, fold, shape = np.random.default_rng(0), folds.fold, (len(remedies), folds.count)
+    hubs, overlap = np.full(shape, np.nan), np.full(shape, np.nan)
+    for f, axes in enumerate(folds.axes()):
+        at = np.flatnonzero(fold == f)
+        own = folds.rows[np.sort(rng.permutation(at)[: MAX_JUDGED // folds.count])]
+        before = None
+        for r, remedy in enumerate(remedies):
+            y = _placed(remedy.of(axes), own, axes)
+            where = nearest_on_host(y, HUB_NEIGHBOURS)[0].where
+            before = where if before is None else before
+            kept = (where[:, :, None] == before[:, None, :]).any(axis=2)
+            hubs[r, f], overlap[r, f] = hubness(y, HUB_NEIGHBOURS).skewness, np.mean(kept)
+            if tell is not None:
+                tell(f * len(remedies) + r + 1, folds.count * len(remedies))
+    return Neighbourhoods(hubs, overlap)
