@@ -32,11 +32,13 @@ def accuracies(a: np.ndarray, ya: np.ndarray, b: np.ndarray, yb: np.ndarray) -> 
     best = int(np.argmax(judged(some[1:], a[~first], ya[~first]).mean(axis=1)))
     heads = list(heads_of(ClassMoments.of(a, ya, c), STRENGTHS))
     right = judged([heads[0], heads[1 + best]], b, yb).mean(axis=1)
-    near = nearest_labels(a.astype(np.float32), b.astype(np.float32), ya)
+    near = nearest_labels(b.astype(np.float32), a.astype(np.float32), ya)
     return dict(zip(USES, (float(np.mean(near == yb)), *map(float, right)), strict=True))
 
 
-def gains(advice: Fix, key: str, z: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray) -> dict:
+def gains(
+    advice: Fix, key: str, z: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray
+) -> dict:
     """What a remedy changes on the rows b, by use, in points."""
     found = []
     for one in ("as_it_is", key):
@@ -53,10 +55,7 @@ def outcomes(z: np.ndarray, y: np.ndarray, seed: int) -> Iterator[dict]:
     order = np.random.default_rng(seed).permutation(len(z))
     a, b = order[: len(z) // 2], order[len(z) // 2 :]
     for use in ("all", *USES, "without labels"):
-        if use == "without labels":
-            advice = fix(z[a])
-        else:
-            advice = fix(z[a], y[a], use=use)
+        advice = fix(z[a]) if use == "without labels" else fix(z[a], y[a], use=use)
         key = advice.recommended
         found = gains(advice, key, z, y, a, b) if key else dict.fromkeys(USES, 0.0)
         asked = [use] if use in USES else USES

@@ -109,7 +109,8 @@ def as_execution(given: dict[str, Any]) -> dict[str, Any]:
     from gramax.streaming import Execution
 
     names = ("engine", "workers", "address", "skip_bad")
-    return {**given, "execution": Execution(**{name: given.pop(name) for name in names})}
+    execution = Execution(**{name: given.pop(name) for name in names})
+    return {**given, "execution": execution}
 
 
 def as_arguments(given: dict[str, Any]) -> dict[str, Any]:

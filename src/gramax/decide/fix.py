@@ -123,54 +123,47 @@ class Fix(Decision):
 
     def tables(self) -> tuple[Table, ...]:
         """What held-out rows say of each remedy, and the audit after it."""
-        keys = [trial.remedy.key for trial in self.trials]
-        chosen = keys.index(self.recommended or keys[0])
-        first = (Column("remedy", "words"), Column("dimensions", "count"))
-        heads = [(trial.remedy.words, trial.dim) for trial in self.trials]
-        measured = self._gains if self.trials[0].accuracy else self._neighbours
-        names = [name for name in PREDICTED if name in self.trials[0].predicted]
-        audit = Table(
-            "The audit after each, predicted",
-            (*first, *(Column(name.replace("_", " ")) for name in names)),
-            tuple(
-                (*head, *(trial.predicted[name] for name in names))
-                for head, trial in zip(heads, self.trials, strict=True)
-            ),
-            "These numbers decide nothing: a higher rank is no gain.",
-            chosen,
-        )
-        return measured(first, heads, chosen), audit
-
-    def _gains(self, first: tuple[Column, ...], heads: list, chosen: int) -> Table:
-        rows = []
-        for head, trial in zip(heads, self.trials, strict=True):
-            told = (
-                (trial.accuracy[use], _points(trial.gain[use]) if use in trial.gain else None)
-                for use in USES
+        if self.trials[0].accuracy:
+            first = (
+                self._table(
+                    "Held-out rows that get their class",
+                    [(WORDS[use], "percent", lambda t, u=use: t.accuracy[u]) for use in USES],
+                ),
+                self._table(
+                    "Gain over the space as it is, in points",
+                    [(WORDS[use], "words", lambda t, u=use: _points(t, u)) for use in USES],
+                    f"Intervals hold for all {len(self.trials) - 1} remedies together.",
+                ),
             )
-            rows.append((*head, *(cell for pair in told for cell in pair)))
-        columns = (
-            column for use in USES for column in (Column(WORDS[use], "percent"), Column("gain"))
+        else:
+            columns = (
+                ("hubness falls by", "number", lambda t: t.hubness),
+                ("neighbours that stay", "percent", lambda t: t.overlap),
+            )
+            note = "Whether neighbours are the right ones takes labels."
+            first = (self._table("Neighbours of held-out rows", columns, note),)
+        known = self.trials[0].predicted
+        audit = self._table(
+            "The audit after each, predicted",
+            [
+                (name.replace("_", " "), "number", lambda t, n=name: t.predicted[n])
+                for name in known
+            ],
+            "These numbers decide nothing: a higher rank is no gain.",
         )
-        return Table(
-            "Held-out rows that get their class",
-            (*first, *columns),
-            tuple(rows),
-            f"Gains in points over the first row, with intervals that hold for all "
-            f"{len(self.trials) - 1} remedies together.",
-            chosen,
-        )
+        return (*first, audit)
 
-    def _neighbours(self, first: tuple[Column, ...], heads: list, chosen: int) -> Table:
-        columns = (Column("hubness falls by"), Column("neighbours that stay", "percent"))
-        cells = ((trial.hubness, trial.overlap) for trial in self.trials)
-        rows = ((*head, *cell) for head, cell in zip(heads, cells, strict=True))
-        words = (
-            "Hubness: skewness of how often a row is among the ten nearest of others. Whether "
-            "neighbours are the right ones takes labels."
+    def _table(self, title: str, columns: Sequence[tuple], note: str = "") -> Table:
+        """A row for each remedy, the recommended one marked; columns by heading, style, value."""
+        keys = [trial.remedy.key for trial in self.trials]
+        heads = (Column("remedy", "words"), Column("dimensions", "count"))
+        return Table(
+            title,
+            (*heads, *(Column(heading, style) for heading, style, _ in columns)),
+            tuple((t.remedy.key, t.dim, *(of(t) for *_, of in columns)) for t in self.trials),
+            note,
+            keys.index(self.recommended or keys[0]),
         )
-        title = "Neighbours of held-out rows"
-        return Table(title, (*first, *columns), tuple(rows), words, chosen)
 
     def chart(self) -> Chart | None:
         """Accuracy after each remedy, a line for each use."""
@@ -194,8 +187,11 @@ class Fix(Decision):
         return about | {"trials": [trial.to_dict() for trial in self.trials]}
 
 
-def _points(gain: Estimate) -> str:
+def _points(trial: Trial, use: str) -> str | None:
     """A gain in points with its interval."""
+    if use not in trial.gain:
+        return None
+    gain = trial.gain[use]
     low, high = (100 * float(end or 0.0) for end in (gain.low, gain.high))
     return f"{100 * gain.value:+.1f} ({low:+.1f} to {high:+.1f})".replace("-", "−")
 
@@ -239,7 +235,9 @@ def fix(
     """
     if use not in ("all", *USES):
         raise InputError(f"use must be all, {', '.join(USES)}; got {use!r}")
-    found = read_rows(source, labels, column=column, raw=raw, progress=progress, execution=execution)
+    found = read_rows(
+        source, labels, column=column, raw=raw, progress=progress, execution=execution
+    )
     if len(found.rows) < 2 * BLOCKS:
         raise InputError(f"{found.name}: has {len(found.rows)} rows; fix needs {2 * BLOCKS}")
     return _decided(found, use, progress)
@@ -293,7 +291,7 @@ def _predicted(
     names = [name for name in PREDICTED if labelled or not METRICS[name].labels]
     found = []
     for to in maps:
-        evidence = Evidence(after(whole.moments, to, folds.rows[some], folds.labels[some]))
+        evidence = Evidence(after(whole.moments, to, to(folds.rows[some]), folds.labels[some]))
         with np.errstate(all="ignore"):
             found.append({name: float(METRICS[name].value(evidence)) for name in names})
     return found

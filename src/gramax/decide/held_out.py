@@ -8,23 +8,25 @@ judged by the same rows: what one changes is told by the rows that it turns righ
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from gramax._shapes import Bool, Float, Int
 from gramax.arrays.nearest import nearest_on_host
 from gramax.arrays.rows import unit_rows
 from gramax.decide.decision import Estimate
 from gramax.decide.prediction import after
-from gramax.decide.remedies import Axes, Map, Remedy
-from gramax.metrics.neighbours import HUB_NEIGHBOURS, hubness
+from gramax.decide.remedies import Axes, Remedy
+from gramax.metrics.neighbours import HUB_NEIGHBOURS, hubness_of
 from gramax.moments import ClassMoments
 from gramax.uncertainty.chance.cosines import student_quantile
 from gramax.uncertainty.probes import (
     TILE_NUMBERS,
-    WIDE,
     chosen,
     heads_of,
     judged,
@@ -35,11 +37,14 @@ from gramax.uncertainty.probes import (
 USES = ("nearest_neighbour", "nearest_mean", "probe")
 """The classifiers by which rows are judged: what a space may be used for."""
 
-FOLDS, WIDE_FOLDS = 5, 3
-"""Parts of the rows; fewer of many dimensions, as maps take time like their cube."""
+WIDE, FOLDS, WIDE_FOLDS = 512, 5, 3
+"""Parts of the rows; fewer from so many dimensions on, as maps take time like their cube."""
 
 MAX_JUDGED, MAX_REFERENCES = 3000, 6000
 """Rows that are judged at most, and those of the other folds that they are held against."""
+
+Tell = Callable[[int, int], None]
+"""Told the steps that are done, and those in all."""
 
 STRENGTHS = (1e-3, 1e-2, 0.1)
 """Regularisation of the probe that is tried: steps coarser than an audit's."""
@@ -120,43 +125,55 @@ class Judged:
         return np.mean(self.right[list(uses), remedy], axis=0)
 
 
-def judge(
-    folds: Folds, remedies: Sequence[Remedy], tell: Callable[[int, int], None] | None = None
-) -> Judged:
-    """Whether rows held out get their classes after each remedy, in every use.
+def judge(folds: Folds, remedies: Sequence[Remedy], tell: Tell | None = None) -> Judged:
+    """Whether rows held out get their classes after each remedy, in every use."""
+    fold, order = folds.fold, np.random.default_rng(0).permutation(len(folds.rows))
+    some = np.sort(order[:MAX_JUDGED])
+    right = np.zeros((len(remedies), 2 + 2 * len(STRENGTHS), len(some)), bool)
 
-    `tell` is called with the steps that are done, and those in all.
-    """
-    rng, fold = np.random.default_rng(0), folds.fold
-    some = np.sort(rng.permutation(len(folds.rows))[:MAX_JUDGED])
-    right = np.zeros((len(USES), len(remedies), len(some)), bool)
-    heads = np.zeros((len(remedies), 2 * len(STRENGTHS), len(some)), bool)
-    for f, axes in enumerate(folds.axes()):
+    def work(f: int, axes: Axes, step: Callable[[], None]) -> None:
         at = np.flatnonzero(fold[some] == f)
-        others = np.flatnonzero(fold != f)
-        others = np.sort(rng.permutation(others)[:MAX_REFERENCES])
+        others = np.sort(order[fold[order] != f][:MAX_REFERENCES])
         if not len(at) or not len(others):
-            continue
-        own, labels = folds.rows[some[at]], folds.labels[some[at]]
-        other, known = folds.rows[others], folds.labels[others]
+            return
+        own, other = (folds.rows[rows].astype(np.float32) for rows in (some[at], others))
+        labels, known = folds.labels[some[at]], folds.labels[others]
+        sphere = unit_rows if axes.moments.normalize else lambda y: y
         for r, remedy in enumerate(remedies):
             to = remedy.of(axes)
-            found = list(heads_of(after(axes.moments, to, other, known), STRENGTHS))
-            linear = judged(found, to(own), labels)
-            right[1, r, at], heads[r][:, at] = linear[0], linear[1:]
-            near = nearest_labels(_placed(to, own, axes), _placed(to, other, axes), known)
-            right[0, r, at] = near == labels
-            if tell is not None:
-                tell(f * len(remedies) + r + 1, folds.count * len(remedies))
-    for r in range(len(remedies)):
-        right[2, r] = chosen(heads[r], fold[some], folds.count)[0]
-    return Judged(right, folds.block[some])
+            y, references = to(own), to(other)
+            heads = list(heads_of(after(axes.moments, to, references, known), STRENGTHS))
+            right[r, 0, at] = nearest_labels(sphere(y), sphere(references), known) == labels
+            right[r, 1:, at] = judged(heads, y, labels).T
+            step()
+
+    _by_folds(folds, len(remedies), work, tell)
+    probes = np.stack([chosen(one[2:], fold[some], folds.count)[0] for one in right])
+    return Judged(np.stack([right[:, 0], right[:, 1], probes]), folds.block[some])
 
 
-def _placed(to: Map, rows: Float[np.ndarray, "n r"], axes: Axes) -> Float[np.ndarray, "n m"]:
-    """The rows after a map in float32, on the sphere again where they were on it."""
-    y = to(rows.astype(np.float32))
-    return unit_rows(y) if axes.moments.normalize else y
+def _by_folds(
+    folds: Folds,
+    steps: int,
+    work: Callable[[int, Axes, Callable[[], None]], None],
+    tell: Tell | None,
+) -> None:
+    """`work(fold, axes, step)` of each fold: one on each core, with one thread of BLAS.
+
+    Products are too small for the threads of BLAS, which would wait for each other at each.
+    """
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        if tell is not None:
+            tell(min(done, folds.count * steps), folds.count * steps)
+
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
+        running = [pool.submit(work, f, axes, step) for f, axes in enumerate(folds.axes())]
+        for one in running:
+            one.result()
 
 
 def nearest_labels(
@@ -199,21 +216,22 @@ def _mean(values: Float[np.ndarray, " folds"], tried: int) -> Estimate:
 
 
 def neighbourhoods(
-    folds: Folds, remedies: Sequence[Remedy], tell: Callable[[int, int], None] | None = None
+    folds: Folds, remedies: Sequence[Remedy], tell: Tell | None = None
 ) -> Neighbourhoods:
-    """Hubness and neighbour overlap among the rows of each fold, after maps made from the others."""
-    rng, fold, shape = np.random.default_rng(0), folds.fold, (len(remedies), folds.count)
-    hubs, overlap = np.full(shape, np.nan), np.full(shape, np.nan)
-    for f, axes in enumerate(folds.axes()):
-        at = np.flatnonzero(fold == f)
-        own = folds.rows[np.sort(rng.permutation(at)[: MAX_JUDGED // folds.count])]
-        before = None
+    """Hubness and neighbour overlap among the rows of each fold, by maps made from the others."""
+    fold, order = folds.fold, np.random.default_rng(0).permutation(len(folds.rows))
+    hubs, overlap = (np.full((len(remedies), folds.count), np.nan) for _ in range(2))
+
+    def work(f: int, axes: Axes, step: Callable[[], None]) -> None:
+        at = np.sort(order[fold[order] == f][: MAX_JUDGED // folds.count])
+        own, before = folds.rows[at].astype(np.float32), None
         for r, remedy in enumerate(remedies):
-            y = _placed(remedy.of(axes), own, axes)
-            where = nearest_on_host(y, HUB_NEIGHBOURS)[0].where
-            before = where if before is None else before
-            kept = (where[:, :, None] == before[:, None, :]).any(axis=2)
-            hubs[r, f], overlap[r, f] = hubness(y, HUB_NEIGHBOURS).skewness, np.mean(kept)
-            if tell is not None:
-                tell(f * len(remedies) + r + 1, folds.count * len(remedies))
+            y = remedy.of(axes)(own)
+            found = nearest_on_host(y, HUB_NEIGHBOURS, axes.moments.normalize)[0]
+            before = found.where if before is None else before
+            kept = (found.where[:, :, None] == before[:, None, :]).any(axis=2)
+            hubs[r, f], overlap[r, f] = hubness_of(found).skewness, np.mean(kept)
+            step()
+
+    _by_folds(folds, len(remedies), work, tell)
     return Neighbourhoods(hubs, overlap)

@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from gramax._shapes import Float, Int
+from gramax.arrays.rows import row_squares
 from gramax.decide.remedies import Map
 from gramax.metrics.evidence import Evidence
 from gramax.moments import ClassMoments
@@ -37,26 +38,25 @@ def mapped(moments: ClassMoments, to: Map) -> ClassMoments:
 def after(
     moments: ClassMoments,
     to: Map,
-    rows: Float[np.ndarray, "m d"],
-    labels: Int[np.ndarray, " m"],
+    y: Float[np.ndarray, "n m"],
+    labels: Int[np.ndarray, " n"],
 ) -> ClassMoments:
     """Moments of all rows after a map, on the sphere again where they were on it.
 
     Args:
         moments: of all rows.
         to: the map.
-        rows: `[m, d]` some of them, in the coordinates of the moments, on the sphere where these
-            are.
-        labels: `[m]` their classes.
+        y: `[n, m]` some of the rows after it, not yet on the sphere again.
+        labels: `[n]` their classes.
     """
     if not moments.normalize:
         return mapped(moments, to)
-    y, c = to(rows), moments.num_classes
+    c = moments.num_classes
     here = ClassMoments.of(y, labels, c)
-    if len(rows) >= float(moments.total):
+    if len(y) >= float(moments.total):
         return here
     linear, some = mapped(moments, to), ClassMoments.of(y, labels, c, normalize=False)
-    squares = np.einsum("ij,ij->i", y, y)
+    squares = row_squares(y)
     by_length = float(np.sum(np.sqrt(squares)) / np.sum(squares))  # of u = y/|y| on y
     e, e_some, e_all = Evidence(here), Evidence(some), Evidence(linear)
     means = e.origin_means + by_length * (e_all.origin_means - e_some.origin_means)
@@ -70,7 +70,11 @@ def after(
 
 
 def _of(
-    moments: ClassMoments, means: np.ndarray, spread: np.ndarray, scatter: np.ndarray, normalize: bool
+    moments: ClassMoments,
+    means: np.ndarray,
+    spread: np.ndarray,
+    scatter: np.ndarray,
+    normalize: bool,
 ) -> ClassMoments:
     """These moments for the classes and counts of others; all are measured from one anchor."""
     anchor = np.zeros_like(means)

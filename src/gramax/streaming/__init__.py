@@ -6,7 +6,7 @@ done, and `collection` does all of it here or in a child process.
 """
 
 from gramax.streaming.accumulation import accumulate
-from gramax.streaming.collection import Collected, Request, collect
+from gramax.streaming.collection import Collected, Opened, Reading, Request, collect, streamed
 from gramax.streaming.execution import Execution, Progress
 from gramax.streaming.inputs import Classes, classes_of, open_source
 from gramax.streaming.results import LeftOut, Sample, Totals, in_words, joined
@@ -16,7 +16,9 @@ __all__ = [
     "Collected",
     "Execution",
     "LeftOut",
+    "Opened",
     "Progress",
+    "Reading",
     "Request",
     "Sample",
     "Totals",
@@ -26,4 +28,5 @@ __all__ = [
     "in_words",
     "joined",
     "open_source",
+    "streamed",
 ]

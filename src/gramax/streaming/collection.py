@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gramax.data import Source
+from gramax.data import Source, check_finite
 from gramax.data.formats import LABEL_READERS, READERS, Readers, reads_in_process
 from gramax.data.paths import addresses, extension, files_of, is_address, split_name
 from gramax.errors import InputError
@@ -24,6 +26,7 @@ from gramax.streaming.accumulation import accumulate
 from gramax.streaming.execution import Execution, Progress
 from gramax.streaming.inputs import Classes, all_exist, classes_of, is_places, open_source
 from gramax.streaming.results import LeftOut, Totals
+from gramax.streaming.tasks import CHUNK_BYTES
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,47 @@ def collect(request: Request, progress: Progress | None = None) -> Collected:
     from gramax.streaming.child import collect_in_child
 
     return collect_in_child(request, progress)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Rows that are wanted as they are, in order; arguments as for `gramax.audit`."""
+
+    source: Any
+    column: str | None = None
+
+
+class Opened(NamedTuple):
+    """What a source holds: how many rows of what length, and in what precision."""
+
+    name: str
+    rows: int
+    dim: int
+    dtype: np.dtype
+
+
+def streamed(
+    reading: Reading,
+) -> AbstractContextManager[tuple[Opened, Iterator[np.ndarray]]]:
+    """A source, and its rows in chunks of some megabytes; read in a child as `collect` does."""
+    if _is_plain(reading.source, READERS):
+        return streamed_here(reading)
+    from gramax.streaming.child import streamed_from_child
+
+    return streamed_from_child(reading)
+
+
+@contextmanager
+def streamed_here(reading: Reading) -> Iterator[tuple[Opened, Iterator[np.ndarray]]]:
+    """`streamed` in this process; rows that are not finite are refused."""
+    source, _ = open_source(reading.source, reading.column)
+
+    def chunks() -> Iterator[np.ndarray]:
+        for start, chunk in source.chunks(max(1, CHUNK_BYTES // (4 * source.dim))):
+            check_finite(chunk, start, source.name)
+            yield chunk
+
+    yield Opened(source.name, source.rows, source.dim, source.dtype), chunks()
 
 
 def _is_no_file(labels: Any) -> bool:

@@ -219,9 +219,7 @@ def without_each(groups: list[ClassMoments]) -> Iterator[ClassMoments]:
         before = group if before is None else before.merge(group)
 
 
-def heads_of(
-    moments: ClassMoments, strengths: tuple[float, ...] | None = None
-) -> Iterator[Head]:
+def heads_of(moments: ClassMoments, strengths: tuple[float, ...] | None = None) -> Iterator[Head]:
     """Nearest mean, then for each strength discriminant analysis and ridge regression."""
     e = Evidence(moments)
     base = e.base[0] / np.linalg.norm(e.base) if moments.normalize else e.base[0]
