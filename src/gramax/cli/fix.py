@@ -31,9 +31,13 @@ USES = ("all", "nearest_neighbour", "nearest_mean", "probe")
     type=click.Choice(USES),
     default="all",
     show_default=True,
-    help="What must become better: one of all uses, and none worse; or that one.",
+    help="What is to become better: each use by itself, or one.",
 )
-@file_option("--out", metavar="OUT", help="Write the remedy as .safetensors, for gramax apply.")
+@file_option(
+    "--out",
+    metavar="OUT",
+    help="Write the remedy (of the first use that becomes better) as .safetensors, for apply.",
+)
 @click.option(
     "--remedy", metavar="NAME", help="Write this one to OUT, whatever is recommended: whiten_0.5."
 )
@@ -49,8 +53,8 @@ def fix(
 ) -> int:
     """Whether to centre, cut or whiten EMBEDDINGS, or to leave them as they are.
 
-    Held-out rows decide: a remedy is recommended only if rows that it has not seen get their
-    classes more often, beyond noise. Without labels only centring may be.
+    Held-out rows decide: a remedy is recommended for a use only if rows that it has not seen get
+    their classes more often, beyond noise. Without labels only centring may be.
     """
     if remedy and not out:
         raise InputError("--remedy says what to write: give --out too")
@@ -65,7 +69,9 @@ def fix(
     if out and transform:
         transform.save(out)
     code = leave(found, json_out, html_out)
-    if out and not transform:
+    if out and transform:
+        click.echo(f"{out}: {transform.name}", err=True)
+    elif out:
         click.echo(f"{out}: not written, as nothing is to be changed; --remedy NAME does", err=True)
     return code
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -44,14 +44,15 @@ WORDS = {
 }
 """The uses in a table."""
 
-PREDICTED = ("scatter_ratio", "effective_rank", "participation_ratio", "mean_cosine")
+PREDICTED = ("scatter_ratio", "effective_rank", "mean_cosine")
 """Numbers of the audit that are predicted; the first with labels alone."""
 
-LOSS = 0.0
-"""No use may lose more than this, where a remedy is to serve all."""
+DIMENSIONS = ("dimensions", "count", lambda trial: trial.dim)
+"""A column of a table: its heading, its style, and its cell of a trial."""
 
-WITHOUT_LABELS = ("centre",)
-"""What may be recommended where nothing tells whether neighbours are the right ones."""
+FALL = 0.75
+"""How much hubness must fall for centring to be recommended without labels. In the ledger of real
+spaces, centring that lowered it by so much cost no nearest neighbours; by less, it may."""
 
 LEAVE = "Leave it as it is"
 
@@ -97,17 +98,23 @@ class Fix(Decision):
 
     Attributes:
         trials: the space as it is, then every remedy.
-        recommended: the key of the remedy, None to leave the space as it is.
-        use: what the space is to serve: all uses, or one.
+        choices: by use the key of the remedy, None to leave the space as it is.
+        use: the use that `recommended` and `transform` serve: what was asked for, or the first
+            that becomes better.
         transform: the remedy made from all rows; None where there is none.
     """
 
     name = "fix"
     trials: tuple[Trial, ...] = ()
-    recommended: str | None = None
-    use: str = "all"
+    choices: Mapping[str, str | None] = field(default_factory=dict)
+    use: str = USES[0]
     transform: Transform | None = None
     _make: Callable[[Remedy], Transform] = field(default=lambda _: None, compare=False)  # type: ignore[return-value]
+
+    @property
+    def recommended(self) -> str | None:
+        """The key of the remedy for `use`, None to leave the space as it is."""
+        return self.choices.get(self.use)
 
     def remedy(self, key: str) -> Transform:
         """The transform of any remedy that was tried, recommended or not.
@@ -127,16 +134,20 @@ class Fix(Decision):
             first = (
                 self._table(
                     "Held-out rows that get their class",
-                    [(WORDS[use], "percent", lambda t, u=use: t.accuracy[u]) for use in USES],
+                    [
+                        DIMENSIONS,
+                        *((WORDS[u], "percent", lambda t, u=u: t.accuracy[u]) for u in USES),
+                    ],
                 ),
                 self._table(
                     "Gain over the space as it is, in points",
-                    [(WORDS[use], "words", lambda t, u=use: _points(t, u)) for use in USES],
+                    [(WORDS[u], "words", lambda t, u=u: _points(t, u)) for u in USES],
                     f"Intervals hold for all {len(self.trials) - 1} remedies together.",
                 ),
             )
         else:
             columns = (
+                DIMENSIONS,
                 ("hubness falls by", "number", lambda t: t.hubness),
                 ("neighbours that stay", "percent", lambda t: t.overlap),
             )
@@ -156,11 +167,11 @@ class Fix(Decision):
     def _table(self, title: str, columns: Sequence[tuple], note: str = "") -> Table:
         """A row for each remedy, the recommended one marked; columns by heading, style, value."""
         keys = [trial.remedy.key for trial in self.trials]
-        heads = (Column("remedy", "words"), Column("dimensions", "count"))
+        heads = (Column(heading, style) for heading, style, _ in columns)
         return Table(
             title,
-            (*heads, *(Column(heading, style) for heading, style, _ in columns)),
-            tuple((t.remedy.key, t.dim, *(of(t) for *_, of in columns)) for t in self.trials),
+            (Column("remedy", "words"), *heads),
+            tuple((t.remedy.key, *(of(t) for *_, of in columns)) for t in self.trials),
             note,
             keys.index(self.recommended or keys[0]),
         )
@@ -183,7 +194,7 @@ class Fix(Decision):
 
     def values(self) -> Mapping[str, Any]:
         """What is recommended, and every trial."""
-        about = {"recommended": self.recommended, "use": self.use}
+        about = {"recommended": dict(self.choices), "use": self.use}
         return about | {"trials": [trial.to_dict() for trial in self.trials]}
 
 
@@ -208,21 +219,20 @@ def fix(
 ) -> Fix:
     """What centring, cutting or whitening would do, and whether any of it is worth doing.
 
-    Every remedy is judged on held-out rows by a map that has not seen them, and is recommended
-    only if it makes a use better beyond its interval, for as many remedies as were tried. With
-    `use="all"` it may then make none worse.
+    Every remedy is judged on held-out rows by a map that has not seen them. It is recommended for
+    a use only if that becomes better beyond its interval, for as many remedies as were tried.
 
     Args:
         source: files, or an array, as for `gramax.audit`.
         labels: classes of the rows, as there. Without them only centring may be recommended.
-        use: "all", or the one use that counts: "nearest_neighbour", "nearest_mean" or "probe".
+        use: "all", each by itself, or one: "nearest_neighbour", "nearest_mean" or "probe".
         column: the embedding column, where there are several.
         raw: take rows as they are, not on the unit sphere.
         progress: called with (phase, done, in all, bytes).
         execution: who reads the rows, and how.
 
     Returns:
-        A `Fix`: `recommended` and its `transform`, both None where the space is best left alone.
+        A `Fix`: `choices` by use, and the `transform` of the first that is not None.
 
     Raises:
         InputError: the source cannot be read, or there are too few rows.
@@ -257,23 +267,26 @@ def _decided(found: Rows, use: str, progress: Progress | None) -> Fix:
     predicted = _predicted(whole, maps, folds, labelled)
     sizes = [d if to.matrix is None else to.matrix.shape[1] for to in maps]
     trials = [Trial(*one) for one in zip(tried, sizes, predicted, strict=True)]
+    asked = USES if use == "all" else (use,)
     if labelled:
         judged = judge(folds, tried, tell)
-        trials, chosen = _by_labels(trials, judged, use)
+        trials = _with_labels(trials, judged, asked)
+        chosen = {u: _chosen(trials, judged, u) for u in asked}
     else:
-        trials, chosen = _without_labels(trials, neighbourhoods(folds, tried, tell))
+        trials = _without_labels(trials, neighbourhoods(folds, tried, tell))
+        chosen = {USES[0]: _by_hubs(trials)}
+    best = next((u for u, r in chosen.items() if r), asked[0] if labelled else USES[0])
 
     def make(remedy: Remedy) -> Transform:
         return _transform(remedy, whole, found.normalize)
 
-    key = trials[chosen].remedy.key if chosen else None
     return Fix(
-        *(found.name, found.facts, _headline(trials, chosen, use)),
+        *(found.name, found.facts, _headline(trials, chosen)),
         found.notes,
         tuple(trials),
-        key,
-        use,
-        make(trials[chosen].remedy) if chosen else None,
+        {u: trials[r].remedy.key if r else None for u, r in chosen.items()},
+        best,
+        make(trials[chosen[best]].remedy) if chosen[best] else None,
         make,
     )
 
@@ -297,68 +310,68 @@ def _predicted(
     return found
 
 
-def _by_labels(trials: list[Trial], judged: Judged, use: str) -> tuple[list[Trial], int]:
-    """The trials with what held-out rows say of them, and which is recommended (0: none)."""
-    asked = range(len(USES)) if use == "all" else [USES.index(use)]
+def _with_labels(trials: list[Trial], judged: Judged, asked: Sequence[str]) -> list[Trial]:
+    """The trials with what held-out rows say of their classes."""
     comparisons = (len(trials) - 1) * len(asked)
     found = []
     for r, trial in enumerate(trials):
         accuracy = {name: float(np.mean(judged.right[u, r])) for u, name in enumerate(USES)}
         gain = {name: judged.gain(u, r, comparisons) for u, name in enumerate(USES)} if r else {}
-        found.append(Trial(trial.remedy, trial.dim, trial.predicted, accuracy, gain))
-    good = []
-    for r, trial in enumerate(found[1:], 1):
-        gains = [trial.gain[USES[u]] for u in asked]
-        sure = any(gain.low is not None and gain.low > 0 for gain in gains)
-        if sure and min(gain.value for gain in gains) >= -LOSS:
-            good.append(r)
+        found.append(replace(trial, accuracy=accuracy, gain=gain))
+    return found
+
+
+def _chosen(trials: Sequence[Trial], judged: Judged, use: str) -> int:
+    """The simplest remedy that is as good as the best, of those that surely help; 0 for none."""
+    right = judged.right[USES.index(use)].astype(float)
+    good = [r for r, trial in enumerate(trials) if r and (trial.gain[use].low or 0.0) > 0]
     if not good:
-        return found, 0
-    scores = {r: judged.score(r, asked) for r in good}
-    best = max(good, key=lambda r: np.mean(scores[r]))
-    for r in good:  # the simplest that is as good as the best within one standard error
-        behind = scores[best] - scores[r]
+        return 0
+    best = max(good, key=lambda r: np.mean(right[r]))
+    for r in good:  # within one standard error
+        behind = right[best] - right[r]
         if np.mean(behind) <= np.std(behind) / math.sqrt(len(behind)):
-            return found, r
-    return found, best
+            return r
+    return best
 
 
-def _without_labels(trials: list[Trial], seen: Neighbourhoods) -> tuple[list[Trial], int]:
-    """As `_by_labels`, of neighbours alone."""
-    found, chosen = [], 0
-    for r, trial in enumerate(trials):
-        fall = seen.fall(r, len(WITHOUT_LABELS)) if r else None
-        overlap = float(np.mean(seen.overlap[r]))
-        one = Trial(trial.remedy, trial.dim, trial.predicted, hubness=fall, overlap=overlap)
-        found.append(one)
-        if trial.remedy.key in WITHOUT_LABELS and fall and fall.low and fall.low > 0:
-            chosen = r
-    return found, chosen
+def _without_labels(trials: list[Trial], seen: Neighbourhoods) -> list[Trial]:
+    """The trials with what their neighbours are like."""
+    return [
+        replace(trial, hubness=seen.fall(r) if r else None, overlap=float(np.mean(seen.overlap[r])))
+        for r, trial in enumerate(trials)
+    ]
 
 
-def _headline(trials: Sequence[Trial], chosen: int, use: str) -> str:
-    first, best = trials[0], trials[chosen]
+def _by_hubs(trials: Sequence[Trial]) -> int:
+    """Centring, where hubs go with it; 0 for nothing."""
+    fall = trials[1].hubness
+    return int(fall is not None and (fall.low or 0.0) > 0 and fall.value >= FALL)
+
+
+def _headline(trials: Sequence[Trial], chosen: Mapping[str, int]) -> str:
+    first = trials[0]
     if not first.accuracy:
-        if not chosen:
+        fall = trials[1].hubness
+        if not chosen[USES[0]] or fall is None:
             return f"{LEAVE}: without labels nothing speaks for a change."
-        fall = best.hubness.value if best.hubness else 0.0
         return (
-            f"{best.remedy.words.capitalize()}: fewer rows are everybody's neighbour (hubness "
-            f"falls by {fall:.2g}). Labels would tell whether neighbours become better."
+            f"Centre it for search by nearest neighbours: hubness falls by {fall.value:.2g}, so "
+            "fewer rows are everybody's neighbour. Labels would tell how much better they become."
         )
-    asked = USES if use == "all" else (use,)
-    if not chosen:
-        return f"{LEAVE}: no remedy makes it better for {_listed(asked, ' or ')}, beyond noise."
-    better = [u for u in asked if (best.gain[u].low or 0.0) > 0]
-    rest = [u for u in asked if u not in better]
-    words = _listed([f"{WORDS[u]} ({_from_to(first, best, u)})" for u in better], " and ")
-    same = f"; {_listed(rest, ' and ')} {'are' if len(rest) > 1 else 'is'} no worse" if rest else ""
-    start = best.remedy.words
-    return f"{start[0].upper()}{start[1:]}: better for {words}{same}."
+    parts = []
+    for r in sorted({r for r in chosen.values() if r}):
+        words = trials[r].remedy.words
+        uses = [f"{WORDS[u]} ({_from_to(first, trials[r], u)})" for u in chosen if chosen[u] == r]
+        parts.append(f"{words[0].upper()}{words[1:]} for {_listed(uses, ' and ')}.")
+    rest = [WORDS[u] for u in chosen if not chosen[u]]
+    if not parts:
+        return f"{LEAVE}: no remedy is better for {_listed(rest, ' or ')}, beyond noise."
+    return " ".join(parts + [f"{LEAVE} for {_listed(rest, ' and ')}."] * bool(rest))
 
 
 def _listed(names: Sequence[str], last: str) -> str:
-    *most, end = [WORDS.get(name, name) for name in names]
+    *most, end = names
     return f"{', '.join(most)}{last if most else ''}{end}"
 
 

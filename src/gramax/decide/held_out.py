@@ -120,10 +120,6 @@ class Judged:
         reach = t * math.sqrt(max(variance, between) / (n + 1))
         return Estimate(mean, middle - reach, middle + reach)
 
-    def score(self, remedy: int, uses: Sequence[int]) -> Float[np.ndarray, " m"]:
-        """For each row the share of these uses in which it is right."""
-        return np.mean(self.right[list(uses), remedy], axis=0)
-
 
 def judge(folds: Folds, remedies: Sequence[Remedy], tell: Tell | None = None) -> Judged:
     """Whether rows held out get their classes after each remedy, in every use."""
@@ -203,16 +199,13 @@ class Neighbourhoods:
     hubness: Float[np.ndarray, "remedies folds"]
     overlap: Float[np.ndarray, "remedies folds"]
 
-    def fall(self, remedy: int, tried: int) -> Estimate:
+    def fall(self, remedy: int) -> Estimate:
         """How much less hubness there is than in the space as it is, with its interval of 95 %."""
-        return _mean(self.hubness[0] - self.hubness[remedy], tried)
-
-
-def _mean(values: Float[np.ndarray, " folds"], tried: int) -> Estimate:
-    mean, count = float(np.mean(values)), len(values)
-    t = student_quantile(1 - 0.05 / tried, count - 1)
-    reach = t * float(np.std(values, ddof=1)) / math.sqrt(count)
-    return Estimate(mean, mean - reach, mean + reach)
+        values = self.hubness[0] - self.hubness[remedy]
+        mean, count = float(np.mean(values)), len(values)
+        reach = student_quantile(0.95, count - 1) * float(np.std(values, ddof=1))
+        reach /= math.sqrt(count)
+        return Estimate(mean, mean - reach, mean + reach)
 
 
 def neighbourhoods(
