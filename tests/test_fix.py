@@ -188,6 +188,7 @@ def test_what_helps_is_recommended_and_helps_rows_that_took_no_part():
     )
     told = next(one.gain["nearest_mean"] for one in found.trials if one.remedy.key == "remove_1")
     assert told.low < after - before < told.high
+    assert fix(x, y, use="nearest_mean").headline.endswith("% right).")
     assert fix(x, y, use="probe").choices == {"probe": None}
 
 
@@ -217,7 +218,7 @@ def test_without_labels_nothing_but_centring_is_recommended():
     thin = fix(x * np.geomspace(1, 0.01, 100))
     assert thin.recommended is thin.transform is None
     ranks = {trial.remedy.key: trial.predicted["effective_rank"] for trial in thin.trials}
-    assert ranks["whiten_1"] > 3 * ranks["as_it_is"]
+    assert ranks["whiten_1"] > 2 * ranks["as_it_is"]
     assert "Leave it as it is: without labels" in thin.headline
 
 

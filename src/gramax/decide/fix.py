@@ -367,7 +367,9 @@ def _headline(trials: Sequence[Trial], chosen: Mapping[str, int]) -> str:
     rest = [WORDS[u] for u in chosen if not chosen[u]]
     if not parts:
         return f"{LEAVE}: no remedy is better for {_listed(rest, ' or ')}, beyond noise."
-    return " ".join(parts + [f"{LEAVE} for {_listed(rest, ' and ')}."] * bool(rest))
+    if rest:
+        parts.append(f"{LEAVE} for {_listed(rest, ' and ')}.")
+    return " ".join(parts)
 
 
 def _listed(names: Sequence[str], last: str) -> str:
