@@ -212,9 +212,10 @@ def test_labels_that_mean_nothing_get_no_advice():
 
 def test_without_labels_nothing_but_centring_is_recommended():
     x = np.random.default_rng(2).normal(size=(600, 100))
-    cone = fix(x + 3)
+    cone = fix(x + 5)
     assert (cone.recommended, cone.use) == ("centre", "nearest_neighbour")
-    assert cone.transform(x + 3).mean() == pytest.approx(0, abs=1e-3)
+    assert cone.transform(x + 5).mean() == pytest.approx(0, abs=1e-3)
+    assert fix(x + 1).transform is None  # hubs go too, but it is no cone
     thin = fix(x * np.geomspace(1, 0.01, 100))
     assert thin.recommended is thin.transform is None
     ranks = {trial.remedy.key: trial.predicted["effective_rank"] for trial in thin.trials}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from gramax.audits.report import finite
 from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Table
@@ -50,9 +51,9 @@ PREDICTED = ("scatter_ratio", "effective_rank", "mean_cosine")
 DIMENSIONS = ("dimensions", "count", lambda trial: trial.dim)
 """A column of a table: its heading, its style, and its cell of a trial."""
 
-FALL = 0.75
-"""How much hubness must fall for centring to be recommended without labels. In the ledger of real
-spaces, centring that lowered it by so much cost no nearest neighbours; by less, it may."""
+CONE = 0.9
+"""The mean cosine from which on centring may be recommended without labels. In such cones of the
+ledger, centring that lowered hubness surely cost no nearest neighbours; in wider ones it may."""
 
 LEAVE = "Leave it as it is"
 
@@ -250,7 +251,8 @@ def fix(
     )
     if len(found.rows) < 2 * BLOCKS:
         raise InputError(f"{found.name}: has {len(found.rows)} rows; fix needs {2 * BLOCKS}")
-    return _decided(found, use, progress)
+    with threadpool_limits(1, "blas"):  # products are small: threads of BLAS would wait
+        return _decided(found, use, progress)
 
 
 def _decided(found: Rows, use: str, progress: Progress | None) -> Fix:
@@ -344,9 +346,9 @@ def _without_labels(trials: list[Trial], seen: Neighbourhoods) -> list[Trial]:
 
 
 def _by_hubs(trials: Sequence[Trial]) -> int:
-    """Centring, where hubs go with it; 0 for nothing."""
-    fall = trials[1].hubness
-    return int(fall is not None and (fall.low or 0.0) > 0 and fall.value >= FALL)
+    """Centring of a narrow cone, where hubs go with it; 0 for nothing."""
+    fall, cosine = trials[1].hubness, trials[0].predicted["mean_cosine"]
+    return int(fall is not None and (fall.low or 0.0) > 0 and cosine >= CONE)
 
 
 def _headline(trials: Sequence[Trial], chosen: Mapping[str, int]) -> str:
@@ -356,8 +358,9 @@ def _headline(trials: Sequence[Trial], chosen: Mapping[str, int]) -> str:
         if not chosen[USES[0]] or fall is None:
             return f"{LEAVE}: without labels nothing speaks for a change."
         return (
-            f"Centre it for search by nearest neighbours: hubness falls by {fall.value:.2g}, so "
-            "fewer rows are everybody's neighbour. Labels would tell how much better they become."
+            "Centre it for search by nearest neighbours: all rows point nearly the same way, and "
+            f"hubs (rows that are everybody's neighbours) become fewer: skewness {fall.value:.2g} "
+            "lower."
         )
     parts = []
     for r in sorted({r for r in chosen.values() if r}):

@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from gramax._shapes import Bool, Float, Int
 from gramax.arrays.nearest import nearest_on_host
@@ -154,10 +153,7 @@ def _by_folds(
     work: Callable[[int, Axes, Callable[[], None]], None],
     tell: Tell | None,
 ) -> None:
-    """`work(fold, axes, step)` of each fold: one on each core, with one thread of BLAS.
-
-    Products are too small for the threads of BLAS, which would wait for each other at each.
-    """
+    """`work(fold, axes, step)` of each fold, on threads of our own."""
     done = 0
 
     def step() -> None:
@@ -166,7 +162,7 @@ def _by_folds(
         if tell is not None:
             tell(min(done, folds.count * steps), folds.count * steps)
 
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, folds.count)) as pool:
         running = [pool.submit(work, f, axes, step) for f, axes in enumerate(folds.axes())]
         for one in running:
             one.result()

@@ -61,12 +61,22 @@ def after(
     e, e_some, e_all = Evidence(here), Evidence(some), Evidence(linear)
     means = e.origin_means + by_length * (e_all.origin_means - e_some.origin_means)
     means /= np.maximum(1, np.linalg.norm(means, axis=1, keepdims=True))
-    by_square = len(y) / float(np.sum(squares))
-    second = e.second_moment + by_square * (e_all.second_moment - e_some.second_moment)
+    by_square = len(y) / float(np.sum(squares))  # of uuᵀ on yyᵀ
+    within = _within(here) + by_square * (_within(linear) - _within(some))
+    scatter = _freedom(moments) * within
     spread = moments.counts * (1 - np.sum(means**2, axis=1))
-    scatter = float(moments.total) * second - (moments.counts[:, None] * means).T @ means
-    scatter *= np.sum(spread) / max(np.trace(scatter), np.finfo(float).tiny)
+    spread *= np.trace(scatter) / max(float(np.sum(spread)), np.finfo(float).tiny)
     return _of(moments, means, spread, scatter, normalize=True)
+
+
+def _within(moments: ClassMoments) -> Float[np.ndarray, "m m"]:
+    assert moments.scatter is not None
+    return moments.scatter / _freedom(moments)
+
+
+def _freedom(moments: ClassMoments) -> float:
+    """Rows that tell of the scatter within classes: each class mean has used up one."""
+    return max(1.0, float(np.sum(moments.counts) - np.sum(moments.counts > 0)))
 
 
 def _of(
