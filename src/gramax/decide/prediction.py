@@ -60,12 +60,14 @@ def after(
     by_length = float(np.sum(np.sqrt(squares)) / np.sum(squares))  # of u = y/|y| on y
     e, e_some, e_all = Evidence(here), Evidence(some), Evidence(linear)
     means = e.origin_means + by_length * (e_all.origin_means - e_some.origin_means)
-    means /= np.maximum(1, np.linalg.norm(means, axis=1, keepdims=True))
     by_square = len(y) / float(np.sum(squares))  # of uuᵀ on yyᵀ
     within = _within(here) + by_square * (_within(linear) - _within(some))
     scatter = _freedom(moments) * within
-    spread = moments.counts * (1 - np.sum(means**2, axis=1))
-    spread *= np.trace(scatter) / max(float(np.sum(spread)), np.finfo(float).tiny)
+    # On the sphere a class scatters by 1 - |mean|²; means of few rows are too long by noise.
+    counts, lengths = moments.counts, row_squares(means)
+    along = (float(np.sum(counts)) - np.trace(scatter)) / float(np.sum(counts * lengths))
+    means = means * np.sqrt(np.clip(along, 0, 1 / max(1e-300, float(np.max(lengths)))))
+    spread = counts * (1 - row_squares(means))
     return _of(moments, means, spread, scatter, normalize=True)
 
 
