@@ -157,9 +157,10 @@ class _Child:
         while message := self._message():
             if "reading" in message:
                 self.reading = str(message["reading"])
-            elif "progress" in message and self.progress:
+            elif "progress" in message:
                 phase, done, total, size = message["progress"]
-                self.progress(str(phase), int(done), int(total), int(size))
+                if self.progress:
+                    self.progress(str(phase), int(done), int(total), int(size))
             elif "missing" in message:
                 raise MissingExtraError(*message["missing"])
             elif "error" in message:
