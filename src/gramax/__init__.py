@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from gramax.audits.report import Report
     from gramax.comparison import Comparison, compare
     from gramax.data import Reading
+    from gramax.decide.application import apply
+    from gramax.decide.fix import Fix, fix
     from gramax.decide.rank import Rank, rank
     from gramax.decide.shrink import Shrink, shrink
     from gramax.decide.sides import Sides, sides
     from gramax.decide.threshold import Threshold, threshold
+    from gramax.decide.transform import Transform
     from gramax.errors import InputError
     from gramax.metrics import (
         coherence,
@@ -70,6 +73,9 @@ _HOMES = {
     "decide.shrink": ("Shrink", "shrink"),
     "decide.sides": ("Sides", "sides"),
     "decide.threshold": ("Threshold", "threshold"),
+    "decide.application": ("apply",),
+    "decide.fix": ("Fix", "fix"),
+    "decide.transform": ("Transform",),
     "errors": ("InputError",),
     "streaming.execution": ("Execution",),
     "data.reading": ("Reading",),
@@ -80,6 +86,7 @@ __all__ = ["ClassMoments", "Comparison", "Execution", "InputError", "Options"]
 __all__ += ["Reading", "Report"]
 __all__ += ["__version__", "audit", "chance", "compare", "errorbars", "frames", "metrics"]
 __all__ += ["Sides", "sides"]
+__all__ += ["Fix", "Transform", "apply", "fix"]
 __all__ += ["class_means", "gram", "l2_normalize", "latent_geometry_report", "report"]
 __all__ += ["collapse_ratio", "covariance_eigs", "effective_rank", "frame_potential"]
 __all__ += ["scatter_ratio", "simplex_error", "simplex_gram", "within_class_variance"]

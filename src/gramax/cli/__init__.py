@@ -14,6 +14,7 @@ from gramax._version import __version__
 from gramax.cli.audit import audit
 from gramax.cli.codebook import bounds, codebook
 from gramax.cli.compare import compare
+from gramax.cli.fix import apply, fix
 from gramax.cli.options import BAD_INPUT, EXIT_CODES, INTERRUPTED, OK
 from gramax.cli.run_logs import timeline, watch
 from gramax.cli.showcase import demo, figures, metrics
@@ -52,7 +53,7 @@ def cli() -> None:
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Look": (audit, compare),
-    "Decide": (threshold, shrink, rank, sides),
+    "Decide": (threshold, fix, apply, shrink, rank, sides),
     "Codebooks": (bounds, codebook),
     "Training": (timeline, watch),
     "Learn": (metrics, demo, figures),

@@ -1,8 +1,8 @@
 """The metrics, a file for each question; importing this package fills the registry.
 
-The five questions are `collapse`, `rank` (and `bulk`), `simplex`, `crosstalk` and `reach`; `classifier`,
-`neighbours` and `pairs` answer them from a classifier's weights and from the rows themselves, and
-`dictionary` those of a codebook by itself.
+The five questions are `collapse`, `rank` (and `bulk`), `simplex`, `crosstalk` and `reach`;
+`classifier`, `neighbours` and `pairs` answer them from a classifier's weights and from the rows
+themselves, and `dictionary` those of a codebook by itself.
 """
 
 from gramax.metrics.bulk import bulk_share, nrc1, outlier_directions, wasserstein_uniformity

@@ -8,10 +8,13 @@ done, and `collection` does all of it here or in a child process.
 from gramax.streaming.accumulation import accumulate
 from gramax.streaming.collection import (
     Collected,
+    Opened,
     Request,
+    RowStream,
     collect,
     matrices_in,
     reads_here,
+    streamed,
 )
 from gramax.streaming.execution import Execution, Progress
 from gramax.streaming.inputs import Classes, classes_of, open_source
@@ -22,8 +25,10 @@ __all__ = [
     "Collected",
     "Execution",
     "LeftOut",
+    "Opened",
     "Progress",
     "Request",
+    "RowStream",
     "Sample",
     "Totals",
     "accumulate",
@@ -34,4 +39,5 @@ __all__ = [
     "matrices_in",
     "open_source",
     "reads_here",
+    "streamed",
 ]

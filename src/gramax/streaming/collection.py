@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gramax._shapes import Int
-from gramax.data import Reading, Source
+from gramax.data import Reading, Source, check_finite
 from gramax.data.checks import readable_numbers
 from gramax.data.formats import LABEL_READERS, READERS, Readers, list_entries, reads_in_process
 from gramax.data.ids import labels_taken, read_ids, taken
@@ -36,6 +38,7 @@ from gramax.streaming.inputs import (
     open_source,
 )
 from gramax.streaming.results import LeftOut, Sample, Totals
+from gramax.streaming.tasks import CHUNK_BYTES
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,47 @@ def matrices_here(file: str) -> tuple[str, ...]:
     """`matrices_in` in this process."""
     entries = list_entries(file)
     return tuple(one.name for one in entries if one.rank == 2 and readable_numbers(one.dtype))
+
+
+@dataclass(frozen=True)
+class RowStream:
+    """Rows that are wanted as they are, in order; arguments as for `gramax.audit`."""
+
+    source: Any
+    column: str | None = None
+
+
+class Opened(NamedTuple):
+    """What a source holds: how many rows of what length, and in what precision."""
+
+    name: str
+    rows: int
+    dim: int
+    dtype: np.dtype
+
+
+def streamed(
+    reading: RowStream,
+) -> AbstractContextManager[tuple[Opened, Iterator[np.ndarray]]]:
+    """A source, and its rows in chunks of some megabytes; read in a child as `collect` does."""
+    if _is_plain(reading.source, READERS):
+        return streamed_here(reading)
+    from gramax.streaming.child import streamed_from_child
+
+    return streamed_from_child(reading)
+
+
+@contextmanager
+def streamed_here(reading: RowStream) -> Iterator[tuple[Opened, Iterator[np.ndarray]]]:
+    """`streamed` in this process; rows that are not finite are refused."""
+    source, _ = open_source(reading.source, reading.column)
+
+    def chunks() -> Iterator[np.ndarray]:
+        for start, chunk in source.chunks(max(1, CHUNK_BYTES // (4 * source.dim))):
+            check_finite(chunk, start, source.name)
+            yield chunk
+
+    yield Opened(source.name, source.rows, source.dim, source.dtype), chunks()
 
 
 def _is_no_file(labels: Any) -> bool:
