@@ -82,6 +82,8 @@ def list_in_child(listing: Listing) -> tuple[str, ...]:
     child = _Child(listing, None)
     try:
         return child.result(lambda names: tuple(map(str, names)))
+    finally:
+        child.end()
 
 
 @contextmanager

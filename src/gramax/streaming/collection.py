@@ -135,6 +135,7 @@ class RowStream:
 
     source: Any
     column: str | None = None
+    reading: Reading = field(default_factory=Reading)
 
 
 class Opened(NamedTuple):
@@ -147,20 +148,20 @@ class Opened(NamedTuple):
 
 
 def streamed(
-    reading: RowStream,
+    wanted: RowStream,
 ) -> AbstractContextManager[tuple[Opened, Iterator[np.ndarray]]]:
     """A source, and its rows in chunks of some megabytes; read in a child as `collect` does."""
-    if _is_plain(reading.source, READERS):
-        return streamed_here(reading)
+    if _is_plain(wanted.source, READERS):
+        return streamed_here(wanted)
     from gramax.streaming.child import streamed_from_child
 
-    return streamed_from_child(reading)
+    return streamed_from_child(wanted)
 
 
 @contextmanager
-def streamed_here(reading: RowStream) -> Iterator[tuple[Opened, Iterator[np.ndarray]]]:
+def streamed_here(wanted: RowStream) -> Iterator[tuple[Opened, Iterator[np.ndarray]]]:
     """`streamed` in this process; rows that are not finite are refused."""
-    source, _ = open_source(reading.source, reading.column)
+    source, _ = open_source(wanted.source, wanted.column, reading=wanted.reading)
 
     def chunks() -> Iterator[np.ndarray]:
         for start, chunk in source.chunks(max(1, CHUNK_BYTES // (4 * source.dim))):
