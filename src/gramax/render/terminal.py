@@ -107,7 +107,7 @@ def demo_line(record: Mapping[str, Any], cosines: np.ndarray) -> str:
 def report_view(report: Report) -> RenderableType:
     """The report as one rich renderable: what was audited, the answers, the worst pairs."""
     diagnosis = report.diagnosis
-    heading = Text.assemble((report.source, "bold"), f"\n{report_facts(report)}\n\n")
+    heading = Text.assemble((report.title, "bold"), f"\n{report_facts(report)}\n\n")
     status, worth, beside = tell_worth(report)
     if worth:
         heading.append(STATUS_MARKS[status], style=STATUS_STYLES[status])
@@ -115,6 +115,16 @@ def report_view(report: Report) -> RenderableType:
     heading.append(diagnosis.text, style="bold")
     heading.append(f"\nTry: {diagnosis.advice}\n" if diagnosis.advice else "\n")
     parts: list[RenderableType] = [heading, _answers(report)]
+    attached = {name: one for name, one in report.numbers.items() if METRICS[name].attached}
+    if attached:
+        table = _table("", "value", "chance", last="")
+        for name, one in attached.items():
+            told = f"{METRICS[name].meaning}; best {METRICS[name].best}"
+            told = f"undefined: {one.reason}" if one.reason else told
+            chance = number(one.chance.mean) if one.chance else "–"
+            table.add_row(name, number(one.value), chance, Text(told))
+        legend = f"{abbreviations_told(attached)}\n".lstrip()
+        parts += [Text("Head, pairs and outliers", style="bold"), table, Text(legend, style="dim")]
     if report.worst_pairs:
         parts += [Text("Worst-aligned classes", style="bold"), _pairs(report.worst_pairs)]
     if report.merged:
