@@ -25,10 +25,7 @@ if TYPE_CHECKING:
     from gramax.decide.shrink import Shrink, shrink
     from gramax.decide.sides import Sides, sides
     from gramax.decide.threshold import Threshold, threshold
-<<<<<<< HEAD
     from gramax.decide.transform import Transform
-=======
->>>>>>> threshold
     from gramax.errors import InputError
     from gramax.metrics import (
         coherence,
@@ -72,7 +69,6 @@ _HOMES = {
     "audits.report": ("Report",),
     "comparison": ("Comparison", "compare"),
     "audits.audit": ("audit",),
-<<<<<<< HEAD
     "decide.rank": ("Rank", "rank"),
     "decide.shrink": ("Shrink", "shrink"),
     "decide.sides": ("Sides", "sides"),
@@ -80,10 +76,6 @@ _HOMES = {
     "decide.application": ("apply",),
     "decide.fix": ("Fix", "fix"),
     "decide.transform": ("Transform",),
-=======
-    "decide.sides": ("Sides", "sides"),
-    "decide.threshold": ("Threshold", "threshold"),
->>>>>>> threshold
     "errors": ("InputError",),
     "streaming.execution": ("Execution",),
     "data.reading": ("Reading",),

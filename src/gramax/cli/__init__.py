@@ -18,10 +18,7 @@ from gramax.cli.fix import apply, fix
 from gramax.cli.options import BAD_INPUT, EXIT_CODES, INTERRUPTED, OK
 from gramax.cli.run_logs import timeline, watch
 from gramax.cli.showcase import demo, figures, metrics
-<<<<<<< HEAD
 from gramax.cli.shrink import rank, shrink
-=======
->>>>>>> threshold
 from gramax.cli.sides import sides
 from gramax.cli.threshold import threshold
 from gramax.errors import InputError, MissingExtraError, exhausted
@@ -56,11 +53,7 @@ def cli() -> None:
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Look": (audit, compare),
-<<<<<<< HEAD
     "Decide": (threshold, fix, apply, shrink, rank, sides),
-=======
-    "Decide": (sides, threshold),
->>>>>>> threshold
     "Codebooks": (bounds, codebook),
     "Training": (timeline, watch),
     "Learn": (metrics, demo, figures),
