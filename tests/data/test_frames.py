@@ -55,6 +55,20 @@ def test_labels_of_numbers_are_no_dimension_whatever_they_are_called(tmp_path):
     assert "is read from 8 columns, p to w; beside it: kind" in "".join(found.warnings)
 
 
+def test_groups_and_ids_of_numbers_are_no_dimensions_either(tmp_path):
+    order = np.random.default_rng(1).permutation(60)
+    frame = PLAIN.assign(person=np.arange(60) // 2, doc=order + 100, label=Y)
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    other = frame.iloc[order].reset_index(drop=True)
+    other.to_csv(tmp_path / "b.csv", index=False)
+    for a, b in ((frame, other), (str(tmp_path / "a.csv"), str(tmp_path / "b.csv"))):
+        with_groups = gramax.audit(a, "label", groups="person")
+        assert (with_groups.d, with_groups.c) == (9, 3)  # doc is one
+        found = gramax.compare(a, b, "label", ids="doc")
+        assert (found.a.d, found.a.n, found.paired) == (9, 60, True)  # person is one here
+        assert [one.value for one in found.alignment] == pytest.approx([1] * len(found.alignment))
+
+
 def test_columns_by_themselves_and_by_name():
     check(gramax.audit(LISTS["emb"], LISTS["label"]), "array")
     two = LISTS.assign(other=list(Z[:, :2]))

@@ -152,5 +152,6 @@ def test_the_commands_take_them_and_name_the_array(tmp_path, capsys):
     assert main(["compare", a, b, "--bits", "--json", str(out)]) == 0
     compared = json.loads(out.read_text())
     assert (compared["a"]["source"], compared["a"]["d"]) == (f"{a}::codes_z", 384)
+    assert main(["sides", a, b, "--bits", "--json", str(out)]) == 0
     assert main(["compare", a, b, "--json", str(out)]) == 0
     assert sum("packed bits" in note for note in json.loads(out.read_text())["notes"]) == 2

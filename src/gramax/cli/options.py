@@ -122,19 +122,25 @@ def as_execution(given: dict[str, Any]) -> dict[str, Any]:
 
     names = ("engine", "workers", "address", "skip_bad")
     execution = Execution(**{name: given.pop(name) for name in names})
-    return {**given, "execution": execution}
+    reading = _reading(given)
+    return {**given, **reading, "execution": execution}
+
+
+def _reading(given: dict[str, Any]) -> dict[str, Any]:
+    """Those of `reading_options`, where a command has them, as one argument."""
+    from gramax.data import Reading
+
+    names = [name for name in ("transpose", "bits", "zero_point", "scale") if name in given]
+    return {"reading": Reading(**{name: given.pop(name) for name in names})} if names else {}
 
 
 def as_arguments(given: dict[str, Any]) -> dict[str, Any]:
     """The options of a command as arguments of `gramax.audit` and `gramax.compare`."""
-    from gramax.data import Reading
     from gramax.metrics.options import Options
     from gramax.streaming import Execution
 
-    if "transpose" in given:
-        names = ("transpose", "bits", "zero_point", "scale")
-        given["reading"] = Reading(**{name: given.pop(name) for name in names})
+    reading = _reading(given)
     definitions = {name: given.pop(name) for name in ("weighting", "deviation", "center")}
     names = ("engine", "workers", "address", "checkpoint", "skip_bad")
     execution = Execution(**{name: given.pop(name) for name in names})
-    return {**given, "options": Options(**definitions), "execution": execution}
+    return {**given, **reading, "options": Options(**definitions), "execution": execution}

@@ -13,6 +13,7 @@ from gramax.cli.options import (
     file_argument,
     file_option,
     output_options,
+    reading_options,
 )
 from gramax.cli.outputs import check_outputs, leave
 from gramax.cli.progress import showing
@@ -36,6 +37,7 @@ from gramax.cli.progress import showing
 @file_option(
     "--save-centres", metavar="OUT", help="Write the centroids to subtract (.safetensors)."
 )
+@reading_options
 @engine_options
 @output_options
 def sides(

@@ -36,4 +36,6 @@ def by_ids(
             without = np.count_nonzero(numbers == NO_ID)
             told += f"; {others:,} of {letter} are left out"
             told += f" ({without:,} have no id)" if without else ""
-    return [replace(one, rows=at) for one, at in zip(requests, rows, strict=True)], told
+    columns = [(one,) if isinstance(one, str) else () for one in (ids, ids_b)]
+    kept = zip(requests, rows, columns, strict=True)
+    return [replace(one, rows=at, beside=beside) for one, at, beside in kept], told

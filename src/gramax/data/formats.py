@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from gramax._text import cut
 from gramax.data import paths
@@ -109,7 +109,11 @@ def list_entries(file: str, readers: Readers = READERS) -> tuple[Entry, ...]:
 
 
 def open_embeddings(
-    path: Places, *, column: str | None = None, reading: Reading | None = None, labels: str = ""
+    path: Places,
+    *,
+    column: str | None = None,
+    reading: Reading | None = None,
+    beside: Collection[str] = (),
 ) -> FileSource:
     """The matrix of embeddings in a file or in many, ready to be read in chunks.
 
@@ -125,7 +129,7 @@ def open_embeddings(
             the only one with one of `USUAL_WORDS` in its name; in the other files, the one of that
             name.
         reading: how stored numbers become rows.
-        labels: the column of labels of a table of text, if it is known, which is no dimension.
+        beside: columns of labels, groups or ids, which are no dimensions of a table of text.
 
     Returns:
         A `Source`. bfloat16 comes out as float32, other dtypes as they are, in native byte order.
@@ -140,7 +144,7 @@ def open_embeddings(
     parts: list[Part] = []
     for file in files_of(written, READERS):
         first = parts[0].entry.name if parts else ""
-        parts.append(part_of(file, column, first, reading=reading, labels=labels))
+        parts.append(part_of(file, column, first, reading=reading, beside=beside))
     filled = [part for part in parts if part.entry.shape[0]]
     return FileSource(title(written), tuple(filled or parts[:1]))
 
@@ -151,7 +155,7 @@ def part_of(
     first: str = "",
     *,
     reading: Reading | None = None,
-    labels: str = "",
+    beside: Collection[str] = (),
 ) -> Part:
     """The matrix in `file`: `column`, or what is called as in the `first` file, if it has names."""
     found = list_entries(file)
@@ -159,7 +163,7 @@ def part_of(
     entry = chosen(found, first if column is None and first and named else column, file)
     check_matrix(entry.where, entry.shape, entry.dtype, entry.text)
     with under_way(file):
-        entry = entry.without(labels).measured()
+        entry = entry.without(beside).measured()
         return Part(file, reading.applied(entry) if reading else entry, found)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from gramax._shapes import Int
 from gramax.data.checks import as_array, check_finite, fail
+from gramax.data.formats import find
 from gramax.data.labels import (
     HeldLabels,
     Labels,
@@ -24,7 +25,7 @@ from gramax.data.labels import (
     _of_their_own,
     _text,
 )
-from gramax.data.memory import ArraySource
+from gramax.data.memory import ArrayEntry, ArraySource
 from gramax.data.paths import addresses
 from gramax.data.source import FileSource, Source
 from gramax.errors import InputError
@@ -59,6 +60,9 @@ def _located(given: Any, source: Source) -> tuple[str, Located]:
         if array.ndim != 1:
             raise fail("ids", f"must be one a row, of shape [n]; got shape {list(array.shape)}")
         return "ids", [("ids", 0, array)]
+    column = find(source.parts[0].siblings, os.fspath(given))
+    if isinstance(column, ArrayEntry):  # of a frame
+        return column.where, [(column.where, 0, column.array)]
     files, written = source if isinstance(source, FileSource) else None, addresses(given)
     return str(given), _chunks_of(_beside(written, files) or _of_their_own(written, files))
 
@@ -103,7 +107,9 @@ def taken(source: Source, rows: Int[np.ndarray, " m"], skip_bad: bool = False) -
     Raises:
         InputError: a row is not finite (it is named as its file has it), unless with `skip_bad`.
     """
-    found = np.empty((len(rows), source.dim), source.dtype)
+    # NaN stands for null, which integers do not have.
+    kind = source.dtype if source.dtype.kind == "f" else np.float64
+    found = np.empty((len(rows), source.dim), kind)
     order = np.argsort(rows, kind="stable")
     sorted_rows = rows[order]
     size = max(1, CHUNK_BYTES // (source.dim * source.dtype.itemsize))

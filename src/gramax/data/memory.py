@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,7 +50,7 @@ class ArraySource(Source):
         name: what messages call it; by default by its kind.
         column: that of a frame which holds the embeddings, where there are several.
         reading: how stored numbers become rows.
-        labels: the column of a frame that holds labels, which is no dimension.
+        beside: columns of a frame that hold labels, groups or ids, and are no dimensions.
 
     Raises:
         InputError: not a matrix of real numbers with at least one row and one column.
@@ -63,7 +63,7 @@ class ArraySource(Source):
         *,
         column: str | None = None,
         reading: Reading | None = None,
-        labels: str = "",
+        beside: Collection[str] = (),
     ):
         columns = _columns(array)
         name = name or ("array" if columns is None else "frame")
@@ -75,7 +75,7 @@ class ArraySource(Source):
             found: tuple[Entry, ...] = (_entry(name, "", values),)
             entry: Entry = found[0]
         else:
-            found = _entries(name, columns, labels)
+            found = _entries(name, columns, beside)
             entry = chosen(found, column, name)
         entry = (reading or Reading()).applied(entry) if len(entry.shape) == 2 else entry
         super().__init__(name, (Part(name, entry, found),))
@@ -121,7 +121,9 @@ def _columns(given: Any) -> list[tuple[str, Any]] | None:
     return columns
 
 
-def _entries(where: str, columns: list[tuple[str, Any]], labels: str) -> tuple[Entry, ...]:
+def _entries(
+    where: str, columns: list[tuple[str, Any]], beside: Collection[str]
+) -> tuple[Entry, ...]:
     """Every column, and those of numbers as one matrix where none is one by itself."""
     arrays = {n: _settled(as_array(one.to_numpy(), f"{where}::{n}"), where) for n, one in columns}
     found: list[Entry] = []
@@ -130,7 +132,7 @@ def _entries(where: str, columns: list[tuple[str, Any]], labels: str) -> tuple[E
         text = replace(one, dtype=TEXT, text=f"text of shape {array.shape}")
         found.append(text if array.dtype.kind == "O" else one)
     plain = [one.name for one in found if one.rank == 1 and one.dtype.kind in "iuf"]
-    wide = dimensions_of([name for name in plain if name != labels])
+    wide = dimensions_of([name for name in plain if name not in beside])
     if wide and not any(one.rank == 2 and one.dtype.kind in "iuf" for one in found):
         name = common_name(wide)
         while name in arrays:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -82,8 +82,8 @@ class Entry(ABC):
         """This matrix with rows for columns; None where it has to be read whole for that."""
         return None
 
-    def without(self, column: str) -> Entry:
-        """This matrix without a column of the file that is no dimension: its labels."""
+    def without(self, columns: Collection[str]) -> Entry:
+        """This matrix without columns of the file that are no dimensions: labels, groups, ids."""
         return self
 
     def cuts(self, rows: int) -> Sequence[int] | None:

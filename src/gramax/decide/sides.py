@@ -17,6 +17,7 @@ from gramax._shapes import Float, Int
 from gramax.arrays.rows import unit_rows
 from gramax.audits.attachments import place_and_column
 from gramax.audits.thresholds import SURE
+from gramax.data import Reading
 from gramax.decide.across import OUTSIDE_SHARE, Matches
 from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Style, Table
 from gramax.decide.two_sides import (
@@ -142,6 +143,7 @@ def sides(
     column: str | None = None,
     progress: Progress | None = None,
     execution: Execution | None = None,
+    reading: Reading | None = None,
 ) -> Sides:
     """Two sides of one space: how far apart they lie, what is found across, and whether to centre.
 
@@ -157,6 +159,7 @@ def sides(
         column: the embedding column of files that hold several.
         progress: as for `gramax.audit`.
         execution: who reads the rows, as for `gramax.audit`.
+        reading: how the stored numbers of both become rows, as for `gramax.audit`.
 
     Returns:
         A `Sides`; printed, it is the sentence that decides and the tables.
@@ -175,7 +178,7 @@ def sides(
     if labels is not None and pairs is not None:
         raise InputError("rows match by --labels or by --pairs: give one of them")
     spaces = [
-        _read(side, names, column, progress, execution)
+        _read(side, names, column, progress, execution, reading)
         for side, names in ((a, labels), (b, labels if labels_b is None else labels_b))
     ]
     _check(spaces)
@@ -226,10 +229,12 @@ def _read(
     column: str | None,
     progress: Progress | None,
     execution: Execution | None,
+    reading: Reading | None,
 ) -> Collected:
     source, named = place_and_column(side)
     how = execution or Execution()
-    return collect(Request(source, labels, named or column, execution=how), progress)
+    asked = Request(source, labels, named or column, execution=how, reading=reading or Reading())
+    return collect(asked, progress)
 
 
 def _check(spaces: list[Collected]) -> None:

@@ -62,6 +62,8 @@ class Request:
     ids: Any = None
     groups: Any = None
     reading: Reading = field(default_factory=Reading)
+    beside: tuple[str, ...] = ()
+    """Columns that are no dimensions, beside those of labels, groups and ids."""
 
 
 @dataclass(frozen=True)
@@ -214,10 +216,12 @@ def _blocks(classes: Classes, source: Source) -> int:
 def collect_here(request: Request, progress: Progress | None = None) -> Collected:
     """`collect` in this process."""
     how = request.execution
+    given = (request.labels, request.groups, request.ids, *request.beside)
     opened, unopened = open_source(
         *(request.source, request.column, how.skip_bad, request.known_bad),
-        *(request.reading, request.labels),
+        *(request.reading, {one for one in given if isinstance(one, str)}),
     )
+    array, notes = opened.array, tuple(opened.notes)
     if request.ids is not None:
         return _only_ids(request, opened, unopened)
     groups = groups_of(request.groups, opened)
@@ -225,7 +229,7 @@ def collect_here(request: Request, progress: Progress | None = None) -> Collecte
     if request.rows is not None:
         opened, classes = _only_rows(request.rows, opened, classes, how.skip_bad)
         groups = classes.groups
-    blocks, notes = request.blocks or _blocks(classes, opened), tuple(opened.notes)
+    blocks = request.blocks or _blocks(classes, opened)
     if groups:
         blocks = min(blocks, len(groups.names))
         notes += (f"{len(groups.names):,} groups of rows make {blocks} blocks for error bars",)
@@ -250,7 +254,7 @@ def collect_here(request: Request, progress: Progress | None = None) -> Collecte
         totals,
         unopened,
         len(groups.names) if groups else 0,
-        opened.array,
+        array,
     )
 
 

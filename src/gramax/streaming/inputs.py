@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,19 +58,18 @@ def open_source(
     skip_bad: bool = False,
     known_bad: Sequence[LeftOut] = (),
     reading: Reading | None = None,
-    labels: Any = None,
+    beside: Collection[str] = (),
 ) -> tuple[Source, tuple[LeftOut, ...]]:
     """A checked source of rows, and with `skip_bad` the files left out as they cannot be opened.
 
-    Files of `known_bad`, of which that is known already, are not touched again. Where `labels` name
-    a column of numbers, it is no dimension.
+    Files of `known_bad`, of which that is known already, are not touched again. What stands
+    `beside` the embeddings in columns of numbers (labels, groups, ids) is no dimension.
     """
-    name = labels if isinstance(labels, str) else ""
     if not is_places(source):
         array = _on_host(source, "array")
-        return ArraySource(array, column=column, reading=reading, labels=name), ()
+        return ArraySource(array, column=column, reading=reading, beside=beside), ()
     if not skip_bad:
-        return open_embeddings(source, column=column, reading=reading, labels=name), ()
+        return open_embeddings(source, column=column, reading=reading, beside=beside), ()
     written = addresses(source)
     files = files_of(written, READERS)
     bad = {one.name: one for one in known_bad if one.name in files}
@@ -79,7 +78,7 @@ def open_source(
             # A file without rows does no harm.
             if file in bad:
                 continue
-            if (part := part_of(file, column, reading=reading, labels=name)).entry.shape[0]:
+            if (part := part_of(file, column, reading=reading, beside=beside)).entry.shape[0]:
                 FileSource(file, (part,))
         except InputError as error:
             bad[file] = LeftOut(file, None, str(error))
@@ -87,7 +86,7 @@ def open_source(
     good = [file for file in files if file not in bad]
     if not good and known_bad:
         raise InputError(bad[files[0]].reason)
-    opened = open_embeddings(good or files, column=column, reading=reading, labels=name)
+    opened = open_embeddings(good or files, column=column, reading=reading, beside=beside)
     opened = replace(opened, name=title(written), listed=tuple(files), unopened=unopened)
     return opened, tuple(bad[file] for file in unopened)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -63,9 +63,9 @@ class DelimitedColumns(Entry):
         """None: where a line begins is not known."""
         return 0
 
-    def without(self, column: str) -> Entry:
+    def without(self, columns: Collection[str]) -> Entry:
         """Where labels are numbers too, in a column that is not called so."""
-        left = [name for name in self.columns if name != column]
+        left = [name for name in self.columns if name not in columns]
         if self.rank != 2 or self.lists or len(left) in (0, len(self.columns)):
             return self
         return _matrix(self.file, self.layout, self.shape[0], left)
