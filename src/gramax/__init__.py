@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from gramax.audits.audit import audit
     from gramax.audits.report import Report
     from gramax.comparison import Comparison, compare
+    from gramax.data import Reading
+    from gramax.decide.sides import Sides, sides
     from gramax.errors import InputError
     from gramax.metrics import (
         coherence,
@@ -61,13 +63,17 @@ _HOMES = {
     "audits.report": ("Report",),
     "comparison": ("Comparison", "compare"),
     "audits.audit": ("audit",),
+    "decide.sides": ("Sides", "sides"),
     "errors": ("InputError",),
     "streaming.execution": ("Execution",),
+    "data.reading": ("Reading",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = ["ClassMoments", "Comparison", "Execution", "InputError", "Options", "Report"]
+__all__ = ["ClassMoments", "Comparison", "Execution", "InputError", "Options"]
+__all__ += ["Reading", "Report"]
 __all__ += ["__version__", "audit", "chance", "compare", "errorbars", "frames", "metrics"]
+__all__ += ["Sides", "sides"]
 __all__ += ["class_means", "gram", "l2_normalize", "latent_geometry_report", "report"]
 __all__ += ["collapse_ratio", "covariance_eigs", "effective_rank", "frame_potential"]
 __all__ += ["scatter_ratio", "simplex_error", "simplex_gram", "within_class_variance"]

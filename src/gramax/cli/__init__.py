@@ -17,10 +17,25 @@ from gramax.cli.compare import compare
 from gramax.cli.options import BAD_INPUT, EXIT_CODES, INTERRUPTED, OK
 from gramax.cli.run_logs import timeline, watch
 from gramax.cli.showcase import demo, figures, metrics
+from gramax.cli.sides import sides
 from gramax.errors import InputError, MissingExtraError, exhausted
 
 
+class Sections(click.Group):
+    """A group whose help lists its commands by what they are for."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the sections, each with its commands."""
+        for title, commands in SECTIONS.items():
+            if not commands:
+                continue
+            with formatter.section(title):
+                rows = [(str(one.name), one.get_short_help_str(80)) for one in commands]
+                formatter.write_dl(rows)
+
+
 @click.group(
+    cls=Sections,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EXIT_CODES,
 )
@@ -33,8 +48,18 @@ def cli() -> None:
     """
 
 
-for command in (audit, compare, metrics, bounds, codebook, demo, figures, timeline, watch):
-    cli.add_command(command)
+SECTIONS: dict[str, tuple[click.Command, ...]] = {
+    "Look": (audit, compare),
+    "Decide": (sides,),
+    "Codebooks": (bounds, codebook),
+    "Training": (timeline, watch),
+    "Learn": (metrics, demo, figures),
+}
+"""The commands by what they are for, as the help lists them."""
+
+for commands in SECTIONS.values():
+    for command in commands:
+        cli.add_command(command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,6 +16,7 @@ from gramax.errors import InputError
 if TYPE_CHECKING:
     from gramax.audits.report import Report
     from gramax.comparison import Comparison
+    from gramax.decide.decision import Decision
 
 
 def check_outputs(paths: Sequence[str | None], *inputs: str | None) -> None:
@@ -66,10 +67,10 @@ def _files(given: str) -> list[str]:
 
 
 def leave(
-    found: Report | Comparison,
+    found: Report | Comparison | Decision,
     json_out: str | None,
     html_out: str | None,
-    broken: Sequence[str | None],
+    broken: Sequence[str | None] = (),
 ) -> int:
     """Print what was found, write it as JSON and as a page, and tell which conditions it broke.
 
@@ -77,23 +78,24 @@ def leave(
     """
     from gramax import _files
     from gramax.audits.report import Report
+    from gramax.decide.decision import Decision
     from gramax.render import terminal
 
     def as_json() -> str:
         return json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n"
 
     def as_page() -> str:
-        from gramax.render.page import audit_page, comparison_page
+        from gramax.render.page import audit_page, comparison_page, decision_page
 
+        if isinstance(found, Decision):
+            return decision_page(found)
         return audit_page(found) if isinstance(found, Report) else comparison_page(found)
 
     if json_out == "-":
         click.echo(as_json(), nl=False)
         json_out = None
-    elif isinstance(found, Report):
-        terminal.show(found)
     else:
-        terminal.show_comparison(found)
+        terminal.show_any(found)
     failed = []
     with showing() as progress:
         progress("drawing", 0, 1, 0)

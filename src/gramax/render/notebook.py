@@ -18,6 +18,7 @@ from gramax.render.page.html_file import template
 if TYPE_CHECKING:
     from gramax.audits.report import Report
     from gramax.comparison import Comparison
+    from gramax.decide.decision import Decision
     from gramax.moments.class_moments import ClassMoments
 
 MAX_CLASSES_LISTED, MAX_CHANGES_LISTED = 10, 10
@@ -43,6 +44,11 @@ def comparison_html(found: Comparison) -> str:
     sides = [(letter, one, sizes(one.n, one.d, one.c)) for letter, one in both.items()]
     told = {"headline": comparison_headline(found), "changes": real[:MAX_CHANGES_LISTED]}
     return template("notebook_comparison.html").render(found=found, sides=sides, **told)
+
+
+def decision_html(found: Decision) -> str:
+    """A decision as an HTML fragment: the sentence that decides, and its tables."""
+    return template("notebook_decision.html").render(found=found)
 
 
 def moments_html(moments: ClassMoments) -> str:

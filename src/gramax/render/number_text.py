@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gramax._text import named
+from gramax.audits.report import LEFT_OUT_WORDS
 
 if TYPE_CHECKING:
     from gramax.audits.report import Number, Report
@@ -17,6 +18,9 @@ STATUS_MARKS = {"good": "●", "fair": "◐", "poor": "○", "open": "–"}
 """A mark beside the status of an answer, so that its colour alone never carries the meaning."""
 
 CHANGE_MARKS = {"better": "▲", "worse": "▼", "changed": "◆", "same": "=", "unknown": "?"}
+CHOSEN_MARK = "●"
+"""Before the row of a table that is recommended."""
+
 CHANGE_WORDS = {kind: kind for kind in CHANGE_MARKS} | {
     "same": "within noise",
     "unknown": "cannot be told",
@@ -82,6 +86,37 @@ def share(value: float) -> str:
     if value < 1e-3:
         return "< 0.1 %"
     return f"{100 * value:.2g} %" if value < 0.1 else f"{value:.0%}".replace("%", " %")
+
+
+def cell(value: Any, style: str = "number") -> str:
+    """A cell of a decision's table: a number, a text, or an estimate with its interval.
+
+    Example:
+        >>> from gramax.decide.decision import Estimate
+        >>> print(cell(0.0371, "percent"), cell(1234, "count"), cell(None), sep=", ")
+        3.7 %, 1,234, –
+        >>> print(cell(Estimate(0.93, 0.91, 0.95), "percent"))
+        93.0 % (91.0 to 95.0)
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return value
+    low, high = getattr(value, "low", None), getattr(value, "high", None)
+    if low is not None and high is not None:
+        ends = f"{_of_style(low, style, '')} to {_of_style(high, style, '')}"
+        return f"{_of_style(value.value, style)} ({ends})"
+    return _of_style(getattr(value, "value", value), style)
+
+
+def _of_style(value: float, style: str, unit: str = " %") -> str:
+    if not math.isfinite(value):
+        return "–"
+    if style == "percent":
+        return f"{100 * value:.1f}{unit}"
+    if style == "count":
+        return f"{value:,.0f}"
+    return signed(value) if style == "signed" else number(value)
 
 
 def z_score(z: float) -> str:
@@ -179,7 +214,7 @@ def report_facts(report: Report) -> str:
 
 def report_notes(report: Report) -> list[str]:
     """The warnings of a report, and how many rows were left out for which reason."""
-    out = [f"{n:,} ({why.replace('_', ' ')})" for why, n in report.left_out.items() if n]
+    out = [f"{n:,} ({LEFT_OUT_WORDS[why]})" for why, n in report.left_out.items() if n]
     return [*report.warnings, *([f"Rows left out: {', '.join(out)}"] if out else [])]
 
 

@@ -19,9 +19,11 @@ from gramax.audits.verdict import tell_worth
 from gramax.metrics.registry import METRICS, QUESTIONS, Metric
 from gramax.render.number_text import (
     CHANGE_MARKS,
+    CHOSEN_MARK,
     STATUS_MARKS,
     abbreviations_told,
     asked_numbers,
+    cell,
     comparison_headline,
     confused_text,
     error_text,
@@ -38,6 +40,7 @@ from gramax.render.number_text import (
 if TYPE_CHECKING:
     from gramax.audits.report import Pair
     from gramax.comparison import Comparison
+    from gramax.decide.decision import Decision
     from gramax.frames import Bound, Floor
     from gramax.uncertainty.probes import Worth
 
@@ -60,7 +63,7 @@ DEMO_HEADING = f"{'epoch':>5}  train err  test err  collapse  eff. rank  off-dia
 def show(report: Report, console: Console | None = None) -> None:
     """Print the report to the terminal (plain text where the output is a file)."""
     console = console or Console()
-    console.print(report_view(report), width=min(console.width, MAX_WIDTH))
+    console.print(report_view(report), width=min(console.width, MAX_WIDTH), crop=False)
 
 
 def show_comparison(found: Comparison, console: Console | None = None) -> None:
@@ -69,12 +72,30 @@ def show_comparison(found: Comparison, console: Console | None = None) -> None:
     console.print(comparison_view(found), width=min(console.width, MAX_WIDTH))
 
 
-def plain_text(found: Report | Comparison) -> str:
+def show_decision(found: Decision, console: Console | None = None) -> None:
+    """Print a decision to the terminal (plain text where the output is a file)."""
+    console = console or Console()
+    console.print(decision_view(found), width=min(console.width, MAX_WIDTH))
+
+
+def show_any(found: Report | Comparison | Decision, console: Console | None = None) -> None:
+    """Print whatever a command has found."""
+    from gramax.decide.decision import Decision
+
+    if isinstance(found, Report):
+        show(found, console)
+    elif isinstance(found, Decision):
+        show_decision(found, console)
+    else:
+        show_comparison(found, console)
+
+
+def plain_text(found: Report | Comparison | Decision) -> str:
     """What `show` prints, as text without colour, no wider than the terminal."""
     width = min(max(shutil.get_terminal_size((MAX_WIDTH, 0)).columns, MIN_WIDTH), MAX_WIDTH)
     out = io.StringIO()
     console = Console(file=out, width=width, color_system=None, force_terminal=False)
-    show(found, console) if isinstance(found, Report) else show_comparison(found, console)
+    show_any(found, console)
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
 
 
@@ -92,7 +113,7 @@ def demo_line(record: Mapping[str, Any], cosines: np.ndarray) -> str:
 def report_view(report: Report) -> RenderableType:
     """The report as one rich renderable: what was audited, the answers, the worst pairs."""
     diagnosis = report.diagnosis
-    heading = Text.assemble((report.source, "bold"), f"\n{report_facts(report)}\n\n")
+    heading = Text.assemble((report.title, "bold"), f"\n{report_facts(report)}\n\n")
     status, worth, beside = tell_worth(report)
     if worth:
         heading.append(STATUS_MARKS[status], style=STATUS_STYLES[status])
@@ -100,6 +121,16 @@ def report_view(report: Report) -> RenderableType:
     heading.append(diagnosis.text, style="bold")
     heading.append(f"\nTry: {diagnosis.advice}\n" if diagnosis.advice else "\n")
     parts: list[RenderableType] = [heading, _answers(report)]
+    attached = {name: one for name, one in report.numbers.items() if METRICS[name].attached}
+    if attached:
+        table = _table("", "value", "chance", last="")
+        for name, one in attached.items():
+            told = f"{METRICS[name].meaning}; best {METRICS[name].best}"
+            told = f"undefined: {one.reason}" if one.reason else told
+            chance = number(one.chance.mean) if one.chance else "–"
+            table.add_row(name, number(one.value), chance, Text(told))
+        legend = f"{abbreviations_told(attached)}\n".lstrip()
+        parts += [Text("Head, pairs and outliers", style="bold"), table, Text(legend, style="dim")]
     if report.alike:
         parts += _alike(report)
     elif report.worst_pairs:
@@ -114,7 +145,33 @@ def report_view(report: Report) -> RenderableType:
         parts += [Text("\nEvery number", style="bold"), *_numbers(report)]
         if len(report.classes) > 1:
             parts += [Text("\nLoosest classes", style="bold"), _classes(report)]
-    return Group(*parts, *_notes(report_notes(report)))
+    # A command is copied: it stays in one line, however long.
+    steps = [
+        Text(f"\n{one.why}\n  {one.command}", no_wrap=True, overflow="ignore")
+        for one in report.next_steps
+    ]
+    return Group(*parts, *_notes(report_notes(report)), *steps)
+
+
+def decision_view(found: Decision) -> RenderableType:
+    """A decision as one rich renderable: the sentence that decides, then what it rests on."""
+    heading = Text.assemble((found.source, "bold"), f"\n{found.facts}\n\n")
+    heading.append(f"{found.headline}\n", style="bold")
+    parts: list[RenderableType] = [heading]
+    for table in found.tables():
+        parts.append(Text(table.title, style="bold"))
+        shown = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        shown.add_column("", no_wrap=True, width=1)
+        for column in table.columns:
+            words = column.style == "words"
+            how: dict[str, Any] = {"overflow": "fold"} if words else {"justify": "right"}
+            shown.add_column(column.heading, no_wrap=not words, **how)
+        for index, row in enumerate(table.rows):
+            cells = (cell(one, c.style) for one, c in zip(row, table.columns, strict=True))
+            mark = CHOSEN_MARK if index == table.chosen else ""
+            shown.add_row(*map(Text, (mark, *cells)), style="bold" if mark else "")
+        parts += [shown, Text(f"{table.note}\n" if table.note else "", style="dim")]
+    return Group(*parts, *_notes(list(found.notes)))
 
 
 def _table(first: str, *numeric: str, last: str | None = None) -> Table:

@@ -29,6 +29,11 @@ DTYPES = {
 
 def entries(file: str) -> tuple[Entry, ...]:
     """The tensors of `file`; everything its header claims is checked against its size."""
+    return described(file)[0]
+
+
+def described(file: str) -> tuple[tuple[RawArray, ...], dict[str, str]]:
+    """The tensors of `file`, and what was written about them: only texts are taken."""
     size = byte_size(file)
     with open_binary(file) as stream:
         length = int.from_bytes(stream.read(8), "little") if size >= 8 else size
@@ -38,8 +43,12 @@ def entries(file: str) -> tuple[Entry, ...]:
             header = json.loads(stream.read(length), object_pairs_hook=_no_duplicates)
     if not isinstance(header, dict):
         raise fail(file, "is not a .safetensors file (its header is not a JSON object)")
-    header.pop("__metadata__", None)
-    return tuple(_entry(file, 8 + length, size, name, about) for name, about in header.items())
+    about = header.pop("__metadata__", None)
+    texts = about.items() if isinstance(about, dict) else ()
+    return (
+        tuple(_entry(file, 8 + length, size, name, one) for name, one in header.items()),
+        {name: text for name, text in texts if isinstance(text, str)},
+    )
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -24,12 +24,13 @@ from gramax.render.number_text import (
 )
 from gramax.render.page.html_file import render_page
 from gramax.render.page.picture_data import pictures_data, point_classes_text
-from gramax.render.page.svg_charts import cosine_chart, scree_chart
+from gramax.render.page.svg_charts import cosine_chart, line_chart, scree_chart
 
 if TYPE_CHECKING:
     from gramax.audits.portrait import Portrait
     from gramax.audits.report import Report
     from gramax.comparison import Comparison
+    from gramax.decide.decision import Decision
 
 MAX_TABLE_CLASSES = 1000
 """Classes in the table; of more than these, the loosest are shown."""
@@ -128,4 +129,13 @@ def comparison_page(found: Comparison) -> str:
         abbreviations=abbreviations_told(found),
         sure=f"{SURE:g}",
         FALSE_RATE=FALSE_RATE,
+    )
+
+
+def decision_page(found: Decision) -> str:
+    """A decision as one HTML file: the sentence that decides, the picture, the tables."""
+    chart = found.chart()
+    drawing = line_chart(chart) if chart else None
+    return render_page(
+        "decision.html", pictures_data(()), found=found, chart=chart, drawing=drawing
     )

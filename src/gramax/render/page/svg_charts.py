@@ -1,4 +1,4 @@
-"""Charts as SVG: the spectrum against chance, cosines against their floor, a metric over training.
+"""Charts as SVG: the spectrum, cosines against their floor, the lines of a decision.
 
 They are drawn here, not by the script, so that print and readers without script have them.
 """
@@ -16,6 +16,7 @@ from gramax.render.number_text import tick_text
 
 if TYPE_CHECKING:
     from gramax.audits.portrait import Histogram, Scree
+    from gramax.decide.decision import Chart, Line
 
 WIDTH, HEIGHT = 440, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 20, 34
@@ -199,3 +200,59 @@ def cosine_chart(histogram: Histogram, floor: float, simplex: float | None) -> M
         side, anchor = (-4, "end") if left else (4, "start")
         frame.words("said l", frame.x(at) + side, TOP + 4, text, anchor)
     return frame.drawing("How many pairs have which cosine, beside random directions")
+
+
+def line_chart(chart: Chart) -> Markup:
+    """Lines over one axis with the bands of their intervals; the page has the legend."""
+    every = [line.y for line in chart.lines]
+    every += [end for line in chart.lines for end in (line.low, line.high) if end is not None]
+    ys, xs = np.concatenate(every), np.concatenate([line.x for line in chart.lines])
+    ys = ys[np.isfinite(ys) & ((ys > 0) | (not chart.y_log))]
+    if not len(ys):
+        ys = np.array([1.0])
+    low, high = float(ys.min()), float(ys.max())
+    if chart.y_log:
+        low, high = low / 1.2, high * 1.2
+    else:
+        margin = 0.06 * (high - low) or 0.5
+        low, high = low - margin, high + margin
+    left, right = float(xs.min()), float(xs.max())
+    right = right if right > left else left + 1
+    frame = Frame((left, right), (low, high), chart.x_log, chart.y_log)
+    frame.value_ticks(log_ticks(low, high) if chart.y_log else even_ticks(low, high))
+    ticks = log_ticks(left, right) if chart.x_log else even_ticks(left, right)
+    if chart.names:
+        ticks = []
+        step = math.ceil(len(chart.names) / 8)
+        for k in range(0, len(chart.names), step):
+            frame.words("tick", frame.x(k), BASE + 16, str(escape(chart.names[k])), "middle")
+    frame.names(str(escape(chart.x_name)), str(escape(chart.y_name)), ticks)
+    for at, word in chart.marks:
+        frame.path("limit", [at, at], [low, high])
+        right_half = frame.x(at) > WIDTH / 2
+        side, anchor = (-4, "end") if right_half else (4, "start")
+        frame.words("said l", frame.x(at) + side, TOP + 4, str(escape(word)), anchor)
+    for k, line in enumerate(chart.lines):
+        frame.parts.append(f'<g class="ink{k}">')  # the legend has the same colours
+        _band(frame, line)
+        frame.path("line", line.x, line.y)
+        for x, y in zip(line.x, line.y, strict=True):
+            if len(line.x) <= 40 and math.isfinite(y):
+                at = chart.names[int(x)] if chart.names else tick_text(float(x))
+                frame.dot(float(x), float(y), f"{line.name}, {at}: {y:.4g}", "currentColor")
+        frame.parts.append("</g>")
+    return frame.drawing(str(escape(chart.title)))
+
+
+def _band(frame: Frame, line: Line) -> None:
+    """The interval around a line, where it has one."""
+    if line.low is None or line.high is None:
+        return
+    there = np.isfinite(line.low) & np.isfinite(line.high)
+    across = [*line.x[there], *line.x[there][::-1]]
+    ends = [*line.high[there], *line.low[there][::-1]]
+    points = "L".join(
+        f"{frame.x(float(x)):.1f} {frame.y(float(y)):.1f}"
+        for x, y in zip(across, ends, strict=True)
+    )
+    frame.parts.append(f'<path class="band" d="M{points}Z"/>')

@@ -1,0 +1,151 @@
+"""What every decision gives: a sentence that decides, tables, a picture, and JSON.
+
+A decision is a subclass of `Decision` with fields of its own. The terminal, the page and notebooks
+draw any of them from `tables` and `chart`, so that a new one needs no drawing code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from gramax._optional import drawing
+from gramax._shapes import Float
+from gramax.audits.report import finite
+
+Style = Literal["number", "percent", "count", "words", "signed"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval; `low` and `high` are None where there is none.
+
+    Example:
+        >>> Estimate(0.9, 0.85, 0.93).to_dict()
+        {'value': 0.9, 'low': 0.85, 'high': 0.93}
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    def to_dict(self) -> dict[str, float | None]:
+        """As JSON-ready data, null for what is undefined."""
+        ends = (self.low, self.high)
+        low, high = (None if end is None else finite(end) for end in ends)
+        return {"value": finite(self.value), "low": low, "high": high}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its heading, and how its cells are written.
+
+    Cells are numbers, texts, `Estimate`s or None (a dash).
+    """
+
+    heading: str
+    style: Style = "number"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under columns.
+
+    Attributes:
+        title: what the rows are.
+        columns: their headings and how cells are written.
+        rows: the cells.
+        note: what to keep in mind when reading it.
+        chosen: the row that is recommended, which is marked.
+    """
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    note: str = ""
+    chosen: int | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a chart, named; with `low` and `high` also a band around it."""
+
+    name: str
+    x: Float[np.ndarray, " k"]
+    y: Float[np.ndarray, " k"]
+    low: Float[np.ndarray, " k"] | None = None
+    high: Float[np.ndarray, " k"] | None = None
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines over one axis.
+
+    Attributes:
+        title: what is shown; text: what it says, in a sentence.
+        x_name: of the horizontal axis; y_name: of the vertical one.
+        lines: at most six.
+        x_log: whether the horizontal axis is logarithmic; y_log: the vertical one.
+        marks: places on the horizontal axis, with a word each.
+        names: what stands below the horizontal axis instead of numbers 0, 1, 2, ...
+    """
+
+    title: str
+    text: str
+    x_name: str
+    y_name: str
+    lines: tuple[Line, ...]
+    x_log: bool = False
+    y_log: bool = False
+    marks: tuple[tuple[float, str], ...] = ()
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class Decision:
+    """What is decided about a space; printed, it is the headline and the tables.
+
+    Attributes:
+        source: what was looked at.
+        facts: its sizes, in words.
+        headline: the one sentence that decides, "leave it as it is" among them.
+        notes: what to keep in mind.
+    """
+
+    source: str
+    facts: str
+    headline: str
+    notes: tuple[str, ...]
+
+    name: ClassVar[str]
+    """The command that gives it."""
+
+    def tables(self) -> tuple[Table, ...]:
+        """What it rests on, the most important table first."""
+        raise NotImplementedError
+
+    def chart(self) -> Chart | None:
+        """The picture on the page, or None."""
+        return None
+
+    def values(self) -> Mapping[str, Any]:
+        """The numbers as JSON-ready data."""
+        raise NotImplementedError
+
+    def to_dict(self) -> dict[str, Any]:
+        """The decision as JSON-ready data: null for what is undefined."""
+        about = {name: getattr(self, name) for name in ("source", "facts", "headline")}
+        return {"schema": 1, "decision": self.name, **about, "notes": list(self.notes)} | dict(
+            self.values()
+        )
+
+    def __repr__(self) -> str:
+        """The decision as the terminal shows it, without colour."""
+        return drawing("terminal").plain_text(self)
+
+    def _repr_html_(self) -> str:
+        """The decision as a notebook shows it."""
+        return drawing("notebook").decision_html(self)

@@ -1,0 +1,95 @@
+"""The rows that a decision looks at: read once, with their classes and the moments of blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gramax._shapes import Float, Int
+from gramax.arrays.rows import unit_rows
+from gramax.errors import InputError
+from gramax.moments import ClassMoments
+from gramax.streaming import Execution, Progress, Request, collect, in_words
+
+BLOCKS = 20
+"""Blocks that rows are dealt to: folds for what is measured on rows held out."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What was read of a source.
+
+    Attributes:
+        name: of the source.
+        n: how many rows it has.
+        rows: `[m, d]` those that count, or a uniform sample of very many, as they were read.
+        labels: `[m]` their classes, all 0 without labels.
+        numbers: `[m]` their places among all rows.
+        names: of the classes; empty without labels.
+        blocks: the moments of all rows, one for each block that `moments.blocks.dealt` deals.
+        normalize: whether the moments are of unit rows.
+        notes: how the files were read, and what was left out.
+    """
+
+    name: str
+    n: int
+    rows: Float[np.ndarray, "m d"]
+    labels: Int[np.ndarray, " m"]
+    numbers: Int[np.ndarray, " m"]
+    names: tuple[str, ...]
+    blocks: tuple[ClassMoments, ...]
+    normalize: bool
+    notes: tuple[str, ...]
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the rows have classes."""
+        return bool(self.names)
+
+    @property
+    def facts(self) -> str:
+        """The sizes, in words."""
+        classes = f"{len(self.names):,} classes" if self.names else "no labels"
+        return f"{self.n:,} rows × {self.rows.shape[1]:,} dimensions · {classes}"
+
+    def directions(self) -> Float[np.ndarray, "m d"]:
+        """The rows in float64, on the unit sphere unless they are taken as they are."""
+        rows = np.asarray(self.rows, np.float64)
+        return unit_rows(rows) if self.normalize else rows
+
+
+def read_rows(
+    source: Any,
+    labels: Any = None,
+    *,
+    column: str | None = None,
+    raw: bool = False,
+    needs_labels: str = "",
+    progress: Progress | None = None,
+    execution: Execution | None = None,
+) -> Rows:
+    """Read a source once; arguments as for `gramax.audit`.
+
+    Raises:
+        InputError: it cannot be read, or has no two classes where `needs_labels` says what they
+            are needed for.
+    """
+    how = execution or Execution()
+    found = collect(Request(source, labels, column, False, BLOCKS, not raw, how), progress)
+    if needs_labels and len(found.names) < 2:
+        has = "one class alone" if found.labelled else "no labels"
+        raise InputError(
+            f"{found.name}: {needs_labels} needs two classes at least; it has {has}: give "
+            "--labels (a file, or the name of a column)"
+        )
+    left_out = (in_words(found.left_out),) if found.left_out else ()
+    sample = found.totals.sample
+    return Rows(
+        *(found.name, found.rows, sample.rows, sample.labels, sample.numbers),
+        found.names if found.labelled else (),
+        found.totals.blocks,
+        not raw,
+        (*found.notes, *left_out),
+    )
