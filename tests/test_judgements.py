@@ -1,5 +1,7 @@
 """Spaces of known truth, one for each way in which words once misjudged them."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -131,6 +133,7 @@ def test_copies_and_outliers_are_named_and_counted(rng, labelled):
     assert found.copies[0][:3] == (7, 200, 201)
     assert found.copies[1] == (11, 13, 17)
     assert found.torn_groups == (2 if labelled else 0)
+    json.dumps(report.to_dict(), allow_nan=False)
     for words in ("rows 7, 200", "44", "rows 10", "far from all others"):
         assert words in worded(report)
 
@@ -303,3 +306,13 @@ def test_few_rows_without_labels_get_the_answers_that_they_allow(rng, n):
     assert "annot be told" not in worded(report)
     assert all(np.isfinite(answer.value) for answer in report.answers)
     assert len(report.answers) >= (10 if n >= 50 else 6)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_rows_that_are_one_point_or_a_line_are_told_as_such(labelled):
+    line = np.linspace(1, 2, 60)[:, None] * np.ones((1, 4))
+    for z, kind in ((np.ones((60, 4)), "point-collapsed"), (line, "point-collapsed")):
+        for explain in (False, True):
+            report = told(z, np.arange(60) % 2 if labelled else None, explain=explain)
+            assert report.diagnosis.kind == kind
+            json.dumps(report.to_dict(), allow_nan=False)

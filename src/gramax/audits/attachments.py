@@ -30,7 +30,7 @@ from gramax.metrics.evidence import Evidence
 from gramax.metrics.registry import METRICS
 from gramax.moments import ClassMoments
 from gramax.streaming import Collected, Progress, Request, Sample, collect, joined
-from gramax.uncertainty.chance.laws import Chance
+from gramax.uncertainty.chance.laws import PAIRED, Chance
 
 RANDOM_PAIRS = "exact moments over all pairings of the rows"
 
@@ -310,11 +310,11 @@ def random_alignment(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n d"]) -
     there = np.any(x, axis=1) & np.any(y, axis=1)
     x, y, n = x[there], y[there], int(there.sum())
     if n < 2:
-        return Chance(math.nan, math.nan, RANDOM_PAIRS)
+        return Chance(math.nan, math.nan, RANDOM_PAIRS, PAIRED)
     mean = float(x.mean(axis=0) @ y.mean(axis=0))
     cross = (x - x.mean(axis=0)).T, (y - y.mean(axis=0)).T
     trace = float(np.sum((cross[0] @ cross[0].T) * (cross[1] @ cross[1].T)))
-    return Chance(2 - 2 * mean, 2 * math.sqrt(max(trace, 0) / (n - 1)) / n, RANDOM_PAIRS)
+    return Chance(2 - 2 * mean, 2 * math.sqrt(max(trace, 0) / (n - 1)) / n, RANDOM_PAIRS, PAIRED)
 
 
 def _check_widths(collected: Collected, other: Collected, what: str) -> None:

@@ -113,7 +113,7 @@ def find(
         copy_groups=len(groups),
         copied_rows=sum(map(len, groups)),
         largest_group=len(groups[0]) if groups else 0,
-        torn_groups=sum(np.ptp(labels[group]) > 0 for group in groups) if names else 0,
+        torn_groups=sum(bool(np.ptp(labels[g]) > 0) for g in groups) if names else 0,
         flat=tuple(names[k] for k in flat_classes(rows, labels, normalize)) if names else (),
         common=common_share(rows, labels if names else None),
         confused=confused(labels, names, neighbours) if names else (),

@@ -55,6 +55,9 @@ def references(
     n, d, normalize = len(rows), moments.dim, moments.normalize
     counts = np.asarray(moments.rows).sum(axis=0)
     found = for_answers(moments, options)
+    trace = float(evidence.total_trace)
+    if not (math.isfinite(trace) and trace > 0):
+        return {}  # all numbers are undefined, or at an end of what they can be
     if codes or moments.scatter is None:
         if every:
             found = chance(moments, options=options) | found

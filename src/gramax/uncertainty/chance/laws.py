@@ -24,12 +24,14 @@ MANY_CODES = 30
 
 
 ISOTROPIC, SHUFFLED, GAUSSIAN, NOISE = "isotropic", "shuffled", "Gaussian", "noise bulk"
+PAIRED = "re-paired"
 
 REFERENCES = {
     SHUFFLED: "these very rows, their labels shuffled",
     GAUSSIAN: "normal rows of the same mean and covariance",
     NOISE: "the strong directions of these rows in noise that is alike in all others",
     ISOTROPIC: "rows in all directions alike",
+    PAIRED: "these very rows, put together at random",
 }
 """What numbers are held against, by the name that stands beside them."""
 

@@ -85,17 +85,17 @@ class Deck:
             if len(x) < x.shape[1]:
                 x = np.asarray(np.linalg.qr(x.T, mode="r")).T  # in the space that they span
             self.middle = np.mean(x, axis=0)
-            self.values = x - self.middle
-            self.squares = np.sum(self.values**2, axis=1)
-            self.trace = float(np.sum(self.squares))
+            self.values = values = x - self.middle
+            self.squares = np.sum(values**2, axis=1)
+            self.trace = float(np.sum(values**2))
             if moments.scatter is not None:
-                self.scatter = self.values.T @ self.values
+                self.scatter = values.T @ values
         else:
             e = Evidence(moments, options)
             self.middle = np.sum(e.row_share[:, None] * e.origin_means, axis=0)
             covariance = e.covariance
             self.scatter = covariance * (s.rows - 1)
-            self.trace = float(np.trace(self.scatter))
+            self.trace = float(np.trace(covariance)) * (s.rows - 1)
             if spectral:
                 values, vectors = np.linalg.eigh(covariance)
                 values = np.where(values > 1e-12 * values[-1], values, 0.0)
