@@ -1,8 +1,8 @@
 """Layers of MiniLM × ways to pool the words: does `gramax rank` find the best one?
 
 The texts are docstrings of twelve modules of NumPy, SciPy and scikit-learn, methods included. Some
-are ranked; the probe that is learnt from these names the modules of all the others, many times as
-many, which `rank` has not seen. Needs the encoder (see docs/studies/encode_sentences.py).
+are ranked; the probe that is learnt from these names the modules of all the others, which `rank`
+has not seen. Needs the encoder (see docs/studies/encode_sentences.py).
 
 Run: `python -m benchmarks.layers`; `--texts` sets how many there are, `--ranked` how many of them
 are ranked, `--splits` how often they are drawn.
@@ -13,19 +13,17 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import sys
 
 import numpy as np
 from docs.studies import encode_sentences as minilm
 
 import gramax
-from gramax.arrays.rows import unit_rows
 from gramax.decide.rank import Rank
 from gramax.moments import ClassMoments
-from gramax.uncertainty.probes import heads_of, judged
+from gramax.uncertainty.probes import judged, worth_of
 
-WORDS, BATCH = 32, 128
-SHRUNK = 5
-"""The head that judges the others: discriminant analysis shrunk by 0.01."""
+WORDS, BATCH, FOLDS = 32, 128, 5
 
 
 def texts(most: int) -> tuple[list[str], np.ndarray]:
@@ -56,19 +54,25 @@ def spaces(found: list[str]) -> dict[str, np.ndarray]:
         some, there = slice(start, start + BATCH), mask[start : start + BATCH, :, None]
         for k, x in enumerate(minilm.layers(ids[some], mask[some], weights)):
             x = x.astype(np.float32)
-            pooled.setdefault(f"layer {k}, mean", []).append((x * there).sum(1) / there.sum(1))
-            pooled.setdefault(f"layer {k}, largest", []).append(np.where(there, x, -9e9).max(1))
+            pooled.setdefault(f"mean, layer {k}", []).append((x * there).sum(1) / there.sum(1))
+            pooled.setdefault(f"largest, layer {k}", []).append(np.where(there, x, -9e9).max(1))
             if k:  # before the first layer, the first word is the same for every text
-                pooled.setdefault(f"layer {k}, first word", []).append(x[:, 0])
-    return {name: np.concatenate(parts) for name, parts in sorted(pooled.items())}
+                pooled.setdefault(f"first word, layer {k}", []).append(x[:, 0])
+    return {
+        name: np.concatenate(parts).astype(np.float32) for name, parts in sorted(pooled.items())
+    }
 
 
 def held_out(z: np.ndarray, y: np.ndarray, seen: np.ndarray) -> float:
     """The accuracy on all rows that are not `seen` of a probe of those that are."""
-    unit = unit_rows(z.astype(np.float64))
-    moments = ClassMoments.of(unit[seen], y[seen], int(y.max()) + 1)
-    head = list(heads_of(moments))[SHRUNK]
-    return float(np.mean(judged([head], unit, y, np.setdiff1d(np.arange(len(y)), seen))))
+    c, block = int(y.max()) + 1, np.arange(len(seen)) % FOLDS
+    parts = tuple(
+        ClassMoments.of(z[seen[block == k]], y[seen[block == k]], c) for k in range(FOLDS)
+    )
+    worth = worth_of(parts, z[seen], y[seen], block)
+    assert worth
+    others = np.setdiff1d(np.arange(len(y)), seen)
+    return float(np.mean(judged([worth.head], z, y, others)))
 
 
 def show(found: Rank, truth: dict[str, float]) -> None:
@@ -90,8 +94,8 @@ def show(found: Rank, truth: dict[str, float]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--texts", type=int, default=1360)
-    parser.add_argument("--ranked", type=int, default=400)
-    parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--ranked", type=int, default=700)
+    parser.add_argument("--splits", type=int, default=2)
     given = parser.parse_args()
     found, y = texts(given.texts)
     every = spaces(found)
@@ -103,6 +107,7 @@ def main() -> None:
         if not seed:
             print(f"{len(y):,} texts, {given.ranked} ranked\n")
             show(ranked, truth)
+            sys.stdout.flush()
         best = max(truth, key=truth.__getitem__)
         within += best in {ranked.best.name, *(one.name for one in ranked.as_good)}
         lost.append(truth[best] - truth[ranked.best.name])

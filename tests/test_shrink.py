@@ -13,7 +13,7 @@ import gramax
 from gramax.cli import main
 from gramax.decide.codecs import Codecs, Way, precision_of, ways_for
 from gramax.decide.searches import found_in, true_neighbours
-from gramax.decide.shrink import lost_of, share_of
+from gramax.decide.shrink import QUALITIES, lost_of, share_of
 from gramax.errors import InputError
 
 K = 10
@@ -174,10 +174,17 @@ def test_the_command_writes_json_and_a_page(tmp_path, capsys):
     assert "1-NN accuracy" in (tmp_path / "out.html").read_text()
 
 
+def test_the_command_offers_every_quality():
+    from gramax.cli import shrink
+
+    assert tuple(QUALITIES) == next(p.type.choices for p in shrink.params if p.name == "by")
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
         ({"source": np.eye(5)}, "5 distinct rows; 10 neighbours need more"),
+        ({"source": 1e60 * np.random.default_rng(0).normal(size=(50, 4)), "raw": True}, "scale"),
         ({"loss": 1.5}, "loss is a share"),
         ({"by": "probe"}, "judging by probe needs two classes at least; it has no labels"),
         ({"by": "f1"}, "no quality 'f1'; there are recall"),

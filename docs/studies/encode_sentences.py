@@ -80,7 +80,10 @@ def layers(ids: np.ndarray, mask: np.ndarray, w: dict[str, np.ndarray]) -> Itera
             linear(x, f"attention.self.{part}").reshape(n, words, HEADS, -1).swapaxes(1, 2)
             for part in ("query", "key", "value")
         )
-        scores = q @ k.swapaxes(2, 3) / np.sqrt(d / HEADS) + np.where(mask, 0, -1e9)[:, None, None]
+        scores = (
+            q @ k.swapaxes(2, 3) / np.sqrt(d / HEADS)
+            + np.where(mask, np.float32(0), np.float32(-1e9))[:, None, None]
+        )
         share = np.exp(scores - scores.max(-1, keepdims=True))
         share /= share.sum(-1, keepdims=True)
         heard = (share @ v).swapaxes(1, 2).reshape(n, words, d)

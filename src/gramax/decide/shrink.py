@@ -234,9 +234,11 @@ def shrink(
 def _decided(read: Rows, loss: float, by: str | None, tell: Progress) -> Shrink:
     rows, labels, notes = _distinct(read)
     n, d = rows.shape
-    present = precision_of(rows)
+    largest, present = float(np.abs(rows).max()), precision_of(rows)
+    if largest > float(np.finfo(np.float32).max):
+        raise InputError(f"{read.name}: holds {largest:.3g}, which float32 cannot; scale the rows")
     ways = [Way("all", d, present), *ways_for(d, present)]
-    if float(np.abs(rows).max()) > float(np.finfo(np.float16).max):
+    if largest > float(np.finfo(np.float16).max):
         ways = [way for way in ways if way.store != "float16"]  # which does not hold these numbers
     groups = _groups(n)
     kept, scores = _scores(rows, labels, groups, ways, read, tell)
