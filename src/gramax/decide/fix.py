@@ -251,7 +251,8 @@ def fix(
     )
     if len(found.rows) < 2 * BLOCKS:
         raise InputError(f"{found.name}: has {len(found.rows)} rows; fix needs {2 * BLOCKS}")
-    with threadpool_limits(1, "blas"):  # products are small: threads of BLAS would wait
+    # Products are small: threads of BLAS would wait. What is NaN of rows without scatter is told.
+    with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
         return _decided(found, use, progress)
 
 
@@ -307,8 +308,7 @@ def _predicted(
     found = []
     for to in maps:
         evidence = Evidence(after(whole.moments, to, to(folds.rows[some]), folds.labels[some]))
-        with np.errstate(all="ignore"):
-            found.append({name: float(METRICS[name].value(evidence)) for name in names})
+        found.append({name: float(METRICS[name].value(evidence)) for name in names})
     return found
 
 
