@@ -42,7 +42,7 @@ test-nightly:  ## the tests that need torch, Lightning, transformers, Keras and 
 	$(PYTHON) -m venv .venv-nightly
 	$(NIGHTLY) -m pip install --quiet --disable-pip-version-check -c constraints.txt 'pip>=25.1'
 	$(NIGHTLY) -m pip install --quiet --disable-pip-version-check -c constraints-nightly.txt -e '.[train,demo]' --group nightly
-	KERAS_BACKEND=torch $(NIGHTLY) -m pytest -m nightly tests/training tests/sinks tests/test_reference.py
+	KERAS_BACKEND=torch $(NIGHTLY) -m pytest -m nightly tests/training tests/sinks tests/inputs tests/test_reference.py
 	KERAS_BACKEND=jax $(NIGHTLY) -m pytest -m nightly tests/training -k keras
 
 test-lowest: LOWEST = .venv-lowest/bin/python

@@ -29,9 +29,9 @@ def accuracies(a: np.ndarray, ya: np.ndarray, b: np.ndarray, yb: np.ndarray) -> 
     c = int(max(ya.max(), yb.max())) + 1
     first = np.arange(len(a)) % 5 > 0  # the regularisation is chosen by a fifth of a
     some = list(heads_of(ClassMoments.of(a[first], ya[first], c), STRENGTHS))
-    best = int(np.argmax(judged(some[1:], a[~first], ya[~first]).mean(axis=1)))
+    best = int(np.argmax(judged(some[1:], a, ya, np.flatnonzero(~first)).mean(axis=1)))
     heads = list(heads_of(ClassMoments.of(a, ya, c), STRENGTHS))
-    right = judged([heads[0], heads[1 + best]], b, yb).mean(axis=1)
+    right = judged([heads[0], heads[1 + best]], b, yb, np.arange(len(b))).mean(axis=1)
     near = nearest_labels(b.astype(np.float32), a.astype(np.float32), ya)
     return dict(zip(USES, (float(np.mean(near == yb)), *map(float, right)), strict=True))
 

@@ -6,6 +6,7 @@ executed here, by the test that `EXECUTED` names, or by Sphinx as the pages are 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -40,8 +41,9 @@ N, D, C = 120, 12, 4
 EXECUTED = {
     "docs/training.md": "tests/training/test_frameworks.py",
     "docs/pytorch.md": "tests/training/test_frameworks.py",
+    "docs/databases.md": "tests/inputs/test_databases.py",
 }
-"""Pages with blocks that need a large framework, and the nightly tests that execute them."""
+"""Pages with blocks that need large packages, and the nightly tests that execute them."""
 
 
 BLOCKS = {
@@ -116,6 +118,14 @@ def files(tmp_path, monkeypatch):
         np.save(f"{name}.npy", z)
     for name in ("demo/train_labels", "labels", "labels/0"):
         np.save(f"{name}.npy", y)
+    np.save("faiss.npy", z)
+    np.savez("chroma.npz", embeddings=z, label=y)
+    write_table("lance.parquet", "label")
+    points = [
+        {"vector": row, "payload": {"label": k}}
+        for row, k in zip(z.tolist(), y.tolist(), strict=True)
+    ]
+    Path("qdrant.json").write_text(json.dumps(points))
     with zipfile.ZipFile("run-7.zip", "w") as archive:
         archive.write("epoch1.npy", "part-0.npy")
         archive.write("labels.npy", "y.npy")

@@ -13,7 +13,7 @@ from gramax.arrays.rows import unit_rows
 from gramax.audits.verdict import tell_worth
 from gramax.cli import main
 from gramax.moments import BlockMoments
-from gramax.moments.blocks import dealt
+from gramax.moments.blocks import blocks_of, dealt
 from gramax.uncertainty import probes
 from gramax.uncertainty.probes import explained, worth_of
 
@@ -37,7 +37,9 @@ def held_out(z, y, c, normalize=True):
     blocks = BlockMoments.empty(c, z.shape[1], blocks=20, normalize=normalize).update(z, y)
     u = unit_rows(z) if normalize else z
     near = np.sum((u[:, None] - u[None]) ** 2, axis=2) + np.diag(np.full(len(u), np.inf))
-    return worth_of(blocks.parts, z, y, np.arange(len(z)), y[np.argmin(near, axis=1)])
+    return worth_of(
+        blocks.parts, z, y, blocks_of(np.arange(len(z)), 20), y[np.argmin(near, axis=1)]
+    )
 
 
 @pytest.mark.parametrize(("normalize", "offset"), [(True, 0.0), (False, 0.0), (False, 1e4)])

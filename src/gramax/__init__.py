@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from gramax.audits.audit import audit
     from gramax.audits.report import Report
     from gramax.comparison import Comparison, compare
+    from gramax.data import Reading
     from gramax.decide.application import apply
     from gramax.decide.fix import Fix, fix
+    from gramax.decide.sides import Sides, sides
     from gramax.decide.transform import Transform
     from gramax.errors import InputError
     from gramax.metrics import (
@@ -67,14 +69,18 @@ _HOMES = {
     "decide.application": ("apply",),
     "decide.fix": ("Fix", "fix"),
     "decide.transform": ("Transform",),
+    "decide.sides": ("Sides", "sides"),
     "errors": ("InputError",),
     "streaming.execution": ("Execution",),
+    "data.reading": ("Reading",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = ["ClassMoments", "Comparison", "Execution", "InputError", "Options", "Report"]
+__all__ = ["ClassMoments", "Comparison", "Execution", "InputError", "Options"]
+__all__ += ["Reading", "Report"]
 __all__ += ["__version__", "audit", "chance", "compare", "errorbars", "frames", "metrics"]
 __all__ += ["Fix", "Transform", "apply", "fix"]
+__all__ += ["Sides", "sides"]
 __all__ += ["class_means", "gram", "l2_normalize", "latent_geometry_report", "report"]
 __all__ += ["collapse_ratio", "covariance_eigs", "effective_rank", "frame_potential"]
 __all__ += ["scatter_ratio", "simplex_error", "simplex_gram", "within_class_variance"]

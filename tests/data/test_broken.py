@@ -96,11 +96,9 @@ HEADERS = [
 TEXTS = ["{" * 5000, "(" * 5000 + ")" * 5000, "__import__('os').abort()", ""]
 
 COLUMNS = [
-    ([[1.0, 2.0], [1.0], [1.0, 2.0]], "row 1 has 1 values, but row 0 has 2"),
-    ([[1.0, 2.0]] * 4 + [[1.0, 2.0, 3.0]], "row 4 has 3 values, but row 0 has 2"),
-    ([[1.0, 2.0], None], "row 1 is null"),
-    ([None, [1.0, 2.0]], "row 0 is null"),
-    ([[1.0, 2.0]] * 4 + [[1.0, None]], "row 4, column 1 is null"),
+    ([[1.0, 2.0], [1.0], [1.0, 2.0]], "row 1 has 1 values, but the first has 2"),
+    ([[1.0, 2.0]] * 4 + [[1.0, 2.0, 3.0]], "row 4 has 3 values, but the first has 2"),
+    (pa.array([None, None], pa.list_(pa.float32())), "is null in every row"),
     (pa.array([[], []], pa.list_(pa.float32())), "has no columns"),
     (pa.array([], pa.list_(pa.float32(), 3)), "has no rows"),
     (pa.array([], pa.list_(pa.float32())), "has no rows"),
@@ -171,14 +169,11 @@ BROKEN = [
     ("jsonl", b"{", "row 0: not a readable JSON object"),
     ("jsonl", b"[1]\n", "row 0 is not a JSON object"),
     ("jsonl", lines({"z": [1, 2]}) + b"\n", "row 1: not a readable JSON object"),
-    ("jsonl", lines({"z": [1, 2]}, {"y": 3}), "row 1 has no z"),
-    ("jsonl", lines({"z": [1, 2]}, {"z": [1]}), "row 1 has 1 values, but row 0 has 2"),
+    ("jsonl", lines({"z": [1, 2]}, {"z": [1]}), "row 1 has 1 values, but the first has 2"),
     ("jsonl", lines({"z": [1, 2]}, {"z": [1, "2"]}), "row 1: z is not a list of numbers"),
     ("jsonl", lines({"z": [1, 2]}, {"z": [1, True]}), "row 1: z is not a list of numbers"),
-    ("jsonl", lines({"z": [1, 2]}, {"z": None}), "row 1: z is not a list of numbers"),
     ("jsonl", lines({"z": [[1], [2]]}), "row 0: z is not a list of numbers"),
     ("jsonl", lines({"z": []}), "has no columns"),
-    ("jsonl", b'{"z": [1, NaN]}', "NaN is no number"),
     ("jsonl", b'{"z": [1, ' + b"9" * 400 + b"]}", "not a readable list of numbers"),
     ("jsonl", b'{"z": ' + b"[" * 100_000, "row 0: not a readable JSON object"),
     ("jsonl", lines({"y": 1}), "embeddings must be a matrix"),
@@ -196,15 +191,6 @@ def test_two_columns_of_one_name(refused, tmp_path):
     table = pa.Table.from_arrays([pa.array([[1.0]])] * 2, names=["z", "z"])
     pq.write_table(table, tmp_path / "emb.parquet")
     refused(tmp_path / "emb.parquet", "two columns named z")
-
-
-@pytest.mark.parametrize("at", [1, 5])
-def test_nulls_in_fixed_size_lists(refused, tmp_path, at):
-    pytest.importorskip("pyarrow", minversion="25", reason="neither writes nor reads such a null")
-    rows = [[1.0, 2.0]] * 6
-    rows[at] = None
-    (tmp_path / "z.parquet").write_bytes(parquet(z=pa.array(rows, pa.list_(pa.float32(), 2))))
-    refused(tmp_path / "z.parquet", f"row {at} is null")
 
 
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])

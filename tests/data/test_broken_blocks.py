@@ -126,7 +126,7 @@ REFUSED = [
     (2, {"shape": [9, 2**19], "chunks": [2**10, 2]}, "is stored in blocks of 1024 rows"),
     (2, {"shape": [2**40, 3]}, "claims 1099511627776 rows of 3 numbers in"),
     (3, {"data_type": "string"}, "which is not read"),
-    (3, {"codecs": [{"name": "vlen-utf8"}]}, "encoded by vlen-utf8"),
+    (3, {"codecs": [{"name": "vlen-bytes"}]}, "encoded by vlen-bytes"),
     (3, {"codecs": [{"name": "bytes"}, {"name": "numcodecs.pickle"}]}, "encoded by numcodecs.pick"),
     (3, {"codecs": 3}, "not a readable zarr metadata"),
     (3, {"codecs": [{"name": "sharding_indexed", "configuration": {"codecs": [{"name": "x"}]}}]},

@@ -40,7 +40,14 @@ def value_of(source):
     return next(iter(source.chunks(1)))[1][0, 0]
 
 
-USUAL = ("other x", "x features", "features Z", "z Embedding", "z EMBEDDINGS")
+USUAL = (
+    "x latents.z",
+    "x text_embedding",
+    "x features",
+    "features Z",
+    "z Embedding",
+    "z EMBEDDINGS",
+)
 
 
 @KINDS
@@ -51,7 +58,16 @@ USUAL = ("other x", "x features", "features Z", "z Embedding", "z EMBEDDINGS")
         *((names, None, 1) for names in USUAL),
         ("z layer.3 layer", "layer.3", 1),
         ("z layer.3 layer", "layer", 2),
-        ("a b", None, r"several matrices: a .*, b .*; pick one with --column NAME"),
+        (
+            "other x",
+            None,
+            r"several matrices, and none is called like .*: other .*, x .*; pick one",
+        ),
+        (
+            "x z_q z_e",
+            None,
+            r"and several are called like .*; pick .*--column NAME, such as .* z_[qe]$",
+        ),
         ("a", "q", r"emb\.\w+: has no column or array q; it has .*y int64"),
         ("a", "y", r"emb\.\w+::y: embeddings must be a matrix.*int64 \[2\]"),
         ("", None, "has no matrix of real numbers; it has y int64"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import gramax
 from gramax.data import labels_from_array, open_embeddings, read_labels
 from gramax.errors import InputError
 
@@ -74,7 +77,7 @@ def test_arrays_in_memory(y, codes, names):
         ([0, 1], "2 labels for the 3 rows of the embeddings"),
         ([[0], [1], [2]], r"one a row, of shape \[n\]; got shape \[3, 1\]"),
         (5, r"got shape \[\]"),
-        ([0j, 1j, 1], "integers or text; got complex128"),
+        ([0j, 1j, 1], r"integers or text.*; got complex128"),
         (["a", None, 3], "row 2: a label of type int is not a text"),
         (["a", "b", "c" * 5000], "row 2: a label of 5000 characters is no class name"),
         (["a", "b", 3], "row 2: a label of type int is not a text"),
@@ -225,7 +228,7 @@ def test_text_files_of_embeddings_hold_numbers(tmp_path):
     [
         (np.array([{}, 1, 2], object), r"Python objects \(a pickle\)"),
         (np.zeros(3, "U5000"), "labels of 20000 bytes each are not class names"),
-        (np.zeros(3, complex), "integers or text; got complex128"),
+        (np.zeros(3, complex), r"integers or text.*; got complex128"),
         (np.zeros((3, 1), int), r"got shape \[3, 1\]; y\[:, 0\] is of that shape"),
         (np.eye(3), r"got shape \[3, 3\]; of one-hot rows, .* y\.argmax\(axis=1\) is the label"),
     ],
@@ -234,6 +237,89 @@ def test_label_files_that_are_refused(tmp_path, y, why):
     np.save(tmp_path / "y.npy", y)
     with pytest.raises(InputError, match=rf"y\.npy: .*{why}"):
         read_labels(tmp_path / "y.npy", None, 3)
+
+
+def hugging_face(table, names):
+    """A table as `datasets` writes it: the names of classes in the metadata of the schema."""
+    features = {"z": {"_type": "List"}, "label": {"names": names, "_type": "ClassLabel"}}
+    about = json.dumps({"info": {"features": features}})
+    return table.replace_schema_metadata({"huggingface": about})
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_class_labels_of_hugging_face_have_names(tmp_path, kind):
+    table = pa.table({"z": list(np.eye(5)), "label": pa.array([2, 0, -1, None, 2], pa.int64())})
+    table, file = hugging_face(table, ["cat", "dog", "eel"]), tmp_path / f"emb.{kind}"
+    if kind == "parquet":
+        pq.write_table(table, file, row_group_size=2)
+    else:
+        with pa.ipc.new_stream(file, table.schema) as out:
+            out.write_table(table, max_chunksize=2)
+    labels = read_labels("label", open_embeddings(file), 5)
+    assert (labels.names, labels.codes.tolist()) == (("cat", "eel"), [1, 0, -1, -1, 1])
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [(["cat"], "has labels beyond its 1 classes"), (["cat", "cat"], None), ("catdog", None)],
+)
+def test_class_labels_that_do_not_fit(tmp_path, names, why):
+    table = pa.table({"z": list(np.eye(3)), "label": [1, 0, 1]})
+    pq.write_table(hugging_face(table, names), tmp_path / "emb.parquet")
+    source = open_embeddings(tmp_path / "emb.parquet")
+    if why is None:  # names that are none: the numbers are read
+        assert read_labels("label", source, 3).names == ("0", "1")
+        return
+    with pytest.raises(InputError, match=why):
+        read_labels("label", source, 3)
+
+
+@pytest.mark.parametrize("several", [[["a", "b"], ["a"], []], [[1, 0], [1, 1], [0, 1]]])
+def test_several_labels_a_row_are_refused_with_a_way(tmp_path, several):
+    way = r"where a row has several labels \(multi-hot\), each is audited by itself: .*y\[:, 0\]"
+    with pytest.raises(InputError, match=way):
+        labels_from_array(several, 3)
+    table = pa.table({"z": list(np.eye(3)), "tags": several})
+    pq.write_table(table, tmp_path / "emb.parquet")
+    with pytest.raises(InputError, match=rf"emb\.parquet::tags: labels must be .*{way}"):
+        read_labels("tags", open_embeddings(tmp_path / "emb.parquet"), 3)
+
+
+MISSING = {
+    "texts of NumPy": np.array(["a", "b", "nan", "", "None", "a"]),
+    "as pandas writes CSV": ["a", "b", None, "", None, "a"],
+    "with -1": [4, 7, -1, -1, -1, 4],
+    "whole floats": [4.0, 7.0, np.nan, np.nan, -1, 4.0],
+}
+
+
+@pytest.mark.parametrize("what", MISSING)
+@pytest.mark.parametrize("kind", ["npy", "csv", "parquet", "jsonl", "memory"])
+def test_missing_labels_are_left_out_counted_and_said(tmp_path, what, kind):
+    y, z = MISSING[what], np.random.default_rng(2).normal(size=(6, 3))
+    labels = "y"
+    if kind == "npy":
+        if isinstance(y, list) and None in y:
+            pytest.skip("objects are a pickle")
+        np.savez(tmp_path / "z.npz", z=z, y=y)
+    elif kind == "csv":
+        frame = pd.DataFrame(z, columns=["d0", "d1", "d2"])
+        frame.assign(y=y).to_csv(tmp_path / "z.csv", index=False)
+    elif kind == "parquet":
+        pq.write_table(pa.table({"z": list(z), "y": pa.array(y)}), tmp_path / "z.parquet")
+    elif kind == "jsonl":
+        rows = [{"z": row, "y": one} for row, one in zip(z.tolist(), list(y), strict=True)]
+        text = "\n".join(json.dumps(row, default=str) for row in rows)
+        (tmp_path / "z.jsonl").write_text(text)
+    else:
+        np.save(tmp_path / "z.npy", z)
+        labels = y
+    (file,) = tmp_path.iterdir()
+    found = gramax.audit(str(file), labels, probe=False)
+    names = ["4", "7"] if not isinstance(y[0], str) else ["a", "b"]
+    assert [(one.name, one.count) for one in found.classes] == list(zip(names, [2, 1], strict=True))
+    assert found.left_out["ignored_label"] == 3
+    assert "Rows left out: 3 (without a label: -1 or missing)" in repr(found)
 
 
 def test_a_header_is_asked_for(tmp_path):

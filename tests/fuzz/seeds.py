@@ -67,12 +67,15 @@ def hdf5(libver: str = "earliest", **options: Any) -> bytes:
     return written(write)
 
 
-def store(version: int, **options: Any) -> bytes:
-    """A zarr store of a matrix in four blocks, and integers."""
+def store(version: int, text: bool = False, **options: Any) -> bytes:
+    """A zarr store of a matrix in four blocks, and integers or texts of any length."""
     with tempfile.TemporaryDirectory() as folder:
         group = zarr.open_group(folder, mode="w", zarr_format=version)
         group.create_array("z", data=Z, **({"chunks": (6, 3)} | options))
-        group.create_array("y", data=Y, chunks=(12,))
+        if text:
+            group.create_array("t", shape=(12,), dtype=str, chunks=(12,))[:] = T.astype(object)
+        else:
+            group.create_array("y", data=Y, chunks=(12,))
         files = [(at, Path(folder) / name) for at, name in enumerate(NAMES)]
         return packed([(at, file.read_bytes()) for at, file in files if file.is_file()])
 
@@ -156,6 +159,9 @@ def h5ad() -> bytes:
     return written(write)
 
 
+FEATURES = {"y": {"names": ["red", "green", "blue"], "_type": "ClassLabel"}}
+NAMED = {"huggingface": json.dumps({"info": {"features": FEATURES}})}
+NULLS = pa.table({"z": [None, *Z.tolist()[1:-1], [None] * 5], "y": Y})
 WIDE = pa.table({"y": Y, "t": T, **{f"d{k}": Z[:, k] for k in range(5)}})
 RECORDS = pa.table({"v": [{"z": row} for row in Z.tolist()], "p": [{"t": t} for t in T]})
 FIXED = pa.FixedSizeListArray.from_arrays(pa.array(Z.reshape(-1)), 5)
@@ -173,20 +179,30 @@ SEEDS: dict[str, list[bytes]] = {
         parquet(table(f=FIXED).drop(["z"])),
         parquet(compression="brotli", use_dictionary=False, write_page_checksum=True),
         parquet(use_dictionary=False, column_encoding={"y": "DELTA_BINARY_PACKED"}),
-        parquet(WIDE), parquet(RECORDS),
+        parquet(WIDE), parquet(RECORDS), parquet(NULLS),
+        parquet(table().replace_schema_metadata(NAMED)),
     ],
     "arrow": [
         arrow(pa.ipc.new_stream), arrow(pa.ipc.new_file, "lz4"), arrow(pa.ipc.new_file, "zstd"),
         arrow(pa.ipc.new_stream, None, NESTED), arrow(pa.ipc.new_file, None, table(f=FIXED)),
         arrow(pa.ipc.new_stream, None, WIDE), arrow(pa.ipc.new_file, None, RECORDS),
+        arrow(pa.ipc.new_stream, None, NULLS),
+        arrow(pa.ipc.new_file, None, table().replace_schema_metadata(NAMED)),
     ],
-    "jsonl": [jsonl(), b'{"z": [1, 2.5], "y": true}\n{"z": [3, 4], "y": null}'],
-    "csv": [text_table(), text_table(";"), text_table(header=False), text_table(lists=True)],
+    "jsonl": [
+        jsonl(), b'{"z": [1, 2.5], "y": true}\n{"z": [3, 4], "y": null}',
+        b'{"z": [1, NaN]}\n{"z": null}',
+    ],
+    "csv": [
+        text_table(), text_table(";"), text_table(header=False), text_table(lists=True),
+        b'z,y\n"[1.5, None]",a\n,b\n',
+    ],
     "tsv": [text_table("\t"), text_table("\t", False)],
     "words": [words(), words(f"{N} 5")],
     "vecs": [vecs()],
     "json": [
         json.dumps(Z.tolist()).encode(),
+        b'{"z": [[1, NaN], null, [2, 3]], "y": ["a", null, "b"]}',
         json.dumps({"z": Z.tolist(), "y": Y.tolist(), "t": T.tolist()}).encode(),
         json.dumps([{"v": {"z": z}, "t": t} for z, t in zip(Z.tolist(), T, strict=True)]).encode(),
     ],
@@ -200,6 +216,7 @@ SEEDS: dict[str, list[bytes]] = {
     "zarr": [
         store(3, compressors=None), store(3), store(3, shards=(12, 6), compressors=CODECS),
         store(2, compressors=None, order="F"), store(2), store(3, compressors=CODECS),
+        store(2, text=True, compressors=None), store(3, text=True, compressors=None),
     ],
     "txt": ["red\ngrün\nblue\n".encode(), b"0\n-1\n7", b"\xef\xbb\xbf1\r\n2\r\n3\r\n"],
     "checkpoint": [saved(), saved(0), saved(3)],

@@ -18,7 +18,8 @@ from gramax.audits.run_reader import Follower, read_runs
 from gramax.cli import thresholds
 from gramax.cli.codebook import _start
 from gramax.comparison import compare_saved
-from gramax.data import check_finite, open_embeddings, read_labels
+from gramax.data import Reading, check_finite, open_embeddings, read_labels
+from gramax.data.checks import MAX_COLUMNS
 from gramax.data.formats import reads_in_process
 from gramax.errors import InputError
 from gramax.moments.class_moments import ClassMoments
@@ -30,7 +31,7 @@ from gramax.streaming.results import LeftOut, Sample, Totals, joined
 NAMES = (
     "zarr.json", "z/zarr.json", "y/zarr.json", "z/c/0/0", "z/c/1/0", "z/c/0/1", "z/c/1/1",
     "y/c/0", ".zgroup", "z/.zarray", "y/.zarray", "z/0.0", "z/1.0", "z/0.1", "z/1.1", "y/0",
-    "z/0/0", "z/1/0",
+    "z/0/0", "z/1/0", "t/zarr.json", "t/.zarray", "t/c/0", "t/0",
 )  # fmt: skip
 """The files that a fuzzed zarr store may have."""
 
@@ -48,19 +49,24 @@ def read_embeddings(file: str) -> None:
     for start, chunk in source.chunks(size):
         assert start == rows
         assert chunk.shape[1] == source.dim
-        check_finite(chunk, start, source.name)
         rows += len(chunk)
     assert rows == source.rows
     fragments = source.fragments(max(5, rows // 10))
     assert sum(fragment.rows for fragment in fragments) == rows
     for fragment in fragments[:3]:
         assert sum(len(chunk) for _, chunk in fragment.chunks(max(3, rows // 20))) == fragment.rows
+    if rows <= MAX_COLUMNS:
+        turned = open_embeddings(file, reading=Reading(transpose=True))
+        assert (turned.rows, turned.dim) == (source.dim, rows)
+        assert sum(len(chunk) for _, chunk in turned.chunks(max(3, source.dim // 20))) == source.dim
     beside = [
         one for one in source.parts[0].siblings if one.rank == 1 and one.dtype.kind not in "fV"
     ]
     for name in [one.name for one in beside if one.name][:3]:
         labels = read_labels([name], source, rows)
         assert sum(map(len, labels.whole.chunks(4096))) == rows
+    for start, chunk in source.chunks(size):
+        check_finite(chunk, start, source.name)
 
 
 def read_text_labels(file: str) -> None:
@@ -121,7 +127,11 @@ def saved(done: int = 2) -> bytes:
     out = (LeftOut("part-1.npy", 4, "part-1.npy: ends too early"),)
     with tempfile.TemporaryDirectory() as folder:
         file = checkpoint(Path(folder) / "saved")
-        file.save(Totals((moments,), (Sample(rows, labels, np.arange(12)),), out, done, 12))
+        file.save(
+            Totals(
+                (moments,), (Sample(rows, labels, np.arange(12), np.full(12, -1)),), out, done, 12
+            )
+        )
         return file.path.read_bytes()
 
 

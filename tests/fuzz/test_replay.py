@@ -22,7 +22,7 @@ from tests.fuzz.seeds import SEEDS
 from tests.fuzz.targets import TARGETS, judged, place, read_embeddings
 
 READ = {
-    "npz": {"bomb", "bomb of columns", "control"},
+    "npz": {"bomb", "bomb of columns", "control", "paths"},
     "safetensors": {"overlap"},
     "parquet": {"control"},
     "jsonl": {"surrogate", "control", "names"},
@@ -83,7 +83,9 @@ def apart():
 def test_seeds_are_read(tmp_path, said_of, name):
     """The fuzz would prove nothing if these were refused to begin with."""
     for data in SEEDS[name]:
-        assert said_of(name, place(name, data, tmp_path)) is None
+        said = said_of(name, place(name, data, tmp_path))
+        # Such rows are left out one by one.
+        assert said is None or said.endswith(("is nan", "nan throughout, or null"))
 
 
 @pytest.mark.parametrize("name", HANDMADE)

@@ -14,11 +14,14 @@ from gramax._shapes import Float
 from gramax.arrays import pairs
 from gramax.arrays.nearest import Neighbours
 from gramax.arrays.rows import unit_rows
+from gramax.audits.attachments import Attached, Attachments
 from gramax.audits.headroom import measure
+from gramax.audits.next_steps import next_steps
 from gramax.audits.portrait import CHEAP, Portrait, portrait_of
-from gramax.audits.report import ClassView, Diagnosis, Number, Pair, Report
+from gramax.audits.report import LEFT_OUT_WORDS, ClassView, Diagnosis, Number, Pair, Report
 from gramax.audits.thresholds import merged_gap
 from gramax.audits.verdict import UNLABELLED, diagnose, judge
+from gramax.data import Reading
 from gramax.errors import InputError, telling_memory
 from gramax.frames import coherence_floor
 from gramax.metrics.evidence import Evidence
@@ -26,21 +29,21 @@ from gramax.metrics.neighbours import RowEvidence
 from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
 from gramax.moments import REASONS, BlockMoments, ClassMoments
+from gramax.moments.blocks import blocks_of
 from gramax.streaming import (
     Collected,
     Execution,
     LeftOut,
     Progress,
     Request,
-    Sample,
     collect,
     in_words,
     joined,
 )
 from gramax.uncertainty.chance import chance, for_answers
-from gramax.uncertainty.companions import companions
+from gramax.uncertainty.companions import companions_with_intervals
 from gramax.uncertainty.errorbars import error_bars, warnings_for
-from gramax.uncertainty.probes import Worth, explained, worth_of
+from gramax.uncertainty.probes import Worth, explained, labels_nearby, worth_of
 from gramax.uncertainty.rows import (
     MIN_ROWS,
     bars_of_rows,
@@ -63,6 +66,11 @@ def audit(
     codes: bool = False,
     raw: bool = False,
     column: str | None = None,
+    head: Any = None,
+    bias: Any = None,
+    pairs: Any = None,
+    outliers: Any = None,
+    groups: Any = None,
     worst: int = 10,
     explain: bool = False,
     probe: bool = True,
@@ -72,11 +80,13 @@ def audit(
     options: Options | None = None,
     progress: Progress | None = None,
     execution: Execution | None = None,
+    reading: Reading | None = None,
 ) -> Report:
     """Audit the geometry of embeddings: the five questions, with numbers and a verdict.
 
     Args:
-        source: `[n, d]` array of NumPy, JAX or PyTorch, or files: a path, a folder, a pattern
+        source: `[n, d]` array of NumPy, JAX or PyTorch, or a frame of pandas, polars or pyarrow
+            (a column of lists, or one column a dimension), or files: a path, a folder, a pattern
             (`data/*.parquet`), an address (`s3://...`), or a list of these. Files may be larger
             than memory.
         labels: one class a row: an array or list (integers ≥ 0, or strings; -1 leaves a row out),
@@ -84,7 +94,17 @@ def audit(
             questions that need no labels.
         codes: the rows are themselves a codebook, one vector a class; `labels` then names them.
         raw: take rows as they are, not on the unit sphere.
-        column: the embedding column or array of a file that holds several.
+        column: the embedding column or array of a file (or a frame) that holds several.
+        head: `[classes, d]` weights of a linear classifier, an array or a file (`file::fc.weight`),
+            to hold against the class means and their choices (NC3, NC4). It takes rows as they are
+            stored, or on the unit sphere where its file says so (that of `--save-head`). Its rows
+            are the classes in the order of their names: numbers by size, texts by the alphabet.
+        bias: `[classes]` of the head; by default what lies beside the weights in their file.
+        pairs: `[n, d]` the other row of every positive pair (`alignment`), as `source`.
+        outliers: `[m, d]` rows that belong to no class (NC5), as `source`.
+        groups: which rows hang together (views of an image, sentences of a document, samples of a
+            person): given as `labels` are. Error bars leave out whole groups, and no row is judged
+            by a classifier that has seen its group; without them both are too confident.
         worst: how many of the worst pairs of classes to name.
         explain: hold every number against chance (simulated where no law is known) and give it an
             error bar; takes some seconds more. Without it, chance is given where a law is known.
@@ -101,6 +121,8 @@ def audit(
             else parts of the work.
         execution: who reads the rows, where what is done is kept, and what may be bad (see
             `gramax.Execution`).
+        reading: how stored numbers become rows: transposed, or unpacked from bits, or freed from a
+            quantisation (see `gramax.Reading`).
 
     Returns:
         A `Report`: `report["effective_rank"]` is a number (NaN where undefined, with the reason in
@@ -117,12 +139,17 @@ def audit(
         2 0.0099
     """
     options, tell = options or Options(), progress or (lambda *_: None)
+    beside_rows, attached = Attachments(head, bias, pairs, outliers), Attached({}, ())
+    beside_rows.check(labels, codes)
     if isinstance(source, Collected):  # as a comparison has read its two sides
         collected = source
     else:
         how = execution or Execution()
         blocks = BLOCKS if explain else None if probe and not codes else 1
-        collected = collect(Request(source, labels, column, codes, blocks, not raw, how), progress)
+        request = Request(source, labels, column, codes, blocks, not raw, how, groups=groups)
+        request = replace(request, reading=reading or Reading())
+        collected = collect(request, progress)
+        attached = beside_rows.measure(collected, request, progress)
     totals, labelled = collected.totals, collected.labelled
     sizes = f"{len(collected.names):,} classes"
     with telling_memory(f"computing the numbers of {collected.name}, {sizes}"):
@@ -133,9 +160,10 @@ def audit(
         found_worth = None
         if probe and labelled and not codes and len(totals.blocks) > 1:
             tell("held-out rows", 0, 1, 0)
-            found_worth = _worth(totals.blocks, totals.sample, neighbours)
+            found_worth = _worth(collected, neighbours)
             if found_worth and explain:
-                more = explained(rows, totals.sample.labels, moments.normalize)
+                sample = totals.sample
+                more = explained(rows, sample.labels, moments.normalize, sample.groups)
                 found_worth = replace(found_worth, more=more)
         tell("chance", 0, 1, 0)
         law = for_answers(moments, options)
@@ -147,8 +175,9 @@ def audit(
             tell("error bars", 0, 1, 0)
             parts = BlockMoments.of_parts(totals.blocks)
             of_parts = error_bars(parts, options=options)
-            beside["error"] = of_parts | bars_of_rows(rows, moments.normalize, of_rows)
-            beside["companion"] = companions(parts, options)
+            near = bars_of_rows(rows, moments.normalize, of_rows, totals.sample.groups)
+            beside["error"] = of_parts | near
+            beside["companion"] = companions_with_intervals(parts, of_parts, options)
         left_out = collected.left_out
         if headroom:
             tell("searching", 0, 1, 0)
@@ -156,15 +185,24 @@ def audit(
             collected.name,
             evidence,
             collected.names,
-            _numbers(evidence, beside, of_rows, labelled),
+            _numbers(evidence, beside, of_rows, labelled) | attached.numbers,
             labelled=labelled,
             worst=worst,
             search=headroom,
             searching=searching,
-            notes=(*notes, *collected.notes, *([in_words(left_out)] if left_out else [])),
+            notes=(
+                *notes,
+                *attached.notes,
+                *collected.notes,
+                *([in_words(left_out)] if left_out else []),
+            ),
             left_out=left_out,
             worth=found_worth,
         )
+        found = replace(found, array=collected.array)
+        if not codes:
+            steps = next_steps(found, source, labels, column, raw)
+            found = replace(found, next_steps=steps)
         if portrait or (portrait is None and max(found.c, found.d) <= CHEAP):
             tell("drawing", 0, 1, 0)
             found = replace(found, portrait=_portrait(evidence, collected))
@@ -215,7 +253,7 @@ def audit_moments(
 def _evidence(name: str, moments: ClassMoments, options: Options) -> Evidence:
     """What metrics are computed from; `InputError` where the moments hold no row."""
     if not np.sum(moments.rows) > 0:
-        out = [f"{n:,} {why.replace('_', ' ')}" for why, n in _left_out(moments).items() if n]
+        out = [f"{n:,} {LEFT_OUT_WORDS[why]}" for why, n in _left_out(moments).items() if n]
         raise InputError(f"{name}: no row is left to audit ({', '.join(out)})")
     return Evidence(moments, options)
 
@@ -248,16 +286,15 @@ def _of_rows(
     return found, neighbours, notes
 
 
-def _worth(
-    parts: tuple[ClassMoments, ...], sample: Sample, neighbours: Neighbours | None
-) -> Worth | None:
+def _worth(collected: Collected, neighbours: Neighbours | None) -> Worth | None:
     """What held-out rows say of the classes; of a sample of the rows no neighbours are told."""
-    nearest = None
-    if neighbours is not None and len(sample.rows) == sum(float(p.total) for p in parts):
-        there = neighbours.exists & np.isfinite(neighbours.distances[:, 0])
-        nearest = np.where(there, sample.labels[neighbours.where[:, 0]], -1)
+    parts, nearest = collected.totals.blocks, None
+    rows, labels, numbers, groups = collected.totals.sample
+    if neighbours is not None and len(rows) == sum(float(p.total) for p in parts):
+        nearest = labels_nearby(rows, labels, groups, parts[0].normalize, neighbours)
+    block = blocks_of(numbers, len(parts), 0, groups, collected.groups)
     with np.errstate(all="ignore"):
-        return worth_of(parts, sample.rows, sample.labels, sample.numbers, nearest)
+        return worth_of(parts, rows, labels, block, nearest)
 
 
 def _numbers(

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "ClassView", "Diagnosis", "Number", "Pair", "Report"]
 
+LEFT_OUT_WORDS = {
+    "ignored_label": "without a label: -1 or missing",
+    "label_out_of_range": "with a label beyond the classes",
+    "not_finite_row": "not finite",
+    "zero_row": "all zeros",
+}
+"""Why rows were left out, by the names in `Report.left_out`."""
+
 SCHEMA = 1
 """Version of the layout of `Report.to_dict`."""
 
@@ -131,13 +139,27 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
+class Step:
+    """A decision to take next.
+
+    Attributes:
+        why: what the audit has found that calls for it, and the question.
+        command: what to type, or the call in Python where arrays were audited.
+    """
+
+    why: str
+    command: str
+
+
+@dataclass(frozen=True)
 class Report(Mapping[str, float]):
     """What an audit found; a mapping from metric name to number.
 
     Names may be short, as they are shown: `report["coherence"]`. Printed, it is the verdict.
 
     Attributes:
-        source: what was audited.
+        source: what was audited; array: what the matrix is called in there, empty where the format
+            has no names.
         n: rows that count; d: their length; c: classes with rows (0 without labels).
         normalized: whether rows were taken on the unit sphere.
         numbers: every metric, with its reason where it is undefined.
@@ -152,6 +174,7 @@ class Report(Mapping[str, float]):
         options: the choices in which published definitions differ.
         headroom: the worst crosstalk beside its floor and what is reachable; None without labels.
         worth: how often held-out rows get their class; None without classes of several rows.
+        next_steps: the decisions that this calls for, at most two.
         portrait: what the pictures show; not part of `to_dict`.
     """
 
@@ -172,7 +195,14 @@ class Report(Mapping[str, float]):
     left_out_fragments: tuple[LeftOut, ...] = ()
     headroom: Headroom | None = None
     worth: Worth | None = None
+    next_steps: tuple[Step, ...] = ()
     portrait: Portrait | None = field(default=None, repr=False, compare=False)
+    array: str = ""
+
+    @property
+    def title(self) -> str:
+        """The source, and the array in it: `z.npz::latents`."""
+        return f"{self.source}::{self.array}" if self.array else self.source
 
     def __getitem__(self, name: str) -> float:
         try:
@@ -207,13 +237,15 @@ class Report(Mapping[str, float]):
         """The report as JSON-ready data: no NaN or infinity, null with a reason instead."""
         return {
             "schema": SCHEMA,
-            **{name: getattr(self, name) for name in ("source", "n", "d", "c", "normalized")},
+            **{name: getattr(self, name) for name in ("source", "array", "n", "d", "c")},
+            "normalized": self.normalized,
             "options": dict(self.options),
             "left_out": dict(self.left_out),
             "left_out_fragments": [vars(one) for one in self.left_out_fragments],
             "warnings": list(self.warnings),
             "worth": _worth(self.worth),
             "diagnosis": vars(self.diagnosis),
+            "next_steps": [vars(step) for step in self.next_steps],
             "metrics": {
                 name: _number(METRICS[name], number, self.options)
                 for name, number in self.numbers.items()
@@ -243,8 +275,8 @@ def _worth(worth: Worth | None) -> dict[str, Any] | None:
     if worth is None:
         return None
     plain = {name: value for name, value in vars(worth).items() if name not in ("head", "more")}
-    measured = worth.outcomes | dict(worth.more)
-    return plain | {name: vars(one) for name, one in measured.items()}
+    measured, told = worth.outcomes | dict(worth.more), ("accuracy", "low", "high", "method")
+    return plain | {name: {x: getattr(one, x) for x in told} for name, one in measured.items()}
 
 
 def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str, Any]:
@@ -269,6 +301,8 @@ def _number(metric: Metric, number: Number, options: dict[str, str]) -> dict[str
     if beside and finite(beside.value) is not None:
         entry["companion"] = {
             "value": beside.value,
+            "low": beside.low,
+            "high": beside.high,
             "method": beside.method,
             "off_by_more_than_error": number.few_rows,
         }

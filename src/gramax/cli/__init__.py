@@ -18,6 +18,7 @@ from gramax.cli.fix import apply, fix
 from gramax.cli.options import BAD_INPUT, EXIT_CODES, INTERRUPTED, OK
 from gramax.cli.run_logs import timeline, watch
 from gramax.cli.showcase import demo, figures, metrics
+from gramax.cli.sides import sides
 from gramax.errors import InputError, MissingExtraError, exhausted
 
 
@@ -50,7 +51,7 @@ def cli() -> None:
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Look": (audit, compare),
-    "Decide": (fix, apply),
+    "Decide": (fix, apply, sides),
     "Codebooks": (bounds, codebook),
     "Training": (timeline, watch),
     "Learn": (metrics, demo, figures),

@@ -15,6 +15,7 @@ from gramax.cli.options import (
     engine_options,
     file_argument,
     file_option,
+    reading_options,
     row_options,
 )
 from gramax.cli.outputs import check_outputs, leave
@@ -26,6 +27,27 @@ from gramax.errors import InputError
 @file_argument("embeddings", nargs=-1, required=True)
 @file_option("--labels", metavar="LABELS", help="Files of labels, or a column of EMBEDDINGS.")
 @row_options
+@reading_options
+@file_option(
+    "--head",
+    metavar="W",
+    help="Weights [classes, dimensions] of a linear classifier, to hold against the class means "
+    "(NC3, NC4): a file, or file::fc.weight. A row a class, in the order of the names of the "
+    "classes: numbers by size, texts by the alphabet.",
+)
+@file_option(
+    "--bias",
+    metavar="B",
+    help="Its bias [classes].  [default: what lies beside the weights in their file]",
+)
+@file_option(
+    "--pairs",
+    metavar="OTHER",
+    help="The other row of each positive pair, row i with row i (alignment): files, as EMBEDDINGS.",
+)
+@file_option(
+    "--outliers", metavar="OOD", help="Rows that belong to no class (NC5): files, as EMBEDDINGS."
+)
 @click.option("--worst", default=5, show_default=True, help="Worst pairs of classes to name.")
 @click.option(
     "--explain",
@@ -76,8 +98,11 @@ def audit(
     from gramax.cli import thresholds
 
     conditions = [thresholds.parse(text) for text in fail_on]
-    conditions = conditions and thresholds.named(conditions, audited_metrics())
-    check_outputs([json_out, html_out, save_head, given["checkpoint"]], *embeddings, labels)
+    beside = {"head": "classifier", "pairs": "pairs", "outliers": "outliers"}
+    has = [need for name, need in beside.items() if given[name]]
+    conditions = conditions and thresholds.named(conditions, audited_metrics(*has))
+    read = (labels, *(given[name] for name in (*beside, "bias", "groups")))
+    check_outputs([json_out, html_out, save_head, given["checkpoint"]], *embeddings, *read)
 
     from gramax.audits.audit import audit as run
     from gramax.render import search_progress

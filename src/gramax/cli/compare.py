@@ -15,6 +15,7 @@ from gramax.cli.options import (
     engine_options,
     file_argument,
     file_option,
+    reading_options,
     row_options,
 )
 from gramax.cli.outputs import check_outputs, leave
@@ -33,11 +34,21 @@ ROUNDING = 1e-6
 @file_option("--labels", metavar="LABELS", help="Files of labels, or a column, for A and B.")
 @file_option("--labels-b", metavar="LABELS", help="Those of B, where they are others.")
 @row_options
+@file_option("--groups-b", metavar="GROUPS", help="Those of B, where they are others.")
+@reading_options
 @click.option(
     "--paired/--unpaired",
     default=None,
     help="Row i is the same sample in both, or is not; by default where numbers and labels agree.",
 )
+@file_option(
+    "--id",
+    "ids",
+    metavar="COLUMN",
+    help="Pair the rows by their ids: a column of A and B, or a file of ids. Rows that both have "
+    "are compared.",
+)
+@file_option("--id-b", "ids_b", metavar="COLUMN", help="The ids of B, where they are others.")
 @click.option("--moved", default=10, show_default=True, help="Pairs that moved most to name.")
 @definition_options
 @engine_options
@@ -72,7 +83,8 @@ def compare(
     Two checkpoints, two models, two layers; or two reports saved by `gramax audit --json`.
     """
     saved = [f"{given['checkpoint']}.{side}" for side in "ab"] if given["checkpoint"] else []
-    check_outputs([json_out, html_out, *saved], a, b, labels, labels_b)
+    beside = [given[name] for name in ("ids", "ids_b", "groups", "groups_b")]
+    check_outputs([json_out, html_out, *saved], a, b, labels, labels_b, *beside)
 
     from gramax.comparison import compare as run
     from gramax.comparison import compare_saved

@@ -30,12 +30,13 @@ def complete_folders(_: Any, __: Any, incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(incomplete, type="dir")]
 
 
-def audited_metrics() -> list[str]:
-    """The metrics that an audit has: those that rows and labels determine."""
+def audited_metrics(*given: str) -> list[str]:
+    """The metrics that an audit has: of rows and labels, and of what else is `given` (a `Need`)."""
     import gramax.metrics  # noqa: F401 - fills the registry
     from gramax.metrics.registry import METRICS
 
-    return [metric.name for metric in METRICS.everything() if metric.compute or metric.of_rows]
+    every = METRICS.everything()
+    return [m.name for m in every if m.compute or m.of_rows or m.needs <= set(given)]
 
 
 def complete_metrics(_: Any, __: Any, incomplete: str) -> list[CompletionItem]:
@@ -77,6 +78,17 @@ row_options = _together(
     click.option("--column", metavar="NAME", help="The embedding column, where there are several."),
     click.option("--codes", is_flag=True, help="The rows are a codebook: one vector a class."),
     click.option("--raw", is_flag=True, help="Take rows as they are, not on the unit sphere."),
+    file_option(
+        "--groups",
+        metavar="GROUPS",
+        help="Rows that hang together (views, documents, persons): files, or a column.",
+    ),
+)
+reading_options = _together(
+    click.option("--transpose", is_flag=True, help="Rows are stored as columns."),
+    click.option("--bits", is_flag=True, help="Bytes are eight dimensions each, packed bits."),
+    click.option("--zero-point", type=float, help="The stored number that stands for 0."),
+    click.option("--scale", type=float, help="What a step of quantised numbers is worth."),
 )
 DEVIATION = "Deviations over K classes divide by K, or by K-1."
 CENTRE = "Take class means and spectra about the global mean, or from the origin."
@@ -115,9 +127,13 @@ def as_execution(given: dict[str, Any]) -> dict[str, Any]:
 
 def as_arguments(given: dict[str, Any]) -> dict[str, Any]:
     """The options of a command as arguments of `gramax.audit` and `gramax.compare`."""
+    from gramax.data import Reading
     from gramax.metrics.options import Options
     from gramax.streaming import Execution
 
+    if "transpose" in given:
+        names = ("transpose", "bits", "zero_point", "scale")
+        given["reading"] = Reading(**{name: given.pop(name) for name in names})
     definitions = {name: given.pop(name) for name in ("weighting", "deviation", "center")}
     names = ("engine", "workers", "address", "checkpoint", "skip_bad")
     execution = Execution(**{name: given.pop(name) for name in names})

@@ -3,7 +3,7 @@
 The two may be checkpoints, models or layers, of the same rows or of different ones. Where the rows
 match, the same random blocks of rows are left out of both, and the jackknife is of the difference
 itself, so that what the two owe to the rows that were drawn cancels. Where the rows do not match,
-the variances of both add up.
+the variances of both add up, and the space of more rows is thinned to as many as the other has.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import numpy as np
 from gramax.audits.audit import BLOCKS, audit
 from gramax.comparison.changes import changes_of, most_moved, without_each_of
 from gramax.comparison.decision import uses_of
+from gramax.comparison.equal_sizes import at_equal_size
+from gramax.comparison.pairing import by_ids
 from gramax.comparison.results import Alignment, Change, Comparison, Moved, Side, side_of
 from gramax.comparison.saved_reports import compare_saved
 from gramax.comparison.similarity import (
@@ -25,10 +27,20 @@ from gramax.comparison.similarity import (
     procrustes_similarity,
     similarities,
 )
+from gramax.data import Reading
 from gramax.errors import InputError
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
-from gramax.streaming import Collected, Execution, Progress, Request, collect, in_words, joined
+from gramax.streaming import (
+    Collected,
+    Execution,
+    Progress,
+    Request,
+    Sample,
+    collect,
+    in_words,
+    joined,
+)
 
 __all__ = [
     "Alignment",
@@ -53,32 +65,47 @@ def compare(
     labels_b: Any = None,
     *,
     paired: bool | None = None,
+    ids: Any = None,
+    ids_b: Any = None,
     codes: bool = False,
     raw: bool = False,
     column: str | None = None,
+    groups: Any = None,
+    groups_b: Any = None,
     moved: int = 10,
     options: Options | None = None,
     progress: Progress | None = None,
     execution: Execution | None = None,
+    reading: Reading | None = None,
 ) -> Comparison:
     """Compare two spaces: every number with the error of its change, moved pairs, alignment.
 
     Args:
         a: the first embeddings, an array or files, as for `gramax.audit`.
-        b: the second; of any dimension.
+        b: the second; of any dimension, and any number of rows. Where the two have different
+            numbers of rows that are not paired, as many are drawn at random of the larger: ranks,
+            neighbours and most other numbers depend on how many there are.
         labels: of the rows of `a`, and of those of `b` unless `labels_b` is given.
         labels_b: of the rows of `b`.
         paired: row i is the same sample in both; by default where both have as many rows, and the
-            same labels if any. Rows are paired by their position alone.
+            same labels if any. Without `ids` rows are paired by their position alone.
+        ids: pair the rows by these ids instead, and compare the rows that both have: the name of a
+            column, a file, or an array or list, of `a`, and of `b` unless `ids_b` is given. These
+            rows are held in memory.
+        ids_b: of the rows of `b`.
         codes: the rows are codebooks, as for `gramax.audit`.
         raw: take rows as they are, not on the unit sphere.
         column: the embedding column of files that hold several.
+        groups: which rows hang together, as for `gramax.audit`; and of `b` unless `groups_b` is
+            given.
+        groups_b: of the rows of `b`.
         moved: how many of the pairs of classes that moved most to name.
         options: the choices in which published definitions differ.
         progress: as for `gramax.audit`, of one side after the other.
         execution: who reads the rows, as for `gramax.audit`. What is done of `a` is kept in the
             file `checkpoint.a`, of `b` in `checkpoint.b`. With `skip_bad` rows are not paired where
             some are left out: which of them match is no longer known.
+        reading: how the stored numbers of both become rows, as for `gramax.audit`.
 
     Returns:
         A `Comparison`: `found["effective_rank"].kind` is "better", "worse", "same", ..., and
@@ -98,17 +125,27 @@ def compare(
         True better
     """
     options, execution = options or Options(), execution or Execution()
-    spaces: list[Collected] = []
+    requests: list[Request] = []
     labels_b = labels if labels_b is None else labels_b
-    for letter, rows, names in (("a", a, labels), ("b", b, labels_b)):
+    groups_b = groups if groups_b is None else groups_b
+    for letter, rows, names, tied in (("a", a, labels, groups), ("b", b, labels_b, groups_b)):
         file = execution.checkpoint
         how = replace(execution, checkpoint=f"{os.fspath(file)}.{letter}" if file else None)
-        request = Request(rows, names, column, codes, BLOCKS, not raw, how)
-        spaces.append(collect(request, progress))
+        request = Request(rows, names, column, codes, BLOCKS, not raw, how, groups=tied)
+        requests.append(replace(request, reading=reading or Reading()))
+    told = ""
+    if ids is not None:
+        requests, told = by_ids(requests, ids, ids if ids_b is None else ids_b, progress)
+    spaces = [collect(request, progress) for request in requests]
     why_apart = _mismatch(spaces[0], spaces[1])
     if paired and why_apart:
-        raise InputError(f"rows cannot be paired: {why_apart}")
+        ask = "; pair them by a column of ids (--id, ids=)" if ids is None else ""
+        raise InputError(f"rows cannot be paired: {why_apart}{ask}")
     paired = not why_apart if paired is None else paired
+    unbiased = False
+    if not paired and not codes:
+        spaces, drawn, unbiased = at_equal_size(spaces)
+        told = drawn or told
     sides: list[Side] = []
     for one in spaces:
         report = audit(
@@ -118,16 +155,19 @@ def compare(
     if progress:
         progress("comparing", 0, 1, 0)
     left = [without_each_of(*both, options) for both in zip(spaces, sides, strict=True)]
-    found = Comparison(sides[0], sides[1], paired, changes_of(sides[0], sides[1], left, paired))
+    blocks = min(len(one.totals.blocks) for one in spaces)
+    changes = changes_of(sides[0], sides[1], left, paired, blocks, unbiased)
+    found = Comparison(sides[0], sides[1], paired, changes)
     if paired:
         found = replace(found, alignment=_aligned(spaces))
-    found = replace(found, notes=_notes(found, why_apart))
+    found = replace(found, notes=_notes(found, why_apart, told, spaces))
     if not all(one.labelled for one in spaces):
         return found
     others = set(spaces[1].names)
     names = tuple(name for name in spaces[0].names if name in others)
     if set(spaces[0].names) == others:
-        found = replace(found, uses=uses_of(*sides))
+        same = _same_rows(*(one.totals.sample for one in spaces)) if paired else None
+        found = replace(found, uses=uses_of(sides[0], sides[1], same))
     class_codes = [_codes(one, names) for one in spaces]
     if len(names) > 1:
         found = replace(found, moved=most_moved(names, class_codes, spaces, paired, moved))
@@ -145,21 +185,27 @@ def _mismatch(a: Collected, b: Collected) -> str:
     if a.names != b.names:
         return "the two have different classes"
     apart = a.label_digest and b.label_digest and a.label_digest != b.label_digest
-    return "their labels differ" if apart else ""
+    given = "labels or groups" if a.groups or b.groups else "labels"
+    return f"their {given} differ" if apart else ""
 
 
 def _aligned(spaces: list[Collected]) -> tuple[Alignment, ...]:
     """How alike the two are, by the rows that both kept: all, or one sample of very many."""
     samples = [one.totals.sample for one in spaces]
-    numbers = np.intersect1d(*(one.numbers for one in samples), assume_unique=True)
-    if not len(numbers):
+    places = _same_rows(*samples)
+    if not len(places[0]):
         return ()
     rows = []
-    for one, space in zip(samples, spaces, strict=True):
-        every = len(numbers) == len(one.numbers)  # then there is no need for a copy
-        kept = one.rows if every else one.rows[np.searchsorted(one.numbers, numbers)]
+    for one, space, at in zip(samples, spaces, places, strict=True):
+        kept = one.rows if len(at) == len(one.rows) else one.rows[at]  # no copy without need
         rows.append(CentredRows(kept, space.totals.blocks[0].normalize))
-    return similarities(rows[0], rows[1], BLOCKS)
+    groups = samples[0].groups[places[0]] if spaces[0].groups else None
+    return similarities(rows[0], rows[1], BLOCKS, groups)
+
+
+def _same_rows(a: Sample, b: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """The places in both of the rows that both kept."""
+    return np.intersect1d(a.numbers, b.numbers, assume_unique=True, return_indices=True)[1:]
 
 
 def _codes(space: Collected, names: tuple[str, ...]) -> np.ndarray:
@@ -170,16 +216,19 @@ def _codes(space: Collected, names: tuple[str, ...]) -> np.ndarray:
     return codes[np.array([where[name] for name in names], np.int64)]
 
 
-def _notes(found: Comparison, why_apart: str) -> tuple[str, ...]:
+def _notes(
+    found: Comparison, why_apart: str, told: str, spaces: list[Collected]
+) -> tuple[str, ...]:
     """What to keep in mind, and why numbers have no value or no error, one note a reason."""
     why = f" ({why_apart})" if why_apart else ""
-    notes = [f"rows are not paired{why}: errors are wider"]
+    notes = [f"rows are not paired{why}: errors are wider", *filter(None, [told])]
     if found.paired:
-        notes = ["rows are paired: row i is taken for the same sample in both"]
+        notes = [f"rows are paired: {told or 'row i is taken for the same sample in both'}"]
     if found.a.d != found.b.d:
         both = f"{found.a.d:,} and {found.b.d:,} dimensions"
         notes.append(f"{both}: there is room for different ranks")
-    for letter, side in (("A", found.a), ("B", found.b)):
+    for letter, side in zip("AB", spaces, strict=True):
+        notes += [f"{letter}: {note}" for note in side.notes]
         notes += [f"{letter}: {in_words(side.left_out)}"] if side.left_out else []
     names: dict[str, list[str]] = {}
     for name, one in found.items():

@@ -51,11 +51,17 @@ def without_each_of(collected: Collected, side: Side, options: Options) -> dict[
     blocks, sample = collected.totals.blocks, collected.totals.sample
     found = without_each(BlockMoments.of_parts(blocks), options=options)
     usable = {n: left for n, left in found.items() if not too_many(n, blocks[0].num_classes)}
-    return usable | rows_without_each(sample.rows, blocks[0].normalize, side.numbers)
+    groups = sample.groups if collected.groups else None
+    return usable | rows_without_each(sample.rows, blocks[0].normalize, side.numbers, groups)
 
 
 def changes_of(
-    a: Side, b: Side, left: Sequence[Mapping[str, Without]], paired: bool
+    a: Side,
+    b: Side,
+    left: Sequence[Mapping[str, Without]],
+    paired: bool,
+    blocks: int = BLOCKS,
+    unbiased: bool = False,
 ) -> dict[str, Change]:
     """The change of every number that both sides have.
 
@@ -64,14 +70,24 @@ def changes_of(
         b: the second.
         left: of both, what `without_each_of` gives.
         paired: whether the blocks of both hold the same rows.
+        blocks: how many the errors rest on.
+        unbiased: take the bias of numbers of moments out, which the jackknife tells.
     """
     found = {}
     for name in (name for name in a.numbers if name in b.numbers):
         error, reason = None, TOO_MANY if name in EXTREMES else TOO_FEW
+        before, after = a.numbers[name], b.numbers[name]
         if all(name in side for side in left):
             error, reason = error_of(left[0][name], left[1][name], paired)
-        found[name] = change(name, a.numbers[name], b.numbers[name], error, reason)
-    return judged_together(found)
+            if unbiased and METRICS[name].compute:
+                before, after = (_without_bias(*side[name]) for side in left)
+        found[name] = change(name, before, after, error, reason)
+    return judged_together(found, blocks)
+
+
+def _without_bias(value: float, left: np.ndarray) -> float:
+    """At infinitely many rows, to first order (Quenouille 1956)."""
+    return value - (len(left) - 1) * (float(np.mean(left)) - value)
 
 
 def change(name: str, before: float, after: float, error: float | None, reason: str = "") -> Change:
@@ -86,8 +102,10 @@ def change(name: str, before: float, after: float, error: float | None, reason: 
     return Change(before, after, error, reason, kind)
 
 
-def judged_together(changes: Mapping[str, Change]) -> dict[str, Change]:
+def judged_together(changes: Mapping[str, Change], blocks: int = BLOCKS) -> dict[str, Change]:
     """The changes with their false rates; what is due to chance too easily among so many is "same".
+
+    Errors rest on this many blocks.
 
     Source:
         Benjamini & Hochberg 1995, under the positive dependence that numbers of one space have
@@ -95,7 +113,7 @@ def judged_together(changes: Mapping[str, Change]) -> dict[str, Change]:
     """
     told = [name for name, one in changes.items() if one.error is not None]
     z = [changes[n].z if abs(changes[n].difference) >= ROUNDING else 0.0 for n in told]
-    tails = student_tail(np.array(z), BLOCKS - 1)
+    tails = student_tail(np.array(z), max(blocks - 1, 1))
     order = np.argsort(-tails)
     rates = np.minimum.accumulate(tails[order] * len(told) / np.arange(len(told), 0, -1))
     found = dict(changes)
@@ -179,7 +197,8 @@ def most_moved(
     pairs = largest_moves(codes[0], codes[1], k)
     used = np.unique(pairs)
     compared = math.comb(min(np.count_nonzero(np.any(code, axis=1)) for code in codes), 2)
-    sure = max(SURE, student_quantile(1 - FALSE_RATE / max(compared, 1), BLOCKS - 1))
+    freedom = max(min(len(side.totals.blocks) for side in sides) - 1, 1)
+    sure = max(SURE, student_quantile(1 - FALSE_RATE / max(compared, 1), freedom))
     found, both = [], []
     for code, side in zip(codes, sides, strict=True):
         whole = np.einsum("kd,kd->k", code[pairs[:, 0]], code[pairs[:, 1]])

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
 
 from gramax.audits.thresholds import SURE
 from gramax.comparison.results import Change, Comparison, Kind, Side
+from gramax.uncertainty.probes import Outcome, spread_of
 
 USES = {
     "probe": "a linear classifier",
@@ -19,21 +23,48 @@ NORMAL_95 = 1.96
 """Half of a 95 % interval in standard errors."""
 
 
-def uses_of(a: Side, b: Side) -> dict[str, Change]:
+Places = tuple[np.ndarray, np.ndarray]
+"""Where the rows that both sides judged stand in each of them."""
+
+
+def uses_of(a: Side, b: Side, same: Places | None = None) -> dict[str, Change]:
     """The share of held-out rows that get their class in both spaces, by use.
 
-    The error is that of two separate sets of rows, from the interval of each (Newcombe 1998, method
-    10). Of the same rows in both it is too wide: a change that is called real is real.
+    Args:
+        a: the first side.
+        b: the second.
+        same: the places of the same rows in both, where rows are paired.
     """
     found = {}
     for name in (name for name in USES if name in a.worth and name in b.worth):
         one, other = a.worth[name], b.worth[name]
-        low, high = (one, other) if one.accuracy <= other.accuracy else (other, one)
-        arms = high.accuracy - high.low, low.high - low.accuracy
-        change = Change(one.accuracy, other.accuracy, math.hypot(*arms) / NORMAL_95, "", "same")
+        error = _error_of_rows(one, other, same) if same else _error_apart(one, other)
+        change = Change(one.accuracy, other.accuracy, error, "", "same")
         kind: Kind = "better" if change.z > SURE else "worse" if change.z < -SURE else "same"
-        found[name] = Change(change.before, change.after, change.error, "", kind)
+        found[name] = replace(change, kind=kind)
     return found
+
+
+def _error_apart(one: Outcome, other: Outcome) -> float:
+    """Of two separate sets of rows, from the interval of each (Newcombe 1998, method 10)."""
+    low, high = (one, other) if one.accuracy <= other.accuracy else (other, one)
+    arms = high.accuracy - high.low, low.high - low.accuracy
+    return math.hypot(*arms) / NORMAL_95
+
+
+def _error_of_rows(one: Outcome, other: Outcome, same: Places) -> float:
+    """Of the same rows in both: only those count that one space gets right and the other does not.
+
+    The variance is that of McNemar 1947, and rows count for fewer where folds differ by more than
+    independent rows would.
+    """
+    assert one.hits is not None
+    assert other.hits is not None
+    assert one.fold is not None
+    before, after, fold = one.hits[same[0]], other.hits[same[1]], one.fold[same[0]]
+    both = (before >= 0) & (after >= 0)
+    _, variance, spread = spread_of((after - before)[both].astype(np.float64), fold[both])
+    return math.sqrt(variance * spread / np.count_nonzero(both))
 
 
 def decision(found: Comparison) -> str:

@@ -217,7 +217,7 @@ class Comparison(Mapping[str, Change]):
 def side_of(report: Report, left_out: tuple[LeftOut, ...]) -> Side:
     """One side of a comparison, from its report."""
     return Side(
-        source=report.source,
+        source=report.title,
         n=report.n,
         d=report.d,
         c=report.c,

@@ -45,7 +45,11 @@ def compare_saved(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> Compa
         changes[name] = change(name, first.numbers[name], second.numbers[name], error, reason)
     uses = uses_of(first, second) if first.c == second.c else {}
     changes = judged_together(changes)
-    return Comparison(first, second, False, changes, notes=(SAVED_NOTE,), uses=uses)
+    notes = [SAVED_NOTE]
+    if first.n != second.n:
+        sizes = f"{first.n:,} and {second.n:,} rows: ranks and neighbours depend on their number"
+        notes.append(f"{sizes}; compare the embeddings themselves")
+    return Comparison(first, second, False, changes, notes=tuple(notes), uses=uses)
 
 
 def _read_side(path: str | os.PathLike[str]) -> Side:
@@ -65,7 +69,7 @@ def _read_side(path: str | os.PathLike[str]) -> Side:
         worth = data.get("worth") or {}
         errors = {k: one["error"]["standard"] for k, one in metrics.items() if one.get("error")}
         return Side(
-            source=_shown(data["source"]),
+            source=_shown("::".join(filter(None, (data["source"], data.get("array"))))),
             n=int(data["n"]),
             d=int(data["d"]),
             c=int(data["c"]),

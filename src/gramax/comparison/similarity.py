@@ -20,6 +20,7 @@ from gramax.arrays.linalg import singular_values
 from gramax.arrays.rows import power_of_two, spanned, unit_rows
 from gramax.comparison.changes import LEVEL, TOO_FEW, WHOLE_LINE
 from gramax.comparison.results import Alignment
+from gramax.moments.blocks import random_parts
 from gramax.uncertainty.chance.laws import Chance
 from gramax.uncertainty.errorbars import jackknife
 
@@ -363,23 +364,26 @@ NUMBERS: tuple[tuple[str, str, Callable[[CrossMoments], Chance]], ...] = (
 )
 
 
-def similarities(x: CentredRows, y: CentredRows, blocks: int) -> tuple[Alignment, ...]:
+def similarities(
+    x: CentredRows, y: CentredRows, blocks: int, groups: Int[np.ndarray, " n"] | None = None
+) -> tuple[Alignment, ...]:
     """How alike two lists of rows are that match one by one, with errors from so many blocks.
 
     The blocks are random, and of one size: others would make the error of plain CKA several times
-    too large, as it depends on the number of rows where those are few.
+    too large, as it depends on the number of rows where those are few. Blocks of `groups` (-1 for a
+    row that is one of its own) are of as many groups each.
     """
     n, each = len(x.rows), 8 * (x.rows.shape[1] + y.rows.shape[1]) ** 2
     choices = [blocks, *(few for few in FEW_BLOCKS if few < blocks)]
     blocks = next((count for count in choices if count * each <= MAX_BLOCK_BYTES), 1)
-    size, order = n // min(n, blocks), np.random.default_rng(0).permutation(n)
-    groups = [np.sort(order[start : start + size]) for start in range(0, n, size)]
-    parts = [CrossMoments.of(x.at(group), y.at(group)) for group in groups]
+    dealt = [np.sort(part) for part in random_parts(n, blocks, None, groups)]
+    parts = [CrossMoments.of(x.at(part), y.at(part)) for part in dealt if len(part)]
     total = reduce(CrossMoments.combined, parts)
     whole = total.centred()
     values = (cka_debiased, cka, procrustes_near(whole))
-    why = NO_MEMORY if blocks == 1 else TOO_FEW if n - size < MIN_DEBIASED_ROWS else ""
-    used = [] if why else [part for part in parts if part.n == size]  # not the few rows beyond
+    few = n - max(map(len, dealt[:-1]), default=0) < MIN_DEBIASED_ROWS
+    why = NO_MEMORY if blocks == 1 else TOO_FEW if few else ""
+    used = [] if why else parts[: len(dealt) - 1]  # not the few rows beyond
     rests = (total.combined(part, -1).centred() for part in used)
     left = np.array([[value(rest) for value in values] for rest in rests]).reshape(-1, 3)
     found = []

@@ -7,12 +7,15 @@ needs them, JAX never.
 from gramax.data.checks import check_finite
 from gramax.data.formats import open_embeddings
 from gramax.data.labels import Labels, labels_from_array, read_labels
-from gramax.data.source import ArraySource, Fragment, Source
+from gramax.data.memory import ArraySource
+from gramax.data.reading import Reading
+from gramax.data.source import Fragment, Source
 
 __all__ = [
     "ArraySource",
     "Fragment",
     "Labels",
+    "Reading",
     "Source",
     "check_finite",
     "labels_from_array",

@@ -17,6 +17,9 @@ MAX_COLUMNS = 1 << 20
 MAX_LABEL = 4096
 """Characters; a longer text is a document, not a class, and many of them fill the memory."""
 
+MISSING = frozenset({"", "nan", "NaN", "None", "<NA>"})
+"""Texts that stand for nothing: what Python, NumPy and pandas make of a missing value."""
+
 MAX_AXES = 64
 """NumPy's own limit."""
 
@@ -71,8 +74,18 @@ def as_array(values: Any, name: str) -> np.ndarray:
         raise fail(name, "masked arrays are not read; leave the masked rows out first")
     try:
         return np.asarray(values)
-    except ValueError as error:  # ragged nested lists
-        raise fail(name, f"is not an array ({error})") from None
+    except (ValueError, TypeError, RuntimeError) as error:  # ragged lists, tensors with a graph
+        why = f"is not an array ({cause(error)})"
+        if isinstance(values, list | tuple) and hasattr(values[0], "detach"):
+            why = "is a list of tensors; give torch.stack(rows), or torch.cat(batches) of matrices"
+        raise fail(name, why) from None
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value in memory is none: None, NaN, or what pandas has for a missing one."""
+    if isinstance(value, list | tuple | np.ndarray):
+        return False
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
 
 
 def check_size(size: int) -> int:
@@ -99,13 +112,18 @@ def check_matrix(where: str, shape: tuple[int, ...], dtype: np.dtype, text: str)
                 ", bytes without a type, which bfloat16 and float8 become in such files; save "
                 "z.astype(numpy.float32), or bfloat16 as .safetensors"
             )
+        if dtype.kind == "b":
+            hint = "; z * 2.0 - 1 has the signs that bits stand for"
         raise fail(where, f"embeddings must be {kinds}; got {text}{hint}")
     if len(shape) != 2:
-        raise fail(where, f"embeddings must be a matrix [rows, columns]; got {text}")
+        rows = f"; z.reshape(-1, {shape[-1]}) has one row a vector" if len(shape) > 2 else ""
+        raise fail(where, f"embeddings must be a matrix [rows, columns]; got {text}{rows}")
 
 
 def check_finite(chunk: np.ndarray, start: int, name: str) -> None:
     """Raise `InputError` for the first NaN or infinity: `emb.npy: row 17, column 3 is nan`.
+
+    A value that is missing, such as null in parquet, is NaN too, and so is all of a missing row.
 
     Args:
         chunk: `[m, d]` rows of a `Source`.
@@ -117,4 +135,7 @@ def check_finite(chunk: np.ndarray, start: int, name: str) -> None:
     finite = np.isfinite(chunk)
     if not finite.all():
         row, column = divmod(int(np.argmin(finite)), chunk.shape[1])
-        raise fail(name, f"row {start + row}, column {column} is {float(chunk[row, column])}")
+        what = f"row {start + row}, column {column} is {float(chunk[row, column])}"
+        if chunk.shape[1] > 1 and np.isnan(chunk[row]).all():
+            what = f"row {start + row} is nan throughout, or null"
+        raise fail(name, what)

@@ -5,6 +5,8 @@ To add a format, write its reader in `readers/`, and name its extension in `READ
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 
 from gramax._text import cut
@@ -23,6 +25,7 @@ from gramax.data.readers import (
     words,
     zarr,
 )
+from gramax.data.reading import Reading
 from gramax.data.source import Entry, FileSource, Part
 from gramax.data.under_way import under_way
 
@@ -66,8 +69,15 @@ LABEL_READERS: Readers = {**READERS, ".txt": text.txt_entries}
 
 PICKLES = (".pkl", ".pickle", ".ckpt", ".joblib")
 
-USUAL_NAMES = ("embeddings", "embedding", "z", "features", "x")
+USUAL_NAMES = ("embeddings", "embedding", "z", "latents", "latent", "features", "vectors")
 """Names that settle which of several matrices is meant, the first one first."""
+
+USUAL_WORDS = {
+    *("embeddings", "embedding", "embeds", "embed", "embs", "emb", "z", "latents", "latent"),
+    *("features", "feature", "feats", "vectors", "vector", "vecs", "vec"),
+    *("representations", "representation", "encodings", "encoding", "hidden", "activations"),
+}
+"""Words of which one settles it where it is in the name of one matrix alone."""
 
 
 def reads_in_process(path: str) -> bool:
@@ -98,7 +108,9 @@ def list_entries(file: str, readers: Readers = READERS) -> tuple[Entry, ...]:
         return readers[kind](file)
 
 
-def open_embeddings(path: Places, *, column: str | None = None) -> FileSource:
+def open_embeddings(
+    path: Places, *, column: str | None = None, reading: Reading | None = None, labels: str = ""
+) -> FileSource:
     """The matrix of embeddings in a file or in many, ready to be read in chunks.
 
     Args:
@@ -109,8 +121,11 @@ def open_embeddings(path: Places, *, column: str | None = None) -> FileSource:
             of the names (9 before 10) in a folder or a pattern. Only headers are read here, but
             for text, whose lines are counted, and for formats that are read whole.
         column: the array, tensor or column that holds the embeddings. Left out, it is the only
-            matrix of real numbers in the first file or, of several, the first of `USUAL_NAMES`;
-            in the other files, the one of that name.
+            matrix of real numbers in the first file or, of several, the first of `USUAL_NAMES`, or
+            the only one with one of `USUAL_WORDS` in its name; in the other files, the one of that
+            name.
+        reading: how stored numbers become rows.
+        labels: the column of labels of a table of text, if it is known, which is no dimension.
 
     Returns:
         A `Source`. bfloat16 comes out as float32, other dtypes as they are, in native byte order.
@@ -124,27 +139,40 @@ def open_embeddings(path: Places, *, column: str | None = None) -> FileSource:
     written = addresses(path)
     parts: list[Part] = []
     for file in files_of(written, READERS):
-        parts.append(part_of(file, column, parts[0].entry.name if parts else ""))
+        first = parts[0].entry.name if parts else ""
+        parts.append(part_of(file, column, first, reading=reading, labels=labels))
     filled = [part for part in parts if part.entry.shape[0]]
     return FileSource(title(written), tuple(filled or parts[:1]))
 
 
-def part_of(file: str, column: str | None, first: str = "") -> Part:
+def part_of(
+    file: str,
+    column: str | None,
+    first: str = "",
+    *,
+    reading: Reading | None = None,
+    labels: str = "",
+) -> Part:
     """The matrix in `file`: `column`, or what is called as in the `first` file, if it has names."""
     found = list_entries(file)
-    names = any(entry.name for entry in found)
-    column = first if column is None and first and names else column
-    if column is None:
-        entry = _pick_matrix(found, file)
-    else:
-        entry = find(found, column)
-        if entry is None and names:
-            raise fail(file, f"has no column or array {column}; it has {listing(found)}")
-        if entry is None:
-            raise fail(file, f"holds no names, so no {column}; leave --column out")
+    named = any(entry.name for entry in found)
+    entry = chosen(found, first if column is None and first and named else column, file)
     check_matrix(entry.where, entry.shape, entry.dtype, entry.text)
     with under_way(file):
-        return Part(file, entry.measured(), found)
+        entry = entry.without(labels).measured()
+        return Part(file, reading.applied(entry) if reading else entry, found)
+
+
+def chosen(found: Sequence[Entry], column: str | None, file: str) -> Entry:
+    """The entry called `column`; without one, the matrix that is meant."""
+    if column is None:
+        return _pick_matrix(found, file)
+    entry = find(found, column)
+    if entry is None and any(entry.name for entry in found):
+        raise fail(file, f"has no column or array {column}; it has {listing(found)}")
+    if entry is None:
+        raise fail(file, f"holds no names, so no {column}; leave --column out")
+    return entry
 
 
 def find(entries: Sequence[Entry], name: str) -> Entry | None:
@@ -160,13 +188,18 @@ def listing(entries: Sequence[Entry], most: int = 8) -> str:
 
 def _pick_matrix(entries: Sequence[Entry], file: str) -> Entry:
     matrices = [entry for entry in entries if entry.rank == 2 and readable_numbers(entry.dtype)]
-    if extension(file) == ".h5ad":  # X is counts: the embeddings of an AnnData are in obsm
-        matrices = [one for one in matrices if one.name.startswith("obsm/")] or matrices
+    # X of an AnnData file is counts: its embeddings are in obsm.
+    matrices = [one for one in matrices if one.name.startswith("obsm/")] or matrices
     usual = [one for name in USUAL_NAMES for one in matrices if one.name.lower() == name]
-    if len(matrices) == 1 or usual:
-        return (usual or matrices)[0]
+    alike = [one for one in matrices if USUAL_WORDS & set(re.split(r"[\W_\d]+", one.name.lower()))]
+    if len(matrices) == 1 or usual or len(alike) == 1:
+        return (usual or (matrices if len(matrices) == 1 else alike))[0]
     if matrices:
-        raise fail(file, f"has several matrices: {listing(matrices)}; pick one with --column NAME")
+        which = "several are" if alike else "none is"
+        example = shlex.quote((alike or matrices)[0].name)
+        why = f"has several matrices, and {which} called like an embedding"
+        pick = f"pick one with --column NAME, such as --column {example}"
+        raise fail(file, f"{why}: {listing(matrices)}; {pick}")
     if len(entries) == 1:  # the caller says what is wrong with it
         return entries[0]
     found = f"it has {listing(entries)}" if entries else "it is empty"

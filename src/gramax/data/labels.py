@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from gramax._text import distinct_names
-from gramax.data.checks import MAX_LABEL, as_array, check_size, fail
+from gramax.data.checks import MAX_LABEL, MISSING, as_array, check_size, fail, is_missing
 from gramax.data.chunks import rechunk
 from gramax.data.formats import LABEL_READERS, PICKLES, find, list_entries, listing
 from gramax.data.paths import PATTERN, Places, addresses, files_of, split_name, title
-from gramax.data.source import Entry, FileSource
+from gramax.data.source import Entry, FileSource, Source
 from gramax.errors import InputError
 
 IGNORED = -1
@@ -32,8 +32,11 @@ MAX_CLASSES = 1_000_000
 Located = Iterable[tuple[str, int, np.ndarray]]
 """Chunks of labels: what messages call the place, the number of the first row there, the rows."""
 
-MISSING = frozenset({"", "nan", "NaN", "None", "<NA>"})
-"""Texts that stand for no label: what Python, NumPy and pandas make of a missing one."""
+SEVERAL = (
+    "; where a row has several labels (multi-hot), each is audited by itself: [n] of whether the "
+    "row has it, such as y[:, 0]"
+)
+"""What to do about more than one label a row."""
 
 LABELS_AT_ONCE, BYTES_AT_ONCE = 1 << 16, 1 << 24
 """How many labels are read at once, or fewer where each is a wide text."""
@@ -174,7 +177,12 @@ class Labels:
 
 
 def read_labels(
-    spec: Places, source: FileSource | None, rows: int, *, most: int | None = MAX_CLASSES
+    spec: Places,
+    source: FileSource | None,
+    rows: int,
+    *,
+    most: int | None = MAX_CLASSES,
+    columns: int = 0,
 ) -> Labels:
     """The labels of the rows of embeddings in files.
 
@@ -189,6 +197,7 @@ def read_labels(
             memory.
         rows: the number of embeddings.
         most: the number of distinct labels that is an error to exceed; None for any number.
+        columns: the length of the embeddings, for a hint where it is the number of labels.
 
     Returns:
         Class names, and codes that are read from the files anew where they are needed.
@@ -204,24 +213,30 @@ def read_labels(
     count = sum(file.rows for file in files)
     if count != rows and source is not None and source.unopened:
         raise untold(source, f"{where} has {count} for the {rows} rows of the other files")
-    _check_count(count, rows, where, "the embeddings" if source is None else source.name)
+    name = "the embeddings" if source is None else source.name
+    _check_count(count, rows, where, name, columns)
     classes = collect(_chunks_of(files), where, most=most)
     if any(file.entry.grain == 0 for file in files):  # it cannot be read in parts
         return _held(classes, _chunks_of(files))
     return Labels(classes.names, FileLabels(tuple(files), classes))
 
 
-def labels_from_array(y: Any, rows: int, name: str = "labels") -> Labels:
+def labels_from_array(y: Any, rows: int, name: str = "labels", columns: int = 0) -> Labels:
     """The labels in an array or a sequence in memory, by the rules of `read_labels`.
 
     Args:
         y: `[n]` integers, whole floats, booleans or texts; what is missing leaves a row out.
         rows: the number of embeddings, n.
         name: what messages call it.
+        columns: as for `read_labels`.
     """
-    array = as_array(y, name)
+    try:
+        array = as_array(y, name)
+    except InputError as error:
+        lists = isinstance(y, Sequence) and any(isinstance(one, list | tuple | set) for one in y)
+        raise InputError(f"{error}{SEVERAL if lists else ''}") from None
     _check_one_axis(array.shape, name)
-    _check_count(len(array), rows, name, "the embeddings")
+    _check_count(len(array), rows, name, "the embeddings", columns)
     if array.dtype.kind in "US" and not isinstance(y, np.ndarray):
         array = np.array(list(y), dtype=object)  # a list of 1, "a", nan would be text throughout
     if array.dtype.kind in "OT":
@@ -233,7 +248,7 @@ def labels_from_array(y: Any, rows: int, name: str = "labels") -> Labels:
             whole = float if any(issubclass(one, float | np.floating) for one in kinds) else int
             array = np.array(list(map(whole, filled))) if small else array
     elif not _fits(array.dtype):
-        raise fail(name, f"labels must be integers or text; got {array.dtype.name}")
+        raise fail(name, f"labels must be integers or text (y.astype(str)); got {array.dtype.name}")
     return _held(collect([(name, 0, array)], name, most=None), [(name, 0, array)])
 
 
@@ -266,7 +281,7 @@ def _of_their_own(written: Sequence[str], source: FileSource | None) -> list[Lab
         place, name = split_name(spec)
         known = place.lower().endswith((*LABEL_READERS, *PICKLES)) or os.path.exists(place)
         if not (name or known or os.sep in place or PATTERN.search(place)):
-            raise _unknown(spec, source)
+            raise unknown(spec, source)
         named += [(file, name) for file in files_of([place], LABEL_READERS)]
     if source is None or not 0 < len(source.unopened) < len(named) == len(source.listed):
         return [_pick(file, name) for file, name in named]
@@ -280,9 +295,10 @@ def _of_their_own(written: Sequence[str], source: FileSource | None) -> list[Lab
     return found
 
 
-def _unknown(spec: str, source: FileSource | None) -> InputError:
+def unknown(spec: str, source: Source | None) -> InputError:
+    """That labels are neither a file nor a column."""
     if source is None:
-        return fail(spec, "no such file")
+        return fail(spec, "no such file; beside an array, labels are a list or an array, one a row")
     named = listing([entry for entry in source.parts[0].siblings if entry.name])
     has = f"; {source.parts[0].file} has {named}" if named else ""
     return fail(spec, f"no such file, nor such an array or column{has}")
@@ -315,7 +331,8 @@ def _whole(where: str, entry: Entry) -> LabelFile:
         advice = "save integers or text: numpy.save('y.npy', numpy.array(y.tolist(), str))"
         raise fail(where, f"holds Python objects (a pickle), which are not read; {advice}")
     if not _fits(entry.dtype):
-        raise fail(where, f"labels must be integers or text; got {entry.text}")
+        several = SEVERAL if entry.text.startswith(("list", "large_list", "fixed_size")) else ""
+        raise fail(where, f"labels must be integers or text; got {entry.text}{several}")
     if entry.dtype.kind in "US" and not 0 < entry.dtype.itemsize <= 4 * MAX_LABEL:
         raise fail(where, f"labels of {entry.dtype.itemsize} bytes each are not class names")
     _check_one_axis(entry.shape, where)
@@ -329,15 +346,17 @@ def _check_one_axis(shape: tuple[int, ...], where: str) -> None:
     if len(shape) == 2 and shape[1] == 1:
         advice = "; y[:, 0] is of that shape"
     elif len(shape) == 2:
-        advice = (
-            "; of one-hot rows, logits or probabilities y.argmax(axis=1) is the label, and where a "
-            "row has several labels each is audited by itself, y[:, 0] and so on"
-        )
+        one = "; of one-hot rows, logits or probabilities y.argmax(axis=1) is the label"
+        advice = one + SEVERAL
     raise fail(where, f"labels must be one a row, of shape [n]; got shape {list(shape)}{advice}")
 
 
-def _check_count(count: int, rows: int, where: str, source: str) -> None:
+def _check_count(count: int, rows: int, where: str, source: str, columns: int = 0) -> None:
     if count != rows:
+        if count == columns:
+            turn = "if these are the vectors, say --transpose (or leave it out)"
+            why = f"{count} labels for the {rows} rows of {source}, which has as many columns"
+            raise fail(where, f"{why}: {turn}")
         header = count == rows + 1 and where.lower().endswith((".txt", ".csv", ".tsv"))
         ask = f"; is its first line a header? tail -n +2 {where} > labels.txt" if header else ""
         raise fail(where, f"{count} labels for the {rows} rows of {source}{ask}")
@@ -439,10 +458,8 @@ def _texts(where: str, start: int, labels: np.ndarray) -> list[Any]:
 
 
 def _is_missing(value: Any) -> bool:
-    """Whether a label is none: None, NaN, pandas' NA, or a text that stands for one."""
-    if isinstance(value, str | bytes):
-        return _text(value) in MISSING
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
+    """Whether a label is none: missing itself, or a text that stands for one."""
+    return _text(value) in MISSING if isinstance(value, str | bytes) else is_missing(value)
 
 
 def _text(value: Any) -> str:

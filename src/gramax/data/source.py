@@ -1,24 +1,23 @@
 """The contract of the readers: entries of files, sources of rows, and fragments of sources.
 
 An `Entry` is one array of one file: what a format has to implement. A `Source` is a checked matrix
-in one file, in many, or in memory. A `Fragment` is a run of its rows inside one file, which one
-worker reads. None of them holds an open file: all can be pickled to another process, and each call
-of `chunks` opens the file anew, reads it once in order, and holds about one chunk in memory.
+in one file, in many, or in memory (see `memory`). A `Fragment` is a run of its rows inside one
+file, which one worker reads. None of them holds an open file: all can be pickled to another
+process, and each call of `chunks` opens the file anew, reads it once in order, and holds about one
+chunk in memory.
 """
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
-from gramax.data.checks import MAX_COLUMNS, as_array, check_matrix, check_size, fail
+from gramax.data.checks import MAX_COLUMNS, check_matrix, check_size, fail
 from gramax.data.chunks import numbered, rechunk
 from gramax.data.paths import state
 from gramax.data.under_way import under_way
@@ -77,6 +76,14 @@ class Entry(ABC):
 
     def only(self, start: int, stop: int) -> Entry:
         """This entry for one who reads the rows `start` to `stop` alone."""
+        return self
+
+    def turned(self) -> Entry | None:
+        """This matrix with rows for columns; None where it has to be read whole for that."""
+        return None
+
+    def without(self, column: str) -> Entry:
+        """This matrix without a column of the file that is no dimension: its labels."""
         return self
 
     def cuts(self, rows: int) -> Sequence[int] | None:
@@ -142,7 +149,9 @@ class Fragment:
         """`(first row in the whole source, array [m, dim])`, m = `size` but in the last chunk."""
         stop = self.first + self.rows
         for row, chunk in self.entry.chunks(check_size(size), self.first, stop):
-            yield self.start + row - self.first, chunk.astype(self.dtype, copy=False)
+            if self.dtype.kind == "f" or chunk.dtype.kind != "f":  # else integers, and NaN for null
+                chunk = chunk.astype(self.dtype, copy=False)
+            yield self.start + row - self.first, chunk
 
 
 @dataclass(frozen=True)
@@ -198,6 +207,11 @@ class Source:
         return self.parts[0].entry.shape[1]
 
     @property
+    def array(self) -> str:
+        """What the matrix is called in its file; empty where the format has no names."""
+        return self.parts[0].entry.name
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know: that files differ in dtype, or are read by a guess."""
         told = [part.entry for part in self.parts if part.entry.note]
@@ -233,7 +247,7 @@ class Source:
     def fingerprint(self) -> dict[str, object]:
         """What tells this source from another, or from itself after a change; ready for JSON."""
         about: dict[str, object] = {"rows": self.rows, "dim": self.dim, "dtype": self.dtype.name}
-        return about | {"column": self.parts[0].entry.name}
+        return about | {"column": self.array, "layout": self.parts[0].entry.text}
 
 
 @dataclass(frozen=True)
@@ -263,52 +277,3 @@ class FileSource(Source):
         """As of any source, and `name`, `size` and `mtime_ns` (or `version`) of every file."""
         files = [{"name": part.file, **state(part.file)} for part in self.parts]
         return super().fingerprint() | {"files": files}
-
-
-@dataclass(frozen=True, eq=False)
-class ArrayEntry(Entry):
-    """The rows of an array in memory from number `first` on."""
-
-    array: np.ndarray
-    first: int = 0
-
-    def only(self, start: int, stop: int) -> ArrayEntry:
-        """Without the other rows: what is sent to another process takes none of them along."""
-        about = (self.file, self.name, self.shape, self.dtype, self.text)
-        return ArrayEntry(*about, self.array[start - self.first : stop - self.first], start)
-
-    def read(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
-        """Views, but for bfloat16 and swapped bytes."""
-        for at in range(start - self.first, stop - self.first, size):
-            piece = self.array[at : min(at + size, stop - self.first)]
-            yield piece.astype(self.dtype, copy=False)
-
-
-class ArraySource(Source):
-    """A `Source` over an array in memory; chunks are views of it.
-
-    Args:
-        array: `[n, d]` real numbers; anything that `numpy.asarray` takes.
-        name: what messages call it.
-
-    Raises:
-        InputError: not a matrix of real numbers with at least one row and one column.
-    """
-
-    array: np.ndarray
-
-    def __init__(self, array: Any, name: str = "array"):
-        array = as_array(array, name)
-        # JAX's bfloat16 comes as an extension dtype that NumPy itself cannot compute with.
-        bfloat16 = array.dtype.name == "bfloat16"
-        dtype = np.dtype(np.float32) if bfloat16 else array.dtype.newbyteorder("=")
-        text = f"{array.dtype.name} of shape {array.shape}"
-        super().__init__(name, (Part(name, ArrayEntry(name, "", array.shape, dtype, text, array)),))
-        object.__setattr__(self, "array", array)
-
-    def fingerprint(self) -> dict[str, object]:
-        """As of any source, and a digest of every value."""
-        digest = hashlib.blake2b(digest_size=16)
-        for _, chunk in self.chunks(max(1, (1 << 24) // self.array[:1].nbytes)):
-            digest.update(np.ascontiguousarray(chunk).data)
-        return super().fingerprint() | {"digest": digest.hexdigest()}

@@ -17,7 +17,7 @@ from gramax.arrays.rows import row_squares
 from gramax.data.paths import extension
 from gramax.decide.transform import Transform
 from gramax.errors import InputError
-from gramax.streaming import Opened, Progress, Reading, streamed
+from gramax.streaming import Opened, Progress, RowRequest, streamed
 
 FORMATS = (".npy", ".safetensors", ".parquet")
 """What can be written."""
@@ -72,7 +72,7 @@ def apply(
     path = check_format(out)
     if not isinstance(transform, Transform):
         transform = Transform.load(transform)
-    with streamed(Reading(source, column)) as (opened, chunks):
+    with streamed(RowRequest(source, column)) as (opened, chunks):
         if opened.dim != transform.width:
             raise InputError(
                 f"{opened.name}: has {opened.dim} dimensions; the transform {transform.name!r} "

@@ -32,7 +32,7 @@ from gramax.decide.transform import Transform
 from gramax.errors import InputError
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.registry import METRICS
-from gramax.moments.blocks import dealt
+from gramax.moments.blocks import blocks_of
 from gramax.streaming import Execution, Progress
 from gramax.uncertainty.probes import merged, turned_alike
 
@@ -295,7 +295,7 @@ def _decided(found: Rows, use: str, progress: Progress | None) -> Fix:
 
 
 def _folds(found: Rows) -> Folds:
-    block = dealt(0, int(found.numbers.max()) + 1, len(found.blocks), seed=0)[found.numbers]
+    block = blocks_of(found.numbers, len(found.blocks))
     axes, rows, parts = turned_alike(found.blocks, found.directions(), found.labels, block)
     return Folds(rows, found.labels, block, parts, None if axes is None else axes.T)
 

@@ -145,7 +145,7 @@ def judge(folds: Folds, remedies: Sequence[Remedy], tell: Tell | None = None) ->
             y, references = to(own), to(other)
             heads = list(heads_of(after(axes.moments, to, references, known), STRENGTHS))
             right[r, 0, at] = nearest_labels(sphere(y), sphere(references), known) == labels
-            right[r, 1:, at] = judged(heads, y, labels).T
+            right[r, 1:, at] = judged(heads, y, labels, np.arange(len(y))).T
             step()
 
     _by_folds(folds, len(remedies), work, tell)

@@ -200,21 +200,36 @@ def _agreement(
     y: Int[Array, " n"],
     c: int,
 ) -> Float[Array, ""]:
-    """Rows and means are taken from a common origin, so that an offset costs no digits."""
-    xp = namespace(z)
-    e = Evidence(ClassMoments.of(z, y, c, normalize=False, scatter=False))
+    return agreement(ClassMoments.of(z, y, c, normalize=False, scatter=False), z, W, b, y)
+
+
+def agreement(
+    moments: ClassMoments,
+    z: Float[Array, "n d"],
+    W: Float[Array, "k d"],
+    b: Float[Array, " k"],
+    y: Int[Array, " n"],
+) -> Float[Array, ""]:
+    """`nc4_agreement` of rows that are checked, with the means of `moments`: of more rows, say.
+
+    Rows of `W` beyond the c classes are of classes without rows. Rows and means are taken from a
+    common origin, so that an offset costs no digits.
+    """
+    xp, c = namespace(z), moments.num_classes
+    e = Evidence(moments)
     n = z.shape[0]
     size = min(n, BLOCK_ROWS)
     shift = xp.sum(e.share[:, None] * e.means, axis=0)
     unit = power_of_two(xp.max(xp.abs(e.centred)))  # squares neither overflow nor vanish
     means = e.centred / unit
     squares = xp.where(e.present, xp.sum(means**2, axis=1), xp.inf)
-    b = b + dot(W, e.base[0])
+    base = unit_rows(e.base) if moments.normalize else e.base
+    b = b + dot(W, base[0])
 
     def hits(i: Any, total: Array) -> Array:
         at = i * size + xp.arange(size)
         inside = xp.where(at < n, at, 0)
-        rows = z[inside] - e.base
+        rows = z[inside] - base
         chosen = xp.argmax(dot(rows, W.T) + b, axis=1)
         rows = (rows - shift) / unit
         near = squares - 2 * dot(rows, means.T)
@@ -227,6 +242,7 @@ def _agreement(
         return total + xp.sum(xp.astype(agreed, z.dtype))
 
     total = fold(-(-n // size), hits, e.zero, z)
+    count = xp.sum(xp.astype((y >= 0) & (y < c), z.dtype))
     known = xp.all(xp.isfinite(W)) & xp.all(xp.isfinite(b)) & (e.not_finite == 0)
     defined = known & (e.present_count > 1) & xp.any(means != 0)
-    return xp.where(defined, ratio(total, e.n), xp.nan)
+    return xp.where(defined, ratio(total, count), xp.nan)

@@ -146,6 +146,11 @@ class Metric:
         return (low, math.inf) if self.raw and not normalize else (low, high)
 
     @property
+    def attached(self) -> bool:
+        """Whether it is of something that comes beside the rows: a head, pairs, outliers."""
+        return bool(self.needs - {"rows"})
+
+    @property
     def public(self) -> str:
         """Its public function by full name, or "" where there is none."""
         return f"gramax.metrics.{self.function}" if self.function else ""

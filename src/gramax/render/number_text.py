@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from gramax.audits.report import LEFT_OUT_WORDS
+
 if TYPE_CHECKING:
     from gramax.audits.report import Report
     from gramax.comparison import Comparison
@@ -172,7 +174,7 @@ def report_facts(report: Report) -> str:
 
 def report_notes(report: Report) -> list[str]:
     """The warnings of a report, and how many rows were left out for which reason."""
-    out = [f"{n:,} ({why.replace('_', ' ')})" for why, n in report.left_out.items() if n]
+    out = [f"{n:,} ({LEFT_OUT_WORDS[why]})" for why, n in report.left_out.items() if n]
     return [*report.warnings, *([f"Rows left out: {', '.join(out)}"] if out else [])]
 
 

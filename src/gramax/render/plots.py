@@ -50,7 +50,7 @@ def plot_report(report: Report) -> Figure:
     figure, axes = plt.subplots(tall, wide, figsize=size, layout="constrained")
     for ax, draw in zip(axes.flat, drawings, strict=True):
         draw(report, ax=ax)
-    title = f"{report.source}: {report.diagnosis.kind}"
+    title = f"{report.title}: {report.diagnosis.kind}"
     figure.suptitle(title, fontweight="bold", parse_math=False)
     if "inline" in plt.get_backend():  # a notebook shows what a cell returns, and open figures too
         plt.close(figure)

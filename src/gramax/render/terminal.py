@@ -57,7 +57,7 @@ DEMO_HEADING = f"{'epoch':>5}  train err  test err  collapse  eff. rank  off-dia
 def show(report: Report, console: Console | None = None) -> None:
     """Print the report to the terminal (plain text where the output is a file)."""
     console = console or Console()
-    console.print(report_view(report), width=min(console.width, MAX_WIDTH))
+    console.print(report_view(report), width=min(console.width, MAX_WIDTH), crop=False)
 
 
 def show_comparison(found: Comparison, console: Console | None = None) -> None:
@@ -107,7 +107,7 @@ def demo_line(record: Mapping[str, Any], cosines: np.ndarray) -> str:
 def report_view(report: Report) -> RenderableType:
     """The report as one rich renderable: what was audited, the answers, the worst pairs."""
     diagnosis = report.diagnosis
-    heading = Text.assemble((report.source, "bold"), f"\n{report_facts(report)}\n\n")
+    heading = Text.assemble((report.title, "bold"), f"\n{report_facts(report)}\n\n")
     status, worth, beside = tell_worth(report)
     if worth:
         heading.append(STATUS_MARKS[status], style=STATUS_STYLES[status])
@@ -115,6 +115,16 @@ def report_view(report: Report) -> RenderableType:
     heading.append(diagnosis.text, style="bold")
     heading.append(f"\nTry: {diagnosis.advice}\n" if diagnosis.advice else "\n")
     parts: list[RenderableType] = [heading, _answers(report)]
+    attached = {name: one for name, one in report.numbers.items() if METRICS[name].attached}
+    if attached:
+        table = _table("", "value", "chance", last="")
+        for name, one in attached.items():
+            told = f"{METRICS[name].meaning}; best {METRICS[name].best}"
+            told = f"undefined: {one.reason}" if one.reason else told
+            chance = number(one.chance.mean) if one.chance else "–"
+            table.add_row(name, number(one.value), chance, Text(told))
+        legend = f"{abbreviations_told(attached)}\n".lstrip()
+        parts += [Text("Head, pairs and outliers", style="bold"), table, Text(legend, style="dim")]
     if report.worst_pairs:
         parts += [Text("Worst-aligned classes", style="bold"), _pairs(report.worst_pairs)]
     if report.merged:
@@ -127,7 +137,12 @@ def report_view(report: Report) -> RenderableType:
         parts += [Text("\nEvery number", style="bold"), *_numbers(report)]
         if len(report.classes) > 1:
             parts += [Text("\nLoosest classes", style="bold"), _classes(report)]
-    return Group(*parts, *_notes(report_notes(report)))
+    # A command is copied: it stays in one line, however long.
+    steps = [
+        Text(f"\n{one.why}\n  {one.command}", no_wrap=True, overflow="ignore")
+        for one in report.next_steps
+    ]
+    return Group(*parts, *_notes(report_notes(report)), *steps)
 
 
 def decision_view(found: Decision) -> RenderableType:

@@ -6,7 +6,7 @@ done, and `collection` does all of it here or in a child process.
 """
 
 from gramax.streaming.accumulation import accumulate
-from gramax.streaming.collection import Collected, Opened, Reading, Request, collect, streamed
+from gramax.streaming.collection import Collected, Opened, Request, RowRequest, collect, streamed
 from gramax.streaming.execution import Execution, Progress
 from gramax.streaming.inputs import Classes, classes_of, open_source
 from gramax.streaming.results import LeftOut, Sample, Totals, in_words, joined
@@ -18,8 +18,8 @@ __all__ = [
     "LeftOut",
     "Opened",
     "Progress",
-    "Reading",
     "Request",
+    "RowRequest",
     "Sample",
     "Totals",
     "accumulate",

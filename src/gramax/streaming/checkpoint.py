@@ -61,6 +61,8 @@ class Checkpoint:
     due: float = 0.0
     part: str | None = None
     """The name of the temporary file, where no other audit can be using it."""
+    groups: int = 0
+    """Of rows that hang together."""
 
     @classmethod
     def of(
@@ -77,7 +79,7 @@ class Checkpoint:
         about = identity(source, classes, blocks, normalize, tasks[0].sizes)
         n, c, d = source.rows, len(classes.names), source.dim
         empty = ClassMoments.empty(c, min(n, d), normalize=normalize, ambient=d if n < d else None)
-        return cls(Path(path), about, empty, blocks, len(tasks))
+        return cls(Path(path), about, empty, blocks, len(tasks), groups=tasks[0].groups)
 
     @contextmanager
     def alone(self) -> Iterator[Checkpoint]:
@@ -132,6 +134,7 @@ class Checkpoint:
             "rows": ((m, self.empty.dim), rows.dtype),
             "labels": ((m,), np.int32),
             "numbers": ((m,), np.int64),
+            "groups": ((m,), np.int64),
         }
         for k in range(self.blocks):
             for name, leaf in arrays_of(self.empty).items():
@@ -150,6 +153,7 @@ class Checkpoint:
         if not (
             all((np.isfinite(leaf) & (leaf >= 0)).all() for leaf in counts)
             and ((labels >= 0) & (labels < c)).all()
+            and ((arrays["groups"] >= -1) & (arrays["groups"] < max(self.groups, 1))).all()
             and np.isfinite(arrays["rows"]).all()
         ):
             raise fail(file, "holds counts, labels or rows that are none: remove the damaged file")
@@ -220,13 +224,18 @@ def identity(
     """
     rows = dict(source.fingerprint())
     files: Any = rows.pop("files", [])
-    whole = None if classes.labels is None else classes.labels.whole
-    if isinstance(whole, FileLabels):
-        own = ((one.where, getattr(one.entry, "file", one.where)) for one in whole.files)
-        files = [*files, *({"name": f"labels {name}", **state(file)} for name, file in own)]
-    held = whole.chunks(1 << 20) if isinstance(whole, HeldLabels) else ()
+    digests = {"digest of the labels": _digest(())}
+    for kind, given in (("labels", classes.labels), ("groups", classes.groups)):
+        whole = given and given.whole
+        if isinstance(whole, FileLabels):
+            own = ((one.where, getattr(one.entry, "file", one.where)) for one in whole.files)
+            files = [*files, *({"name": f"{kind} {name}", **state(file)} for name, file in own)]
+        elif isinstance(whole, HeldLabels):
+            pieces = (codes.tobytes() for codes in whole.chunks(1 << 20))
+            digests[f"digest of the {kind}"] = _digest(pieces)
     options = {
         "--labels": classes.labels is not None,
+        "--groups": classes.groups is not None,
         "--codes": classes.rowwise,
         "--raw": not normalize,
         "--probe or --explain": blocks > 1,
@@ -236,7 +245,7 @@ def identity(
         **{one["name"]: {key: one[key] for key in one if key != "name"} for one in files},
         **{name: "on" if on else "off" for name, on in options.items()},
         **{f"{key} of the embeddings": value for key, value in rows.items()},
-        "digest of the labels": _digest(codes.tobytes() for codes in held),
+        **digests,
         "digest of the class names": _digest(name.encode() for name in classes.names),
         "rows of a chunk and a task": list(asdict(sizes).values()),
     }

@@ -36,8 +36,8 @@ from gramax.streaming.accumulation import physical_memory
 from gramax.streaming.collection import (
     Collected,
     Opened,
-    Reading,
     Request,
+    RowRequest,
     collect_here,
     streamed_here,
 )
@@ -76,9 +76,9 @@ def collect_in_child(request: Request, progress: Progress | None = None) -> Coll
 
 
 @contextmanager
-def streamed_from_child(reading: Reading) -> Iterator[tuple[Opened, Iterator[np.ndarray]]]:
+def streamed_from_child(request: RowRequest) -> Iterator[tuple[Opened, Iterator[np.ndarray]]]:
     """`streamed_here`, read by a process of its own."""
-    child = _Child(reading, None)
+    child = _Child(request, None)
     try:
         name, rows, dim, dtype = next(child.heard())["opened"]
         opened = Opened(str(name), int(rows), int(dim), np.dtype(str(dtype)))
@@ -112,7 +112,7 @@ def _without(request: Request, lost: _LostError) -> Request:
 class _Child:
     """A child process, as its parent sees it."""
 
-    def __init__(self, request: Request | Reading, progress: Progress | None):
+    def __init__(self, request: Request | RowRequest, progress: Progress | None):
         """Start it, and tell it what is asked for."""
         try:
             asked = pickle.dumps(request)
@@ -258,7 +258,7 @@ def _exactly(stream: IO[bytes], size: int) -> bytes:
     return b"".join(parts)
 
 
-def _named(request: Request | Reading) -> str:
+def _named(request: Request | RowRequest) -> str:
     source = request.source
     return str(source if isinstance(source, str | os.PathLike) else source[0])
 
@@ -304,11 +304,11 @@ def main() -> None:
 
 
 def _answer(
-    request: Request | Reading, say: _Saying
+    request: Request | RowRequest, say: _Saying
 ) -> tuple[dict[str, Any], Iterable[np.ndarray]]:
     """What there is to say at the end: what was collected, or why it was not."""
     try:
-        if isinstance(request, Reading):
+        if isinstance(request, RowRequest):
             with streamed_here(request) as (opened, chunks):
                 say({"opened": [opened.name, opened.rows, opened.dim, opened.dtype.str]})
                 for chunk in chunks:

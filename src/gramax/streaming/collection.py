@@ -11,21 +11,32 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gramax.data import Source, check_finite
+from gramax._shapes import Int
+from gramax.data import Reading, Source, check_finite
 from gramax.data.formats import LABEL_READERS, READERS, Readers, reads_in_process
+from gramax.data.ids import labels_taken, read_ids, taken
 from gramax.data.paths import addresses, extension, files_of, is_address, split_name
+from gramax.data.reading import hints
 from gramax.errors import InputError
+from gramax.moments import ClassMoments
 from gramax.moments.blocks import MEMORY, plan
 from gramax.streaming import engines
 from gramax.streaming.accumulation import accumulate
 from gramax.streaming.execution import Execution, Progress
-from gramax.streaming.inputs import Classes, all_exist, classes_of, is_places, open_source
-from gramax.streaming.results import LeftOut, Totals
+from gramax.streaming.inputs import (
+    Classes,
+    all_exist,
+    classes_of,
+    groups_of,
+    is_places,
+    open_source,
+)
+from gramax.streaming.results import LeftOut, Sample, Totals
 from gramax.streaming.tasks import CHUNK_BYTES
 
 
@@ -33,7 +44,9 @@ from gramax.streaming.tasks import CHUNK_BYTES
 class Request:
     """What is to be read, and how; arguments as for `gramax.audit`, and files known to be bad.
 
-    Without a number of `blocks` classes get as many as memory allows, and rows without them 1.
+    Without a number of `blocks` classes get as many as memory allows, and rows without them 1. With
+    `rows` these alone are taken, in this order. With `ids` nothing is summed: the numbers of the
+    sample are those of the ids.
     """
 
     source: Any
@@ -44,14 +57,20 @@ class Request:
     normalize: bool = True
     execution: Execution = field(default_factory=Execution)
     known_bad: tuple[LeftOut, ...] = ()
+    rows: Int[np.ndarray, " m"] | None = None
+    ids: Any = None
+    groups: Any = None
+    reading: Reading = field(default_factory=Reading)
 
 
 @dataclass(frozen=True)
 class Collected:
     """All that an audit needs of its source: `rows` are all, those that count nowhere included.
 
-    `notes` say how files were read; `label_digest` is the same for the same labels, and empty
-    where there are none; `unopened` are files that could not even be opened.
+    `notes` say how files were read; `label_digest` is the same for the same labels and groups, and
+    empty where there are none; `unopened` are files that could not even be opened; `groups` is the
+    number of groups of rows that hang together, 0 where none were named; `array` is what the matrix
+    is called in its file, or empty.
     """
 
     name: str
@@ -63,6 +82,8 @@ class Collected:
     label_digest: str
     totals: Totals
     unopened: tuple[LeftOut, ...] = ()
+    groups: int = 0
+    array: str = ""
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -72,8 +93,8 @@ class Collected:
 
 def collect(request: Request, progress: Progress | None = None) -> Collected:
     """Read and sum all rows, in this process or in a child that may die of what it reads."""
-    labels = request.labels
-    plain = _is_no_file(labels) or _is_plain(labels, LABEL_READERS)
+    named = request.labels, request.groups, request.ids
+    plain = all(_is_no_file(one) or _is_plain(one, LABEL_READERS) for one in named)
     if plain and _is_plain(request.source, READERS):
         return collect_here(request, progress)
     from gramax.streaming.child import collect_in_child
@@ -82,7 +103,7 @@ def collect(request: Request, progress: Progress | None = None) -> Collected:
 
 
 @dataclass(frozen=True)
-class Reading:
+class RowRequest:
     """Rows that are wanted as they are, in order; arguments as for `gramax.audit`."""
 
     source: Any
@@ -99,20 +120,20 @@ class Opened(NamedTuple):
 
 
 def streamed(
-    reading: Reading,
+    request: RowRequest,
 ) -> AbstractContextManager[tuple[Opened, Iterator[np.ndarray]]]:
     """A source, and its rows in chunks of some megabytes; read in a child as `collect` does."""
-    if _is_plain(reading.source, READERS):
-        return streamed_here(reading)
+    if _is_plain(request.source, READERS):
+        return streamed_here(request)
     from gramax.streaming.child import streamed_from_child
 
-    return streamed_from_child(reading)
+    return streamed_from_child(request)
 
 
 @contextmanager
-def streamed_here(reading: Reading) -> Iterator[tuple[Opened, Iterator[np.ndarray]]]:
+def streamed_here(request: RowRequest) -> Iterator[tuple[Opened, Iterator[np.ndarray]]]:
     """`streamed` in this process; rows that are not finite are refused."""
-    source, _ = open_source(reading.source, reading.column)
+    source, _ = open_source(request.source, request.column)
 
     def chunks() -> Iterator[np.ndarray]:
         for start, chunk in source.chunks(max(1, CHUNK_BYTES // (4 * source.dim))):
@@ -160,25 +181,62 @@ def _blocks(classes: Classes, source: Source) -> int:
 def collect_here(request: Request, progress: Progress | None = None) -> Collected:
     """`collect` in this process."""
     how = request.execution
-    opened, unopened = open_source(request.source, request.column, how.skip_bad, request.known_bad)
-    classes = classes_of(request.labels, opened, request.codes)
+    opened, unopened = open_source(
+        *(request.source, request.column, how.skip_bad, request.known_bad),
+        *(request.reading, request.labels),
+    )
+    if request.ids is not None:
+        return _only_ids(request, opened, unopened)
+    groups = groups_of(request.groups, opened)
+    classes = replace(classes_of(request.labels, opened, request.codes), groups=groups)
+    if request.rows is not None:
+        opened, classes = _only_rows(request.rows, opened, classes, how.skip_bad)
+        groups = classes.groups
+    blocks, notes = request.blocks or _blocks(classes, opened), tuple(opened.notes)
+    if groups:
+        blocks = min(blocks, len(groups.names))
+        notes += (f"{len(groups.names):,} groups of rows make {blocks} blocks for error bars",)
     with engines.opened(how.engine, workers=how.workers, address=how.address) as engine:
         totals = accumulate(
             opened,
             classes,
-            request.blocks or _blocks(classes, opened),
+            blocks,
             request.normalize,
             progress,
             engine=engine,
             checkpoint=how.checkpoint,
             skip_bad=how.skip_bad,
         )
-    labels, digest = classes.labels, hashlib.blake2b(digest_size=16)
-    for codes in labels.part(0, opened.rows).chunks(1 << 16) if labels else ():
+    digest, given = hashlib.blake2b(digest_size=16), [classes.labels, groups]
+    for codes in (codes for one in given if one for codes in one.whole.chunks(1 << 16)):
         digest.update(np.ascontiguousarray(codes, np.int64).data)
+    told = hints(opened, request.reading, request.labels is not None, totals.sample.rows)
     return Collected(
-        *(opened.name, opened.rows, opened.dim, tuple(opened.notes)),
-        *(classes.names, classes.labelled, digest.hexdigest() if labels else ""),
+        *(opened.name, opened.rows, opened.dim, (*notes, *told)),
+        *(classes.names, classes.labelled, digest.hexdigest() if any(given) else ""),
         totals,
         unopened,
+        len(groups.names) if groups else 0,
+        opened.array,
     )
+
+
+def _only_ids(request: Request, opened: Source, unopened: tuple[LeftOut, ...]) -> Collected:
+    """The ids of all rows, as the numbers of a sample without columns."""
+    ids = read_ids(request.ids, opened)
+    sample = Sample(np.zeros((len(ids), 0)), np.zeros(len(ids), np.int32), ids, ids)
+    totals = Totals((ClassMoments.empty(1, 1),), (sample,), done=1, rows=len(ids))
+    about = (opened.name, opened.rows, opened.dim, tuple(opened.notes))
+    return Collected(*about, (), False, "", totals, unopened)
+
+
+def _only_rows(
+    rows: Int[np.ndarray, " m"], opened: Source, classes: Classes, skip_bad: bool
+) -> tuple[Source, Classes]:
+    """These rows alone, with the classes and groups that they have."""
+    if classes.labels is not None:
+        labels = labels_taken(classes.labels, rows)
+        classes = replace(classes, names=labels.names, labels=labels)
+    if classes.groups is not None:
+        classes = replace(classes, groups=labels_taken(classes.groups, rows))
+    return taken(opened, rows, skip_bad), classes

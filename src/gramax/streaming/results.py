@@ -35,20 +35,29 @@ def in_words(left_out: Sequence[LeftOut]) -> str:
         'left out a.npy and 1 more (320 rows): cannot be read'
         >>> in_words([LeftOut("a.npy", None, "is cut short")])
         'left out a.npy (an unknown number of rows): cannot be read'
+        >>> in_words([LeftOut("rows of a.npy", 2, "a.npy: row 7 is nan throughout, or null")])
+        'left out rows of a.npy (2 rows): null, or not finite'
     """
     more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
     known = [one.rows for one in left_out if one.rows is not None]
     rows = [f"{sum(known):,} rows"] * bool(known)
     rows += ["an unknown number of rows"] * (len(known) < len(left_out))
-    return f"left out {left_out[0].name}{more} ({' and '.join(rows)}): cannot be read"
+    single = all(one.name.startswith("rows of ") for one in left_out)
+    why = "null, or not finite" if single else "cannot be read"
+    return f"left out {left_out[0].name}{more} ({' and '.join(rows)}): {why}"
 
 
 class Sample(NamedTuple):
-    """Some of the rows that count, a uniform sample in all, with their classes and numbers."""
+    """Some of the rows that count, a uniform sample in all: classes, numbers and groups (or -1)."""
 
     rows: Float[np.ndarray, "m d"]
     labels: Int[np.ndarray, " m"]
     numbers: Int[np.ndarray, " m"]
+    groups: Int[np.ndarray, " m"]
+
+    def at(self, kept: np.ndarray) -> Sample:
+        """Those of the rows that are kept: their places, or whether each is."""
+        return Sample(*(column[kept] for column in self))
 
 
 def together(samples: Sequence[Sample]) -> Sample:

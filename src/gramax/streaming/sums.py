@@ -23,7 +23,7 @@ from gramax.data import check_finite
 from gramax.data.chunks import rechunk
 from gramax.errors import InputError
 from gramax.moments import ClassMoments
-from gramax.moments.blocks import dealt
+from gramax.moments.blocks import blocks_of
 from gramax.moments.class_moments import NOT_FINITE
 from gramax.streaming.results import LeftOut, Sample, Totals, joined, together
 from gramax.streaming.tasks import Task
@@ -72,11 +72,17 @@ def gather(task: Task, tick: Tick | None = None) -> Totals | BadFragmentError:
 
 
 class Batch(NamedTuple):
-    """Rows with numbers from `start` on, and their classes."""
+    """Rows with numbers from `start` on, their classes, and their groups (-1 where none)."""
 
     start: int
     z: Float[np.ndarray, "n d"]
     y: Int[np.ndarray, " n"]
+    groups: Int[np.ndarray, " n"]
+
+    @property
+    def numbers(self) -> Int[np.ndarray, " n"]:
+        """Of the rows, among all rows."""
+        return np.arange(self.start, self.start + len(self.z))
 
 
 def batches(task: Task) -> Iterator[Batch]:
@@ -84,15 +90,16 @@ def batches(task: Task) -> Iterator[Batch]:
 
     Fragments that follow each other are one run; between two runs rows were left out.
     """
-    fragments = [piece.fragment for piece in task.pieces]
+    fragments, chunk = [piece.fragment for piece in task.pieces], task.sizes.chunk
     before = np.cumsum([0, *(one.rows for one in fragments)])
     runs = groupby(range(len(fragments)), lambda k: fragments[k].start - before[k])
     for run in (list(places) for _, places in runs):
         start = fragments[run[0]].start
-        rows = rechunk((z for place in run for z in _rows(task, place)), task.sizes.chunk)
-        labels = rechunk((y for place in run for y in _labels(task, place)), task.sizes.chunk)
-        for z, y in zip(rows, labels, strict=True):
-            yield Batch(start, z, y)
+        rows = rechunk((z for place in run for z in _rows(task, place)), chunk)
+        labels = rechunk((y for place in run for y in _codes(task, place, "labels")), chunk)
+        groups = rechunk((g for place in run for g in _codes(task, place, "groups")), chunk)
+        for z, y, g in zip(rows, labels, groups, strict=True):
+            yield Batch(start, z, y, g)
             start += len(z)
 
 
@@ -111,16 +118,16 @@ def _rows(task: Task, place: int) -> Iterator[np.ndarray]:
             yield z.astype(np.float64 if wide else np.float32, copy=False)
 
 
-def _labels(task: Task, place: int) -> Iterator[np.ndarray]:
-    piece = task.pieces[place]
-    start, rows = piece.fragment.start, piece.fragment.rows
+def _codes(task: Task, place: int, name: str) -> Iterator[np.ndarray]:
+    """The "labels" or the "groups" of the rows, and what stands for them where there are none."""
+    fragment, part = task.pieces[place].fragment, getattr(task.pieces[place], name)
     with _refusing(place):
-        if piece.labels is not None:
-            yield from piece.labels.chunks(task.sizes.chunk)
-        elif task.rowwise:
-            yield np.arange(start, start + rows, dtype=np.int32)
+        if part is not None:
+            yield from part.chunks(task.sizes.chunk)
+        elif name == "labels" and task.rowwise:
+            yield np.arange(fragment.start, fragment.start + fragment.rows, dtype=np.int32)
         else:
-            yield np.zeros(rows, np.int32)
+            yield np.full(fragment.rows, 0 if name == "labels" else -1, np.int32)
 
 
 T = TypeVar("T")
@@ -175,7 +182,7 @@ def _added(
         lanes = 1 if task.rows < LANE_ROWS else LANES
         parts = (empty,) * (task.blocks if task.blocks > 1 else lanes)
     if task.blocks > 1:
-        block = dealt(batch.start, n, task.blocks, seed=0)
+        block = blocks_of(batch.numbers, task.blocks, 0, batch.groups, task.groups)
         shares: list[Any] = [np.flatnonzero((block == k) & used) for k in range(task.blocks)]
     elif not used.all():
         shares = np.array_split(np.flatnonzero(used), len(parts))
@@ -218,7 +225,8 @@ def _reason(task: Task, batch: Batch, at: int) -> str:
 def _refuse(task: Task, batch: Batch) -> None:
     """Raise `BadFragmentError` for the first row of the batch whose length is not finite."""
     at = int(_bad_rows(batch)[0])
-    raise BadFragmentError(_place(task, batch.start + at), _reason(task, batch, at))
+    reason = f"{_reason(task, batch, at)}; --skip-bad leaves such rows out"
+    raise BadFragmentError(_place(task, batch.start + at), reason)
 
 
 def _note_bad(task: Task, batch: Batch, rows: np.ndarray, bad: dict[str, LeftOut]) -> None:
@@ -237,5 +245,6 @@ def _sampled(task: Task, batch: Batch) -> Sample:
     z, y = batch.z[at], batch.y[at]
     kept = (y >= 0) & (z.any(axis=1) | (not task.normalize))
     if task.skip_bad:
-        kept[_bad_rows(Batch(0, z, y))] = False
-    return Sample(z[kept], y[kept].astype(np.int32), (at + batch.start)[kept])
+        kept[_bad_rows(Batch(0, z, y, at))] = False
+    groups = batch.groups[at].astype(np.int64)
+    return Sample(z, y.astype(np.int32), at + batch.start, groups).at(kept)

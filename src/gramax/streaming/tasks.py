@@ -12,7 +12,7 @@ import numpy as np
 
 from gramax._shapes import Int
 from gramax.data import Fragment, Source
-from gramax.data.labels import LabelPart
+from gramax.data.labels import LabelPart, Labels
 from gramax.streaming.inputs import Classes
 
 CHUNK_BYTES, TASK_BYTES = 1 << 24, 1 << 28
@@ -63,10 +63,11 @@ def sampled(n: int, d: int) -> Int[np.ndarray, " m"]:
 
 @dataclass(frozen=True)
 class Piece:
-    """A fragment and the labels of its rows (None where they need none)."""
+    """A fragment, the labels of its rows (None where they need none), and their groups."""
 
     fragment: Fragment
     labels: LabelPart | None
+    groups: LabelPart | None = None
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,9 @@ class Task:
     """Consecutive fragments that a worker reads and sums; picklable.
 
     `sample` holds the numbers of the rows to bring back. With `rowwise` every row is a class of its
-    own. A task that is `spanned` holds all rows, fewer than their dimensions: their moments are
-    those of their coordinates in the space that they span.
+    own. Blocks are dealt by the `groups`, where there are any. A task that is `spanned` holds all
+    rows, fewer than their dimensions: their moments are those of their coordinates in the space
+    that they span.
     """
 
     pieces: tuple[Piece, ...]
@@ -88,6 +90,7 @@ class Task:
     spanned: bool
     skip_bad: bool = False
     """Whether rows that are not finite are left out, where they are an error otherwise."""
+    groups: int = 0
 
     @property
     def rows(self) -> int:
@@ -112,9 +115,13 @@ def tasks_of(source: Source, classes: Classes, blocks: int, normalize: bool) -> 
             groups.append([])
             held = 0
         held += one.rows
-        part = None if labels is None else labels.part(one.start, one.start + one.rows)
-        groups[-1].append(Piece(one, part))
+        groups[-1].append(Piece(one, *(_part(part, one) for part in (labels, classes.groups))))
     starts = [pieces[0].fragment.start for pieces in groups]
     samples = np.split(sample, np.searchsorted(sample, starts[1:]))
     fixed = (c, classes.rowwise, cut, blocks, normalize, n < d)
-    return [Task(tuple(p), m, *fixed) for p, m in zip(groups, samples, strict=True)]
+    count = len(classes.groups.names) if classes.groups else 0
+    return [Task(tuple(p), m, *fixed, groups=count) for p, m in zip(groups, samples, strict=True)]
+
+
+def _part(labels: Labels | None, rows: Fragment) -> LabelPart | None:
+    return labels.part(rows.start, rows.start + rows.rows) if labels else None

@@ -10,9 +10,10 @@ third too large for n < 2d where the scatter within classes has a few large dire
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,13 @@ from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
 from gramax.moments import BlockMoments, ClassMoments
+from gramax.uncertainty.errorbars import (
+    MAX_LONE_SIDE,
+    ErrorBar,
+    few_threads,
+    interval_about,
+    jackknife,
+)
 
 MIN_BLOCKS, MIN_FREEDOM, MAX_CLASSES = 4, 8, 4096
 """Blocks that hold rows, and rows beyond one for each class, below which nothing is estimated; and
@@ -32,6 +40,12 @@ shares of the degrees of freedom at which the VCI takes its two ridges, for f < 
 
 SURE = 3.0
 """Standard deviations of its noise by which a distance must exceed 0 to be divided by."""
+
+LEVEL, SMOOTH = 0.95, ("collapse", "rank")
+"""The probability with which an interval is to cover; and questions whose numbers are smooth in the
+moments, so that their bias falls like 1/n."""
+
+LESS_BIAS = "its bias taken out, by the jackknife"
 
 NOT_APART = "the class means are no further apart than their noise"
 
@@ -48,6 +62,9 @@ class Companion:
         value: the estimate, in the units of the metric; NaN where rows are too few for one.
         method: how it is estimated, in words.
         reason: why there is none ("" where there is).
+        low: lower end of an interval that covers the number of infinitely many rows with 95 %; None
+            where there is none.
+        high: its upper end.
 
     Example:
         >>> Companion(77.2, "products across blocks").reason
@@ -57,6 +74,47 @@ class Companion:
     value: float
     method: str
     reason: str = ""
+    low: float | None = None
+    high: float | None = None
+
+
+def companions_with_intervals(
+    blocks: BlockMoments, bars: Mapping[str, ErrorBar], options: Options | None = None
+) -> dict[str, Companion]:
+    """`companions` and, of the other numbers of tightness and rank, the value less its bias.
+
+    A companion has an interval by the jackknife over the same blocks. The bias is that of the
+    jackknife too, and the interval of the number is moved by it. Numbers of the directions of class
+    means have no such companion: their bias falls more slowly than 1/n, and their intervals are
+    wide enough to cover what infinitely many rows give.
+
+    Args:
+        blocks: as for `companions`.
+        bars: of these blocks, as `error_bars` gives them.
+        options: as for the metrics.
+
+    Source:
+        Quenouille, Notes on bias in estimation, 1956.
+    """
+    normalize, parts, found = blocks.parts[0].normalize, blocks.parts, companions(blocks, options)
+    side, count, left, made = parts[0].mean.shape[1], len(parts), [], {}
+    few = 1 if side <= MAX_LONE_SIDE else 2  # blocks left out at a time, as each time takes long
+    with few_threads(side):
+        for k in range(0, count if found and count > MIN_BLOCKS * few else 0, few):
+            rest = BlockMoments((*parts[:k], *parts[k + few :]), 0)
+            left.append(companions(rest, options))
+    for name, bar in bars.items():
+        bounds = METRICS[name].bounds(normalize)
+        if name in found:
+            without = np.array([one[name].value for one in left])
+            own = jackknife(found[name].value, without, bounds, LEVEL)
+            made[name] = replace(found[name], low=own.low, high=own.high)
+        elif METRICS[name].question in SMOOTH and bar.bias is not None:
+            value = bar.value - bar.bias
+            if bounds[0] <= value <= bounds[1]:
+                ends = interval_about(value, bar, bounds)
+                made[name] = Companion(value, LESS_BIAS, "", *ends)
+    return made
 
 
 def companions(blocks: BlockMoments, options: Options | None = None) -> dict[str, Companion]:
@@ -187,11 +245,11 @@ class _Population:
         self.values, self.freedom = values[values > 0], freedom
         self.least = float(self.values.min()) * 1e-6  # a ridge as good as none
 
-    def at(self, ridge: float) -> tuple[float, float, float]:
-        """κ, tr Σ(Σ+κ)⁻¹ and tr Σ²(Σ+κ)⁻² at a ridge ρ > 0 of the sample."""
-        weights = self.values / (self.values + ridge)
-        df, f = float(np.sum(weights)), self.freedom
-        slope = -float(np.sum(weights / (self.values + ridge)))  # of df, by ρ
+    def at(self, ridge: Any) -> tuple[Any, Any, Any]:
+        """κ, tr Σ(Σ+κ)⁻¹ and tr Σ²(Σ+κ)⁻² at a ridge ρ > 0 of the sample, or at each of several."""
+        moved = self.values + np.expand_dims(ridge, -1)
+        weights, f = self.values / moved, self.freedom
+        df, slope = np.sum(weights, axis=-1), -np.sum(weights / moved, axis=-1)  # of df, by ρ
         kappa = ridge / (1 - df / f)
         by_ridge = (1 - df / f + ridge * slope / f) / (1 - df / f) ** 2  # of κ
         return kappa, df, df + kappa * slope / by_ridge
@@ -216,7 +274,7 @@ def _effective_rank(e: Evidence) -> float:
     _need(freedom >= MIN_FREEDOM and np.any(values > 0), f"needs more than {MIN_FREEDOM} rows")
     spectrum = _Population(values * d / np.sum(values[values > 0]), freedom)
     ridges = np.geomspace(spectrum.least, spectrum.values.max() * 1e5, 600)
-    kappa, df, squares = np.array([spectrum.at(ridge) for ridge in ridges]).T
+    kappa, df, squares = spectrum.at(ridges)
     gap = d / (1 + kappa) - df
     whole = np.trapezoid(gap * kappa, np.log(kappa)) + gap[-1] * kappa[-1]
     first, held = kappa[0], df[0]

@@ -10,7 +10,7 @@ at chance the errors are rough, and `gramax.chance.chance` is the yardstick.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -130,18 +130,54 @@ def jackknife(
         reason = "undefined where one of the blocks is left out"
     if reason:
         return ErrorBar(value, None, None, None, None, reason)
-    (least, most), points, back = interval, np.append(without, value), lambda x: x
-    # Intervals are formed where the range is the whole line; not at a bound itself.
-    if math.isfinite(least) and np.all((points > least) & (points < most)):
-        if math.isinf(most):
-            points, back = np.log(points - least), lambda x: least + np.exp(x)
-        else:
-            points = np.log((points - least) / (most - points))
-            back = lambda x: least + (most - least) / (1 + np.exp(-x))  # noqa: E731
-    reach = student_quantile(level, b - 1) * _deviation(points[:-1])
-    low, high = (float(np.clip(back(points[-1] + r), *interval)) for r in (-reach, reach))
+    forth, back = _whole_line(np.append(without, value), interval)
+    reach = student_quantile(level, b - 1) * _deviation(forth(without))
+    low, high = _around(value, reach, forth, back, interval)
     bias = (b - 1) * (float(without.mean()) - value)
     return ErrorBar(value, _deviation(without), low, high, bias)
+
+
+def interval_about(
+    value: float, bar: ErrorBar, interval: tuple[float, float]
+) -> tuple[float, float]:
+    """The interval of a bar, moved to another value of the same number: to one without bias, say.
+
+    It is as wide on the scale on which intervals are formed.
+
+    Example:
+        >>> bar = ErrorBar(2.0, 0.5, 1.0, 4.0, -2.0)  # from half to twice
+        >>> print(*(round(end, 6) for end in interval_about(4.0, bar, (0.0, math.inf))))
+        2.0 8.0
+    """
+    assert bar.low is not None
+    assert bar.high is not None
+    ends = np.array([bar.low, bar.high])
+    forth, back = _whole_line(np.append(ends, value), interval)
+    low, high = forth(ends)
+    return _around(value, (high - low) / 2, forth, back, interval)
+
+
+Scale = Callable[[Any], Any]
+
+
+def _whole_line(points: np.ndarray, interval: tuple[float, float]) -> tuple[Scale, Scale]:
+    """To a scale on which the range is the whole line, and back; none where a point is a bound."""
+    least, most = interval
+    if not (math.isfinite(least) and np.all((points > least) & (points < most))):
+        return (lambda x: x), (lambda x: x)
+    if math.isinf(most):
+        return (lambda x: np.log(x - least)), (lambda x: least + np.exp(x))
+    return (
+        lambda x: np.log((x - least) / (most - x)),
+        lambda x: least + (most - least) / (1 + np.exp(-x)),
+    )
+
+
+def _around(
+    value: float, reach: float, forth: Scale, back: Scale, interval: tuple[float, float]
+) -> tuple[float, float]:
+    low, high = (float(np.clip(back(forth(value) + r), *interval)) for r in (-reach, reach))
+    return low, high
 
 
 def _deviation(without: np.ndarray) -> float:
@@ -245,7 +281,7 @@ def without_each(
     quick = [name for name in asked if not too_many(name, first.num_classes)]
     used = np.flatnonzero(_filled(blocks).any(axis=1))
     parts = [blocks.parts[k].widened() for k in used] or [first.widened()]
-    with _few_threads(first.mean.shape[1]), np.errstate(all="ignore"):
+    with few_threads(first.mean.shape[1]), np.errstate(all="ignore"):
         whole = _values(BlockMoments(tuple(parts), 0).whole, asked, options)
         left = [_values(moments, quick, options) for moments in _leave_out(parts, None)]
     return {
@@ -254,7 +290,7 @@ def without_each(
     }
 
 
-def _few_threads(side: int) -> Any:
+def few_threads(side: int) -> Any:
     """Within it, matrices of this side are decomposed by as many threads as do it fastest."""
     if side > MAX_LONE_SIDE:
         return nullcontext()

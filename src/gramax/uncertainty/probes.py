@@ -19,10 +19,11 @@ from importlib.util import find_spec
 import numpy as np
 
 from gramax._shapes import Float, Int
+from gramax.arrays.nearest import Neighbours
 from gramax.arrays.rows import unit_rows
 from gramax.metrics.evidence import Evidence
 from gramax.moments import ClassMoments
-from gramax.moments.blocks import dealt
+from gramax.moments.blocks import random_parts
 from gramax.uncertainty.chance.cosines import student_quantile
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 0.1, 0.4)
@@ -44,12 +45,17 @@ class Outcome:
         low: lower end of its 95 % interval.
         high: upper end.
         method: the classifier, in words.
+        hits: `[m]` row by row 1 where it is right, 0 where not, -1 where it was not asked; None
+            where outcomes are not of single rows. For comparisons: not part of any output.
+        fold: `[m]` the fold of each row.
     """
 
     accuracy: float
     low: float
     high: float
     method: str
+    hits: Int[np.ndarray, " m"] | None = field(default=None, repr=False, compare=False)
+    fold: Int[np.ndarray, " m"] | None = field(default=None, repr=False, compare=False)
 
 
 SHOTS, SHOT_DRAWS = (1, 5, 20), 20
@@ -117,16 +123,16 @@ def worth_of(
     parts: tuple[ClassMoments, ...],
     rows: Float[np.ndarray, "m d"],
     labels: Int[np.ndarray, " m"],
-    numbers: Int[np.ndarray, " m"],
+    block: Int[np.ndarray, " m"],
     neighbour_labels: Int[np.ndarray, " m"] | None = None,
 ) -> Worth | None:
     """Accuracies on held-out rows; None where fewer than two classes have two rows.
 
     Args:
-        parts: the moments of the blocks that `dealt` deals rows to.
+        parts: the moments of the blocks.
         rows: `[m, d]` the rows to judge, all of them or a sample.
         labels: `[m]` their classes.
-        numbers: `[m]` their numbers among all rows, which say what block each is in.
+        block: `[m]` the block that each is in (`moments.blocks.blocks_of`).
         neighbour_labels: `[m]` the class of the closest other row; -1 where there is none.
 
     Source:
@@ -137,7 +143,6 @@ def worth_of(
     if np.sum(counts >= 2) < 2 or len(rows) < 2:
         return None
     normalize, many = parts[0].normalize, len(parts)
-    block = dealt(0, int(numbers.max()) + 1, many, seed=0)[numbers]
     axes, rows, parts = turned_alike(parts, rows, labels, block)
     d = rows.shape[1]
     folds = many if d < WIDE else min(many, WIDE_FOLDS)
@@ -150,7 +155,7 @@ def worth_of(
     for f, rest in enumerate(without_each(groups)):
         at = np.flatnonzero(fold == f)
         if len(at):
-            right[:, at] = judged(list(heads_of(rest)), rows[at], labels[at])
+            right[:, at] = judged(list(heads_of(rest)), rows, labels, at)
     probe, best = chosen(right[1:], fold, folds)
     share = counts / counts.sum()
     final = list(heads_of(merged(groups)))[1 + best]
@@ -159,9 +164,8 @@ def worth_of(
     kinds = ["linear discriminant analysis", "ridge regression"]
     neighbours = None
     if neighbour_labels is not None and np.any(neighbour_labels >= 0):
-        known = neighbour_labels >= 0
-        hit = neighbour_labels[known] == labels[known]
-        neighbours = _outcome(hit, fold[known], folds, "nearest neighbour, each row left out")
+        hits = np.where(neighbour_labels >= 0, neighbour_labels == labels, -1)
+        neighbours = _outcome(hits, fold, folds, "nearest neighbour, each row left out")
     method = f"{kinds[best % 2]}, shrunk by {STRENGTHS[best // 2]:g}"
     return Worth(
         rows=len(rows),
@@ -256,19 +260,22 @@ def _solved(matrix: Float[np.ndarray, "d d"], right: Float[np.ndarray, "d c"]) -
 
 
 def judged(
-    heads: list[Head], rows: Float[np.ndarray, "f d"], labels: Int[np.ndarray, " f"]
+    heads: list[Head],
+    rows: Float[np.ndarray, "m d"],
+    labels: Int[np.ndarray, " m"],
+    at: Int[np.ndarray, " f"],
 ) -> np.ndarray:
     """Whether each head names the class of each of these rows."""
     weights, c = np.concatenate([head.weights for head in heads]), len(heads[0].bias)
-    right = np.empty((len(heads), len(rows)), bool)
+    right = np.empty((len(heads), len(at)), bool)
     size = max(1, TILE_NUMBERS // len(weights))
-    for start in range(0, len(rows), size):
-        some = slice(start, start + size)
+    for start in range(0, len(at), size):
+        some = at[start : start + size]
         x = np.asarray(rows[some], np.float64)
         scores = (unit_rows(x) if heads[0].normalize else x) @ weights.T
         for k, head in enumerate(heads):
             named = np.argmax(scores[:, k * c : (k + 1) * c] + head.bias, axis=1)
-            right[k, some] = named == labels[some]
+            right[k, start : start + size] = named == labels[some]
     return right
 
 
@@ -281,30 +288,78 @@ def chosen(right: np.ndarray, fold: Int[np.ndarray, " m"], folds: int) -> tuple[
     )
 
 
-def _outcome(right: np.ndarray, fold: Int[np.ndarray, " m"], folds: int, method: str) -> Outcome:
-    """The share that is right, with Wilson's interval for as many rows as the folds bear out.
+def _outcome(hits: np.ndarray, fold: Int[np.ndarray, " m"], folds: int, method: str) -> Outcome:
+    """The share that is right, with Wilson's interval for as many rows as the folds bear out."""
+    asked = hits >= 0
+    right, count = hits[asked], len(np.unique(fold[asked]))
+    accuracy, variance, spread = spread_of(right, fold[asked])
+    z = student_quantile(0.95, max(count - 1, 2)) if spread > 1 else 1.96
+    effective = len(right) / spread
+    middle = (accuracy * effective + z * z / 2) / (effective + z * z)
+    reach = z / (effective + z * z) * math.sqrt(effective * variance + z * z / 4)
+    ends = max(0.0, middle - reach), min(1.0, middle + reach)
+    return Outcome(accuracy, *ends, method, hits.astype(np.int8), fold.astype(np.int16))
+
+
+def spread_of(
+    values: Float[np.ndarray, " m"], fold: Int[np.ndarray, " m"]
+) -> tuple[float, float, float]:
+    """The mean of values of rows, their variance, and for how many rows each row counts at most.
 
     Rows of a fold are judged by one classifier, and rows near each other stand or fall together:
     where the folds differ by more than independent rows would, the rows count for fewer.
     """
-    n, accuracy = len(right), float(np.mean(right))
-    sizes = np.bincount(fold, minlength=folds)
+    mean, variance = float(np.mean(values)), float(np.var(values))
+    sizes = np.bincount(fold)
     there = sizes > 0
-    means = np.bincount(fold, right, folds)[there] / sizes[there]
-    count, variance = int(there.sum()), accuracy * (1 - accuracy)
-    spread = 1.0
-    if count > 2 and variance > 0:
-        expected = np.sum(sizes[there] * (means - accuracy) ** 2) / (count - 1)
-        spread = max(1.0, float(expected) / variance)
-    z = student_quantile(0.95, max(count - 1, 2)) if spread > 1 else 1.96
-    effective = n / spread
-    middle = (accuracy * effective + z * z / 2) / (effective + z * z)
-    reach = z / (effective + z * z) * math.sqrt(effective * variance + z * z / 4)
-    return Outcome(accuracy, max(0.0, middle - reach), min(1.0, middle + reach), method)
+    means = np.bincount(fold, values)[there] / sizes[there]
+    if len(means) < 3 or variance == 0:
+        return mean, variance, 1.0
+    expected = np.sum(sizes[there] * (means - mean) ** 2) / (len(means) - 1)
+    return mean, variance, max(1.0, float(expected) / variance)
+
+
+def labels_nearby(
+    rows: Float[np.ndarray, "m d"],
+    labels: Int[np.ndarray, " m"],
+    groups: Int[np.ndarray, " m"],
+    normalize: bool,
+    near: Neighbours,
+) -> Int[np.ndarray, " m"]:
+    """The class of the closest row of another group; -1 for copies, and where there is none.
+
+    Args:
+        rows: `[m, d]` as they were read.
+        labels: `[m]` their classes.
+        groups: `[m]` the group of each, or -1 for a row that is one of its own.
+        normalize: take rows on the unit sphere.
+        near: their nearest neighbours.
+    """
+    unit = np.where(groups < 0, -1 - np.arange(len(rows)), groups)
+    apart = np.isfinite(near.distances) & (unit[near.where] != unit[:, None])
+    apart &= near.exists[:, None]
+    first = np.take_along_axis(near.where, np.argmax(apart, axis=1)[:, None], axis=1)[:, 0]
+    found = np.where(apart.any(axis=1), labels[first], -1)
+    # Groups of more rows than neighbours are known: these are looked at again, among all rows.
+    left = np.flatnonzero(near.exists & ~apart.any(axis=1) & (groups >= 0))
+    if len(left):
+        x = unit_rows(np.asarray(rows, np.float64)) if normalize else np.asarray(rows, np.float64)
+        x = x - x.mean(axis=0)
+        half = np.einsum("md,md->m", x, x) / 2
+        for some in np.array_split(left, 1 + len(left) * len(x) // TILE_NUMBERS):
+            far = half - x[some] @ x.T
+            far[unit[some, None] == unit] = np.inf
+            best = np.argmin(far, axis=1)
+            there = np.isfinite(far[np.arange(len(some)), best])
+            found[some] = np.where(there, labels[best], -1)
+    return found
 
 
 def explained(
-    rows: Float[np.ndarray, "m d"], labels: Int[np.ndarray, " m"], normalize: bool
+    rows: Float[np.ndarray, "m d"],
+    labels: Int[np.ndarray, " m"],
+    normalize: bool,
+    groups: Int[np.ndarray, " m"] | None = None,
 ) -> dict[str, Outcome]:
     """Few-shot accuracy of the nearest mean, and logistic regression where it is installed.
 
@@ -312,10 +367,13 @@ def explained(
         rows: `[m, d]`; of more than `MAX_FITTED_ROWS` so many are looked at.
         labels: `[m]` their classes.
         normalize: take rows on the unit sphere.
+        groups: `[m]` as for `labels_nearby`.
     """
     rng = np.random.default_rng(0)
     some = np.sort(rng.permutation(len(rows))[:MAX_FITTED_ROWS])
     x, y = np.asarray(rows[some], np.float64), labels[some]
+    unit = np.arange(len(some)) if groups is None else groups[some]
+    unit = np.where(unit < 0, -1 - np.arange(len(some)), unit)
     x = unit_rows(x) if normalize else x
     x = x - x.mean(axis=0)
     classes, y = np.unique(y, return_inverse=True)
@@ -323,31 +381,39 @@ def explained(
     found = {}
     for shots in SHOTS:
         if np.min(counts) > shots:
-            draws = [_few_shot(x, y, shots, rng) for _ in range(SHOT_DRAWS)]
+            draws = [_few_shot(x, y, unit, shots, rng) for _ in range(SHOT_DRAWS)]
+            if not np.all(np.isfinite(draws)):
+                continue
             reach = student_quantile(0.95, SHOT_DRAWS - 1) * float(np.std(draws, ddof=1))
             mean = float(np.mean(draws))
             method = f"nearest mean of {shots} rows a class; 95 % of draws of these rows"
             low, high = max(0.0, mean - reach), min(1.0, mean + reach)
             found[f"{shots}_shot"] = Outcome(mean, low, high, method)
     if find_spec("sklearn") and len(classes) > 1 and np.min(counts) > 1:
-        fold = rng.permutation(len(x)) % FITTED_FOLDS
+        fold = np.zeros(len(x), np.int64)
+        for f, part in enumerate(random_parts(len(x), FITTED_FOLDS, None, unit)):
+            fold[part] = f % FITTED_FOLDS
         right = np.zeros(len(x), bool)
-        for f in range(FITTED_FOLDS):
+        for f in np.unique(fold):
             right[fold == f] = _logistic(x, y, fold != f)
         method = f"logistic regression (scikit-learn), {FITTED_FOLDS} folds"
         found["logistic"] = _outcome(right, fold, FITTED_FOLDS, method)
     return found
 
 
-def _few_shot(x: np.ndarray, y: np.ndarray, shots: int, rng: np.random.Generator) -> float:
-    """Accuracy of the nearest mean of so many rows of each class, on all others."""
+def _few_shot(
+    x: np.ndarray, y: np.ndarray, unit: np.ndarray, shots: int, rng: np.random.Generator
+) -> float:
+    """Accuracy of the nearest mean of so many rows of each class, on all others of other groups."""
     order = rng.permutation(len(y))
     order = order[np.argsort(y[order], kind="stable")]
     counts = np.bincount(y)
     starts = np.cumsum(counts) - counts
     seen = order[(starts[:, None] + np.arange(shots)).ravel()]
     means = x[seen].reshape(len(counts), shots, -1).mean(axis=1)
-    rest = np.setdiff1d(order, seen, assume_unique=True)
+    rest = np.flatnonzero(~np.isin(unit, unit[seen]))
+    if not len(rest):
+        return math.nan
     scores = x[rest] @ means.T - 0.5 * np.sum(means**2, axis=1)
     return float(np.mean(np.argmax(scores, axis=1) == y[rest]))
 
@@ -358,6 +424,8 @@ def _logistic(x: np.ndarray, y: np.ndarray, train: np.ndarray) -> np.ndarray:
 
     from sklearn.linear_model import LogisticRegression
 
+    if len(seen := np.unique(y[train])) < 2:
+        return np.isin(y[~train], seen)
     scale = max(float(np.std(x[train])), np.finfo(float).tiny)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an end before convergence is as good a classifier

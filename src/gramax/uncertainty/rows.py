@@ -19,6 +19,7 @@ from gramax.arrays.rows import unit_rows
 from gramax.metrics.neighbours import MLE_NEIGHBOURS, RowEvidence
 from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
+from gramax.moments.blocks import random_parts
 from gramax.uncertainty.chance.cosines import angle_tail
 from gramax.uncertainty.chance.laws import LAWS, Chance, Setting
 from gramax.uncertainty.errorbars import ErrorBar, jackknife
@@ -65,6 +66,7 @@ def bars_of_rows(
     rows: Float[np.ndarray, "m d"],
     normalize: bool,
     measured: Mapping[str, tuple[float, str | None]] | None = None,
+    groups: Int[np.ndarray, " m"] | None = None,
 ) -> dict[str, ErrorBar]:
     """The error bar of every such metric; none for fewer than four rows.
 
@@ -72,10 +74,11 @@ def bars_of_rows(
         rows: `[m, d]` as for `measure_rows`.
         normalize: as there.
         measured: what `measure_rows` gave for these rows, where that is at hand.
+        groups: `[m]` the group of each row that hangs together with others, else -1.
     """
     n, bars = len(rows), {}
     values = {name: value for name, (value, _) in measured.items()} if measured else None
-    for name, (value, left) in rows_without_each(rows, normalize, values).items():
+    for name, (value, left) in rows_without_each(rows, normalize, values, groups).items():
         bar = jackknife(value, left, METRICS[name].bounds(normalize), LEVEL)
         said = [NEIGHBOURS] * (name not in LAWS)  # laws are of means over pairs
         if n > MAX_SIMULATED_ROWS:
@@ -86,7 +89,10 @@ def bars_of_rows(
 
 
 def rows_without_each(
-    rows: Float[np.ndarray, "m d"], normalize: bool, measured: Mapping[str, float] | None = None
+    rows: Float[np.ndarray, "m d"],
+    normalize: bool,
+    measured: Mapping[str, float] | None = None,
+    groups: Int[np.ndarray, " m"] | None = None,
 ) -> dict[str, tuple[float, Float[np.ndarray, " b"]]]:
     """Every such metric of the rows (`measured`, if at hand), and without each of some blocks.
 
@@ -97,14 +103,14 @@ def rows_without_each(
     n = len(rows)
     if n <= MIN_ROWS:
         return {}
-    order = np.random.default_rng(0).permutation(n)[:MAX_SIMULATED_ROWS]
-    size, some = len(order) // min(len(order), BLOCKS), np.sort(order)
-    block = np.empty(n, np.int64)
-    block[order] = np.arange(len(order)) // size  # the last few are in no block that is left out
-    left = _without_blocks(rows[some], normalize, block[some], len(order) // size)
+    parts = random_parts(n, BLOCKS, MAX_SIMULATED_ROWS, groups)
+    block, some = np.full(n, -1), np.sort(np.concatenate(parts))
+    for k, part in enumerate(parts):
+        block[part] = k  # the last few are in no block that is left out
+    left = _without_blocks(rows[some], normalize, block[some], len(parts) - 1)
     whole = measured or _values(RowEvidence(rows, normalize))
-    if len(order) < n:
-        share, of_some = len(order) / n, _values(RowEvidence(rows[some], normalize))
+    if len(some) < n:
+        share, of_some = len(some) / n, _values(RowEvidence(rows[some], normalize))
         for name, values in left.items():
             middle = np.mean(values)
             shift = share * (middle - of_some[name])

@@ -5,8 +5,9 @@ Parquet is cut between row groups, Arrow between record batches. pyarrow is impo
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, islice
 from typing import Any
@@ -98,20 +99,16 @@ class ArrowColumns(ArrowEntry):
     columns: tuple[str, ...]
 
     def read(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
-        """Batches; a null becomes NaN."""
+        """Batches; a null becomes NaN, also among integers."""
         groups = groups_within(self.bounds, start, stop)
         batches = self.batches(size, groups, self.columns)
         for batch in trimmed(batches, self.bounds[groups.start], start, stop):
             with decoding(self.where, "columns"):
                 places = {name: at for at, name in enumerate(batch.schema.names)}
                 arrays = [batch.column(places[name]) for name in self.columns]
-                if self.dtype.kind != "f" and any(one.null_count for one in arrays):
-                    at = next(k for k, one in enumerate(arrays) if one.null_count)
-                    row = start + _first_null(arrays[at])
-                    raise fail(self.where, f"row {row}, column {self.columns[at]} is null")
-                rows = [one.to_numpy(zero_copy_only=False) for one in arrays]
-                yield np.stack(rows, axis=1).astype(self.dtype, copy=False)
-            start += len(batch)
+                rows = np.stack([one.to_numpy(zero_copy_only=False) for one in arrays], axis=1)
+                whole = any(one.null_count for one in arrays) and self.dtype.kind != "f"
+                yield rows.astype(np.float64 if whole else self.dtype, copy=False)
 
 
 @dataclass(frozen=True)
@@ -122,11 +119,13 @@ class ArrowColumn(ArrowEntry):
     """Its names from the outermost column on."""
     fixed: bool
     """Whether the type fixes the length of lists."""
+    classes: tuple[str, ...] = ()
+    """What its integers stand for, where the file says so."""
 
     @property
     def dictionary(self) -> bool:
         """Texts are, but for those in records, where pyarrow cannot."""
-        return self.dtype == TEXT and len(self.path) == 1
+        return self.dtype == TEXT and len(self.path) == 1 and not self.classes
 
     def measured(self) -> Entry:
         """Lists of no fixed length are all to be as long as the first one."""
@@ -135,8 +134,11 @@ class ArrowColumn(ArrowEntry):
         rows = self.shape[0]
         first = next(self._batches(1, groups_within(self.bounds, 0, 1)), None) if rows else None
         if first is not None and not first[0].is_valid:
-            raise fail(self.where, "row 0 is null")
-        return replace(self, shape=(rows, 0 if first is None else len(first[0])))
+            batches = self._batches(1024, range(len(self.bounds) - 1))
+            first = next((one.drop_null() for one in batches if one.null_count < len(one)), None)
+            if first is None:
+                raise fail(self.where, "is null in every row")
+        return replace(self, shape=(rows, len(first[0]) if first else 0))
 
     def read(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
         """Batches, decoded as they are asked for."""
@@ -148,28 +150,38 @@ class ArrowColumn(ArrowEntry):
                 if isinstance(column, pyarrow().ExtensionArray):
                     column = column.storage
                 elif hasattr(column, "dictionary_decode"):
-                    column = column.dictionary_decode()
+                    values = column.dictionary
+                    if "view" in str(values.type):  # which pyarrow does not take from
+                        values = values.cast(pyarrow().large_string())
+                    column = values.take(column.indices)
                 yield convert(start, column)
             start += len(column)
 
     def _matrix(self, first: int, column: Any) -> np.ndarray:
-        width = self.shape[1]
-        if column.null_count:
-            raise fail(self.where, f"row {first + _first_null(column)} is null")
+        """Lists; a null becomes NaN, and so does every number of a null row."""
+        width, there = self.shape[1], column.is_valid().to_numpy(zero_copy_only=False)
+        lists = column.drop_null() if column.null_count else column
         if not self.fixed:
-            lengths = column.value_lengths().to_numpy()
+            lengths = lists.value_lengths().to_numpy()
             uneven = np.flatnonzero(lengths != width)
             if uneven.size:
-                has = f"row {first + uneven[0]} has {lengths[uneven[0]]} values"
-                raise fail(self.where, f"{has}, but row 0 has {width}")
-        values = column.flatten()
-        if values.null_count:
-            row, at = divmod(_first_null(values), width)
-            raise fail(self.where, f"row {first + row}, column {at} is null")
-        return values.to_numpy().reshape(-1, width)
+                row = first + np.flatnonzero(there)[uneven[0]]
+                has = f"row {row} has {lengths[uneven[0]]} values"
+                raise fail(self.where, f"{has}, but the first has {width}")
+        rows = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+        if there.all():
+            return rows
+        found = np.full((len(there), width), np.nan, rows.dtype if rows.dtype.kind == "f" else "f8")
+        found[there] = rows
+        return found
 
     def _vector(self, first: int, column: Any) -> np.ndarray:
         """Numbers with -1 for null; booleans without nulls; else objects with None for null."""
+        if self.classes:
+            codes = column.cast(pyarrow().int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+            if codes.size and not -1 <= codes.min() <= codes.max() < len(self.classes):
+                raise fail(self.where, f"has labels beyond its {len(self.classes)} classes")
+            return np.array([*self.classes, None], object)[codes]
         if column.null_count and self.dtype == np.uint64:
             raise fail(self.where, "holds uint64 and nulls; cast the column to int64")
         if column.null_count and self.dtype.kind in "iuf":
@@ -206,12 +218,19 @@ def ipc_entries(file: str) -> tuple[Entry, ...]:
     nothing, rows = arrow.schema([]), []
     with decoding(file, "Arrow file"), _opened(file, mapped=True) as source:
         is_file = _is_file(source)
-        schema = (arrow.ipc.open_file if is_file else arrow.ipc.open_stream)(source).schema
+        reader = (arrow.ipc.open_file if is_file else arrow.ipc.open_stream)(source)
+        schema = reader.schema
         source.seek(len(FILE_MAGIC) if is_file else 0)
-        for message in arrow.ipc.MessageReader.open_stream(source):
-            if message.type == "record batch":
-                # Without columns, nothing of the batch is decoded but its length.
-                rows.append(arrow.ipc.read_record_batch(message, nothing).num_rows)
+        try:
+            for message in arrow.ipc.MessageReader.open_stream(source):
+                if message.type == "record batch":
+                    # Without columns, nothing of the batch is decoded but its length.
+                    rows.append(arrow.ipc.read_record_batch(message, nothing).num_rows)
+        except OSError:
+            if not is_file:
+                raise
+            # polars begins with bytes that are no message; the end of the file lists all batches.
+            rows = [reader.get_batch(k).num_rows for k in range(reader.num_record_batches)]
         if not is_file:
             source.seek(max(source.tell() - len(STREAM_END), 0))
             if source.read(len(STREAM_END)) != STREAM_END:
@@ -229,6 +248,7 @@ def _columns(parquet: bool, file: str, schema: Any, groups: list[int]) -> tuple[
     if twice:
         raise fail(file, f"has two columns named {twice[0]}")
     bounds, names = tuple(accumulate(groups, initial=0)), set(schema.names)
+    classes = class_names(schema.metadata or {})
     found: list[ArrowEntry] = []
     for at, field in enumerate(schema):
         for path, kind in _leaves(field):
@@ -239,9 +259,29 @@ def _columns(parquet: bool, file: str, schema: Any, groups: list[int]) -> tuple[
             if length is not None:
                 shape, fixed = (bounds[-1], length), length >= 0
             known = (shape, _numpy(values), f"{kind} [{bounds[-1]}]")
-            found.append(ArrowColumn(file, name, *known, parquet, (at,), bounds, path, fixed))
+            of = classes.get(name, ()) if pyarrow().types.is_integer(kind) else ()
+            if of:
+                known = (shape, TEXT, f"one of {len(of)} classes [{bounds[-1]}]")
+            found.append(ArrowColumn(file, name, *known, parquet, (at,), bounds, path, fixed, of))
     wide = _wide(found, schema.names)
     return tuple([*found, wide] if wide else found)
+
+
+def class_names(metadata: Mapping[bytes, bytes]) -> dict[str, tuple[str, ...]]:
+    """The names of the classes by column, as Hugging Face datasets keep them in a schema.
+
+    Example:
+        >>> about = {"info": {"features": {"label": {"names": ["cat"], "_type": "ClassLabel"}}}}
+        >>> class_names({b"huggingface": json.dumps(about).encode()})
+        {'label': ('cat',)}
+    """
+    try:
+        features = json.loads(metadata[b"huggingface"])["info"]["features"]
+        told = [(name, one["names"]) for name, one in features.items() if "names" in one]
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
+        return {}
+    listed = {name: tuple(map(str, one)) for name, one in told if isinstance(one, list)}
+    return {name: one for name, one in listed.items() if len(set(one)) == len(one)}
 
 
 def _leaves(field: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -315,7 +355,3 @@ def _is_file(source: Any) -> bool:
     start = source.read(len(FILE_MAGIC))
     source.seek(0)
     return start == FILE_MAGIC
-
-
-def _first_null(column: Any) -> int:
-    return int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])

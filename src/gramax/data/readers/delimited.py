@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -20,10 +19,10 @@ import numpy as np
 
 from gramax._optional import need
 from gramax._text import cut
-from gramax.data.checks import decoding, fail
+from gramax.data.checks import MISSING, decoding, fail
 from gramax.data.chunks import trimmed
 from gramax.data.paths import byte_size, extension, open_binary
-from gramax.data.readers.wide import common_name, numbered, wide_note
+from gramax.data.readers.wide import common_name, dimensions_of, wide_note
 from gramax.data.source import TEXT, Entry
 from gramax.data.under_way import say
 
@@ -35,11 +34,9 @@ MAX_FIELDS = 1 << 16
 BLOCK_BYTES = 1 << 20
 """Parsed at once, or several lines where they are longer."""
 
-BESIDE = (
-    "", "unnamed: 0", "id", "ids", "_id", "index", "idx", "row", "key", "uuid", "label", "labels",
-    "class", "classes", "category", "target", "y", "cluster", "group", "split", "fold", "species",
-)  # fmt: skip
-"""Columns of numbers that are no dimension where they are called so, in small letters."""
+
+NULLS = ("None", "null", "<NA>")
+"""In lists: numbers that are missing."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +63,21 @@ class DelimitedColumns(Entry):
         """None: where a line begins is not known."""
         return 0
 
+    def without(self, column: str) -> Entry:
+        """Where labels are numbers too, in a column that is not called so."""
+        left = [name for name in self.columns if name != column]
+        if self.rank != 2 or self.lists or len(left) in (0, len(self.columns)):
+            return self
+        return _matrix(self.file, self.layout, self.shape[0], left)
+
     def measured(self) -> Entry:
         """Lists are all to be as long as the first one."""
         if not self.lists:
             return self
-        first = next(self._batches(), None)
-        width = len(_listed(self.where, 0, first.column(0)[0].as_py())) if first else 0
-        return replace(self, shape=(self.shape[0], width))
+        texts = (text for batch in self._batches() for text in batch.column(0).to_pylist())
+        lists = (_listed(self.where, row, text) for row, text in enumerate(texts))
+        first = next((one for one in lists if one is not None), [])
+        return replace(self, shape=(self.shape[0], len(first)))
 
     def read(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
         """The blocks of the file from its beginning, those before `start` too."""
@@ -86,10 +91,12 @@ class DelimitedColumns(Entry):
         if self.lists:
             texts = arrays[0].to_pylist()
             rows = [_listed(self.where, row, text) for row, text in enumerate(texts, start)]
+            missing = [np.nan] * self.shape[1]
+            rows = [missing if numbers is None else numbers for numbers in rows]
             for row, numbers in enumerate(rows, start):
                 if len(numbers) != self.shape[1]:
                     has = f"row {row} has {len(numbers)} values"
-                    raise fail(self.where, f"{has}, but row 0 has {self.shape[1]}")
+                    raise fail(self.where, f"{has}, but the first has {self.shape[1]}")
             return np.array(rows, np.float64).reshape(-1, self.shape[1])
         if self.rank == 2:  # an empty field is null, and becomes NaN
             return np.stack([one.to_numpy(zero_copy_only=False) for one in arrays], axis=1)
@@ -110,7 +117,10 @@ def entries(file: str) -> tuple[Entry, ...]:
     byte_size(file)
     layout = _layout(file)
     kinds, lists = _first_kinds(file, layout)
-    dimensions = [] if lists else _dimensions(layout.names, kinds)
+    numbers = [name for name in layout.names if kinds[name] in ("int64", "float64")]
+    if len(layout.names) == 1:  # labels, or a single dimension with a point in its numbers
+        numbers = [name for name in numbers if kinds[name] == "float64"]
+    dimensions = [] if lists else dimensions_of(numbers)
     kinds |= dict.fromkeys(dimensions, "float64")
     rows, kinds = _counted(file, layout, kinds, dimensions)
     found: list[Entry] = []
@@ -130,20 +140,12 @@ def _matrix(file: str, layout: Layout, rows: int, dimensions: list[str]) -> Entr
     name = common_name(dimensions)
     while name in layout.names:
         name += "_"
-    note = wide_note(dimensions, [one for one in layout.names if one not in set(dimensions)])
+    taken = set(dimensions)
+    note = wide_note(dimensions, [one for one in layout.names if one not in taken])
     shape = (rows, len(dimensions))
     kind = (np.dtype(np.float64), f"float64 {list(shape)}")
     note = note if layout.header else ""
     return DelimitedColumns(file, name, shape, *kind, layout, tuple(dimensions), note=note)
-
-
-def _dimensions(names: Sequence[str], kinds: dict[str, str]) -> list[str]:
-    """Columns that make the matrix: numbered ones, or all of numbers that are not called else."""
-    numbers = [name for name in names if kinds[name] in ("int64", "float64")]
-    free = [name for name in numbers if name.strip().lower() not in BESIDE]
-    if len(names) == 1:  # one column is labels, or a single dimension with a point in its numbers
-        return [name for name in free if kinds[name] == "float64"]
-    return numbered(free) or free
 
 
 # -- how a file is written ----------------------------------------------------------------------
@@ -241,7 +243,7 @@ def _first_kinds(file: str, layout: Layout) -> tuple[dict[str, str], set[str]]:
         known = "string" if column is None else str(column.type)
         kinds[name] = {"int64": "int64", "double": "float64"}.get(known, "string")
         if column is not None and known == "string" and len(column):
-            text = column[0].as_py() or ""
+            text = next((one for one in column.to_pylist() if one not in (None, *MISSING)), "")
             if text.startswith("[") and text.endswith("]"):
                 lists.add(name)
     return kinds, lists
@@ -265,19 +267,17 @@ def _counted(
     return _counted(file, layout, texts, dimensions)
 
 
-def _listed(where: str, row: int, text: str | None) -> list[float]:
-    """The numbers of `[0.1, 0.2]`, or of `[0.1 0.2]` as NumPy prints it."""
+def _listed(where: str, row: int, text: str | None) -> list[float] | None:
+    """The numbers of `[0.1, 0.2]`, or of `[0.1 0.2]` as NumPy prints it; none if it is missing."""
     inside = (text or "").strip()
+    if inside in MISSING:
+        return None
     if not (inside.startswith("[") and inside.endswith("]")):
         raise fail(where, f"row {row} is no list of numbers; got {cut(inside, 40)!r}")
     if "..." in inside:
         raise fail(where, f"row {row} was cut short by print (...); save the vectors as .npy")
+    numbers = inside[1:-1].split("," if "," in inside else None)
     try:
-        if "," in inside:
-            found = json.loads(inside)
-            if not all(type(one) in (int, float) for one in found):
-                raise ValueError
-            return [float(one) for one in found]
-        return [float(one) for one in inside[1:-1].split()]
-    except (ValueError, OverflowError, RecursionError):
+        return [np.nan if one.strip() in NULLS else float(one) for one in numbers]
+    except ValueError:
         raise fail(where, f"row {row} is no list of numbers; got {cut(inside, 40)!r}") from None

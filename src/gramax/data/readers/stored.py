@@ -6,7 +6,7 @@ import io
 import math
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -52,6 +52,10 @@ class RawArray(Entry):
     offset: int
     stored: np.dtype
     fortran: bool = False
+
+    def turned(self) -> RawArray:
+        """The same bytes, whose rows and columns change places."""
+        return replace(self, shape=self.shape[::-1], fortran=not self.fortran)
 
     def read(self, size: int, start: int, stop: int) -> Iterator[np.ndarray]:
         """Pieces of `size` rows, each in memory of its own."""

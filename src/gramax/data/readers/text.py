@@ -12,7 +12,6 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from gramax._text import no_constant
 from gramax.data.checks import MAX_LABEL, decoding, fail
 from gramax.data.paths import byte_size, open_binary
 from gramax.data.source import TEXT, UNREADABLE, Entry
@@ -31,6 +30,9 @@ SAMPLED_ROWS = 100
 
 MAX_DEPTH = 8
 """Of objects in objects."""
+
+NUMBERS = {int, float, type(None)}
+"""What a list may hold: null is NaN, which Python's own JSON writes too."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +59,19 @@ class JsonColumn(Entry):
                 yield (self._matrix if self.rank == 2 else self._vector)(piece)
 
     def _matrix(self, piece: list[tuple[int, dict[str, Any]]]) -> np.ndarray:
+        """Lists; a null becomes NaN, and so do all numbers of a row that is null or not there."""
+        missing, rows = [None] * self.shape[1], []
         for row, record in piece:
             numbers = record.get(self.name)
-            if self.name not in record:
-                raise fail(self.file, f"row {row} has no {self.name}")
-            if not isinstance(numbers, list) or set(map(type, numbers)) - {int, float}:
+            numbers = missing if numbers is None else numbers
+            if not isinstance(numbers, list) or set(map(type, numbers)) - NUMBERS:
                 raise fail(self.file, f"row {row}: {self.name} is not a list of numbers")
+            rows.append(numbers)
             if len(numbers) != self.shape[1]:
                 has = f"row {row} has {len(numbers)} values"
-                raise fail(self.file, f"{has}, but row 0 has {self.shape[1]}")
+                raise fail(self.file, f"{has}, but the first has {self.shape[1]}")
         with decoding(self.file, "list of numbers"):
-            return np.array([record[self.name] for _, record in piece], np.float64)
+            return np.array(rows, np.float64)
 
     def _vector(self, piece: list[tuple[int, dict[str, Any]]]) -> np.ndarray:
         values = [record.get(self.name) for _, record in piece]
@@ -139,7 +143,7 @@ def _lines(stream: io.BufferedIOBase, file: str, row: int) -> Iterator[bytes]:
 def _records(stream: io.BufferedIOBase, file: str, row: int) -> Iterator[dict[str, Any]]:
     for at, line in enumerate(_lines(stream, file, row), row):
         with decoding(f"{file}: row {at}", "JSON object"):
-            record = json.loads(line, parse_constant=no_constant)
+            record = json.loads(line)
         if not isinstance(record, dict):
             raise fail(file, f"row {at} is not a JSON object")
         yield flat(record)

@@ -34,7 +34,7 @@ class Vecs(Entry):
                 uneven = np.flatnonzero(block["length"] != self.shape[1])
                 if uneven.size:
                     has = f"row {first + uneven[0]} has {block['length'][uneven[0]]} values"
-                    raise fail(self.file, f"{has}, but row 0 has {self.shape[1]}")
+                    raise fail(self.file, f"{has}, but the first has {self.shape[1]}")
                 yield np.ascontiguousarray(block["values"])
 
 

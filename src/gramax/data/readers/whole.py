@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 
 from gramax._optional import need
-from gramax._text import no_constant
 from gramax.data.checks import check_shape, decoding, fail
 from gramax.data.paths import byte_size, is_address, open_binary, state
 from gramax.data.readers import hdf5
-from gramax.data.readers.text import flat
+from gramax.data.readers.text import NUMBERS, flat
 from gramax.data.source import TEXT, Entry
 from gramax.errors import MissingExtraError
 
@@ -77,7 +76,7 @@ def json_entries(file: str) -> tuple[Entry, ...]:
 
 def _from_json(file: str) -> Mapping[str, np.ndarray]:
     with open_binary(file) as stream, decoding(file, "JSON file"):
-        found = json.load(stream, parse_constant=no_constant)
+        found = json.load(stream)
     if isinstance(found, list) and found and all(isinstance(row, dict) for row in found):
         rows = [flat(row) for row in found]
         names = dict.fromkeys(name for row in rows for name in row)
@@ -99,11 +98,13 @@ def _from_json(file: str) -> Mapping[str, np.ndarray]:
 def _column(values: list[Any]) -> np.ndarray | None:
     """The values as vectors, numbers or texts; None where they are nothing of these."""
     kinds = set(map(type, values))
-    if kinds == {list}:
-        widths = set(map(len, values))
-        numbers = {type(number) for row in values for number in row}
-        plain = len(widths) == 1 and numbers <= {int, float}
-        return np.array(values, np.float64) if plain and numbers else None
+    if list in kinds and kinds <= {list, type(None)}:
+        lists = [row for row in values if row is not None]
+        numbers, width = {type(number) for row in lists for number in row}, len(lists[0])
+        if not numbers <= NUMBERS or {width} != set(map(len, lists)) or not width:
+            return None
+        missing = [None] * width
+        return np.array([missing if row is None else row for row in values], np.float64)
     if kinds <= {int, float}:
         return np.array(values, np.float64 if float in kinds else np.int64)
     if kinds <= {int, float, str, bool, type(None)}:
@@ -123,7 +124,7 @@ def mat_entries(file: str) -> tuple[Entry, ...]:
 
 
 def _from_mat(file: str) -> Mapping[str, np.ndarray]:
-    scipy = need("scipy.io", "reading .mat files")
+    scipy = need("scipy.io", "reading .mat files", extra="io")
     with open_binary(file) as stream, decoding(file, ".mat file"):
         found = scipy.loadmat(stream, chars_as_strings=True)
     arrays = {}

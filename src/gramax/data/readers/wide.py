@@ -7,6 +7,12 @@ from collections.abc import Sequence
 
 from gramax._text import cut, visible
 
+BESIDE = (
+    "", "unnamed: 0", "id", "ids", "_id", "index", "idx", "row", "key", "uuid", "label", "labels",
+    "class", "classes", "category", "target", "y", "cluster", "group", "split", "fold", "species",
+)  # fmt: skip
+"""Columns of numbers that are no dimension where they are called so, in small letters."""
+
 _NUMBERED = re.compile(r"(.*?)([0-9]+)")
 
 
@@ -19,6 +25,8 @@ def common_name(columns: Sequence[str]) -> str:
 def wide_note(columns: Sequence[str], beside: Sequence[str]) -> str:
     """Which columns were taken for dimensions, and which were not."""
     note = f"is read from {len(columns)} columns, {cut(columns[0], 40)} to {cut(columns[-1], 40)}"
+    if len(columns) == 1:
+        note = f"is read from one column, {cut(columns[0], 40)}"
     if not beside:
         return visible(note)
     more = f" and {len(beside) - 4} more" if len(beside) > 4 else ""
@@ -44,3 +52,14 @@ def numbered(names: Sequence[str], least: int = 2) -> list[str]:
         if counts and len(group) >= least and len(group) > len(best):
             best = [group[k] for k in sorted(group)]
     return best
+
+
+def dimensions_of(numbers: Sequence[str]) -> list[str]:
+    """Of columns of `numbers` those that are dimensions: numbered ones, or all not called else.
+
+    Example:
+        >>> print(dimensions_of(["id", "height", "width"]))
+        ['height', 'width']
+    """
+    free = [name for name in numbers if name.strip().lower() not in BESIDE]
+    return numbered(free) or free

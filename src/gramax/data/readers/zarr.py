@@ -20,7 +20,7 @@ from gramax.data import paths
 from gramax.data.checks import cause, check_shape, decoding, fail
 from gramax.data.paths import is_address, is_folder, join
 from gramax.data.readers.stored import MAX_BAND_BYTES, BlockArray, layout
-from gramax.data.source import UNREADABLE, Entry
+from gramax.data.source import TEXT, UNREADABLE, Entry
 from gramax.errors import MissingExtraError
 
 MAX_OBJECTS = 10_000
@@ -28,7 +28,7 @@ MAX_OBJECTS = 10_000
 
 CODECS = {
     *("bytes", "transpose", "sharding_indexed", "crc32c"),
-    *("blosc", "zstd", "gzip", "zlib", "bz2", "lz4"),
+    *("blosc", "zstd", "gzip", "zlib", "bz2", "lz4", "vlen-utf8"),
 }
 """What is undone: none of them runs code that a file brings along."""
 
@@ -56,7 +56,7 @@ class ZarrArray(BlockArray):
                 zarr.config.set({"async.concurrency": at_once}),
             ):
                 rows = np.asarray(array[start:stop])
-            yield rows
+            yield rows.astype(object) if self.dtype == TEXT else rows
 
 
 def entries(folder: str) -> tuple[Entry, ...]:
@@ -128,12 +128,14 @@ def _described(folder: str, name: str, about: dict[str, Any], file: str) -> Zarr
     try:
         if unknown:
             why = f"encoded by {min(unknown)} (use one of {', '.join(sorted(CODECS))})"
-        elif (array := _opened(folder, name, about)).dtype.kind not in "biufcSU":
+        elif (array := _opened(folder, name, about)).dtype.kind not in "biufcSUT":
             why = "which has no fixed size, or is no number"
         elif not 0 < math.prod(array.chunks) * array.dtype.itemsize <= MAX_BAND_BYTES:
             why = f"in chunks of more than {MAX_BAND_BYTES} bytes"
         else:
-            known = layout(shape, array.dtype, kind == BFLOAT16)
+            text = array.dtype.kind == "T"
+            known = (shape, TEXT, f"text {list(shape)}") if text else None
+            known = known or layout(shape, array.dtype, kind == BFLOAT16)
             return ZarrArray(folder, name, *known, array.chunks, metadata=json.dumps(about))
     except MissingExtraError:
         raise

@@ -202,11 +202,8 @@ def cosine_chart(histogram: Histogram, floor: float, simplex: float | None) -> M
     return frame.drawing("How many pairs have which cosine, beside random directions")
 
 
-LINE_COLOURS = ("var(--k0)", "var(--k1)", "var(--k2)", "var(--k3)", "var(--k4)", "var(--k5)")
-
-
 def line_chart(chart: Chart) -> Markup:
-    """Lines over one axis, each named at its end, with the bands of their intervals."""
+    """Lines over one axis with the bands of their intervals; the page has the legend."""
     every = [line.y for line in chart.lines]
     every += [end for line in chart.lines for end in (line.low, line.high) if end is not None]
     ys, xs = np.concatenate(every), np.concatenate([line.x for line in chart.lines])
@@ -235,22 +232,19 @@ def line_chart(chart: Chart) -> Markup:
         right_half = frame.x(at) > WIDTH / 2
         side, anchor = (-4, "end") if right_half else (4, "start")
         frame.words("said l", frame.x(at) + side, TOP + 4, str(escape(word)), anchor)
-    for line, colour in zip(chart.lines, LINE_COLOURS, strict=False):
-        _band(frame, line, colour)
-        frame.path("seen", line.x, line.y, colour)
+    for k, line in enumerate(chart.lines):
+        frame.parts.append(f'<g class="ink{k}">')  # the legend has the same colours
+        _band(frame, line)
+        frame.path("line", line.x, line.y)
         for x, y in zip(line.x, line.y, strict=True):
             if len(line.x) <= 40 and math.isfinite(y):
                 at = chart.names[int(x)] if chart.names else tick_text(float(x))
-                frame.dot(float(x), float(y), f"{line.name}, {at}: {y:.4g}", colour)
-    for (y, line), colour in zip(_spread_out(frame, chart.lines), LINE_COLOURS, strict=False):
-        frame.parts.append(
-            f'<text class="said" style="fill:{colour}" x="{WIDTH - RIGHT - 4}" y="{y:.1f}" '
-            f'text-anchor="end">{escape(line.name)}</text>'
-        )
+                frame.dot(float(x), float(y), f"{line.name}, {at}: {y:.4g}", "currentColor")
+        frame.parts.append("</g>")
     return frame.drawing(str(escape(chart.title)))
 
 
-def _band(frame: Frame, line: Line, colour: str) -> None:
+def _band(frame: Frame, line: Line) -> None:
     """The interval around a line, where it has one."""
     if line.low is None or line.high is None:
         return
@@ -261,17 +255,4 @@ def _band(frame: Frame, line: Line, colour: str) -> None:
         f"{frame.x(float(x)):.1f} {frame.y(float(y)):.1f}"
         for x, y in zip(across, ends, strict=True)
     )
-    frame.parts.append(f'<path class="band" d="M{points}Z" fill="{colour}"/>')
-
-
-def _spread_out(frame: Frame, lines: Sequence[Line]) -> list[tuple[float, Line]]:
-    """Where the name of each line stands: above its end, no two on each other."""
-    ends = []
-    for line in lines:
-        there = line.y[np.isfinite(line.y)]
-        ends.append(frame.y(float(there[-1])) - 6 if len(there) else float(BASE))
-    places, taken = list(ends), []
-    for k in np.argsort(ends, kind="stable"):
-        places[k] = max([places[k], TOP + 10.0, *(y + 14 for y in taken)])
-        taken.append(places[k])
-    return list(zip(places, lines, strict=True))
+    frame.parts.append(f'<path class="band" d="M{points}Z"/>')

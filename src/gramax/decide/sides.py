@@ -1,0 +1,363 @@
+"""`sides`: two sides of one space (image and text, query and corpus, two views), and their gap.
+
+The two sides often lie apart, each in a cone of its own: the modality gap (Liang et al. 2022).
+Whether that does harm, and whether centring each side mends it, is measured: by where the rows that
+match rank among all rows of the other side, before and after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gramax._shapes import Float, Int
+from gramax.arrays.rows import unit_rows
+from gramax.audits.attachments import place_and_column
+from gramax.audits.thresholds import SURE
+from gramax.decide.across import OUTSIDE_SHARE, Matches
+from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Table
+from gramax.decide.two_sides import (
+    CURVE,
+    RANKS,
+    Found,
+    Gap,
+    centred_rows,
+    count_of,
+    found_of,
+    gain_of,
+    gap_of,
+    interval,
+    searched,
+)
+from gramax.errors import InputError
+from gramax.streaming import Collected, Execution, Progress, Request, collect, in_words
+
+WAYS = ("A to B", "B to A")
+VARIANTS = ("as they are", "each side centred")
+
+
+@dataclass(frozen=True, repr=False)
+class Sides(Decision):
+    """Two sides of one space, as they are and with each side centred.
+
+    Attributes:
+        gaps: where they lie, in both variants; searches: what is found, `[variant][way]`.
+        gain: how much centring adds to recall@1, the mean of both ways; None without matches.
+        centred: whether centring each side is recommended.
+        centres: the centroids of the directions of both sides, `[d]` each: what to subtract.
+    """
+
+    name = "sides"
+    gaps: tuple[Gap, ...] = ()
+    searches: tuple[tuple[Found, ...], ...] = ()
+    gain: Estimate | None = None
+    centred: bool = False
+    centres: tuple[Float[np.ndarray, " d"], ...] = field(default=(), compare=False)
+
+    def tables(self) -> tuple[Table, ...]:
+        """What is found, way by way, and where the sides lie."""
+        return (*self._recall(), self._hubs(), self._gap())
+
+    def _rows(self) -> Iterator[tuple[str, str, Found]]:
+        for way, name in enumerate(WAYS):
+            for variant, found in zip(VARIANTS, self.searches, strict=True):
+                yield name, variant, found[way]
+
+    def _recall(self) -> tuple[Table, ...]:
+        if not self.searches[0][0].recall:
+            return ()
+        columns = [Column("from", "words"), Column("sides", "words")]
+        columns += [Column(f"recall@{k}", "percent") for k in RANKS]
+        rows: list[tuple[Any, ...]] = []
+        for *names, found in self._rows():
+            rows.append((*names, *map(found.recall.get, RANKS)))
+        for name, found in zip(WAYS, self.searches[0], strict=True):
+            rows.append((name, "by chance", *map(found.chance.get, RANKS)))
+        note = "Recall@k: queries with a match among the k nearest rows of the other side."
+        return (Table("What is found", tuple(columns), tuple(rows), note),)
+
+    def _hubs(self) -> Table:
+        columns = (
+            *(Column("from", "words"), Column("sides", "words")),
+            *(Column("hubness"), Column("by chance"), Column("never found", "percent")),
+            *(Column("by chance", "percent"), Column("outside", "percent")),
+        )
+        rows = [(*names, *one.hubness, *one.never, one.outside) for *names, one in self._rows()]
+        alike = f"{OUTSIDE_SHARE:.0%}".replace("%", " %")
+        note = (
+            "Hubness: skewness of how often a row is among the ten nearest. Outside: queries whose "
+            "nearest row of the other side is further than 95 % of the rows there are from theirs; "
+            f"{alike} where both sides are alike."
+        )
+        return Table("Who is found", columns, tuple(rows), note)
+
+    def _gap(self) -> Table:
+        gaps = self.gaps
+        rows: list[tuple[Any, ...]] = [
+            ("distance of the centroids", *(g.distance for g in gaps), f"{gaps[0].chance:.3g}"),
+            ("in spreads of a side", *(g.in_spreads for g in gaps), None),
+        ]
+        if gaps[0].matched:
+            rows.append(("cosine of rows that match", *(g.matched for g in gaps), "as the next"))
+            rows.append(("alignment", *(g.alignment for g in gaps), None))
+        rows.append(("cosine of rows that do not", *(g.unmatched for g in gaps), None))
+        for k, side in enumerate("AB"):
+            rows.append((f"uniformity of {side}", *(g.uniformity[k] for g in gaps), "−4"))
+        columns = (Column("", "words"), *(Column(name) for name in VARIANTS))
+        note = (
+            "By chance: rows dealt to the two sides at random, matches dealt at random, a sphere "
+            "that is covered evenly. Alignment is the mean squared distance of rows that match."
+        )
+        return Table("Where they lie", (*columns, Column("by chance", "words")), tuple(rows), note)
+
+    def chart(self) -> Chart | None:
+        """Recall@k of both ways, before and after."""
+        first, second = (one.recall for one in self.searches[0])
+        ks = [k for k in CURVE if k in first and k in second]
+        if not ks:
+            return None
+        lines = []
+        for name, variant, found in self._rows():
+            ends = [found.recall[k] for k in ks]
+            y, low, high = np.array([[one.value, one.low, one.high] for one in ends], float).T
+            lines.append(Line(f"{name}, {variant}", np.array(ks, float), y, low, high))
+        text = "Share of the queries with a match among the k nearest; bands are 95 % intervals."
+        return Chart("Recall@k", text, "k", "recall@k", tuple(lines), x_log=True)
+
+    def values(self) -> Mapping[str, Any]:
+        """Everything in the tables, by variant and way."""
+        told = {}
+        for variant, gap, found in zip(("as_is", "centred"), self.gaps, self.searches, strict=True):
+            ways = zip(("a_to_b", "b_to_a"), found, strict=True)
+            told[variant] = gap.to_dict() | {way: one.to_dict() for way, one in ways}
+        gain = self.gain and self.gain.to_dict()
+        return {**told, "recall_gain": gain, "centre": self.centred}
+
+
+def sides(
+    a: Any,
+    b: Any,
+    labels: Any = None,
+    labels_b: Any = None,
+    *,
+    pairs: Any = None,
+    column: str | None = None,
+    progress: Progress | None = None,
+    execution: Execution | None = None,
+) -> Sides:
+    """Two sides of one space: how far apart they lie, what is found across, and whether to centre.
+
+    Args:
+        a: `[n, d]` rows of one side (queries, images), an array or files as for `gramax.audit`, or
+            `file::column`.
+        b: `[m, d]` rows of the other (a corpus, captions), in the same space.
+        labels: rows with the same label match (the image that a caption is of, say); of the rows of
+            `a`, and of `b` unless `labels_b` is given.
+        labels_b: of the rows of `b`.
+        pairs: `[p, 2]` numbers of a row of `a` and of a row of `b` that match; an array or a file.
+            Without labels and pairs, row i of both match where both have as many.
+        column: the embedding column of files that hold several.
+        progress: as for `gramax.audit`.
+        execution: who reads the rows, as for `gramax.audit`.
+
+    Returns:
+        A `Sides`; printed, it is the sentence that decides and the tables.
+
+    Raises:
+        InputError: an input cannot be read, or the two are not rows of one space.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.normal(size=(200, 16))
+        >>> y = x + rng.normal(size=(200, 16))
+        >>> found = sides(x + 3 * np.eye(16)[0], y - 3 * np.eye(16)[0])
+        >>> print(found.centred, found.headline[:17])
+        True Centre each side:
+    """
+    if labels is not None and pairs is not None:
+        raise InputError("rows match by --labels or by --pairs: give one of them")
+    spaces = [
+        _read(side, names, column, progress, execution)
+        for side, names in ((a, labels), (b, labels if labels_b is None else labels_b))
+    ]
+    _check(spaces)
+    samples = [one.totals.sample for one in spaces]
+    x, y = (unit_rows(np.asarray(one.rows, np.float64)) for one in samples)
+    notes = [*_notes(spaces)]
+    matches = _matches(spaces, labels is not None, pairs, notes, progress, execution)
+    told = _Told(progress)
+    means = [rows.mean(axis=0) for rows in (x, y)]
+    moved = [centred_rows(rows, mean) for rows, mean in zip((x, y), means, strict=True)]
+    gaps, searches = [], []
+    for one, other in ((x, y), tuple(moved)):
+        gaps.append(gap_of(one, other, matches))
+        searches.append(searched(one, other, matches, told))
+    if labels is None and pairs is None and matches is not None and not _alike(gaps[0]):
+        notes.append("rows that are taken to match are no more alike than others: give --pairs")
+    gain = gain_of(searches) if matches is not None else None
+    centred = gain is not None and gain[0] > SURE * gain[1]
+    counted = f"{count_of(matches):,} matching pairs" if matches is not None else "no matches"
+    n, m = (one.rows for one in spaces)
+    facts = f"A {n:,} and B {m:,} rows × {spaces[0].dim:,} dimensions · {counted}"
+    found = tuple(tuple(found_of(one, *rest) for one, *rest in both) for both in searches)
+    if centred:
+        notes.append(
+            "to centre: divide rows by their lengths, subtract the centroid of their side "
+            "(--save-centres), and divide by the lengths again"
+        )
+    return Sides(
+        f"{spaces[0].name} and {spaces[1].name}",
+        facts,
+        _headline(gaps[0], found, gain),
+        tuple(notes),
+        tuple(gaps),
+        found,
+        None if gain is None else interval(*gain),
+        centred,
+        tuple(means),
+    )
+
+
+# -- reading --------------------------------------------------------------------------------------
+
+
+def _read(
+    side: Any,
+    labels: Any,
+    column: str | None,
+    progress: Progress | None,
+    execution: Execution | None,
+) -> Collected:
+    source, named = place_and_column(side)
+    how = execution or Execution()
+    return collect(Request(source, labels, named or column, execution=how), progress)
+
+
+def _check(spaces: list[Collected]) -> None:
+    a, b = spaces
+    if a.dim != b.dim:
+        why = f"{b.dim} dimensions where {a.name} has {a.dim}"
+        raise InputError(f"{b.name}: {why}: two sides are of one space; see gramax compare")
+    for one in spaces:
+        if len(one.totals.sample.rows) < 2:
+            raise InputError(f"{one.name}: a side needs at least two rows other than zero")
+
+
+def _notes(spaces: list[Collected]) -> Iterator[str]:
+    for letter, one in zip("AB", spaces, strict=True):
+        kept, counted = len(one.totals.sample.rows), float(sum(b.total for b in one.totals.blocks))
+        if kept < round(counted):
+            drawn = f"{kept:,} of {counted:,.0f} rows, drawn at random, stand for it"
+            yield f"{letter}: {drawn}: recall among all of them is lower"
+        if one.left_out:
+            yield f"{letter}: {in_words(one.left_out)}"
+        yield from (f"{letter}: {note}" for note in one.notes)
+
+
+def _matches(
+    spaces: list[Collected],
+    labelled: bool,
+    pairs: Any,
+    notes: list[str],
+    progress: Progress | None,
+    execution: Execution | None,
+) -> Matches | None:
+    """Which rows match; None where nothing says so."""
+    samples = [one.totals.sample for one in spaces]
+    n, m = (len(one.rows) for one in samples)
+    if labelled:
+        number = {
+            name: k for k, name in enumerate(dict.fromkeys((*spaces[0].names, *spaces[1].names)))
+        }
+        codes = (
+            np.array([number[name] for name in one.names])[sample.labels]
+            for one, sample in zip(spaces, samples, strict=True)
+        )
+        found = Matches(*codes)
+    elif pairs is not None:
+        given = _read_pairs(pairs, spaces, progress, execution)
+        places = [np.searchsorted(s.numbers, g) for s, g in zip(samples, given.T, strict=True)]
+        there = np.ones(len(given), bool)
+        for sample, at, column in zip(samples, places, given.T, strict=True):
+            there &= sample.numbers[np.minimum(at, len(sample.numbers) - 1)] == column
+        if gone := int(np.sum(~there)):
+            notes.append(f"{gone:,} of {len(given):,} pairs name a row that is left out")
+        found = Matches.of_pairs(np.stack(places, axis=1)[there], n, m)
+    elif spaces[0].rows == spaces[1].rows:
+        notes.append("row i of A is taken to match row i of B; --pairs or --labels say otherwise")
+        a, b = (one.numbers for one in samples)
+        places = np.intersect1d(a, b, return_indices=True)[1:]
+        found = Matches.of_pairs(np.stack(places, axis=1), n, m)
+    else:
+        notes.append("which rows match is not known: --pairs or --labels say so")
+        return None
+    if not found.queries.any():
+        ask = "name the labels of both (--labels, --labels-b)" if labelled else "give other --pairs"
+        raise InputError(f"no row of {spaces[0].name} matches one of {spaces[1].name}: {ask}")
+    return found
+
+
+def _read_pairs(
+    pairs: Any, spaces: list[Collected], progress: Progress | None, execution: Execution | None
+) -> Int[np.ndarray, "p 2"]:
+    source, column = place_and_column(pairs)
+    how = execution or Execution()
+    found = collect(Request(source, None, column, normalize=False, execution=how), progress)
+    rows = found.totals.sample.rows
+    if found.dim != 2:
+        shape = f"shape [{found.rows}, {found.dim}]"
+        raise InputError(f"{found.name}: pairs are [p, 2], a row of A and one of B; got {shape}")
+    if len(rows) < found.rows:
+        most = f"{found.rows:,} pairs are more than are taken at once; give {len(rows):,} of them"
+        raise InputError(f"{found.name}: {most}")
+    for letter, column, space in zip("AB", rows.T, spaces, strict=True):
+        bad = (column != np.floor(column)) | (column < 0) | (column >= space.rows)
+        if bad.any():
+            at, last = int(np.argmax(bad)), space.rows - 1
+            why = f"pair {at} names row {column[at]:g} of {letter}, which has rows 0 to {last:,}"
+            raise InputError(f"{found.name}: {why}")
+    return rows.astype(np.int64)
+
+
+@dataclass
+class _Told:
+    """Progress of the searches, of which there are four."""
+
+    progress: Progress | None
+    done: int = 0
+
+    def __call__(self, share: float) -> None:
+        if self.progress:
+            self.progress("neighbours", round(250 * (self.done + share)), 1000, 0)
+        self.done += share == 1
+
+
+def _alike(gap: Gap) -> bool:
+    """Whether rows that match are more alike than others, beyond noise."""
+    matched = gap.matched
+    return matched is not None and matched.low is not None and matched.low > gap.unmatched
+
+
+def _headline(
+    gap: Gap, found: tuple[tuple[Found, ...], ...], gain: tuple[float, float] | None
+) -> str:
+    """The sentence that decides."""
+    distance = f"their centroids are {gap.distance.value:.2g} apart"
+    if gap.in_spreads == gap.in_spreads:
+        distance += f", {gap.in_spreads:.2g} times the spread of a side"
+    if gain is None:
+        lie = "The sides lie apart" if gap.apart else "The sides lie in one place"
+        ask = "whether centring each helps can be told with --pairs or --labels"
+        return f"{lie}: {distance} ({gap.chance:.2g} by chance); {ask}."
+    before, after = (sum(way.recall[1].value for way in both) / 2 for both in found)
+    shares = f"{100 * before:.1f} to {100 * after:.1f} %"
+    if gain[0] > SURE * gain[1]:
+        return f"Centre each side: recall@1 goes from {shares} (the mean of both ways)."
+    leave = "Leave the sides as they are:"
+    if gain[0] < -SURE * gain[1]:
+        return f"{leave} centring each takes recall@1 from {shares} (the mean of both ways)."
+    noise = f"centring each changes recall@1 by no more than noise ({shares})"
+    return f"{leave} {f'{distance}, but' if gap.apart else 'they lie in one place, and'} {noise}."

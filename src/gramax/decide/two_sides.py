@@ -1,0 +1,215 @@
+"""What is measured of two sides of a space: where they lie, and what each finds in the other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gramax._shapes import Float
+from gramax.arrays.rows import unit_rows
+from gramax.audits.report import finite
+from gramax.audits.thresholds import SURE
+from gramax.decide.across import Matches, Search, Tell, outer_cosine, search
+from gramax.decide.decision import Estimate
+from gramax.metrics import uniformity
+
+RANKS = (1, 5, 10)
+CURVE = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 50)
+"""The k of recall@k in the table, and those of the chart."""
+
+MAX_QUERIES, MAX_PAIRED_ROWS = 5000, 5000
+"""Queries that are searched, and rows of a side that uniformity is of; of more, a sample."""
+
+ROUNDING = 1e-10
+"""Length of a centred direction below which a row lies at the centre: it has no direction."""
+
+NORMAL = 1.96
+"""Standard errors of a 95 % interval."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Where the two sides lie.
+
+    Attributes:
+        distance: of the two centroids of directions; spread: root mean square distance of a row to
+            the centroid of its side.
+        chance: the distance where all rows are dealt to two such sides at random, root mean square.
+        matched: mean cosine of rows that match; None without matches.
+        unmatched: mean cosine of rows that do not.
+        uniformity: of each side.
+    """
+
+    distance: Estimate
+    spread: float
+    chance: float
+    matched: Estimate | None
+    unmatched: float
+    uniformity: tuple[float, float]
+
+    @property
+    def in_spreads(self) -> float:
+        """The distance over the spread; NaN where the rows of each side are one point."""
+        return self.distance.value / self.spread if self.spread > ROUNDING else math.nan
+
+    @property
+    def alignment(self) -> float | None:
+        """Mean squared distance of rows that match."""
+        return 2 - 2 * self.matched.value if self.matched else None
+
+    @property
+    def apart(self) -> bool:
+        """Whether the sides lie further apart than chance puts them.
+
+        Squares of such distances vary by √2 of their mean at most, where all lies on one line.
+        """
+        return self.distance.value > max(ROUNDING, self.chance * math.sqrt(1 + SURE * math.sqrt(2)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-ready data."""
+        return {
+            "centroid_distance": self.distance.to_dict(),
+            "spread": self.spread,
+            "chance": finite(self.chance),
+            "matched_cosine": self.matched and self.matched.to_dict(),
+            "unmatched_cosine": finite(self.unmatched),
+            "alignment": self.alignment,
+            "uniformity": [finite(one) for one in self.uniformity],
+        }
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one way of searching gives: recall, who is found, and which queries lie outside.
+
+    Attributes:
+        recall: share of the queries with a match among the k nearest, by k; empty without matches.
+        chance: the same in random order.
+        hubness: skewness of how often rows are found, and by chance.
+        never: share of the rows that are never found, and by chance.
+        outside: share of the queries further from the other side than 95 % of its own rows are.
+    """
+
+    recall: Mapping[int, Estimate]
+    chance: Mapping[int, float]
+    hubness: tuple[float, float]
+    never: tuple[float, float]
+    outside: Estimate
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-ready data."""
+        shapes = {"hubness": self.hubness, "never_found": self.never}
+        return {
+            "recall": {str(k): one.to_dict() for k, one in self.recall.items()},
+            "recall_by_chance": {str(k): value for k, value in self.chance.items()},
+            **{
+                name: {"value": finite(value), "chance": finite(chance)}
+                for name, (value, chance) in shapes.items()
+            },
+            "outside": self.outside.to_dict(),
+        }
+
+
+def count_of(matches: Matches) -> int:
+    """How many pairs of rows match."""
+    if matches.pairs is not None:
+        return len(matches.pairs)
+    c = int(max(matches.a.max(), matches.b.max())) + 1
+    sizes = (np.bincount(codes[codes >= 0], minlength=c) for codes in (matches.a, matches.b))
+    return int(np.dot(*sizes))
+
+
+def centred_rows(x: Float[np.ndarray, "n d"], mean: Float[np.ndarray, " d"]) -> np.ndarray:
+    """Directions from the mean; 0 for a row that lies there but for rounding."""
+    moved = x - mean
+    moved[np.linalg.norm(moved, axis=1) <= ROUNDING] = 0
+    return unit_rows(moved)
+
+
+def gap_of(
+    x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"], matches: Matches | None
+) -> Gap:
+    """Where two sides lie, of their directions."""
+    n, m = len(x), len(y)
+    means = x.mean(axis=0), y.mean(axis=0)
+    between = means[0] - means[1]
+    distance = float(np.linalg.norm(between))
+    variances = [float(np.sum(np.var(side, axis=0))) for side in (x, y)]
+    error = 0.0
+    if distance > 0:
+        along = [side @ between / distance for side in (x, y)]
+        error = math.hypot(*(float(np.std(one)) / len(one) ** 0.5 for one in along))
+    total = (n * variances[0] + m * variances[1] + n * m / (n + m) * distance**2) / (n + m - 1)
+    every = n * m * float(means[0] @ means[1])
+    matched, count = None, 0.0
+    if matches is not None:
+        value, count, spread = matches.products(x, y)
+        matched = Estimate(value) if spread is None else interval(value, spread)
+        every -= value * count
+    some = [np.random.default_rng(0).permutation(len(side))[:MAX_PAIRED_ROWS] for side in (x, y)]
+    even = (float(uniformity(side[at])) for side, at in zip((x, y), some, strict=True))
+    return Gap(
+        replace(interval(distance, error), low=max(0.0, distance - NORMAL * error)),
+        math.sqrt(sum(variances) / 2),
+        math.sqrt(total * (1 / n + 1 / m)),
+        matched,
+        every / (n * m - count) if n * m > count else math.nan,
+        tuple(even),  # type: ignore[arg-type]
+    )
+
+
+def searched(
+    x: np.ndarray, y: np.ndarray, matches: Matches | None, tell: Tell
+) -> list[tuple[Search, float]]:
+    """Both ways: what is found, and the cosine below which a query lies outside."""
+    found = []
+    for one, other, known in ((x, y, matches), (y, x, matches and matches.turned)):
+        asked = np.flatnonzero(known.queries) if known is not None else np.arange(len(one))
+        at = np.sort(np.random.default_rng(0).permutation(asked)[:MAX_QUERIES])
+        found.append((search(one, other, at, known, tell), outer_cosine(other)))
+    return found
+
+
+def found_of(one: Search, outer: float) -> Found:
+    """The numbers of one way of searching."""
+    ks = [k for k in CURVE if len(one.above) and k < len(one.counts)]
+    outside = Estimate(math.nan)
+    if math.isfinite(outer):
+        outside = share_of(one.nearest < outer)
+    recall = {k: share_of(one.hits(k)) for k in ks}
+    return Found(recall, {k: one.by_chance(k) for k in ks}, one.hubness, one.never_found, outside)
+
+
+def share_of(hits: np.ndarray) -> Estimate:
+    """A share with its 95 % interval (Wilson 1927)."""
+    n, p, z = len(hits), float(np.mean(hits)), NORMAL
+    middle, reach = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low, high = ((middle + sign * reach) / (1 + z * z / n) for sign in (-1, 1))
+    return Estimate(p, max(0.0, low), min(1.0, high))
+
+
+def gain_of(searches: list[list[tuple[Search, float]]]) -> tuple[float, float]:
+    """How much centring adds to recall@1, the mean of both ways, and its standard error.
+
+    The queries are the same before and after. Half a query that gains and half a one that loses are
+    added, so that a few that all agree are no certainty (Agresti & Min 2005). The two ways are of
+    the same pairs: their errors are not taken to cancel.
+    """
+    before, after = searches
+    values, errors = [], []
+    for (one, _), (other, _) in zip(before, after, strict=True):
+        gain = other.hits(1) - one.hits(1)
+        n = len(gain) + 2
+        values.append(float(np.mean(gain)))
+        variance = (float(np.sum(gain**2)) + 1) / n - (float(np.sum(gain)) / n) ** 2
+        errors.append(math.sqrt(variance / n))
+    return sum(values) / 2, sum(errors) / 2
+
+
+def interval(value: float, error: float) -> Estimate:
+    """A value with its 95 % interval."""
+    return Estimate(value, value - NORMAL * error, value + NORMAL * error)

@@ -1,0 +1,122 @@
+"""Spaces of unlike rows compared: paired by ids, or as many rows of one as of the other."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import gramax
+from gramax.cli import main
+from gramax.comparison import compare
+from gramax.errors import InputError
+
+N, D, C = 300, 10, 4
+
+
+def rows(n=N, seed=0, d=D):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, C, n)
+    return rng.normal(size=(C, d))[y] * 2 + rng.normal(size=(n, d)), y
+
+
+def assert_same(found, known):
+    for name, one in known.items():
+        other = found[name]
+        assert other.before == pytest.approx(one.before, rel=1e-9, abs=1e-9, nan_ok=True), name
+        assert other.after == pytest.approx(one.after, rel=1e-9, abs=1e-9, nan_ok=True), name
+        if one.error is not None:
+            assert other.error == pytest.approx(one.error, rel=1e-6, abs=1e-9), name
+
+
+@pytest.mark.parametrize("kind", ["numbers", "texts", "unlike"])
+def test_rows_in_another_order_are_paired_by_their_ids(kind):
+    """As rows that stand in the same order: numbers, errors, alignment; others are counted."""
+    z, y = rows()
+    other = z @ np.random.default_rng(1).normal(size=(D, 6))  # of another width
+    rng = np.random.default_rng(2)
+    ids = rng.permutation(10**6)[:N]
+    there, mixed = np.sort(rng.permutation(N)[:200]), rng.permutation(N)[:250]
+    shared = there[np.isin(there, mixed)]
+    known = compare(z[shared], other[shared], y[shared])
+    as_text = ids.astype(str).tolist()
+    left, right = {
+        "numbers": (ids[there], ids[mixed]),
+        "texts": ([as_text[k] for k in there], [as_text[k] for k in mixed]),
+        "unlike": (ids[there].astype(float), [as_text[k] for k in mixed]),
+    }[kind]
+    found = compare(z[there], other[mixed], y[there], y[mixed], ids=left, ids_b=right)
+    assert found.paired
+    assert found.a.n == found.b.n == len(shared)
+    assert_same(found, known)
+    for one, same in zip(found.alignment, known.alignment, strict=True):
+        assert one.value == pytest.approx(same.value, rel=1e-9)
+    told = f"{len(shared)} ids are in both; {200 - len(shared)} of A are left out"
+    assert f"rows are paired: {told}; {250 - len(shared)} of B are left out" in found.notes
+
+
+def test_a_column_of_files_holds_the_ids(tmp_path, capsys):
+    z, y = rows()
+    order = np.random.default_rng(3).permutation(N)
+    ids = [f"img-{k}" if k != 5 else None for k in range(N)]
+    for name, at in (("a", np.arange(N)), ("b", order)):
+        columns = {"z": list(z[at] + (name == "b")), "y": y[at], "key": [ids[k] for k in at]}
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+        np.savez(
+            tmp_path / f"{name}.npz", z=columns["z"], y=y[at], key=np.array(columns["key"], str)
+        )
+    a, b = f"{tmp_path}/a.parquet", f"{tmp_path}/b.parquet"
+    found = compare(a, b, "y", ids="key")
+    kept = np.arange(N) != 5
+    assert_same(found, compare(z[kept], z[kept] + 1, y[kept]))
+    assert any("299 ids are in both; 1 of A are left out (1 have no id)" in n for n in found.notes)
+    a, b = f"{tmp_path}/a.npz", f"{tmp_path}/b.npz"
+    assert main(["compare", a, b, "--labels", "y", "--id", "key"]) == 0
+    assert "299 ids are in both" in " ".join(capsys.readouterr().out.split())
+    assert main(["compare", a, b, "--labels", "y", "--id", "kye"]) == 2
+    assert "kye" in capsys.readouterr().err
+
+
+def test_ids_that_pair_nothing_are_refused():
+    z, _ = rows()
+    ids = np.arange(N)
+    with pytest.raises(InputError, match=r"array: rows 3 and 7 have the same id \(1 such rows\)"):
+        compare(z, z, ids=np.where(ids == 7, 3, ids))
+    with pytest.raises(InputError, match="no id of array is in array"):
+        compare(z, z, ids=ids, ids_b=ids + N)
+    with pytest.raises(InputError, match="299 ids for the 300 rows"):
+        compare(z, z, ids=ids[1:])
+    with pytest.raises(InputError, match=r"one a row, of shape \[n\]; got shape \[300, 1\]"):
+        compare(z, z, ids=ids[:, None])
+    with pytest.raises(InputError, match="paired by their names: give --labels"):
+        compare(z, z, ids=ids, codes=True)
+    with pytest.raises(InputError, match="300 and 299 rows; pair them by a column of ids"):
+        compare(z, z[1:], paired=True)
+    bad = z.copy()
+    bad[11, 2] = np.nan
+    with pytest.raises(InputError, match="row 11, column 2 is nan"):
+        compare(z, bad, ids=ids, ids_b=ids[::-1])
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_one_cloud_of_unlike_numbers_of_rows_does_not_change(labelled):
+    """Effective rank, dimension and hubs depend on n: 3,000 and 300 rows differed by ten errors."""
+    z, y = rows(3300, d=24)
+    names = (y[:3000], y[3000:]) if labelled else ()
+    found = compare(z[:3000], z[3000:], *names)
+    assert not found.paired
+    changed = [n for n, one in found.items() if one.kind not in ("same", "unknown")]
+    assert len(changed) <= 1  # one in twenty may be due to chance
+    assert found.a.n == found.b.n == 300
+    assert any("A is taken at 300 of its 3,000 rows" in note for note in found.notes)
+    turned = compare(z[3000:], z[:3000], *reversed(names))
+    assert turned["effective_rank"].before == found["effective_rank"].after
+    assert turned["effective_rank"].after == found["effective_rank"].before
+
+
+def test_saved_reports_of_unlike_numbers_of_rows_say_so(tmp_path):
+    z, _ = rows()
+    for name, n in (("a", 300), ("b", 100)):
+        np.save(tmp_path / f"{name}.npy", z[:n])
+        main(["audit", f"{tmp_path}/{name}.npy", "--json", f"{tmp_path}/{name}.json"])
+    found = gramax.comparison.compare_saved(f"{tmp_path}/a.json", f"{tmp_path}/b.json")
+    assert any("300 and 100 rows" in note for note in found.notes)
