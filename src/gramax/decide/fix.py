@@ -51,9 +51,9 @@ PREDICTED = ("scatter_ratio", "effective_rank", "mean_cosine")
 DIMENSIONS = ("dimensions", "count", lambda trial: trial.dim)
 """A column of a table: its heading, its style, and its cell of a trial."""
 
-CONE = 0.9
-"""The mean cosine from which on centring may be recommended without labels. In such cones of the
-ledger, centring that lowered hubness surely cost no nearest neighbours; in wider ones it may."""
+CONE, FALL = 0.95, 0.25
+"""Without labels centring may be recommended from this mean cosine on, where hubness falls by so
+much: in such cones of the ledger it cost no nearest neighbours; in wider ones it may."""
 
 LEAVE = "Leave it as it is"
 
@@ -348,7 +348,8 @@ def _without_labels(trials: list[Trial], seen: Neighbourhoods) -> list[Trial]:
 def _by_hubs(trials: Sequence[Trial]) -> int:
     """Centring of a narrow cone, where hubs go with it; 0 for nothing."""
     fall, cosine = trials[1].hubness, trials[0].predicted["mean_cosine"]
-    return int(fall is not None and (fall.low or 0.0) > 0 and cosine >= CONE)
+    falls = fall is not None and (fall.low or 0.0) > 0 and fall.value >= FALL
+    return int(falls and cosine >= CONE)
 
 
 def _headline(trials: Sequence[Trial], chosen: Mapping[str, int]) -> str:
