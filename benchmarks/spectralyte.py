@@ -110,8 +110,9 @@ def main() -> None:
             strategy, seconds, halves = spectralyte(path, folder)
             line("Spectralyte", f"{seconds:.1f}", strategy, halves)
             told, seconds = gramax(folder)
-            words = told["recommended"]["nearest_neighbour"] or "leave it"
-            line("gramax, no labels", f"{seconds:.1f}", words, None)
+            key = told["recommended"]["nearest_neighbour"]
+            halves = applied(folder, key) if key else None
+            line("gramax, no labels", f"{seconds:.1f}", key or "leave it", halves)
             told, seconds = gramax(folder, "--labels", str(folder / "ya.npy"))
             for key in dict.fromkeys(told["recommended"].values()):
                 uses = [use for use in USES if told["recommended"][use] == key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 
 import numpy as np
 import pytest
@@ -257,6 +258,26 @@ def test_rows_may_be_taken_as_they_are():
     numbers = report(ClassMoments.of(to(x), y, 4, normalize=False))
     for name in ("scatter_ratio", "effective_rank"):
         assert trial.predicted[name] == pytest.approx(numbers[name], rel=1e-9)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        (np.ones((100, 5)), np.arange(100) % 2),
+        (np.eye(2)[np.arange(100) % 2] + 1, np.arange(100) % 2),
+        (RNG.normal(size=(100, 4)), np.arange(100)),
+        (RNG.normal(size=(100, 4)) * 1e30, np.arange(100) % 2),
+        (RNG.normal(size=(100, 4)) * 1e-30, np.arange(100) % 2),
+        (RNG.normal(size=(100, 1)), np.arange(100) % 2),
+        (np.where(np.arange(100)[:, None] % 3 == 0, 0, RNG.normal(size=(100, 4))), np.arange(100)),
+    ],
+)
+def test_of_what_has_no_remedy_none_is_recommended(x, y, raw):
+    for found in (fix(x, y, raw=raw), fix(x, raw=raw)):
+        assert found.transform is None
+        json.dumps(found.to_dict(), allow_nan=False)
+        assert "Leave it as it is" in repr(found)
 
 
 def test_it_prints_and_has_json():

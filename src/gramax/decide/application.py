@@ -141,5 +141,5 @@ def _parquet(path: Path, what: Opened) -> Iterator[Callable[[np.ndarray], Any]]:
         lists = pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1)), what.dim)
         writer.write_batch(pa.record_batch([lists.cast(kind)], schema=schema))
 
-    with parquet.ParquetWriter(path, schema) as writer:
+    with parquet.ParquetWriter(path, schema, use_dictionary=False) as writer:
         yield write

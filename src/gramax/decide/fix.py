@@ -32,7 +32,7 @@ from gramax.decide.transform import Transform
 from gramax.errors import InputError
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.registry import METRICS
-from gramax.moments.blocks import dealt
+from gramax.moments.blocks import blocks_of
 from gramax.streaming import Execution, Progress
 from gramax.uncertainty.probes import merged, turned_alike
 
@@ -51,9 +51,9 @@ PREDICTED = ("scatter_ratio", "effective_rank", "mean_cosine")
 DIMENSIONS = ("dimensions", "count", lambda trial: trial.dim)
 """A column of a table: its heading, its style, and its cell of a trial."""
 
-CONE = 0.9
-"""The mean cosine from which on centring may be recommended without labels. In such cones of the
-ledger, centring that lowered hubness surely cost no nearest neighbours; in wider ones it may."""
+CONE, FALL = 0.95, 0.25
+"""Without labels centring may be recommended from this mean cosine on, where hubness falls by so
+much: in such cones of the ledger it cost no nearest neighbours; in wider ones it may."""
 
 LEAVE = "Leave it as it is"
 
@@ -251,7 +251,8 @@ def fix(
     )
     if len(found.rows) < 2 * BLOCKS:
         raise InputError(f"{found.name}: has {len(found.rows)} rows; fix needs {2 * BLOCKS}")
-    with threadpool_limits(1, "blas"):  # products are small: threads of BLAS would wait
+    # Products are small: threads of BLAS would wait. What is NaN of rows without scatter is told.
+    with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
         return _decided(found, use, progress)
 
 
@@ -294,7 +295,7 @@ def _decided(found: Rows, use: str, progress: Progress | None) -> Fix:
 
 
 def _folds(found: Rows) -> Folds:
-    block = dealt(0, int(found.numbers.max()) + 1, len(found.blocks), seed=0)[found.numbers]
+    block = blocks_of(found.numbers, len(found.blocks))
     axes, rows, parts = turned_alike(found.blocks, found.directions(), found.labels, block)
     return Folds(rows, found.labels, block, parts, None if axes is None else axes.T)
 
@@ -307,8 +308,7 @@ def _predicted(
     found = []
     for to in maps:
         evidence = Evidence(after(whole.moments, to, to(folds.rows[some]), folds.labels[some]))
-        with np.errstate(all="ignore"):
-            found.append({name: float(METRICS[name].value(evidence)) for name in names})
+        found.append({name: float(METRICS[name].value(evidence)) for name in names})
     return found
 
 
@@ -348,7 +348,8 @@ def _without_labels(trials: list[Trial], seen: Neighbourhoods) -> list[Trial]:
 def _by_hubs(trials: Sequence[Trial]) -> int:
     """Centring of a narrow cone, where hubs go with it; 0 for nothing."""
     fall, cosine = trials[1].hubness, trials[0].predicted["mean_cosine"]
-    return int(fall is not None and (fall.low or 0.0) > 0 and cosine >= CONE)
+    falls = fall is not None and (fall.low or 0.0) > 0 and fall.value >= FALL
+    return int(falls and cosine >= CONE)
 
 
 def _headline(trials: Sequence[Trial], chosen: Mapping[str, int]) -> str:

@@ -77,6 +77,12 @@ class Folds:
         """The fold of each row."""
         return self.block * self.count // len(self.parts)
 
+    @property
+    def dtype(self) -> type:
+        """Float32, in which products are quick, unless it cannot hold the squares of the rows."""
+        largest = float(np.max(np.abs(self.rows)))
+        return np.float32 if 1e-12 < largest < 1e15 else np.float64
+
     def axes(self) -> list[Axes]:
         """What maps are made of, from all rows but those of each fold."""
         many, folds = len(self.parts), self.count
@@ -131,7 +137,7 @@ def judge(folds: Folds, remedies: Sequence[Remedy], tell: Tell | None = None) ->
         others = np.sort(order[fold[order] != f][:MAX_REFERENCES])
         if not len(at) or not len(others):
             return
-        own, other = (folds.rows[rows].astype(np.float32) for rows in (some[at], others))
+        own, other = (folds.rows[rows].astype(folds.dtype) for rows in (some[at], others))
         labels, known = folds.labels[some[at]], folds.labels[others]
         sphere = unit_rows if axes.moments.normalize else lambda y: y
         for r, remedy in enumerate(remedies):
@@ -139,7 +145,7 @@ def judge(folds: Folds, remedies: Sequence[Remedy], tell: Tell | None = None) ->
             y, references = to(own), to(other)
             heads = list(heads_of(after(axes.moments, to, references, known), STRENGTHS))
             right[r, 0, at] = nearest_labels(sphere(y), sphere(references), known) == labels
-            right[r, 1:, at] = judged(heads, y, labels).T
+            right[r, 1:, at] = judged(heads, y, labels, np.arange(len(y))).T
             step()
 
     _by_folds(folds, len(remedies), work, tell)
@@ -162,8 +168,12 @@ def _by_folds(
         if tell is not None:
             tell(min(done, folds.count * steps), folds.count * steps)
 
+    def quiet(f: int, axes: Axes) -> None:
+        with np.errstate(all="ignore"):  # of rows without scatter: nothing is recommended of NaN
+            work(f, axes, step)
+
     with ThreadPoolExecutor(min(os.cpu_count() or 1, folds.count)) as pool:
-        running = [pool.submit(work, f, axes, step) for f, axes in enumerate(folds.axes())]
+        running = [pool.submit(quiet, f, axes) for f, axes in enumerate(folds.axes())]
         for one in running:
             one.result()
 
@@ -213,7 +223,7 @@ def neighbourhoods(
 
     def work(f: int, axes: Axes, step: Callable[[], None]) -> None:
         at = np.sort(order[fold[order] == f][: MAX_JUDGED // folds.count])
-        own, before = folds.rows[at].astype(np.float32), None
+        own, before = folds.rows[at].astype(folds.dtype), None
         for r, remedy in enumerate(remedies):
             y = remedy.of(axes)(own)
             found = nearest_on_host(y, HUB_NEIGHBOURS, axes.moments.normalize)[0]

@@ -94,6 +94,8 @@ class Axes:
             Chen, Wiesel, Eldar & Hero 2010 (oracle approximating shrinkage), equation 23.
         """
         d, total, squares = len(values), values.sum(), np.sum(values**2)
+        if not total > 0:  # nothing scatters: no direction is to be scaled
+            return np.ones(d)
         above = (1 - 2 / d) * squares + total**2
         below = (self.n + 1 - 2 / d) * (squares - total**2 / d)
         rho = min(1.0, above / below) if below > 0 else 1.0

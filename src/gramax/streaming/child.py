@@ -89,7 +89,7 @@ def list_in_child(listing: Listing) -> tuple[str, ...]:
 @contextmanager
 def streamed_from_child(reading: RowStream) -> Iterator[tuple[Opened, Iterator[np.ndarray]]]:
     """`streamed_here`, read by a process of its own."""
-    child = _Child(reading, None)
+    child = _Child(request, None)
     try:
         name, rows, dim, dtype = next(child.heard())["opened"]
         opened = Opened(str(name), int(rows), int(dim), np.dtype(str(dtype)))

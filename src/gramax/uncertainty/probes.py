@@ -159,7 +159,7 @@ def worth_of(
     for f, rest in enumerate(without_each(groups)):
         at = np.flatnonzero(fold == f)
         if len(at):
-            right[:, at] = judged(list(heads_of(rest)), rows[at], labels[at])
+            right[:, at] = judged(list(heads_of(rest)), rows, labels, at)
     probe, best = chosen(right[1:], fold, folds)
     share = counts / counts.sum()
     final = list(heads_of(merged(groups)))[1 + best]
@@ -266,19 +266,22 @@ def _solved(matrix: Float[np.ndarray, "d d"], right: Float[np.ndarray, "d c"]) -
 
 
 def judged(
-    heads: list[Head], rows: Float[np.ndarray, "f d"], labels: Int[np.ndarray, " f"]
+    heads: list[Head],
+    rows: Float[np.ndarray, "m d"],
+    labels: Int[np.ndarray, " m"],
+    at: Int[np.ndarray, " f"],
 ) -> np.ndarray:
     """Whether each head names the class of each of these rows."""
     weights, c = np.concatenate([head.weights for head in heads]), len(heads[0].bias)
-    right = np.empty((len(heads), len(rows)), bool)
+    right = np.empty((len(heads), len(at)), bool)
     size = max(1, TILE_NUMBERS // len(weights))
-    for start in range(0, len(rows), size):
-        some = slice(start, start + size)
+    for start in range(0, len(at), size):
+        some = at[start : start + size]
         x = np.asarray(rows[some], np.float64)
         scores = (unit_rows(x) if heads[0].normalize else x) @ weights.T
         for k, head in enumerate(heads):
             named = np.argmax(scores[:, k * c : (k + 1) * c] + head.bias, axis=1)
-            right[k, some] = named == labels[some]
+            right[k, start : start + size] = named == labels[some]
     return right
 
 
