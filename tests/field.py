@@ -2,6 +2,7 @@
 
 import mpmath
 import numpy as np
+from scipy.linalg import sqrtm
 
 EPS = np.finfo(float).eps
 
@@ -171,6 +172,35 @@ def stable_rank(z):
 def nesum(z, **how):
     values = eigenvalues(z, **how)
     return values.sum() / values.max()
+
+
+def wasserstein_uniformity(z):
+    """As published, by a matrix square root, of rows in units of their root mean square length."""
+    z = np.asarray(z, float)
+    z = z / np.sqrt(np.mean(np.sum(z**2, axis=1)))
+    mean, d = z.mean(axis=0), z.shape[1]
+    root = sqrtm(np.cov(z.T, bias=True)).real
+    whole = np.sum(mean**2) + 1 + np.trace(np.cov(z.T, bias=True))
+    return np.sqrt(whole - 2 / np.sqrt(d) * np.trace(root))
+
+
+def outlier_directions(z):
+    """One eigenvalue after the other, against the rest."""
+    values, f, d = eigenvalues(z), len(z) - 1, np.asarray(z).shape[1]
+    k = 0
+    while k < len(values):
+        p = d - k
+        centre = (np.sqrt(f) + np.sqrt(p)) ** 2
+        width = (np.sqrt(f) + np.sqrt(p)) * (1 / np.sqrt(f) + 1 / np.sqrt(p)) ** (1 / 3)
+        if values[k] <= (centre + 2.0234 * width) / f * values[k:].sum() / p:
+            break
+        k += 1
+    return k
+
+
+def bulk_share(z):
+    values = eigenvalues(z)
+    return values[outlier_directions(z) :].sum() / values.sum()
 
 
 def alpha_req(z, first=1, last=None, **how):

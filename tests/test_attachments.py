@@ -1,6 +1,7 @@
 """What comes with the rows: a classifier's head, the other rows of pairs, and outliers."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ import gramax
 from gramax._files import write_safetensors
 from gramax.audits.attachments import random_alignment
 from gramax.cli import main
+from gramax.data import Reading
 from gramax.errors import InputError
 from gramax.streaming import tasks
 
@@ -53,6 +55,15 @@ def test_a_head_is_held_against_the_rows_that_it_receives(raw):
     other = np.roll(np.arange(C), 1)  # a head whose rows stand in another order
     turned = gramax.audit(z, names, head=weights[other], bias=bias[other], probe=False)
     assert turned["nc4_agreement"] == 0.0
+
+
+def test_a_head_is_read_as_it_is_where_the_rows_are_transposed():
+    z, y = rows()
+    weights, bias = nearest_mean_rule(means_of(z, y))
+    given: dict[str, Any] = {"head": weights, "bias": bias, "pairs": -z.T}
+    found = gramax.audit(z.T, y, **given, reading=Reading(transpose=True), probe=False)
+    assert found["nc4_agreement"] == 1.0
+    assert found["alignment"] == pytest.approx(4.0)
 
 
 def test_rows_of_a_head_are_found_by_number_where_classes_are_missing():
@@ -185,5 +196,11 @@ def test_the_command_shows_them_everywhere_and_can_fail_on_them(tmp_path, capsys
     assert main(["audit", at["z"], *given, "--fail-on", "nc4_agreement<=1"]) == 1
     capsys.readouterr()
     assert main(["audit", at["z"], "--labels", at["y"], "--fail-on", "nc4_agreement<=1"]) == 2
+    assert "nc4_agreement needs --head FILE" in capsys.readouterr().err
+    assert main(["audit", at["z"], *given[:4], "--bias", at["z"]]) == 2
+    assert "a bias is one array [classes]" in capsys.readouterr().err
+    np.save(tmp_path / "long.npy", np.zeros(C + 1))
+    assert main(["audit", at["z"], *given[:4], "--bias", f"{tmp_path}/long.npy"]) == 2
+    assert f"a bias of shape [{C + 1}]: it must be [{C}]" in capsys.readouterr().err
     assert main(["audit", at["z"], *given, "--json", at["w"]]) == 2  # an input is not written over
     assert "is an input" in capsys.readouterr().err

@@ -116,6 +116,8 @@ def files(tmp_path, monkeypatch):
         Path(folder).mkdir()
     for name in ("demo/train_embeddings", "epoch1", "epoch9", "shard-0", "decoder"):
         np.save(f"{name}.npy", z)
+    for name in ("queries", "corpus"):
+        np.save(f"{name}.npy", z)
     for name in ("demo/train_labels", "labels", "labels/0"):
         np.save(f"{name}.npy", y)
     np.save("faiss.npy", z)

@@ -134,11 +134,20 @@ def test_leaving_out_is_recomputing(rng, normalize):
     held = _held(z, y, blocks=7, normalize=normalize)
     found, block = without_each(held, names=NAMES), blocks.dealt(0, 200, 7, 0)
     assert tuple(found) == tuple(m.name for m in METRICS if m.name in NAMES)
-    for k, kept in enumerate((*(block != b for b in range(7)), block >= 0)):
+    right = {name: [] for name in found}
+    for kept in (block >= 0, *(block != b for b in range(7))):
         e = Evidence(ClassMoments.of(z[kept], y[kept], 3, normalize=normalize))
-        for name, (value, left) in found.items():
-            right = float(METRICS[name].value(e))
-            assert (*left, value)[k] == pytest.approx(right, rel=1e-9)
+        for name in found:
+            right[name].append(float(METRICS[name].value(e)))
+    share = np.bincount(block) / 200 * 7
+    for name, (value, left) in found.items():
+        whole, *without = right[name]
+        assert value == pytest.approx(whole, rel=1e-9)
+        # In proportion to the rows of a block goes what depends on their number alone.
+        slope = np.mean(np.array(without) - whole)
+        assert left - whole == pytest.approx(
+            np.array(without) - whole - slope * (share - 1), abs=1e-9
+        )
     got = error_bars(held, names=NAMES, level=0.8)
     bounds = METRICS["scatter_ratio"].bounds(normalize)
     assert got["scatter_ratio"] == jackknife(*found["scatter_ratio"], bounds, 0.8)
@@ -241,6 +250,24 @@ def test_errors_of_the_worst_of_many_are_not_too_small(tied, draws):
         ratio = np.sqrt(np.mean(np.square(errors))) / np.std(values, ddof=1)
         assert 0.9 <= ratio <= 3, (name, ratio)
         assert ratio >= 1.2 or not tied, (name, ratio)
+
+
+@pytest.mark.parametrize("n", [64, 96])
+def test_errors_of_ranks_are_right_where_rows_are_as_many_as_dimensions(n):
+    """Blocks of a random size made them up to twenty times too large: ranks hang on n there."""
+    names, rng, found = (
+        ("effective_rank", "rankme", "participation_ratio"),
+        np.random.default_rng(SEED),
+        [],
+    )
+    for _ in range(40):
+        blocks = _held(rng.standard_normal((n, 64)), np.zeros(n, int), 1)
+        found.append(error_bars(blocks, names=(*names, "alpha_req")))
+    for name in names:
+        errors, values = np.array([(one[name].error, one[name].value) for one in found]).T
+        ratio = np.sqrt(np.mean(np.square(errors))) / np.std(values, ddof=1)
+        assert 0.8 <= ratio <= 3, (name, ratio)
+    assert "as many rows as dimensions" in found[0]["alpha_req"].reason
 
 
 # -- warnings -----------------------------------------------------------------------------------

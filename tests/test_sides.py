@@ -1,6 +1,7 @@
 """Two sides of one space: against plain loops, on spaces whose truth is known, and from files."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,7 +47,8 @@ def test_numbers_are_those_of_plain_loops(kind, strip, monkeypatch):
     rng = np.random.default_rng(1)
     n, m = (N, N) if kind == "rows" else (N, M)
     a, b = rng.normal(size=(n, D)) + 0.3, rng.normal(size=(m, D)) - 0.2
-    given, match = {}, [(i, i) for i in range(n)]
+    given: dict[str, Any] = {}
+    match = [(i, i) for i in range(n)]
     if kind == "pairs":  # of many with many; some rows are in none
         match = sorted({(int(i), int(j)) for i, j in rng.integers(0, (40, 30), (90, 2))})
         given = {"pairs": np.array(match)[rng.permutation(len(match))]}
@@ -75,6 +77,7 @@ def test_numbers_are_those_of_plain_loops(kind, strip, monkeypatch):
         gap, cosines = found.gaps[variant], x @ y.T
         mask = np.zeros(cosines.shape, bool)
         mask[tuple(np.array(match).T)] = True
+        assert gap.matched
         assert gap.matched.value == pytest.approx(np.mean(cosines[mask]))
         assert gap.unmatched == pytest.approx(np.mean(cosines[~mask]))
         distances = [np.sum((x[i] - y[j]) ** 2) for i, j in match]

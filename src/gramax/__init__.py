@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from gramax.audits.report import Report
     from gramax.comparison import Comparison, compare
     from gramax.data import Reading
+    from gramax.decide.application import apply
+    from gramax.decide.fix import Fix, fix
+    from gramax.decide.rank import Rank, rank
+    from gramax.decide.shrink import Shrink, shrink
     from gramax.decide.sides import Sides, sides
+    from gramax.decide.threshold import Threshold, threshold
+    from gramax.decide.transform import Transform
     from gramax.errors import InputError
     from gramax.metrics import (
         coherence,
@@ -63,7 +69,13 @@ _HOMES = {
     "audits.report": ("Report",),
     "comparison": ("Comparison", "compare"),
     "audits.audit": ("audit",),
+    "decide.rank": ("Rank", "rank"),
+    "decide.shrink": ("Shrink", "shrink"),
     "decide.sides": ("Sides", "sides"),
+    "decide.threshold": ("Threshold", "threshold"),
+    "decide.application": ("apply",),
+    "decide.fix": ("Fix", "fix"),
+    "decide.transform": ("Transform",),
     "errors": ("InputError",),
     "streaming.execution": ("Execution",),
     "data.reading": ("Reading",),
@@ -74,11 +86,14 @@ __all__ = ["ClassMoments", "Comparison", "Execution", "InputError", "Options"]
 __all__ += ["Reading", "Report"]
 __all__ += ["__version__", "audit", "chance", "compare", "errorbars", "frames", "metrics"]
 __all__ += ["Sides", "sides"]
+__all__ += ["Fix", "Transform", "apply", "fix"]
 __all__ += ["class_means", "gram", "l2_normalize", "latent_geometry_report", "report"]
 __all__ += ["collapse_ratio", "covariance_eigs", "effective_rank", "frame_potential"]
 __all__ += ["scatter_ratio", "simplex_error", "simplex_gram", "within_class_variance"]
 __all__ += ["coherence", "smooth_coherence_loss", "welch_floor", "welch_gap"]
 __all__ += ["descent", "run_many", "simplex_step"]
+__all__ += ["Threshold", "threshold"]
+__all__ += ["Rank", "Shrink", "rank", "shrink"]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -113,22 +114,30 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def write_safetensors(
     path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]
 ) -> None:
-    """Write arrays of float64 as .safetensors, whole or not at all.
+    """Write arrays of float64 as .safetensors, whole or not at all."""
+    shapes = {name: array.shape for name, array in arrays.items()}
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        stream.write(safetensors_head(shapes, np.dtype("<f8"), metadata))
+        for array in arrays.values():
+            stream.write(np.ascontiguousarray(array, "<f8").data)
+
+
+def safetensors_head(
+    shapes: Mapping[str, tuple[int, ...]], dtype: np.dtype, metadata: Mapping[str, str]
+) -> bytes:
+    """What stands before the numbers of arrays of one dtype, a float.
 
     Format: https://huggingface.co/docs/safetensors
     """
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
-    at = 0
-    for name, array in arrays.items():
-        where = {"data_offsets": [at, at + array.nbytes]}
-        header[name] = {"dtype": "F64", "shape": list(array.shape)} | where
-        at += array.nbytes
+    at, kind = 0, f"F{8 * dtype.itemsize}"
+    for name, shape in shapes.items():
+        size = math.prod(shape) * dtype.itemsize
+        header[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [at, at + size]}
+        at += size
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    with replacing(path) as temporary, temporary.open("wb") as stream:
-        stream.write(len(text).to_bytes(8, "little") + text)
-        for array in arrays.values():
-            stream.write(np.ascontiguousarray(array, "<f8").data)
+    return len(text).to_bytes(8, "little") + text
 
 
 def write_array(path: str | os.PathLike[str], array: Any) -> None:

@@ -16,7 +16,7 @@ LABELLED = (
 )
 OF_ROWS = (
     *("rankme", "participation_ratio", "isoscore", "stable_rank", "nesum", "alpha_req"),
-    "mean_cosine",
+    *("mean_cosine", "wasserstein_uniformity", "outlier_directions", "bulk_share"),
 )
 
 

@@ -54,7 +54,7 @@ def arguments(metric, space):
     y = (space.pair if "pairs" in metric.needs else space.y)[there]
     held = {"x": space.z[there], "z": space.z[there], "y": y}
     held |= {"means": space.means.astype(space.z.dtype), "W": space.W, "b": space.b}
-    held |= {"outlier_mean": space.outlier, "c": C}
+    held |= {"outlier_mean": space.outlier, "c": C, "targets": 2}
     asked = inspect.signature(getattr(gramax.metrics, metric.function)).parameters.values()
     return {p.name: held[p.name] for p in asked if p.default is p.empty}
 

@@ -324,7 +324,7 @@ def test_heat_map_tells_the_pair_and_the_legend_picks_out_a_class(visit, report)
     assert page.is_visible("#tip")
     for button in page.locator("[data-pair]").all():
         button.click()
-        assert page.get_attribute("[data-view='0']", "aria-pressed") == "true"
+        assert page.get_attribute("[data-view='1']", "aria-pressed") == "true"
         assert page.text_content("#heat-read").endswith(button.locator("span").first.text_content())
     assert page.locator("#cloud-map path").count() == 4
     button = page.locator("#cloud-legend button").nth(1)
@@ -382,7 +382,9 @@ def test_labels_of_the_heat_map_do_not_overlap_on_a_phone(visit, report, classes
     heat = heat_of(codes, np.arange(classes))[0]
     names = tuple(f"a class with a long name {k}" for k in range(classes))
     portrait = replace(report.portrait, names=names, codes=heat, centred=None, cloud=None)
-    page = visit(audit_page(replace(report, portrait=portrait, worst_pairs=())), width=390)
+    page = visit(
+        audit_page(replace(report, portrait=portrait, worst_pairs=(), alike=())), width=390
+    )
     page.evaluate("""() => {
       const pen = document.getElementById("heat-map").getContext("2d");
       window.kept = [];

@@ -58,7 +58,8 @@ def thousand(report):
     portrait = portrait_of(names, codes, codes, np.arange(64.0), 4000, rows, labels, 0.1)
     views = tuple(ClassView(name, 4, 0.5, 0.001, names[0], 0.25) for name in names)
     pair = Pair(names[3], names[4], 0.9)
-    return replace(report, c=1000, classes=views, worst_pairs=(pair,), portrait=portrait)
+    apart = {"alike": (), "opposite": (), "worst_pairs": (pair,)}
+    return replace(report, c=1000, classes=views, portrait=portrait, **apart)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def blank(report):
     new = dict(zip(report.portrait.names, ("", "   ", "cat", "dog"), strict=True))
     views = (replace(v, name=new[v.name], nearest=new[v.nearest]) for v in report.classes)
     portrait = replace(report.portrait, names=tuple(new.values()))
-    pairs = {"worst_pairs": (Pair("", "   ", 0.5),), "merged": (Pair("   ", "cat", 1.0),)}
+    pairs = {"alike": (Pair("", "   ", 0.5),), "merged": (Pair("   ", "cat", 1.0),)}
     return replace(report, classes=tuple(views), portrait=portrait, **pairs)
 
 
@@ -135,7 +136,7 @@ def test_empty_and_blank_names_are_shown_in_words(blank):
 
 
 def test_page_without_labels_or_portrait(report):
-    bare = replace(report, portrait=None, worst_pairs=(), classes=(), c=0)
+    bare = replace(report, portrait=None, worst_pairs=(), alike=(), classes=(), c=0)
     page = audit_page(bare)
     assert "<canvas" not in page
     assert island(page) == {"names": {}, "heat": None, "cloud": None}

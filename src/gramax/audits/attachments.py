@@ -85,16 +85,19 @@ class _Rows:
     request: Request
     progress: Progress | None
 
-    def beside(self, source: Any, normalize: bool | None = None) -> Collected:
-        """Other rows: without labels, on the sphere as those of the audit unless told."""
+    def beside(self, source: Any) -> Collected:
+        """Other rows, read and taken as those of the audit are; without labels."""
         source, column = place_and_column(source)
-        if not column and normalize is None and not str(source).endswith(".npy"):
-            column = self.request.column
+        if not str(source).endswith(".npy"):
+            column = column or self.request.column
         how = replace(self.request.execution, checkpoint=None)
-        on_sphere = self.request.normalize if normalize is None else normalize
-        asked = Request(source, None, column, normalize=on_sphere, execution=how)
-        asked = replace(asked, reading=self.request.reading)
-        return collect(asked, self.progress)
+        asked = Request(source, None, column, normalize=self.request.normalize, execution=how)
+        return collect(replace(asked, reading=self.request.reading), self.progress)
+
+    def weights(self, head: Any) -> Collected:
+        """The rows of a head as they are stored, whatever is said of those of the audit."""
+        source, column = place_and_column(head)
+        return collect(Request(source, None, column, normalize=False), self.progress)
 
     def moments(self, normalize: bool) -> ClassMoments:
         """The moments of these rows in their own coordinates, on the sphere or as they are."""
@@ -153,7 +156,7 @@ class Head:
 
 def _head_of(head: Any, bias: Any, rows: _Rows, notes: list[str]) -> Head:
     """The head that is meant, checked against the dimensions of the rows."""
-    found = rows.beside(head, normalize=False)
+    found = rows.weights(head)
     weights, name, about = found.totals.sample.rows, found.name, {}
     path = split_name(os.fspath(head)) if isinstance(head, str | os.PathLike) else ("", "")
     if len(weights) != found.rows:
@@ -171,7 +174,7 @@ def _head_of(head: Any, bias: Any, rows: _Rows, notes: list[str]) -> Head:
         if bias is None:
             bias = _bias_beside(*path)
             notes += [f"the bias of the head is {bias}"] if bias else []
-    b = np.zeros(len(weights)) if bias is None else _vector(bias)
+    b = np.zeros(len(weights)) if bias is None else _vector(bias, len(weights))
     if b.shape != (len(weights),):
         shape = f"a bias of shape {list(b.shape)} for weights of shape {list(weights.shape)}"
         raise InputError(f"{name}: {shape}: it must be [{len(weights)}], one a class")
@@ -194,7 +197,7 @@ def _bias_beside(file: str, name: str) -> str | None:
     return f"{file}::{wanted}" if there else None
 
 
-def _vector(given: Any) -> Float[np.ndarray, " c"]:
+def _vector(given: Any, c: int) -> Float[np.ndarray, " c"]:
     """An array, or the only one of a file that Python and NumPy read alone, or its `::name`."""
     if not isinstance(given, str | os.PathLike):
         found = np.asarray(to_numpy(given) if is_torch_array(given) else given)
@@ -208,7 +211,9 @@ def _vector(given: Any) -> Float[np.ndarray, " c"]:
         if len(fits) != 1 or fits[0].rank != 1 or fits[0].dtype.kind not in "iuf":
             has = ", ".join(f"{e.name} {e.text}".strip() for e in list_entries(file)) or "nothing"
             raise InputError(f"{where}: a bias is one array [classes], file::NAME; it has {has}")
-        found = np.concatenate([chunk for _, chunk in fits[0].chunks(1 << 20)] or [np.zeros(0)])
+        if fits[0].shape != (c,):  # nothing of another size is read
+            raise InputError(f"{where}: a bias of shape {list(fits[0].shape)}: it must be [{c}]")
+        found = next(fits[0].chunks(c))[1]
     if found.dtype.kind not in "iuf" or not np.all(np.isfinite(found)):
         raise InputError(f"{where}: a bias must be finite real numbers")
     return found.astype(np.float64)

@@ -441,7 +441,7 @@ def _pairs(
     """The pairs of the largest |cosine|, or of the largest or smallest cosine."""
     where, cosines = pairs.largest(codes, most, sign=sign)
     return tuple(
-        Pair(names[a], names[b], float(cosine))
+        Pair(names[int(a)], names[int(b)], float(cosine))
         for (a, b), cosine in zip(where, cosines, strict=True)
         if a >= 0
     )

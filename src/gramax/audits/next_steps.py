@@ -58,6 +58,7 @@ def _called_for(report: Report) -> Iterator[tuple[str, str]]:
 
 def _typed(decision: str, source: Any, labels: Any, column: str | None, raw: bool) -> str:
     """The command for files, or the call for arrays."""
+    raw = raw and decision != "threshold"  # cosines are of directions in any case
     if not is_places(source):
         more = (", labels" if labels is not None else "") + (", raw=True" if raw else "")
         return f"gramax.{decision}(embeddings{more})"

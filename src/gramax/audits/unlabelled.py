@@ -16,7 +16,7 @@ from gramax._text import listed, number, percent
 from gramax.arrays.nearest import Neighbours
 from gramax.arrays.rows import unit_rows
 from gramax.audits import thresholds
-from gramax.audits.findings import evenly
+from gramax.audits.findings import FEWEST_ROWS, evenly
 from gramax.audits.report import Answer, Report
 from gramax.audits.thresholds import chance_of, number_of
 from gramax.metrics.neighbours import HUB_NEIGHBOURS
@@ -196,6 +196,7 @@ def _explained(x: Float[np.ndarray, "m d"], rng: np.random.Generator) -> float:
         new = x[rng.choice(len(x), p=gaps / np.sum(gaps))] if np.any(gaps > 0) else x[0]
         centres = np.concatenate([centres, new[None]])
         gaps = np.minimum(gaps, np.sum((x - new) ** 2, axis=1))
+    own = np.zeros(len(x), int)
     for _ in range(ROUNDS):
         own = np.argmax(x @ centres.T - 0.5 * np.sum(centres**2, axis=1), axis=1)
         for k in np.unique(own):
@@ -208,8 +209,10 @@ def _explained(x: Float[np.ndarray, "m d"], rng: np.random.Generator) -> float:
 
 def judge_rows(report: Report) -> tuple[Answer, ...]:
     """The questions of rows without labels answered, those that these rows are enough for."""
-    asks = (_copies, _hubs, _cone, _lengths, _rank, _axis, _dimension, _outliers, _islands_told)
-    answers = (ask(report) for ask in (*asks, _contrast))
+    asks = (_copies, _cone, _lengths, _rank, _axis, _dimension, _contrast)
+    if report.n >= FEWEST_ROWS:  # of fewer, all are neighbours of all
+        asks = (*asks[:1], _hubs, *asks[1:], _outliers, _islands_told)
+    answers = (ask(report) for ask in asks)
     return tuple(
         replace(answer, advice="") if answer.status == "good" else answer
         for answer in answers
@@ -298,6 +301,7 @@ def _rank(report: Report) -> Answer:
     rank, most = number_of(report, "effective_rank").value, min(report.n - 1, report.d)
     law = chance_of(report, "effective_rank")
     noise = law.reference == NOISE and abs(law.z(rank)) <= thresholds.SURE
+    noise = noise and report.n >= FEWEST_ROWS
     text = f"Rows spread over {number(rank)} of {most} dimensions"
     if noise:
         status, text = "open", f"{text}, as noise does: no direction stands out."
@@ -356,9 +360,12 @@ def _islands_told(report: Report) -> Answer:
     found = _corpus(report)
     share = found.island_rows / report.findings.looked_at if report.findings else math.nan
     whole = found.parts - found.islands
-    text = "All rows hang together" if found.parts == 1 else f"Rows fall into {whole:,} parts"
+    text = "All rows hang together"
+    if found.parts > 1:
+        text = "Most rows hang together" if whole == 1 else f"Rows fall into {whole:,} parts"
     if found.islands:
-        text += f" and {found.islands:,} small islands of {found.island_rows:,} rows in all"
+        islands = "one small island" if found.islands == 1 else f"{found.islands:,} small islands"
+        text += f" and {islands}, of {found.island_rows:,} rows in all"
     if math.isfinite(found.explained):
         told = "form" if found.explained > found.expected + thresholds.CLUSTERED else "form no"
         text += (

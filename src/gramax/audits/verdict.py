@@ -172,6 +172,8 @@ def _simplex(report: Report) -> Answer:
         status, text = "poor", f"About as far from a simplex as {others}: {off}"
     if raw > thresholds.SHARED_OFFSET * error and raw > thresholds.SIMPLEX_ERROR / (c - 1):
         text += f" Uncentred they are {raw:.2g} off: the means share an offset."
+    if status == "poor" and tell_worth(report)[0] == "good":
+        text += " That matters for a classifier at the end of training, not for search."
     against = f"0 (a simplex of {c}){_by_chance(chance)}"
     return _answer(report, "simplex", status, text, against, (0.0, "simplex"))
 
@@ -366,7 +368,7 @@ def _properties_seen(report: Report) -> dict[str, str]:
 
 
 def _rows_seen(report: Report) -> dict[str, str]:
-    """What single rows, and the rows of single classes, show; without labels the answers tell it."""
+    """What rows, and the rows of single classes, show; without labels the answers tell it."""
     found, seen = report.findings, {}
     if found is None or not report.c:
         return seen
@@ -430,7 +432,10 @@ def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
         poor = [answer.text for answer in report.answers if answer.status == "poor"]
         if poor:
             yield "amiss", " ".join(poor)
-        yield "healthy", "Nothing is wrong that can be seen without labels."
+        fair = sum(answer.status == "fair" for answer in report.answers)
+        more = {0: ".", 1: "; one answer is worth a look."}
+        text = "Nothing is badly amiss that can be seen without labels"
+        yield "healthy", text + more.get(fair, f"; {fair} answers are worth a look.")
     if thresholds.is_tight(report):
         simplex = ", but their means are no simplex" if simplex_fits(report) else ""
         yield "healthy", f"Classes are tight ({share} of the scatter){simplex}."

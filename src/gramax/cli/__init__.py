@@ -14,10 +14,13 @@ from gramax._version import __version__
 from gramax.cli.audit import audit
 from gramax.cli.codebook import bounds, codebook
 from gramax.cli.compare import compare
+from gramax.cli.fix import apply, fix
 from gramax.cli.options import BAD_INPUT, EXIT_CODES, INTERRUPTED, OK
 from gramax.cli.run_logs import timeline, watch
 from gramax.cli.showcase import demo, figures, metrics
+from gramax.cli.shrink import rank, shrink
 from gramax.cli.sides import sides
+from gramax.cli.threshold import threshold
 from gramax.errors import InputError, MissingExtraError, exhausted
 
 
@@ -50,7 +53,7 @@ def cli() -> None:
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Look": (audit, compare),
-    "Decide": (sides,),
+    "Decide": (threshold, fix, apply, shrink, rank, sides),
     "Codebooks": (bounds, codebook),
     "Training": (timeline, watch),
     "Learn": (metrics, demo, figures),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,22 @@ from gramax.cli.options import (
 from gramax.cli.outputs import check_outputs, leave
 from gramax.cli.progress import showing
 from gramax.errors import InputError
+
+if TYPE_CHECKING:
+    from gramax.cli.thresholds import Threshold
+
+
+ATTACHED = {"classifier": "head", "pairs": "pairs", "outliers": "outliers"}
+"""The option that gives what a metric needs beside the rows."""
+
+
+def _check_attached(threshold: Threshold, given: dict[str, Any]) -> None:
+    """Raise `InputError` where a threshold is on a number of something that is not given."""
+    from gramax.metrics.registry import METRICS
+
+    for need, option in ATTACHED.items():
+        if need in METRICS[threshold.metric].needs and not given[option]:
+            raise InputError(f"--fail-on {threshold}: {threshold.metric} needs --{option} FILE")
 
 
 @click.command()
@@ -98,12 +114,13 @@ def audit(
     from gramax.cli import thresholds
 
     conditions = [thresholds.parse(text) for text in fail_on]
-    beside = {"head": "classifier", "pairs": "pairs", "outliers": "outliers"}
-    has = [need for name, need in beside.items() if given[name]]
-    conditions = conditions and thresholds.named(
-        conditions, audited_metrics(*has, *["codes"] * given["codes"])
-    )
-    read = (labels, *(given[name] for name in (*beside, "bias", "groups")))
+    if conditions:
+        conditions = thresholds.named(
+            conditions, audited_metrics(*ATTACHED, *["codes"] * given["codes"])
+        )
+        for one in conditions:
+            _check_attached(one, given)
+    read = (labels, *(given[name] for name in (*ATTACHED.values(), "bias", "groups")))
     check_outputs([json_out, html_out, save_head, given["checkpoint"]], *embeddings, *read)
 
     from gramax.audits.audit import audit as run

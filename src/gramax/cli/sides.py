@@ -49,9 +49,9 @@ def sides(
     json_out: str | None,
     **given: Any,
 ) -> int:
-    """Two sides A and B of one space: do they lie apart, and is it better to centre each?
+    """Two sides of one space: would centring each help search?
 
-    Images and texts, queries and a corpus, two views; files, or file::column.
+    A and B are images and texts, queries and a corpus, or two views: files, or file::column.
     """
     check_outputs([json_out, html_out, save_centres], a, b, pairs, labels, labels_b)
 

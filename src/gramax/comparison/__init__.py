@@ -104,7 +104,7 @@ def compare(
             rows are held in memory.
         ids_b: of the rows of `b`.
         codes: the rows are codebooks, as for `gramax.audit`: their codes are matched one to one
-            (`Comparison.matching`), and neither `paired`, `ids` nor `moved` is used.
+            (`Comparison.matching`), and `paired` and `moved` are not used.
         raw: take rows as they are, not on the unit sphere.
         column: the embedding column of files that hold several.
         groups: which rows hang together, as for `gramax.audit`; and of `b` unless `groups_b` is
@@ -145,13 +145,13 @@ def compare(
         blocks = 1 if codes else BLOCKS
         request = Request(rows, names, column, codes, blocks, not raw, how, groups=tied)
         requests.append(replace(request, reading=reading or Reading()))
-    if codes:
-        return compare_codes(requests, options, progress)
     told = ""
     if ids is not None:
         requests, told = by_ids(requests, ids, ids if ids_b is None else ids_b, progress)
+    if codes:
+        return compare_codes(requests, options, progress)
     spaces = [collect(request, progress) for request in requests]
-    why_apart = _mismatch(spaces[0], spaces[1])
+    why_apart = mismatch(spaces[0], spaces[1])
     if paired and why_apart:
         ask = "; pair them by a column of ids (--id, ids=)" if ids is None else ""
         raise InputError(f"rows cannot be paired: {why_apart}{ask}")
@@ -190,7 +190,7 @@ def compare(
     return replace(found, names=names)
 
 
-def _mismatch(a: Collected, b: Collected) -> str:
+def mismatch(a: Collected, b: Collected) -> str:
     """Why the rows of the two do not match; empty where nothing speaks against it."""
     if a.rows != b.rows:
         return f"{a.rows:,} and {b.rows:,} rows"

@@ -8,7 +8,7 @@ paired at random), and its error, a jackknife over blocks of rows, are functions
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 
@@ -22,7 +22,7 @@ from gramax.comparison.changes import LEVEL, TOO_FEW, WHOLE_LINE
 from gramax.comparison.results import Alignment
 from gramax.moments.blocks import random_parts
 from gramax.uncertainty.chance.laws import Chance
-from gramax.uncertainty.errorbars import jackknife
+from gramax.uncertainty.errorbars import ErrorBar, jackknife
 
 CHUNK_BYTES, MAX_BLOCK_BYTES, FEW_BLOCKS = 1 << 24, 1 << 30, (10, 5)
 """Bytes of the rows in float64 that are looked at together; bytes that the products of all blocks
@@ -364,10 +364,17 @@ NUMBERS: tuple[tuple[str, str, Callable[[CrossMoments], Chance]], ...] = (
 )
 
 
-def similarities(
-    x: CentredRows, y: CentredRows, blocks: int, groups: Int[np.ndarray, " n"] | None = None
-) -> tuple[Alignment, ...]:
-    """How alike two lists of rows are that match one by one, with errors from so many blocks.
+def debiased_cka_bar(x: CentredRows, y: CentredRows, blocks: int) -> ErrorBar:
+    """Debiased linear CKA of two lists of rows that match one by one, with its error."""
+    whole, rests, _ = _without_blocks(x, y, blocks, None)
+    left = np.array([cka_debiased(rest) for rest in rests])
+    return jackknife(cka_debiased(whole), left, WHOLE_LINE, LEVEL)
+
+
+def _without_blocks(
+    x: CentredRows, y: CentredRows, blocks: int, groups: Int[np.ndarray, " n"] | None
+) -> tuple[CrossMoments, Iterator[CrossMoments], str]:
+    """The centred products of all rows, and without each block; or why there are no blocks.
 
     The blocks are random, and of one size: others would make the error of plain CKA several times
     too large, as it depends on the number of rows where those are few. Blocks of `groups` (-1 for a
@@ -379,12 +386,18 @@ def similarities(
     dealt = [np.sort(part) for part in random_parts(n, blocks, None, groups)]
     parts = [CrossMoments.of(x.at(part), y.at(part)) for part in dealt if len(part)]
     total = reduce(CrossMoments.combined, parts)
-    whole = total.centred()
-    values = (cka_debiased, cka, procrustes_near(whole))
     few = n - max(map(len, dealt[:-1]), default=0) < MIN_DEBIASED_ROWS
     why = NO_MEMORY if blocks == 1 else TOO_FEW if few else ""
     used = [] if why else parts[: len(dealt) - 1]  # not the few rows beyond
-    rests = (total.combined(part, -1).centred() for part in used)
+    return total.centred(), (total.combined(part, -1).centred() for part in used), why
+
+
+def similarities(
+    x: CentredRows, y: CentredRows, blocks: int, groups: Int[np.ndarray, " n"] | None = None
+) -> tuple[Alignment, ...]:
+    """How alike two lists of rows are that match one by one, with errors from so many blocks."""
+    whole, rests, why = _without_blocks(x, y, blocks, groups)
+    values = (cka_debiased, cka, procrustes_near(whole))
     left = np.array([[value(rest) for value in values] for rest in rests]).reshape(-1, 3)
     found = []
     for (name, meaning, chance), value, without in zip(NUMBERS, values, left.T, strict=True):

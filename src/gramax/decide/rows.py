@@ -67,17 +67,18 @@ def read_rows(
     column: str | None = None,
     raw: bool = False,
     needs_labels: str = "",
+    blocks: int = BLOCKS,
     progress: Progress | None = None,
     execution: Execution | None = None,
 ) -> Rows:
-    """Read a source once; arguments as for `gramax.audit`.
+    """Read a source once into moments of so many blocks; arguments as for `gramax.audit`.
 
     Raises:
         InputError: it cannot be read, or has no two classes where `needs_labels` says what they
             are needed for.
     """
     how = execution or Execution()
-    found = collect(Request(source, labels, column, False, BLOCKS, not raw, how), progress)
+    found = collect(Request(source, labels, column, False, blocks, not raw, how), progress)
     if needs_labels and len(found.names) < 2:
         has = "one class alone" if found.labelled else "no labels"
         raise InputError(

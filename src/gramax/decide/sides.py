@@ -18,7 +18,7 @@ from gramax.arrays.rows import unit_rows
 from gramax.audits.attachments import place_and_column
 from gramax.audits.thresholds import SURE
 from gramax.decide.across import OUTSIDE_SHARE, Matches
-from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Table
+from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Style, Table
 from gramax.decide.two_sides import (
     CURVE,
     RANKS,
@@ -33,10 +33,11 @@ from gramax.decide.two_sides import (
     searched,
 )
 from gramax.errors import InputError
+from gramax.moments import REASONS
 from gramax.streaming import Collected, Execution, Progress, Request, collect, in_words
 
 WAYS = ("A to B", "B to A")
-VARIANTS = ("as they are", "each side centred")
+VARIANTS = ("as they are", "each centred")
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,60 +59,49 @@ class Sides(Decision):
     centres: tuple[Float[np.ndarray, " d"], ...] = field(default=(), compare=False)
 
     def tables(self) -> tuple[Table, ...]:
-        """What is found, way by way, and where the sides lie."""
-        return (*self._recall(), self._hubs(), self._gap())
+        """What each side finds of the other, and where the two lie."""
+        return self._found(), self._lying()
 
-    def _rows(self) -> Iterator[tuple[str, str, Found]]:
-        for way, name in enumerate(WAYS):
-            for variant, found in zip(VARIANTS, self.searches, strict=True):
-                yield name, variant, found[way]
-
-    def _recall(self) -> tuple[Table, ...]:
-        if not self.searches[0][0].recall:
-            return ()
-        columns = [Column("from", "words"), Column("sides", "words")]
-        columns += [Column(f"recall@{k}", "percent") for k in RANKS]
+    def _found(self) -> Table:
         rows: list[tuple[Any, ...]] = []
-        for *names, found in self._rows():
-            rows.append((*names, *map(found.recall.get, RANKS)))
-        for name, found in zip(WAYS, self.searches[0], strict=True):
-            rows.append((name, "by chance", *map(found.chance.get, RANKS)))
-        note = "Recall@k: queries with a match among the k nearest rows of the other side."
-        return (Table("What is found", tuple(columns), tuple(rows), note),)
-
-    def _hubs(self) -> Table:
-        columns = (
-            *(Column("from", "words"), Column("sides", "words")),
-            *(Column("hubness"), Column("by chance"), Column("never found", "percent")),
-            *(Column("by chance", "percent"), Column("outside", "percent")),
-        )
-        rows = [(*names, *one.hubness, *one.never, one.outside) for *names, one in self._rows()]
-        alike = f"{OUTSIDE_SHARE:.0%}".replace("%", " %")
+        both = list(zip(*self.searches, strict=True))
+        for k in RANKS:
+            for way, (one, other) in zip(WAYS, both, strict=True):
+                if k in one.recall:
+                    recall = one.recall[k], other.recall[k], one.chance[k]
+                    rows.append((f"recall@{k} {way}", *recall))
+        for side, (one, other) in zip("BA", both, strict=True):
+            rows.append((f"never found of {side}", one.never[0], other.never[0], one.never[1]))
+        for side, (one, other) in zip("AB", both, strict=True):
+            rows.append((f"outside, of {side}", one.outside, other.outside, OUTSIDE_SHARE))
         note = (
-            "Hubness: skewness of how often a row is among the ten nearest. Outside: queries whose "
-            "nearest row of the other side is further than 95 % of the rows there are from theirs; "
-            f"{alike} where both sides are alike."
+            "Recall@k: queries with a match among the k nearest rows of the other side. Never "
+            "found: rows that are among the ten nearest of no query. Outside: queries whose "
+            "nearest row of the other side is further than 95 % of the rows there are from theirs."
         )
-        return Table("Who is found", columns, tuple(rows), note)
+        return Table("What each side finds of the other", _columns("percent"), tuple(rows), note)
 
-    def _gap(self) -> Table:
+    def _lying(self) -> Table:
         gaps = self.gaps
         rows: list[tuple[Any, ...]] = [
-            ("distance of the centroids", *(g.distance for g in gaps), f"{gaps[0].chance:.3g}"),
+            ("distance of the centroids", *(g.distance.value for g in gaps), gaps[0].chance),
             ("in spreads of a side", *(g.in_spreads for g in gaps), None),
+            ("cosine of rows that do not match", *(g.unmatched for g in gaps), None),
         ]
         if gaps[0].matched:
-            rows.append(("cosine of rows that match", *(g.matched for g in gaps), "as the next"))
-            rows.append(("alignment", *(g.alignment for g in gaps), None))
-        rows.append(("cosine of rows that do not", *(g.unmatched for g in gaps), None))
+            cosines = (g.matched.value for g in gaps if g.matched)
+            rows.append(("cosine of rows that match", *cosines, gaps[0].unmatched))
+            rows.append(("alignment", *(g.alignment for g in gaps), 2 - 2 * gaps[0].unmatched))
         for k, side in enumerate("AB"):
-            rows.append((f"uniformity of {side}", *(g.uniformity[k] for g in gaps), "−4"))
-        columns = (Column("", "words"), *(Column(name) for name in VARIANTS))
+            rows.append((f"uniformity of {side}", *(g.uniformity[k] for g in gaps), None))
+        for way, (one, other) in zip(WAYS, zip(*self.searches, strict=True), strict=True):
+            rows.append((f"hubness {way}", one.hubness[0], other.hubness[0], one.hubness[1]))
         note = (
-            "By chance: rows dealt to the two sides at random, matches dealt at random, a sphere "
-            "that is covered evenly. Alignment is the mean squared distance of rows that match."
+            "By chance: rows dealt to the two sides at random, and matches too. Alignment: mean "
+            "squared distance of rows that match; of unit rows spread evenly, uniformity is about "
+            "−4. Hubness: skewness of how often a row is among the ten nearest."
         )
-        return Table("Where they lie", (*columns, Column("by chance", "words")), tuple(rows), note)
+        return Table("Where they lie", _columns("number"), tuple(rows), note)
 
     def chart(self) -> Chart | None:
         """Recall@k of both ways, before and after."""
@@ -120,10 +110,11 @@ class Sides(Decision):
         if not ks:
             return None
         lines = []
-        for name, variant, found in self._rows():
-            ends = [found.recall[k] for k in ks]
-            y, low, high = np.array([[one.value, one.low, one.high] for one in ends], float).T
-            lines.append(Line(f"{name}, {variant}", np.array(ks, float), y, low, high))
+        for k, way in enumerate(WAYS):
+            for variant, found in zip(VARIANTS, self.searches, strict=True):
+                ends = [found[k].recall[one] for one in ks]
+                y, low, high = np.array([[one.value, one.low, one.high] for one in ends], float).T
+                lines.append(Line(f"{way}, {variant}", np.array(ks, float), y, low, high))
         text = "Share of the queries with a match among the k nearest; bands are 95 % intervals."
         return Chart("Recall@k", text, "k", "recall@k", tuple(lines), x_log=True)
 
@@ -135,6 +126,10 @@ class Sides(Decision):
             told[variant] = gap.to_dict() | {way: one.to_dict() for way, one in ways}
         gain = self.gain and self.gain.to_dict()
         return {**told, "recall_gain": gain, "centre": self.centred}
+
+
+def _columns(style: Style) -> tuple[Column, ...]:
+    return (Column("", "words"), *(Column(name, style) for name in (*VARIANTS, "by chance")))
 
 
 def sides(
@@ -190,11 +185,12 @@ def sides(
     matches = _matches(spaces, labels is not None, pairs, notes, progress, execution)
     told = _Told(progress)
     means = [rows.mean(axis=0) for rows in (x, y)]
-    moved = [centred_rows(rows, mean) for rows, mean in zip((x, y), means, strict=True)]
     gaps, searches = [], []
-    for one, other in ((x, y), tuple(moved)):
-        gaps.append(gap_of(one, other, matches))
-        searches.append(searched(one, other, matches, told))
+    for variant in VARIANTS:
+        if variant != VARIANTS[0]:
+            x, y = (centred_rows(rows, mean) for rows, mean in zip((x, y), means, strict=True))
+        gaps.append(gap_of(x, y, matches))
+        searches.append(searched(x, y, matches, told))
     if labels is None and pairs is None and matches is not None and not _alike(gaps[0]):
         notes.append("rows that are taken to match are no more alike than others: give --pairs")
     gain = gain_of(searches) if matches is not None else None
@@ -254,6 +250,10 @@ def _notes(spaces: list[Collected]) -> Iterator[str]:
             yield f"{letter}: {drawn}: recall among all of them is lower"
         if one.left_out:
             yield f"{letter}: {in_words(one.left_out)}"
+        counts = np.sum([block.left_out.sum(axis=0) for block in one.totals.blocks], axis=0)
+        for count, why in zip(counts, REASONS, strict=True):
+            if count:
+                yield f"{letter}: {count:,.0f} rows are left out ({why.replace('_', ' ')})"
         yield from (f"{letter}: {note}" for note in one.notes)
 
 

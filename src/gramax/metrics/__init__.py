@@ -1,10 +1,11 @@
 """The metrics, a file for each question; importing this package fills the registry.
 
-The five questions are `collapse`, `rank`, `simplex`, `crosstalk` and `reach`; `classifier`,
-`neighbours` and `pairs` answer them from a classifier's weights and from the rows themselves, and
-`dictionary` those of a codebook by itself.
+The five questions are `collapse`, `rank` (and `bulk`), `simplex`, `crosstalk` and `reach`;
+`classifier`, `neighbours` and `pairs` answer them from a classifier's weights and from the rows
+themselves, and `dictionary` those of a codebook by itself.
 """
 
+from gramax.metrics.bulk import bulk_share, nrc1, outlier_directions, wasserstein_uniformity
 from gramax.metrics.classifier import (
     nc3_self_duality,
     nc3_uniform_duality,
@@ -61,6 +62,7 @@ __all__ = [
     "alpha_req",
     "average_coherence",
     "babel",
+    "bulk_share",
     "cdnv",
     "coherence",
     "collapse_ratio",
@@ -87,6 +89,8 @@ __all__ = [
     "nc4_agreement",
     "nc5_orthogonality",
     "nesum",
+    "nrc1",
+    "outlier_directions",
     "participation_ratio",
     "rankme",
     "run_many",
@@ -99,6 +103,7 @@ __all__ = [
     "two_nn",
     "uniformity",
     "vci",
+    "wasserstein_uniformity",
     "welch_floor",
     "welch_gap",
     "within_class_variance",

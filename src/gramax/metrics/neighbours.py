@@ -220,7 +220,7 @@ class Hubness(NamedTuple):
     "nearest of another, k = 10",
     interval=(float("-inf"), float("inf")),
     best="about 0 (no hubs)",
-    of_rows=lambda e: _hubness(e.neighbours, HUB_NEIGHBOURS).skewness,
+    of_rows=lambda e: hubness_of(e.neighbours, HUB_NEIGHBOURS).skewness,
     degenerate="NaN for k distinct rows or fewer; 0 where all counts are equal; copies of a "
     "row are one point; ties go to the lower row",
     variants="Euclidean neighbours of the rows as they are: normalise them for cosines",
@@ -240,11 +240,12 @@ def hubness(x: Any, k: int = 10) -> Hubness:
     x = checks.rows(x, "x")
     if k < 1:
         raise ValueError(f"k must be at least 1; got {k}")
-    return _hubness(nearest(x, k), k)
+    return hubness_of(nearest(x, k), k)
 
 
 @compiled("k")
-def _hubness(found: Neighbours, k: int) -> Hubness:
+def hubness_of(found: Neighbours, k: int = HUB_NEIGHBOURS) -> Hubness:
+    """`hubness` of neighbours that are known already."""
     xp = namespace(found.distances)
     dtype, rows = found.distances.dtype, found.exists.shape[0]
     exists = xp.astype(found.exists, dtype)
@@ -269,7 +270,7 @@ METRICS.add(
     formula="share of rows with N_k = 0, k = 10",
     interval=(0.0, 1.0),
     best="0",
-    of_rows=lambda e: _hubness(e.neighbours, HUB_NEIGHBOURS).anti_hub_share,
+    of_rows=lambda e: hubness_of(e.neighbours, HUB_NEIGHBOURS).anti_hub_share,
     degenerate="as hubness",
     function="hubness",
 )

@@ -30,7 +30,7 @@ FAILED = "linear algebra failed: the library gave no finite answer for these row
 Question = Literal["collapse", "rank", "simplex", "crosstalk", "reach"]
 Invariance = Literal["rotation", "permutation", "scale", "translation", "duplication", "linear"]
 Option = Literal["normalize", "weighting", "deviation", "center"]
-Need = Literal["pairs", "rows", "codes", "classifier", "outliers"]
+Need = Literal["pairs", "rows", "codes", "classifier", "outliers", "targets"]
 
 SCALED: frozenset[Invariance] = frozenset({"rotation", "permutation", "scale", "duplication"})
 MOVED: frozenset[Invariance] = frozenset({*SCALED, "translation"})
@@ -62,6 +62,7 @@ NEEDS: dict[Need, str] = {
     "codes": "a codebook, whose rows are the codes",
     "classifier": "the weights of a classifier",
     "outliers": "rows that belong to no class",
+    "targets": "the number of continuous targets",
 }
 """What a metric can need beyond the moments, in words."""
 

@@ -132,6 +132,14 @@ def spoken(metric: str) -> str:
     return metric.removeprefix("class_").replace("_", " ")
 
 
+def asked_numbers(report: Report) -> list[tuple[str, Number]]:
+    """The numbers that the report was asked for: without labels none that needs them."""
+    from gramax.metrics.registry import METRICS
+
+    numbers = report.numbers.items()
+    return [(name, one) for name, one in numbers if report.c or not METRICS[name].labels]
+
+
 def references_told(numbers: Iterable[Number]) -> str:
     """What the references of these numbers are, and what z is; empty where there are none."""
     from gramax.uncertainty.chance.laws import REFERENCES

@@ -24,6 +24,7 @@ from gramax.render.number_text import (
     CHOSEN_MARK,
     STATUS_MARKS,
     abbreviations_told,
+    asked_numbers,
     cell,
     comparison_headline,
     confused_text,
@@ -253,7 +254,7 @@ def _numbers(report: Report) -> list[RenderableType]:
     """Every number in a table, and what its columns mean."""
     few = any(entry.few_rows for entry in report.numbers.values())
     table = _table("", "value", "± error", *["of many"] * few, *REFERENCE_COLUMNS, "better")
-    for name, entry in report.numbers.items():
+    for name, entry in asked_numbers(report):
         random = entry.chance
         beside = number(entry.companion.value) if entry.companion and entry.few_rows else "–"
         table.add_row(
@@ -272,7 +273,7 @@ def _numbers(report: Report) -> list[RenderableType]:
     )
     of_many = " Of many: an estimate of the value at infinitely many rows, where that is further "
     legend += f"{of_many}away than its error." if few else ""
-    legend = f"{legend} {abbreviations_told(report.numbers)}".rstrip()
+    legend = f"{legend} {abbreviations_told(name for name, _ in asked_numbers(report))}".rstrip()
     return [table, Text(legend, style="dim")]
 
 

@@ -6,7 +6,16 @@ done, and `collection` does all of it here or in a child process.
 """
 
 from gramax.streaming.accumulation import accumulate
-from gramax.streaming.collection import Collected, Request, collect, reads_here
+from gramax.streaming.collection import (
+    Collected,
+    Opened,
+    Request,
+    RowStream,
+    collect,
+    matrices_in,
+    reads_here,
+    streamed,
+)
 from gramax.streaming.execution import Execution, Progress
 from gramax.streaming.inputs import Classes, classes_of, open_source
 from gramax.streaming.results import LeftOut, Sample, Totals, in_words, joined
@@ -16,8 +25,10 @@ __all__ = [
     "Collected",
     "Execution",
     "LeftOut",
+    "Opened",
     "Progress",
     "Request",
+    "RowStream",
     "Sample",
     "Totals",
     "accumulate",
@@ -25,6 +36,8 @@ __all__ = [
     "collect",
     "in_words",
     "joined",
+    "matrices_in",
     "open_source",
     "reads_here",
+    "streamed",
 ]

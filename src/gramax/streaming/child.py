@@ -1,8 +1,9 @@
 """Files that a library in C reads are read in a child process, which may die of them.
 
 The child opens, reads *and* sums, and sends back moments and sampled rows: no gigabyte crosses
-between the processes. It has a limit of memory, and of time without progress. What it sends is
-JSON and plain arrays, never a pickle: a file that takes the child over has not taken the parent.
+between the processes, but where the rows themselves are asked for (`streamed`). It has a limit of
+memory, and of time without progress. What it sends is JSON and plain arrays, never a pickle: a file
+that takes the child over has not taken the parent.
 (The request goes to the child as a pickle: it comes from here.)
 """
 
@@ -17,8 +18,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from types import SimpleNamespace
@@ -32,7 +33,16 @@ from gramax.data.paths import addresses, files_of
 from gramax.errors import InputError, MissingExtraError
 from gramax.moments import ClassMoments
 from gramax.streaming.accumulation import physical_memory
-from gramax.streaming.collection import Collected, Request, collect_here
+from gramax.streaming.collection import (
+    Collected,
+    Listing,
+    Opened,
+    Request,
+    RowStream,
+    collect_here,
+    matrices_here,
+    streamed_here,
+)
 from gramax.streaming.engines import deaf
 from gramax.streaming.execution import Progress
 from gramax.streaming.results import LeftOut, Totals
@@ -67,6 +77,27 @@ def collect_in_child(request: Request, progress: Progress | None = None) -> Coll
             child.end()
 
 
+def list_in_child(listing: Listing) -> tuple[str, ...]:
+    """The names of the matrices in a file, as a process of its own finds them."""
+    child = _Child(listing, None)
+    try:
+        return child.result(lambda names: tuple(map(str, names)))
+    finally:
+        child.end()
+
+
+@contextmanager
+def streamed_from_child(reading: RowStream) -> Iterator[tuple[Opened, Iterator[np.ndarray]]]:
+    """`streamed_here`, read by a process of its own."""
+    child = _Child(reading, None)
+    try:
+        name, rows, dim, dtype = next(child.heard())["opened"]
+        opened = Opened(str(name), int(rows), int(dim), np.dtype(str(dtype)))
+        yield opened, child.rows()
+    finally:
+        child.end()
+
+
 class _LostError(InputError):
     """A child that died or hung, and the file that it was reading, if it was."""
 
@@ -92,12 +123,12 @@ def _without(request: Request, lost: _LostError) -> Request:
 class _Child:
     """A child process, as its parent sees it."""
 
-    def __init__(self, request: Request, progress: Progress | None):
+    def __init__(self, request: Request | Listing | RowStream, progress: Progress | None):
         """Start it, and tell it what is asked for."""
         try:
             asked = pickle.dumps(request)
         except (TypeError, AttributeError, pickle.PicklingError):
-            kind = type(request.labels).__name__
+            kind = type(getattr(request, "labels", None)).__name__
             why = f"labels must be an array or a list, one a row; got a {kind}"
             raise InputError(why) from None
         self.progress = progress
@@ -121,14 +152,26 @@ class _Child:
             while left:  # the stream stays open: its end tells the child that the parent is gone
                 left = left[self.stdin.write(left) :]
 
-    def result(self) -> Collected:
-        """Listen up to the result."""
+    def result(self, read: Callable[[Any], Any] | None = None) -> Any:
+        """Listen up to the result, which is collected rows or what `read` makes of it."""
+        return (read or self._collected)(next(self.heard())["result"])
+
+    def rows(self) -> Iterator[np.ndarray]:
+        """Chunks of rows as they are read, up to the last."""
+        for message in self.heard():
+            if "end" in message:
+                return
+            yield self._array()
+
+    def heard(self) -> Iterator[dict[str, Any]]:
+        """What it says beyond how far it is; errors are raised here, and that it died."""
         while message := self._message():
             if "reading" in message:
                 self.reading = str(message["reading"])
-            elif "progress" in message and self.progress:
+            elif "progress" in message:
                 phase, done, total, size = message["progress"]
-                self.progress(str(phase), int(done), int(total), int(size))
+                if self.progress:
+                    self.progress(str(phase), int(done), int(total), int(size))
             elif "missing" in message:
                 raise MissingExtraError(*message["missing"])
             elif "error" in message:
@@ -137,8 +180,8 @@ class _Child:
                 error = MemoryError()
                 error.add_note(str(message["memory"]))
                 raise error
-            elif "result" in message:
-                return self._collected(message["result"])
+            else:
+                yield message
         code, name = self.process.wait(), self.reading or self.name
         if code == -signal.SIGKILL:
             why = "the process that reads it was killed: it may need more memory than there is"
@@ -177,16 +220,16 @@ class _Child:
                     )
                 before = now if self.reading else -1
 
-    def _collected(self, about: dict[str, Any]) -> Collected:
+    def _array(self) -> np.ndarray:
         stream: Any = SimpleNamespace(read=partial(_exactly, self.stdout))
         try:
-            arrays = {
-                str(name): np.lib.format.read_array(stream, allow_pickle=False)
-                for name in about.pop("arrays")
-            }
+            return np.lib.format.read_array(stream, allow_pickle=False)
         except ValueError:
             why = "the process that reads it ended in the middle of its answer"
             raise InputError(f"{self.name}: {why}") from None
+
+    def _collected(self, about: dict[str, Any]) -> Collected:
+        arrays = {str(name): self._array() for name in about.pop("arrays")}
         normalize, ambient = bool(about.pop("normalize")), about.pop("ambient")
         empty = ClassMoments.empty(1, 1, normalize=normalize, ambient=ambient)
         about["totals"] = Totals.unpacked(about["totals"], arrays, empty)
@@ -226,7 +269,7 @@ def _exactly(stream: IO[bytes], size: int) -> bytes:
     return b"".join(parts)
 
 
-def _named(request: Request) -> str:
+def _named(request: Request | Listing | RowStream) -> str:
     source = request.source
     return str(source if isinstance(source, str | os.PathLike) else source[0])
 
@@ -271,9 +314,19 @@ def main() -> None:
     os._exit(0)  # a library's threads are not waited for
 
 
-def _answer(request: Request, say: _Saying) -> tuple[dict[str, Any], Iterable[np.ndarray]]:
+def _answer(
+    request: Request | Listing | RowStream, say: _Saying
+) -> tuple[dict[str, Any], Iterable[np.ndarray]]:
     """What there is to say at the end: what was collected, or why it was not."""
     try:
+        if isinstance(request, Listing):
+            return {"result": matrices_here(request.source)}, ()
+        if isinstance(request, RowStream):
+            with streamed_here(request) as (opened, chunks):
+                say({"opened": [opened.name, opened.rows, opened.dim, opened.dtype.str]})
+                for chunk in chunks:
+                    say({"rows": len(chunk)}, [np.ascontiguousarray(chunk)])
+            return {"end": True}, ()
         found = collect_here(request, lambda *told: say({"progress": told}))
     except MissingExtraError as error:
         return {"missing": error.asked}, ()

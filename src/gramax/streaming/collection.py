@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gramax._shapes import Int
-from gramax.data import Reading, Source
-from gramax.data.formats import LABEL_READERS, READERS, Readers, reads_in_process
+from gramax.data import Reading, Source, check_finite
+from gramax.data.checks import readable_numbers
+from gramax.data.formats import LABEL_READERS, READERS, Readers, list_entries, reads_in_process
 from gramax.data.ids import labels_taken, read_ids, taken
 from gramax.data.paths import addresses, extension, files_of, is_address, split_name
 from gramax.data.reading import hints
@@ -35,6 +38,7 @@ from gramax.streaming.inputs import (
     open_source,
 )
 from gramax.streaming.results import LeftOut, Sample, Totals
+from gramax.streaming.tasks import CHUNK_BYTES
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,74 @@ def collect(request: Request, progress: Progress | None = None) -> Collected:
     from gramax.streaming.child import collect_in_child
 
     return collect_in_child(request, progress)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A file whose matrices are to be listed."""
+
+    source: str
+
+
+def matrices_in(file: str) -> tuple[str, ...]:
+    """The names of the matrices in a file; a format that a library reads is listed in a child.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if reads_in_process(split_name(file)[0]):
+        return matrices_here(file)
+    from gramax.streaming.child import list_in_child
+
+    return list_in_child(Listing(file))
+
+
+def matrices_here(file: str) -> tuple[str, ...]:
+    """`matrices_in` in this process."""
+    entries = list_entries(file)
+    return tuple(one.name for one in entries if one.rank == 2 and readable_numbers(one.dtype))
+
+
+@dataclass(frozen=True)
+class RowStream:
+    """Rows that are wanted as they are, in order; arguments as for `gramax.audit`."""
+
+    source: Any
+    column: str | None = None
+    reading: Reading = field(default_factory=Reading)
+
+
+class Opened(NamedTuple):
+    """What a source holds: how many rows of what length, and in what precision."""
+
+    name: str
+    rows: int
+    dim: int
+    dtype: np.dtype
+
+
+def streamed(
+    wanted: RowStream,
+) -> AbstractContextManager[tuple[Opened, Iterator[np.ndarray]]]:
+    """A source, and its rows in chunks of some megabytes; read in a child as `collect` does."""
+    if _is_plain(wanted.source, READERS):
+        return streamed_here(wanted)
+    from gramax.streaming.child import streamed_from_child
+
+    return streamed_from_child(wanted)
+
+
+@contextmanager
+def streamed_here(wanted: RowStream) -> Iterator[tuple[Opened, Iterator[np.ndarray]]]:
+    """`streamed` in this process; rows that are not finite are refused."""
+    source, _ = open_source(wanted.source, wanted.column, reading=wanted.reading)
+
+    def chunks() -> Iterator[np.ndarray]:
+        for start, chunk in source.chunks(max(1, CHUNK_BYTES // (4 * source.dim))):
+            check_finite(chunk, start, source.name)
+            yield chunk
+
+    yield Opened(source.name, source.rows, source.dim, source.dtype), chunks()
 
 
 def _is_no_file(labels: Any) -> bool:

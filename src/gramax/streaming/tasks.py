@@ -81,9 +81,8 @@ class Task:
     """Consecutive fragments that a worker reads and sums; picklable.
 
     `sample` holds the numbers of the rows to bring back. Blocks are dealt by the `groups`, where
-    there are any. A task that is `spanned` holds all
-    rows, fewer than their dimensions: their moments are those of their coordinates in the space
-    that they span.
+    there are any. A task that is `spanned` holds all rows, fewer than their dimensions: their
+    moments are those of their coordinates in the space that they span.
     """
 
     pieces: tuple[Piece, ...]

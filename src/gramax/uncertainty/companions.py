@@ -25,6 +25,7 @@ from gramax.moments import BlockMoments, ClassMoments
 from gramax.uncertainty.errorbars import (
     MAX_LONE_SIDE,
     ErrorBar,
+    as_of_equal_blocks,
     few_threads,
     interval_about,
     jackknife,
@@ -44,6 +45,9 @@ SURE = 3.0
 LEVEL, SMOOTH = 0.95, ("collapse", "rank")
 """The probability with which an interval is to cover; and questions whose numbers are smooth in the
 moments, so that their bias falls like 1/n."""
+
+JUMPS = frozenset({"outlier_directions", "bulk_share"})
+"""Numbers that count: they jump, and bias says nothing of them."""
 
 LESS_BIAS = "its bias taken out, by the jackknife"
 
@@ -103,13 +107,16 @@ def companions_with_intervals(
         for k in range(0, count if found and count > MIN_BLOCKS * few else 0, few):
             rest = BlockMoments((*parts[:k], *parts[k + few :]), 0)
             left.append(companions(rest, options))
+    rows = np.array([float(part.total) for part in parts])
+    sizes = np.add.reduceat(rows, np.arange(0, count, few))[: len(left)]
     for name, bar in bars.items():
         bounds = METRICS[name].bounds(normalize)
         if name in found:
-            without = np.array([one[name].value for one in left])
-            own = jackknife(found[name].value, without, bounds, LEVEL)
+            value = found[name].value
+            without = as_of_equal_blocks(value, [one[name].value for one in left], sizes)
+            own = jackknife(value, without, bounds, LEVEL)
             made[name] = replace(found[name], low=own.low, high=own.high)
-        elif METRICS[name].question in SMOOTH and bar.bias is not None:
+        elif METRICS[name].question in SMOOTH and name not in JUMPS and bar.bias is not None:
             value = bar.value - bar.bias
             if bounds[0] <= value <= bounds[1]:
                 ends = interval_about(value, bar, bounds)

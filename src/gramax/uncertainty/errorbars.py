@@ -55,6 +55,12 @@ MAX_PAIRED_CLASSES, MAX_LONE_SIDE = 4096, 512
 side up to which a matrix is decomposed by one thread, which is faster than several that wait for
 each other: ten times so where the machine is busy."""
 
+SQUARE = frozenset({"alpha_req", "lidar", "vci", "nc1_pinv", "nc1_svd"})
+"""Numbers that hang on the smallest eigenvalues, which change most with every row where there are
+about as many rows as dimensions."""
+
+NEAR_SQUARE = "of about as many rows as dimensions: its error is up to five times too large"
+
 WORST = "the worst of many: its error is rather too large than too small"
 TOO_MANY = (
     f"its error would take a pass over all pairs of more than {MAX_PAIRED_CLASSES:,} classes "
@@ -245,8 +251,11 @@ def error_bars(
         Tukey 1958; Efron & Stein 1981; Shao & Tu 1995, The Jackknife and Bootstrap, section 2.3.
     """
     one, lone, bars = blocks.parts[0], int(np.sum(_filled(blocks).sum(axis=0) == 1)), {}
+    rows, d = sum(float(part.total) for part in blocks.parts), one.dim
+    near_square = d / 2 < rows < 2 * d
     for name, (value, left) in without_each(blocks, options=options, names=names).items():
         metric, said = METRICS[name], [WORST] if name in EXTREMES else []
+        said += [NEAR_SQUARE] if name in SQUARE and near_square else []
         bar = jackknife(value, left, metric.bounds(one.normalize), level)
         if lone and metric.labels:
             rest = "class(es) have all their rows in one block: their absence widens the error"
@@ -284,10 +293,31 @@ def without_each(
     with few_threads(first.mean.shape[1]), np.errstate(all="ignore"):
         whole = _values(BlockMoments(tuple(parts), 0).whole, asked, options)
         left = [_values(moments, quick, options) for moments in _leave_out(parts, None)]
+    sizes = np.array([float(part.total) for part in parts])
     return {
-        name: (value, np.array([values.get(name, np.nan) for values in left]))
+        name: (value, as_of_equal_blocks(value, [one.get(name, np.nan) for one in left], sizes))
         for name, value in whole.items()
     }
+
+
+def as_of_equal_blocks(
+    value: float, without: Sequence[float], sizes: Float[np.ndarray, " b"]
+) -> Float[np.ndarray, " b"]:
+    """Values without each block, as if all blocks had as many rows.
+
+    Where a number depends on how many rows there are, as ranks do near n = d, it changes more
+    without a large block than without a small one, which is no chance of the rows. That change is
+    in proportion to the rows of the block, so its mean over blocks tells it.
+
+    Example:
+        >>> print(as_of_equal_blocks(10.0, [9.0, 8.0, 7.0], np.array([1.0, 2.0, 3.0])))
+        [8. 8. 8.]
+    """
+    left = np.asarray(without, np.float64)
+    if not np.sum(sizes) > 0:
+        return left
+    shift = np.mean(left) - value
+    return left - shift * (sizes / np.mean(sizes) - 1)
 
 
 def few_threads(side: int) -> Any:

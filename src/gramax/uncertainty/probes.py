@@ -95,6 +95,7 @@ class Worth:
         largest: accuracy of always naming the largest class.
         head: the linear probe made from all rows.
         more: what takes longer, where it was asked: few-shot accuracy and logistic regression.
+        hits: by classifier, `[m]` whether it is right about each row; NaN where it is not asked.
     """
 
     rows: int
@@ -106,6 +107,9 @@ class Worth:
     largest: float
     head: Head
     more: Mapping[str, Outcome] = field(default_factory=dict)
+    hits: Mapping[str, Float[np.ndarray, " m"]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def outcomes(self) -> dict[str, Outcome]:
@@ -142,37 +146,31 @@ def worth_of(
     counts = np.sum([part.counts for part in parts], axis=0)
     if np.sum(counts >= 2) < 2 or len(rows) < 2:
         return None
-    normalize, many, axes = parts[0].normalize, len(parts), None
-    if parts[0].mean.shape[1] < rows.shape[1]:  # fewer rows than dimensions, which were turned
-        axes, coordinates = np.linalg.qr(np.asarray(rows, np.float64).T)
-        rows = coordinates.T
-        c = parts[0].num_classes
-        parts = tuple(
-            ClassMoments.of(rows[block == k], labels[block == k], c, normalize=normalize)
-            for k in range(many)
-        )
+    normalize, many = parts[0].normalize, len(parts)
+    axes, rows, parts = turned_alike(parts, rows, labels, block)
     d = rows.shape[1]
     folds = many if d < WIDE else min(many, WIDE_FOLDS)
     fold = block * folds // many
     groups = [
-        _merged([part for k, part in enumerate(parts) if k * folds // many == f])
+        merged([part for k, part in enumerate(parts) if k * folds // many == f])
         for f in range(folds)
     ]
     right = np.zeros((1 + 2 * len(STRENGTHS), len(rows)), bool)
-    for f, rest in enumerate(_without_each(groups)):
+    for f, rest in enumerate(without_each(groups)):
         at = np.flatnonzero(fold == f)
         if len(at):
-            right[:, at] = _judged(list(_heads(rest)), rows, labels, at)
-    probe, best = _chosen(right[1:], fold, folds)
+            right[:, at] = judged(list(heads_of(rest)), rows[at], labels[at])
+    probe, best = chosen(right[1:], fold, folds)
     share = counts / counts.sum()
-    final = list(_heads(_merged(groups)))[1 + best]
+    final = list(heads_of(merged(groups)))[1 + best]
     weights = final.weights if axes is None else final.weights @ axes.T
     there = counts > 0
     kinds = ["linear discriminant analysis", "ridge regression"]
-    neighbours = None
+    neighbours, hits = None, {"nearest_mean": right[0] * 1.0, "probe": probe * 1.0}
     if neighbour_labels is not None and np.any(neighbour_labels >= 0):
-        hits = np.where(neighbour_labels >= 0, neighbour_labels == labels, -1)
-        neighbours = _outcome(hits, fold, folds, "nearest neighbour, each row left out")
+        named = np.where(neighbour_labels >= 0, neighbour_labels == labels, -1)
+        hits["nearest_neighbour"] = np.where(named < 0, np.nan, named)
+        neighbours = _outcome(named, fold, folds, "nearest neighbour, each row left out")
     method = f"{kinds[best % 2]}, shrunk by {STRENGTHS[best // 2]:g}"
     return Worth(
         rows=len(rows),
@@ -183,17 +181,39 @@ def worth_of(
         chance=float(np.sum(share**2)),
         largest=float(share.max()),
         head=Head(weights[there], final.bias[there], normalize),
+        hits=hits,
     )
 
 
-def _merged(parts: list[ClassMoments]) -> ClassMoments:
+def turned_alike(
+    parts: tuple[ClassMoments, ...],
+    rows: Float[np.ndarray, "m d"],
+    labels: Int[np.ndarray, " m"],
+    block: Int[np.ndarray, " m"],
+) -> tuple[Float[np.ndarray, "d r"] | None, Float[np.ndarray, "m r"], tuple[ClassMoments, ...]]:
+    """Rows and moments in the same coordinates, and the axes of these, None for the rows' own.
+
+    The moments of rows that are fewer than their dimensions are of coordinates in the space that
+    they span; then all rows are here, and turned alike.
+    """
+    if parts[0].mean.shape[1] >= rows.shape[1]:
+        return None, rows, parts
+    axes, coordinates = np.linalg.qr(np.asarray(rows, np.float64).T)
+    rows, c, normalize = coordinates.T, parts[0].num_classes, parts[0].normalize
+    here = (block == k for k in range(len(parts)))
+    turned = (ClassMoments.of(rows[at], labels[at], c, normalize=normalize) for at in here)
+    return axes, rows, tuple(turned)
+
+
+def merged(parts: list[ClassMoments]) -> ClassMoments:
+    """The moments of all parts together."""
     first, *rest = parts
     for part in rest:
         first = first.merge(part)
     return first
 
 
-def _without_each(groups: list[ClassMoments]) -> Iterator[ClassMoments]:
+def without_each(groups: list[ClassMoments]) -> Iterator[ClassMoments]:
     """The merge of all groups but each: of those before it and those after it."""
     after = [groups[-1]]
     for group in groups[-2:0:-1]:
@@ -209,7 +229,7 @@ def _without_each(groups: list[ClassMoments]) -> Iterator[ClassMoments]:
         before = group if before is None else before.merge(group)
 
 
-def _heads(moments: ClassMoments) -> Iterator[Head]:
+def heads_of(moments: ClassMoments, strengths: tuple[float, ...] | None = None) -> Iterator[Head]:
     """Nearest mean, then for each strength discriminant analysis and ridge regression."""
     e = Evidence(moments)
     base = e.base[0] / np.linalg.norm(e.base) if moments.normalize else e.base[0]
@@ -227,7 +247,7 @@ def _heads(moments: ClassMoments) -> Iterator[Head]:
         return Head(weights, bias - weights @ origin + absent, moments.normalize)
 
     yield head(means, -0.5 * np.sum(means**2, axis=1))
-    for strength in STRENGTHS:
+    for strength in strengths or STRENGTHS:
         ground = np.eye(d) * (strength * np.trace(within) / d + np.finfo(float).tiny)
         weights = _solved((1 - strength) * within + ground, means.T).T
         yield head(weights, prior - 0.5 * np.sum(weights * means, axis=1))
@@ -245,27 +265,24 @@ def _solved(matrix: Float[np.ndarray, "d d"], right: Float[np.ndarray, "d c"]) -
         return np.linalg.lstsq(matrix, right, rcond=None)[0]
 
 
-def _judged(
-    heads: list[Head],
-    rows: Float[np.ndarray, "m d"],
-    labels: Int[np.ndarray, " m"],
-    at: Int[np.ndarray, " f"],
+def judged(
+    heads: list[Head], rows: Float[np.ndarray, "f d"], labels: Int[np.ndarray, " f"]
 ) -> np.ndarray:
     """Whether each head names the class of each of these rows."""
     weights, c = np.concatenate([head.weights for head in heads]), len(heads[0].bias)
-    right = np.empty((len(heads), len(at)), bool)
+    right = np.empty((len(heads), len(rows)), bool)
     size = max(1, TILE_NUMBERS // len(weights))
-    for start in range(0, len(at), size):
-        some = at[start : start + size]
+    for start in range(0, len(rows), size):
+        some = slice(start, start + size)
         x = np.asarray(rows[some], np.float64)
         scores = (unit_rows(x) if heads[0].normalize else x) @ weights.T
         for k, head in enumerate(heads):
             named = np.argmax(scores[:, k * c : (k + 1) * c] + head.bias, axis=1)
-            right[k, start : start + size] = named == labels[some]
+            right[k, some] = named == labels[some]
     return right
 
 
-def _chosen(right: np.ndarray, fold: Int[np.ndarray, " m"], folds: int) -> tuple[np.ndarray, int]:
+def chosen(right: np.ndarray, fold: Int[np.ndarray, " m"], folds: int) -> tuple[np.ndarray, int]:
     """For each fold the head that the other folds prefer; and the one that all prefer."""
     hits = np.stack([np.bincount(fold, row, folds) for row in right])
     others = hits.sum(axis=1, keepdims=True) - hits

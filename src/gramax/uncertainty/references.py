@@ -28,10 +28,10 @@ from gramax.uncertainty.rows import MIN_ROWS, chance_of_rows
 DRAWS, MAX_WORK = 20, 4e9
 """Draws of normal rows and of noise, and multiply-adds of one beyond which there are none."""
 
-SURE_EDGE, NOISE_SHARE, NOISE_FIT = 3.0, 0.5, 5.0
+SURE_EDGE, NOISE_SHARE, NOISE_DIRECTIONS, NOISE_FIT = 3.0, 0.5, 32, 3.0
 """Deviations above the law of the largest eigenvalue of noise from which on a direction is strong;
-the share of directions that noise must hold at least; and deviations by which the squares of its
-eigenvalues may differ from what noise gives."""
+the share and number of directions that noise must hold beside strong ones; and deviations by which
+the squares of its eigenvalues may differ from what noise gives."""
 
 
 def references(
@@ -84,7 +84,7 @@ def strong_directions(evidence: Evidence) -> int | None:
     tails = np.cumsum(values[::-1])[::-1]
     for k in range(math.floor(len(values) * (1 - NOISE_SHARE)) + 1):
         rank = len(values) - k
-        if rank < 2:
+        if rank < (NOISE_DIRECTIONS if k else 2):
             break
         noise = Spectrum(rank, longer - k)
         mean, sd = noise.largest()

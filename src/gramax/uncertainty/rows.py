@@ -84,7 +84,10 @@ def bars_of_rows(
         if n > MAX_SIMULATED_ROWS:
             most = MAX_SIMULATED_ROWS
             said.append(f"error of {most:,} rows, times √({most:,}/{n:,})")
-        bars[name] = bar if bar.error is None else replace(bar, reason="; ".join(said))
+        if bar.error == 0:  # of a count of 0: no row tells how much it would change
+            bar, said = ErrorBar(value, None, None, None, None), ["the same without each block"]
+        known = bar.error is not None or not bar.reason
+        bars[name] = replace(bar, reason="; ".join(said)) if known else bar
     return bars
 
 

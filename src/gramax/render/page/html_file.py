@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from gramax._text import named
 from gramax._version import __version__
-from gramax.metrics.registry import METRICS, QUESTIONS
+from gramax.metrics.registry import METRICS
 from gramax.render import number_text
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -68,5 +68,5 @@ def template(name: str) -> Template:
     texts = vars(number_text)
     environment.filters |= {name: f for name, f in texts.items() if callable(f)} | {"named": named}
     environment.globals |= {name: table for name, table in texts.items() if name.isupper()}
-    environment.globals |= {"METRICS": METRICS, "QUESTIONS": QUESTIONS}
+    environment.globals |= {"METRICS": METRICS}
     return environment.get_template(name)

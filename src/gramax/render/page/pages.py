@@ -15,8 +15,11 @@ from gramax.comparison.dictionaries import matching_lines
 from gramax.comparison.results import FALSE_RATE
 from gramax.render.number_text import (
     abbreviations_told,
+    asked_numbers,
     comparison_headline,
+    confused_text,
     number,
+    references_told,
     report_facts,
     report_notes,
     sizes,
@@ -62,7 +65,10 @@ def audit_page(report: Report) -> str:
         places=places,
         classes=[report.classes[k] for k in sorted(order)],
         classes_note=note if len(order) == every else f"the {len(order):,} loosest of {note}",
-        abbreviations=abbreviations_told(report.numbers),
+        abbreviations=abbreviations_told(name for name, _ in asked_numbers(report)),
+        numbers=asked_numbers(report),
+        references=references_told(report.numbers.values()),
+        confused=confused_text(report),
         explained=any(entry.error for entry in report.numbers.values()),
         **pictures,
     )

@@ -44,7 +44,7 @@ TAIL = 0.02
 """The share of draws, on each side, that tell how heavy the tail is."""
 
 CAUTION = 0.3
-"""The mean of k outermost draws is taken to be further out by this, over √k: it is known roughly."""
+"""The mean of k outermost draws, known roughly, is taken to be further out by this over √k."""
 
 SKEWED = 4 / 9
 """What a unit of skewness adds to the deviation with which three are as rare as in a normal law."""
@@ -56,7 +56,8 @@ class Deck:
     Attributes:
         setting: the sizes.
         middle: `[r]` mean of all rows.
-        values: `[n, r]` rows about it, to be permuted; None where class means are drawn.
+        values: `[n, r]` rows about it, to be permuted, and their `squares` `[n]`; None where class
+            means are drawn.
         root: `[r, r]` A with AᵀA the covariance of the rows; None where they are permuted.
         scatter: `[r, r]` of all rows about their mean; None where only traces are kept.
     """
@@ -74,12 +75,15 @@ class Deck:
         what looks at the spectrum would see them; that by Cholesky is quicker.
         """
         self.setting = s = setting_of(moments, options)
-        self.values = self.root = self.scatter = None
+        self.values: np.ndarray | None = None
+        self.squares: np.ndarray | None = None
+        self.root: np.ndarray | None = None
+        self.scatter: np.ndarray | None = None
         if rows is not None and len(rows) == s.rows and rows.size <= PERMUTED_NUMBERS:
             x = np.asarray(rows, np.float64)
             x = unit_rows(x) if s.normalize else x
             if len(x) < x.shape[1]:
-                x = np.linalg.qr(x.T, mode="r").T  # in the space that they span
+                x = np.asarray(np.linalg.qr(x.T, mode="r")).T  # in the space that they span
             self.middle = np.mean(x, axis=0)
             self.values = x - self.middle
             self.squares = np.sum(self.values**2, axis=1)
@@ -103,7 +107,8 @@ class Deck:
     def deal(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Class means about the mean of all rows `[c, r]`, and variances of the classes `[c]`."""
         counts, n = np.asarray(self.setting.counts), self.setting.rows
-        if self.values is None:
+        if self.values is None or self.squares is None:
+            assert self.root is not None
             normal = rng.standard_normal((len(counts), len(self.middle))) / np.sqrt(counts)[:, None]
             means = (normal - counts @ normal / n) @ self.root
             squares = np.full(len(counts), self.trace / n)

@@ -1,0 +1,398 @@
+"""`fix`: whether to centre, cut or whiten a space, or to leave it as it is.
+
+Held-out rows decide. Numbers of the audit after each remedy are predicted beside, and decide
+nothing: whitening raises the rank of nearly every space, and many are the worse for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from gramax.audits.report import finite
+from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Table
+from gramax.decide.held_out import (
+    MAX_REFERENCES,
+    USES,
+    Folds,
+    Judged,
+    Neighbourhoods,
+    judge,
+    neighbourhoods,
+)
+from gramax.decide.prediction import after
+from gramax.decide.remedies import Axes, Map, Remedy, remedies
+from gramax.decide.rows import BLOCKS, Rows, read_rows
+from gramax.decide.transform import Transform
+from gramax.errors import InputError
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.registry import METRICS
+from gramax.moments.blocks import dealt
+from gramax.streaming import Execution, Progress
+from gramax.uncertainty.probes import merged, turned_alike
+
+Use = Literal["all", "nearest_neighbour", "nearest_mean", "probe"]
+
+WORDS = {
+    "nearest_neighbour": "nearest neighbour",
+    "nearest_mean": "nearest mean",
+    "probe": "linear probe",
+}
+"""The uses in a table."""
+
+PREDICTED = ("scatter_ratio", "effective_rank", "mean_cosine")
+"""Numbers of the audit that are predicted; the first with labels alone."""
+
+DIMENSIONS = ("dimensions", "count", lambda trial: trial.dim)
+"""A column of a table: its heading, its style, and its cell of a trial."""
+
+CONE = 0.9
+"""The mean cosine from which on centring may be recommended without labels. In such cones of the
+ledger, centring that lowered hubness surely cost no nearest neighbours; in wider ones it may."""
+
+LEAVE = "Leave it as it is"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One remedy and what it does.
+
+    Attributes:
+        remedy: what was tried.
+        dim: dimensions that it leaves.
+        predicted: numbers of an audit after it, by name.
+        accuracy: share of the held-out rows that get their class, by use; empty without labels.
+        gain: how much more that is than in the space as it is, by use.
+        hubness: skewness of how often held-out rows are neighbours; None with labels.
+        overlap: share of the ten nearest neighbours that stay; None with labels.
+    """
+
+    remedy: Remedy
+    dim: int
+    predicted: Mapping[str, float]
+    accuracy: Mapping[str, float] = field(default_factory=dict)
+    gain: Mapping[str, Estimate] = field(default_factory=dict)
+    hubness: Estimate | None = None
+    overlap: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-ready data."""
+        found: dict[str, Any] = {"remedy": self.remedy.key, "dim": self.dim}
+        found["predicted"] = {name: finite(value) for name, value in self.predicted.items()}
+        if self.accuracy:
+            found["accuracy"] = dict(self.accuracy)
+            found["gain"] = {use: one.to_dict() for use, one in self.gain.items()}
+        else:
+            found["hubness_fall"] = self.hubness and self.hubness.to_dict()
+            found["neighbour_overlap"] = finite(self.overlap or 0.0)
+        return found
+
+
+@dataclass(frozen=True, repr=False)
+class Fix(Decision):
+    """What was tried on a space, and what is recommended.
+
+    Attributes:
+        trials: the space as it is, then every remedy.
+        choices: by use the key of the remedy, None to leave the space as it is.
+        use: the use that `recommended` and `transform` serve: what was asked for, or the first
+            that becomes better.
+        transform: the remedy made from all rows; None where there is none.
+    """
+
+    name = "fix"
+    trials: tuple[Trial, ...] = ()
+    choices: Mapping[str, str | None] = field(default_factory=dict)
+    use: str = USES[0]
+    transform: Transform | None = None
+    _make: Callable[[Remedy], Transform] = field(default=lambda _: None, compare=False)  # type: ignore[return-value]
+
+    @property
+    def recommended(self) -> str | None:
+        """The key of the remedy for `use`, None to leave the space as it is."""
+        return self.choices.get(self.use)
+
+    def remedy(self, key: str) -> Transform:
+        """The transform of any remedy that was tried, recommended or not.
+
+        Raises:
+            InputError: none of them is called so.
+        """
+        for trial in self.trials:
+            if trial.remedy.key == key:
+                return self._make(trial.remedy)
+        keys = ", ".join(trial.remedy.key for trial in self.trials)
+        raise InputError(f"no remedy {key!r} was tried; there are {keys}")
+
+    def tables(self) -> tuple[Table, ...]:
+        """What held-out rows say of each remedy, and the audit after it."""
+        if self.trials[0].accuracy:
+            first = (
+                self._table(
+                    "Held-out rows that get their class",
+                    [
+                        DIMENSIONS,
+                        *((WORDS[u], "percent", lambda t, u=u: t.accuracy[u]) for u in USES),
+                    ],
+                ),
+                self._table(
+                    "Gain over the space as it is, in points",
+                    [(WORDS[u], "words", lambda t, u=u: _points(t, u)) for u in USES],
+                    f"Intervals hold for all {len(self.trials) - 1} remedies together.",
+                ),
+            )
+        else:
+            columns = (
+                DIMENSIONS,
+                ("hubness falls by", "number", lambda t: t.hubness),
+                ("neighbours that stay", "percent", lambda t: t.overlap),
+            )
+            note = "Whether neighbours are the right ones takes labels."
+            first = (self._table("Neighbours of held-out rows", columns, note),)
+        known = self.trials[0].predicted
+        audit = self._table(
+            "The audit after each, predicted",
+            [
+                (name.replace("_", " "), "number", lambda t, n=name: t.predicted[n])
+                for name in known
+            ],
+            "These numbers decide nothing: a higher rank is no gain.",
+        )
+        return (*first, audit)
+
+    def _table(self, title: str, columns: Sequence[tuple], note: str = "") -> Table:
+        """A row for each remedy, the recommended one marked; columns by heading, style, value."""
+        keys = [trial.remedy.key for trial in self.trials]
+        heads = (Column(heading, style) for heading, style, _ in columns)
+        return Table(
+            title,
+            (Column("remedy", "words"), *heads),
+            tuple((t.remedy.key, *(of(t) for *_, of in columns)) for t in self.trials),
+            note,
+            keys.index(self.recommended or keys[0]),
+        )
+
+    def chart(self) -> Chart | None:
+        """Accuracy after each remedy, a line for each use."""
+        if not self.trials[0].accuracy:
+            return None
+        x = np.arange(len(self.trials), dtype=float)
+        lines = []
+        for use in USES:
+            base = self.trials[0].accuracy[use]
+            gains = [trial.gain.get(use, Estimate(0.0, 0.0, 0.0)) for trial in self.trials]
+            ends = zip(*((base + e.value, base + e.low, base + e.high) for e in gains), strict=True)  # type: ignore[operator]
+            lines.append(Line(WORDS[use], x, *map(np.array, ends)))
+        keys = tuple(trial.remedy.key.replace("_", " ") for trial in self.trials)
+        text = "Share of held-out rows that get their class; bands are intervals of the gain."
+        title = "Held-out accuracy after each remedy"
+        return Chart(title, text, "remedy", "accuracy", tuple(lines), names=keys)
+
+    def values(self) -> Mapping[str, Any]:
+        """What is recommended, and every trial."""
+        about = {"recommended": dict(self.choices), "use": self.use}
+        return about | {"trials": [trial.to_dict() for trial in self.trials]}
+
+
+def _points(trial: Trial, use: str) -> str | None:
+    """A gain in points with its interval."""
+    if use not in trial.gain:
+        return None
+    gain = trial.gain[use]
+    low, high = (100 * float(end or 0.0) for end in (gain.low, gain.high))
+    return f"{100 * gain.value:+.1f} ({low:+.1f} to {high:+.1f})".replace("-", "−")
+
+
+def fix(
+    source: Any,
+    labels: Any = None,
+    *,
+    use: Use = "all",
+    column: str | None = None,
+    raw: bool = False,
+    progress: Progress | None = None,
+    execution: Execution | None = None,
+) -> Fix:
+    """What centring, cutting or whitening would do, and whether any of it is worth doing.
+
+    Every remedy is judged on held-out rows by a map that has not seen them. It is recommended for
+    a use only if that becomes better beyond its interval, for as many remedies as were tried.
+
+    Args:
+        source: files, or an array, as for `gramax.audit`.
+        labels: classes of the rows, as there. Without them only centring may be recommended.
+        use: "all", each by itself, or one: "nearest_neighbour", "nearest_mean" or "probe".
+        column: the embedding column, where there are several.
+        raw: take rows as they are, not on the unit sphere.
+        progress: called with (phase, done, in all, bytes).
+        execution: who reads the rows, and how.
+
+    Returns:
+        A `Fix`: `choices` by use, and the `transform` of the first that is not None.
+
+    Raises:
+        InputError: the source cannot be read, or there are too few rows.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> print(fix(rng.normal(size=(300, 8)), np.arange(300) % 3).recommended)
+        None
+    """
+    if use not in ("all", *USES):
+        raise InputError(f"use must be all, {', '.join(USES)}; got {use!r}")
+    found = read_rows(
+        source, labels, column=column, raw=raw, progress=progress, execution=execution
+    )
+    if len(found.rows) < 2 * BLOCKS:
+        raise InputError(f"{found.name}: has {len(found.rows)} rows; fix needs {2 * BLOCKS}")
+    with threadpool_limits(1, "blas"):  # products are small: threads of BLAS would wait
+        return _decided(found, use, progress)
+
+
+def _decided(found: Rows, use: str, progress: Progress | None) -> Fix:
+    def tell(done: int, total: int) -> None:
+        if progress is not None:
+            progress("trying remedies", done, total, 0)
+
+    folds = _folds(found)
+    d, r = found.rows.shape[1], folds.rows.shape[1]
+    labelled = found.labelled and len(found.names) > 1
+    tried = list(remedies(d, r, len(found.names) if labelled else 0))
+    whole = Axes(merged(list(folds.parts)), folds.own)
+    maps = [remedy.of(whole) for remedy in tried]
+    predicted = _predicted(whole, maps, folds, labelled)
+    sizes = [d if to.matrix is None else to.matrix.shape[1] for to in maps]
+    trials = [Trial(*one) for one in zip(tried, sizes, predicted, strict=True)]
+    asked = USES if use == "all" else (use,)
+    if labelled:
+        judged = judge(folds, tried, tell)
+        trials = _with_labels(trials, judged, asked)
+        chosen = {u: _chosen(trials, judged, u) for u in asked}
+    else:
+        trials = _without_labels(trials, neighbourhoods(folds, tried, tell))
+        chosen = {USES[0]: _by_hubs(trials)}
+    best = next((u for u, r in chosen.items() if r), asked[0] if labelled else USES[0])
+
+    def make(remedy: Remedy) -> Transform:
+        return _transform(remedy, whole, found.normalize)
+
+    return Fix(
+        *(found.name, found.facts, _headline(trials, chosen)),
+        found.notes,
+        tuple(trials),
+        {u: trials[r].remedy.key if r else None for u, r in chosen.items()},
+        best,
+        make(trials[chosen[best]].remedy) if chosen[best] else None,
+        make,
+    )
+
+
+def _folds(found: Rows) -> Folds:
+    block = dealt(0, int(found.numbers.max()) + 1, len(found.blocks), seed=0)[found.numbers]
+    axes, rows, parts = turned_alike(found.blocks, found.directions(), found.labels, block)
+    return Folds(rows, found.labels, block, parts, None if axes is None else axes.T)
+
+
+def _predicted(
+    whole: Axes, maps: Sequence[Map], folds: Folds, labelled: bool
+) -> list[dict[str, float]]:
+    some = np.random.default_rng(0).permutation(len(folds.rows))[:MAX_REFERENCES]
+    names = [name for name in PREDICTED if labelled or not METRICS[name].labels]
+    found = []
+    for to in maps:
+        evidence = Evidence(after(whole.moments, to, to(folds.rows[some]), folds.labels[some]))
+        with np.errstate(all="ignore"):
+            found.append({name: float(METRICS[name].value(evidence)) for name in names})
+    return found
+
+
+def _with_labels(trials: list[Trial], judged: Judged, asked: Sequence[str]) -> list[Trial]:
+    """The trials with what held-out rows say of their classes."""
+    comparisons = (len(trials) - 1) * len(asked)
+    found = []
+    for r, trial in enumerate(trials):
+        accuracy = {name: float(np.mean(judged.right[u, r])) for u, name in enumerate(USES)}
+        gain = {name: judged.gain(u, r, comparisons) for u, name in enumerate(USES)} if r else {}
+        found.append(replace(trial, accuracy=accuracy, gain=gain))
+    return found
+
+
+def _chosen(trials: Sequence[Trial], judged: Judged, use: str) -> int:
+    """The simplest remedy that is as good as the best, of those that surely help; 0 for none."""
+    right = judged.right[USES.index(use)].astype(float)
+    good = [r for r, trial in enumerate(trials) if r and (trial.gain[use].low or 0.0) > 0]
+    if not good:
+        return 0
+    best = max(good, key=lambda r: np.mean(right[r]))
+    for r in good:  # within one standard error
+        behind = right[best] - right[r]
+        if np.mean(behind) <= np.std(behind) / math.sqrt(len(behind)):
+            return r
+    return best
+
+
+def _without_labels(trials: list[Trial], seen: Neighbourhoods) -> list[Trial]:
+    """The trials with what their neighbours are like."""
+    return [
+        replace(trial, hubness=seen.fall(r) if r else None, overlap=float(np.mean(seen.overlap[r])))
+        for r, trial in enumerate(trials)
+    ]
+
+
+def _by_hubs(trials: Sequence[Trial]) -> int:
+    """Centring of a narrow cone, where hubs go with it; 0 for nothing."""
+    fall, cosine = trials[1].hubness, trials[0].predicted["mean_cosine"]
+    return int(fall is not None and (fall.low or 0.0) > 0 and cosine >= CONE)
+
+
+def _headline(trials: Sequence[Trial], chosen: Mapping[str, int]) -> str:
+    first = trials[0]
+    if not first.accuracy:
+        fall = trials[1].hubness
+        if not chosen[USES[0]] or fall is None:
+            return f"{LEAVE}: without labels nothing speaks for a change."
+        return (
+            "Centre it for search by nearest neighbours: all rows point nearly the same way, and "
+            f"hubs (rows that are everybody's neighbours) become fewer: skewness {fall.value:.2g} "
+            "lower."
+        )
+    parts = []
+    for r in sorted({r for r in chosen.values() if r}):
+        words = trials[r].remedy.words
+        uses = [f"{WORDS[u]} ({_from_to(first, trials[r], u)})" for u in chosen if chosen[u] == r]
+        parts.append(f"{words[0].upper()}{words[1:]} for {_listed(uses, ' and ')}.")
+    rest = [WORDS[u] for u in chosen if not chosen[u]]
+    if not parts:
+        return f"{LEAVE}: no remedy is better for {_listed(rest, ' or ')}, beyond noise."
+    if rest:
+        parts.append(f"{LEAVE} for {_listed(rest, ' and ')}.")
+    return " ".join(parts)
+
+
+def _listed(names: Sequence[str], last: str) -> str:
+    *most, end = names
+    return f"{', '.join(most)}{last if most else ''}{end}"
+
+
+def _from_to(first: Trial, best: Trial, use: str) -> str:
+    return f"{100 * first.accuracy[use]:.1f} to {100 * best.accuracy[use]:.1f} % right"
+
+
+def _transform(remedy: Remedy, axes: Axes, normalize: bool) -> Transform:
+    """The map of all rows, in the rows' own coordinates."""
+    to, own = remedy.of(axes), axes.own
+    origin, matrix = to.origin, to.matrix
+    if own is not None:
+        origin = origin @ own
+        matrix = None if matrix is None else own.T @ matrix
+        if remedy.key.startswith("prefix_"):
+            matrix = np.eye(own.shape[1], to.matrix.shape[1])  # type: ignore[union-attr]
+    e = Evidence(axes.moments)
+    length = 1.0 if normalize else math.sqrt(float(e.square_sum / e.weight))
+    return Transform(origin, matrix, remedy.key, normalize, normalize, length)

@@ -1,0 +1,170 @@
+"""Question 2, beyond ranks: how far from uniform, and what of the spectrum is no noise.
+
+Noise has a spectrum too: eigenvalues of n isotropic rows spread over the law of Marchenko and
+Pastur. What stands out of such a *bulk* is a direction of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+from gramax._shapes import Float
+from gramax.arrays.linalg import ratio, safe_sqrt
+from gramax.arrays.namespace import Array, compiled
+from gramax.metrics.evidence import Evidence
+from gramax.metrics.functions import declares, moments_of, of_rows
+from gramax.metrics.registry import CONDITIONS, METRICS, MOVED, SCALED, SQUARED, Condition
+
+TRACY_WIDOM_99 = 2.0234
+"""The 99 % quantile of the Tracy-Widom law of real matrices: noise stands out once in 100."""
+
+_SHARED: dict[str, Any] = {
+    "question": "rank",
+    "direction": "neither",
+    "undefined": (*SQUARED, "few_rows", "no_scatter"),
+    "labels": False,
+    "spectrum": True,
+}
+_of_rows = partial(of_rows, **_SHARED)
+
+# -- distance from uniform ----------------------------------------------------------------------
+
+
+def _wasserstein(e: Evidence, more: Any = 0.0) -> Float[Array, ""]:
+    """√(2 - 2 tr Σ^½/√(d E|x|²)), `more` added to every eigenvalue that is 0."""
+    xp, values = e.xp, e.eigenvalues * (e.n - 1) / e.n
+    energy = ratio(e.square_sum, e.weight)
+    values = xp.where(values > 0, values, more)
+    root = xp.sum(safe_sqrt(ratio(values, energy))) / math.sqrt(e.dim)
+    return safe_sqrt(xp.maximum(2 - 2 * root, 0 * root))
+
+
+def _root_hangs(e: Evidence) -> Array:
+    """Whether roots of eigenvalues that float32 sums hide would change it by 1 %."""
+    hidden = e.hidden(e.eigenvalues, e.n - 1)
+    share = safe_sqrt(ratio(e.hidden_size, ratio(e.square_sum, e.weight))) if not e.exact else 0.0
+    return e.zero + hidden * share / math.sqrt(e.dim) > 0.005
+
+
+CONDITIONS["hidden_root"] = Condition(
+    "eigenvalues below the rounding of float32 sums that would change it by 1 %",
+    _root_hangs,
+    lambda e: "it hangs on eigenvalues below the rounding of float32 sums: use float64",
+)
+
+wasserstein_uniformity = _of_rows(
+    name="wasserstein_uniformity",
+    meaning="distance of the rows from rows spread alike over all dimensions",
+    formula="√(|μ|² + 1 + tr Σ - (2/√d) tr Σ^½), the 2-Wasserstein distance of N(μ, Σ) from "
+    "N(0, I/d), Σ with divisor n",
+    source="Fang et al. 2024, arXiv 2403.00642",
+    interval=(0.0, math.sqrt(2)),
+    best="0 (the rows' mean is 0, all dimensions alike)",
+    direction="lower",
+    undefined=(*SQUARED, "few_rows", "no_length", "hidden_root"),
+    compute=_wasserstein,
+    invariant=SCALED,
+    degenerate="√2 for coinciding rows",
+    variants="rows that are not on the sphere are taken in units of their root mean square length; "
+    "unlike uniformity it sees dimensions that are lost",
+    example="1.0",
+)
+
+# -- bulk and outliers --------------------------------------------------------------------------
+
+
+def _outliers(e: Evidence) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """How many eigenvalues stand out of the noise of all that follow, and the share of these.
+
+    The fewest k such that the next eigenvalue is within the edge of the bulk of the other d-k: what
+    n rows of as many dimensions, alike and of the same mean eigenvalue, exceed once in 100.
+    """
+    xp, d = e.xp, e.dim
+    values = xp.flip(e.eigenvalues)
+    places = xp.astype(xp.arange(values.shape[0]), values.dtype)
+    total, left, free = xp.sum(values), d - places, e.n - 1
+    rest = xp.flip(xp.cumulative_sum(e.eigenvalues))  # from each eigenvalue on
+    side = safe_sqrt(free) + safe_sqrt(left)
+    width = side * (1 / safe_sqrt(free) + 1 / safe_sqrt(left)) ** (1 / 3)
+    edge = (side**2 + TRACY_WIDOM_99 * width) / free * rest / left
+    inside = values <= edge
+    count = xp.sum(xp.astype(xp.cumulative_sum(xp.astype(inside, xp.int32)) == 0, values.dtype))
+    bulk = xp.sum(xp.where(places >= count, values, 0.0))
+    return count, ratio(bulk, total)
+
+
+outlier_directions = _of_rows(
+    name="outlier_directions",
+    meaning="number of directions that stand out of the noise of all others",
+    formula="the fewest k with λ_(k+1) ≤ σ²((√f + √(d-k))² + 2.02 s)/f, λ the covariance "
+    "eigenvalues, σ² the mean of all but the first k, f = n-1, s = (√f + √(d-k))"
+    "(1/√f + 1/√(d-k))^⅓ (Marchenko & Pastur 1967, and what noise exceeds once in 100)",
+    source="Johnstone 2001",
+    interval=(0.0, float("inf")),
+    best="c-1 for collapsed classes; 0 for noise",
+    compute=lambda e: e.once(_outliers)[0],
+    invariant=frozenset({"rotation", "permutation", "scale", "translation"}),
+    degenerate="1 for rows on a line",
+    variants="(1 + √(d/n))²σ² alone is exceeded by noise one time in six",
+    example="0.0",
+)
+
+bulk_share = _of_rows(
+    name="bulk_share",
+    meaning="share of the variance in directions that do not stand out",
+    formula="Σ_{i>k} λ_i/Σλ, k the outlier_directions",
+    source="Marchenko & Pastur 1967; Johnstone 2001",
+    interval=(0.0, 1.0),
+    best="0 for collapsed classes; 1 for noise",
+    compute=lambda e: e.once(_outliers)[1],
+    invariant=frozenset({"rotation", "permutation", "scale", "translation"}),
+    degenerate="0 for rows on a line",
+    example="1.0",
+)
+
+# -- continuous targets -------------------------------------------------------------------------
+
+
+def regression_collapse(e: Evidence, targets: int) -> Float[Array, ""]:
+    """NRC1 of evidence; NaN where that many directions hold all variance of any rows."""
+    xp, metric = e.xp, METRICS["nrc1"]
+    values = xp.flip(e.eigenvalues)
+    value = 1 - ratio(xp.sum(values[:targets]), xp.sum(values))
+    undefined = e.not_finite > 0
+    for name in metric.undefined:
+        undefined = undefined | CONDITIONS[name].holds(e)
+    trivial = (targets >= e.dim) | (targets >= e.n - 1)
+    return xp.where(undefined | trivial, xp.nan, xp.maximum(value, 0 * value))
+
+
+@declares(
+    **{**_SHARED, "direction": "lower"},
+    needs=frozenset({"targets"}),
+    meaning="share of the variance that as many directions as there are targets leave out",
+    formula="1 - Σ_{i≤t} λ_i/Σλ, λ the covariance eigenvalues, t the number of targets",
+    source="Andriopoulos et al. 2024 (NRC1); arXiv 2510.01105",
+    interval=(0.0, 1.0),
+    best="0 (features of a regression have collapsed to the directions of the targets)",
+    invariant=MOVED - {"duplication"},
+    abbreviation="NRC1",
+    degenerate="NaN for as many targets as dimensions, or rows less one",
+    arguments={
+        "z": "`[n, d]` embeddings, not normalised here",
+        "targets": "how many continuous targets there are that do not follow from each other",
+    },
+)
+@compiled("targets")
+def nrc1(z: Any, targets: int) -> Float[Array, ""]:
+    """Neural regression collapse: variance outside the leading directions, one for each target.
+
+    Example:
+        >>> import numpy as np
+        >>> cross = np.array([[3.0, 0.0], [-3.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+        >>> print(round(float(nrc1(cross, 1)), 6))
+        0.1
+    """
+    if targets < 1:
+        raise ValueError(f"there is at least one target; got {targets}")
+    return regression_collapse(Evidence(moments_of(z)), targets)
