@@ -17,7 +17,7 @@ import pytest
 import gramax
 from gramax.cli import main
 from gramax.errors import InputError
-from gramax.streaming import Reading, Request, child, collect, streamed
+from gramax.streaming import Request, RowStream, child, collect, streamed
 from tests.faults.processes import alive, started, wait_for_a_save
 from tests.streams import bits
 from tests.test_seed import clouds
@@ -242,12 +242,12 @@ def test_plain_files_labels_and_what_is_in_memory_need_no_child(folder, monkeypa
 
 def test_rows_themselves_come_as_they_are_read(folder, doing):
     want = np.load("z.npy")
-    with streamed(Reading("z.parquet")) as (opened, chunks):
+    with streamed(RowStream("z.parquet")) as (opened, chunks):
         assert opened[1:] == (*want.shape, want.dtype)
         np.testing.assert_array_equal(np.concatenate(list(chunks)), want)
     doing("os.abort()")
     with (
         pytest.raises(InputError, match=r"part-1\.parquet: the library that reads it crashed"),
-        streamed(Reading("parts")),
+        streamed(RowStream("parts")),
     ):
         pass

@@ -25,6 +25,10 @@ def test_a_cone_is_to_be_fixed_and_lost_dimensions_to_be_dropped(tmp_path):
     fix, threshold = found.next_steps
     assert fix.command == f"gramax fix '{files[0]}' --labels {files[1]}"
     assert "30 classes" in threshold.why
+    assert threshold.command == f"gramax threshold '{files[0]}' --labels {files[1]}"
+    of_raw = audit(files[0], files[1], raw=True).next_steps
+    assert of_raw[0].command.endswith(" --raw")
+    assert of_raw[1].command == threshold.command  # a cosine takes no heed of lengths
     assert fix.command in repr(found)
     assert found.to_dict()["next_steps"][1]["command"] == threshold.command
     assert [one.command for one in audit(z, raw=True).next_steps] == [

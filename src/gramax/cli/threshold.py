@@ -48,11 +48,11 @@ def threshold(
     """
     check_outputs([json_out, html_out, merge_out], source, labels)
 
-    from gramax.decide.threshold import check_merge_name
+    from gramax.decide.mixed_up import check_name
     from gramax.decide.threshold import threshold as run
 
     if merge_out:
-        check_merge_name(merge_out)
+        check_name(merge_out)
     with showing() as progress:
         found = run(source, labels, progress=progress, **as_execution(given))
     if merge_out:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
+from gramax import _files
 from gramax._shapes import Float, Int
+from gramax.audits.report import finite
+from gramax.errors import InputError
 from gramax.metrics.evidence import Evidence
 
 MAX_ROWS_OF_CLASS = 1000
@@ -43,6 +51,30 @@ class MixedUp:
     own: float
     of_accepts: float
     distance: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-ready data, null for what is undefined."""
+        return {k: finite(v) if isinstance(v, float) else v for k, v in asdict(self).items()}
+
+
+def check_name(path: str | os.PathLike[str]) -> None:
+    """Raise `InputError` unless the name says how a list is to be written."""
+    if not str(path).lower().endswith((".csv", ".json")):
+        raise InputError(f"{path}: a list of classes to merge is written as .csv or .json")
+
+
+def save_pairs(pairs: Sequence[MixedUp], path: str | os.PathLike[str]) -> None:
+    """Write a list as .csv (with a header) or .json, whole or not at all."""
+    check_name(path)
+    rows = [pair.to_dict() for pair in pairs]
+    out = io.StringIO()
+    if str(path).lower().endswith(".json"):
+        out.write(json.dumps(rows, indent=2, allow_nan=False) + "\n")
+    else:
+        writer = csv.DictWriter(out, [field.name for field in fields(MixedUp)])
+        writer.writeheader()
+        writer.writerows(rows)
+    _files.write_text(path, out.getvalue())
 
 
 class ClassPairs:
@@ -102,23 +134,21 @@ class ClassPairs:
         noise = found.moments.spread / np.maximum(rows * (rows - 1), 1)
         radius, means = np.where(rows > 1, noise * rows, np.nan), found.centred
         squares = np.sum(means**2, axis=1) - noise
-        kept = np.zeros((0, 4))
+        kept, nearest, most = np.zeros((0, 4)), np.inf, -np.inf
         for start in range(0, len(there), BLOCK):
-            a, b = there[start : start + BLOCK, None], there[None, start:]
-            gaps = squares[a] + squares[b] - 2 * means[a[:, 0]] @ means[b[0]].T
+            a, b = there[start : start + BLOCK], there[start:]
+            gaps = squares[a, None] + squares[b] - 2 * means[a] @ means[b].T
             with np.errstate(divide="ignore", invalid="ignore"):
-                near = np.maximum(gaps, 0) / np.fmin(radius[a], radius[b])
-            cosines = found.origin_means[a[:, 0]] @ found.origin_means[b[0]].T
-            errors = np.log(rows[a] * rows[b]) + np.minimum(cosines - self._cosine, 0) / self._scale
-            both = np.broadcast_to(a, gaps.shape), np.broadcast_to(b, gaps.shape)
-            more = np.stack([*both, near, errors], axis=2)[a < b]
-            kept = self._best(np.concatenate([kept, more]))
+                near = gaps / np.fmin(radius[a, None], radius[b])
+            near[np.isnan(near)] = np.inf
+            cosines = found.origin_means[a] @ found.origin_means[b].T
+            errors = np.minimum(cosines - self._cosine, 0) / self._scale
+            errors += np.log(rows[a])[:, None] + np.log(rows[b])
+            i, j = np.nonzero((a[:, None] < b) & ((near < nearest) | (errors > most)))
+            kept = np.vstack([kept, np.c_[a[i], b[j], near[i, j], errors[i, j]]])
+            if len(kept) > MAX_PAIRS:  # the nearest, and those that are likely to err most
+                nearest = np.partition(kept[:, 2], MAX_PAIRS)[MAX_PAIRS]
+                most = np.partition(kept[:, 3], -MAX_PAIRS - 1)[-MAX_PAIRS - 1]
+                kept = kept[(kept[:, 2] < nearest) | (kept[:, 3] > most)]
         for a, b, near, _ in kept:
-            yield int(a), int(b), float(near**0.5)
-
-    def _best(self, kept: Float[np.ndarray, "k 4"]) -> Float[np.ndarray, "j 4"]:
-        """The pairs to keep: the nearest, and those that are likely to err most."""
-        if len(kept) <= MAX_PAIRS:
-            return kept
-        by = (kept[:, 2], -kept[:, 3])
-        return kept[np.union1d(*(np.argpartition(k, MAX_PAIRS - 1)[:MAX_PAIRS] for k in by))]
+            yield int(a), int(b), max(float(near), 0.0) ** 0.5

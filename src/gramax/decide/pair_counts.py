@@ -75,7 +75,7 @@ def count_pairs(
         >>> x = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
         >>> found = count_pairs(x, np.array([0, 0, 1]), 2)
         >>> print(found.all_same.sum(), found.all_different.sum())
-        1.0 2.0
+        1 2
     """
     rng = np.random.default_rng(0)
     group = np.arange(c) if c <= GROUPS else rng.permutation(c) % GROUPS

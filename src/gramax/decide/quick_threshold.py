@@ -53,8 +53,8 @@ def equal_error(moments: Float[np.ndarray, "2 2"]) -> tuple[float, float]:
     """The cosine at which two normal laws make equal errors, and that error.
 
     Example:
-        >>> print(equal_error(np.array([[0.8, 0.2], [0.1, 0.2]])))
-        (0.6, 0.022750131948179195)
+        >>> print(np.round(equal_error(np.array([[0.9, 0.1], [0.2, 0.2]])), 4))
+        [0.5    0.0228]
     """
     (same, different), (s, d) = moments
     if not s + d > 0:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from gramax import _files
 from gramax.audits.report import finite
 from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Table
 from gramax.decide.error_rates import FEW_ERRORS, ErrorRates, LeaveOut, d_prime
-from gramax.decide.mixed_up import ClassPairs, MixedUp
+from gramax.decide.mixed_up import ClassPairs, MixedUp, save_pairs
 from gramax.decide.pair_counts import PairCounts, count_pairs
 from gramax.decide.quick_threshold import equal_error, pair_moments
 from gramax.decide.rows import Rows, read_rows
@@ -34,7 +30,6 @@ FEW_CLASSES = 5.0
 
 MAX_LISTED, MAX_KEPT, CURVE_POINTS = 10, 100, 101
 RATES = tuple(float(f"1e-{k}") for k in range(1, 16))
-MERGE_FORMATS = (".csv", ".json")
 
 
 @dataclass(frozen=True)
@@ -156,9 +151,9 @@ class Threshold(Decision):
                 zip(("cosine", "equal_error", "d_prime"), map(finite, self.quick), strict=True)
             ),
             "pairs": {"same": self.pairs[0], "different": self.pairs[1]},
-            "mixed_up": [_plain(one) for one in self.mixed_up],
+            "mixed_up": [one.to_dict() for one in self.mixed_up],
             "failing": [{"class": name, "fail": share} for name, share in self.failing],
-            "merge": [_plain(one) for one in self.merge],
+            "merge": [one.to_dict() for one in self.merge],
             "curve": {
                 "cosine": [finite(float(x)) for x in accepts.x],
                 "false_accept": [finite(float(y)) for y in accepts.y],
@@ -172,22 +167,7 @@ class Threshold(Decision):
         Raises:
             InputError: the name ends otherwise, or the file cannot be written.
         """
-        check_merge_name(path)
-        if str(path).lower().endswith(".json"):
-            text = json.dumps([_plain(one) for one in self.merge], indent=2, allow_nan=False) + "\n"
-        else:
-            out = io.StringIO()
-            writer = csv.DictWriter(out, [field.name for field in fields(MixedUp)])
-            writer.writeheader()
-            writer.writerows(_plain(one) for one in self.merge)
-            text = out.getvalue()
-        _files.write_text(path, text)
-
-
-def check_merge_name(path: str | os.PathLike[str]) -> None:
-    """Raise `InputError` unless the name says how a list is to be written."""
-    if not str(path).lower().endswith(MERGE_FORMATS):
-        raise InputError(f"{path}: a list of classes to merge is written as .csv or .json")
+        save_pairs(self.merge, path)
 
 
 def threshold(
@@ -242,10 +222,13 @@ def threshold(
         progress=progress,
         execution=execution,
     )
-    counts = count_pairs(rows.directions(), rows.labels, len(rows.names), progress)
+    x = rows.directions()
+    counts = count_pairs(x, rows.labels, len(rows.names), progress)
     for kind, found in (("one class", counts.all_same), ("two classes", counts.all_different)):
         if not found.any():
             raise InputError(f"{rows.name}: a threshold needs two rows of {kind}; there are none")
+    if progress:
+        progress("numbers", 0, 1, 0)
     known = LeaveOut(counts)
     equal = _equal(known)
     points = _points(known, int(counts.all_different.sum()), accepts, rows.name)
@@ -255,7 +238,7 @@ def threshold(
     mixed_up, failing, merge = (), (), ()
     if usable:
         scale = float(moments[1, 1]) or 1.0
-        by_class = ClassPairs(rows.directions(), rows.labels, evidence, chosen.cosine.value, scale)
+        by_class = ClassPairs(x, rows.labels, evidence, chosen.cosine.value, scale)
         mixed_up, merge = by_class.listed(rows.names, known.rates.at(chosen.cosine.value)[0])
         worst = np.argsort(by_class.own, kind="stable")[:MAX_LISTED]
         failing = tuple(
@@ -318,12 +301,11 @@ def _headline(chosen: Point, equal: Point, usable: bool) -> str:
     if usable:
         passing = f"{accepts} of different pairs pass, {rejects} of same pairs fail"
         return f"Call two rows the same above {at}: {passing}."
-    high = equal.accepts.high or 0.0
-    more = f" (up to {_share(high)} with other classes of the same kind)"
+    high = _share(equal.accepts.high or 0.0)
+    more = "" if high in (accepts, _share(0)) else f" (up to {high} with other such classes)"
     return (
         f"No cosine is recommended: at the best one, {at}, {accepts} of different pairs pass and "
-        f"{rejects} of same pairs fail{more if high > equal.accepts.value else ''}; a coin gives "
-        "50 %."
+        f"{rejects} of same pairs fail{more}; a coin gives 50 %."
     )
 
 
@@ -359,10 +341,6 @@ def _values(point: Point) -> dict[str, Any]:
         "false_accept": point.accepts.to_dict(),
         "false_reject": point.rejects.to_dict(),
     }
-
-
-def _plain(one: MixedUp) -> dict[str, Any]:
-    return {k: finite(v) if isinstance(v, float) else v for k, v in asdict(one).items()}
 
 
 def _one_in(rate: float) -> str:
