@@ -316,10 +316,11 @@ class Report(Mapping[str, float]):
 
 
 def _worth(worth: Worth | None) -> dict[str, Any] | None:
-    """All but the head, which is for `--save-head`."""
+    """All but the head, which is for `--save-head`, and what is told row by row."""
     if worth is None:
         return None
-    plain = {name: value for name, value in vars(worth).items() if name not in ("head", "more")}
+    apart = ("head", "more", "hits")
+    plain = {name: value for name, value in vars(worth).items() if name not in apart}
     measured, told = worth.outcomes | dict(worth.more), ("accuracy", "low", "high", "method")
     return plain | {name: {x: getattr(one, x) for x in told} for name, one in measured.items()}
 
