@@ -27,8 +27,8 @@ WIDE_WORK = 1 << 34
 MAX_PAIRS = 100_000
 """Pairs that are listed: of more, those with the largest |cosines|."""
 
-MAX_TIES = 1024
-"""Pairs that are looked at again in float64 to find the worst."""
+MAX_TIES, NEAR_ENOUGH = 1024, 1 << 15
+"""Pairs that are looked at again in float64 to find the worst, and those that are considered."""
 
 Rows = Iterator[tuple[int, np.ndarray]]
 
@@ -386,14 +386,14 @@ def worst_of(
 
 
 def _once(found: Sweep) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every pair of a code and one near it, once."""
-    c, keep = found.near.shape
-    a, b, sizes = np.repeat(np.arange(c), keep), found.near.ravel(), found.sizes.ravel()
-    floor = np.sort(sizes)[-min(len(sizes), 4 * MAX_TIES * 16)]  # enough to hold the worst
-    there = (b >= 0) & (sizes >= floor)
-    low, high = np.minimum(a, b)[there], np.maximum(a, b)[there]
-    _, first = np.unique(low * c + high, return_index=True)
-    return low[first], high[first], sizes[there][first]
+    """The pairs of a code and one near it, once, as many as are enough to hold the worst."""
+    keep, near, sizes = found.near.shape[1], found.near.ravel(), found.sizes.ravel()
+    first = max(len(sizes) - 2 * NEAR_ENOUGH, 0)
+    at = np.flatnonzero((near >= 0) & (sizes >= np.partition(sizes, first)[first]))
+    a, b = at // keep, near[at]
+    pairs = np.stack([np.minimum(a, b), np.maximum(a, b)], axis=1)
+    pairs, once = np.unique(pairs, axis=0, return_index=True)
+    return pairs[:, 0], pairs[:, 1], sizes[at][once]
 
 
 def cosines_of(book: Codebook, pairs: Int[np.ndarray, "m 2"]) -> Float[np.ndarray, " m"]:

@@ -87,9 +87,9 @@ def list_in_child(listing: Listing) -> tuple[str, ...]:
 
 
 @contextmanager
-def streamed_from_child(reading: RowStream) -> Iterator[tuple[Opened, Iterator[np.ndarray]]]:
+def streamed_from_child(wanted: RowStream) -> Iterator[tuple[Opened, Iterator[np.ndarray]]]:
     """`streamed_here`, read by a process of its own."""
-    child = _Child(request, None)
+    child = _Child(wanted, None)
     try:
         name, rows, dim, dtype = next(child.heard())["opened"]
         opened = Opened(str(name), int(rows), int(dim), np.dtype(str(dtype)))

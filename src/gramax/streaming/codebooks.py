@@ -95,9 +95,11 @@ def _complex_parts(source: Any) -> tuple[str, np.ndarray | None]:
             return "", None
         source = np.concatenate([rows for _, rows in entry.chunks(1 << 16)])
     array = to_numpy(source) if is_torch_array(source) else source
-    kind = getattr(getattr(array, "dtype", None), "kind", "")
     if isinstance(array, list | tuple):
-        kind = np.asarray(array).dtype.kind
-    if kind != "c" or np.ndim(array) != 2:
+        try:
+            array = np.asarray(array)
+        except ValueError:  # lists of unlike lengths, which are refused where rows are read
+            return "", None
+    if getattr(getattr(array, "dtype", None), "kind", "") != "c" or np.ndim(array) != 2:
         return "", None
     return name, np.concatenate([np.real(array), np.imag(array)], axis=1)

@@ -11,7 +11,7 @@ from gramax.metrics.dictionary import DRAWS, DROWNED_SHARE
 from gramax.uncertainty.chance.cosines import angle_tail
 from gramax.uncertainty.chance.laws import Chance
 
-TRIED = 64
+TRIED = 128
 """Numbers of active codes that are simulated: beyond them chance is not told."""
 
 
