@@ -358,7 +358,7 @@ def _named_rightly(
     c = int(labels.max()) + 1
     with few_threads(stored.g.shape[1]):
         moments = ClassMoments.of(stored.g[learnt], labels[learnt], c, normalize=False).widened()
-        return judged(list(heads_of(moments)), stored.g[queries], labels[queries])
+        return judged(list(heads_of(moments)), stored.g, labels, queries)
 
 
 def _together(parts: list[dict[str, np.ndarray]]) -> dict[str, Float[np.ndarray, " q"]]:
