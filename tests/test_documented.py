@@ -114,11 +114,11 @@ def files(tmp_path, monkeypatch):
         write_table(f"{name}.parquet", "label")
     for folder in ("demo", "labels"):
         Path(folder).mkdir()
-    for name in ("demo/train_embeddings", "epoch1", "epoch9", "shard-0", "decoder"):
+    for name in ("demo/train_embeddings", "epoch1", "epoch9", "shard-0", "decoder", "z", "layer1"):
         np.save(f"{name}.npy", z)
-    for name in ("queries", "corpus"):
+    for name in ("queries", "corpus", "layer2"):
         np.save(f"{name}.npy", z)
-    for name in ("demo/train_labels", "labels", "labels/0"):
+    for name in ("demo/train_labels", "labels", "labels/0", "y"):
         np.save(f"{name}.npy", y)
     np.save("faiss.npy", z)
     np.savez("chroma.npz", embeddings=z, label=y)

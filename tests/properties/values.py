@@ -44,8 +44,12 @@ def reasons(m):
 
 
 def of_rows(space):
-    """The metrics that need more than moments hold, from their public functions."""
-    return {one.name: float(called(one, arguments(one, space))) for one in EVERY if one.needs}
+    """The metrics that need more than moments hold, from their public functions.
+
+    Those of a codebook alone, which have none, are tested in tests/test_dictionaries.py.
+    """
+    asked = [one for one in EVERY if one.needs and one.function]
+    return {one.name: float(called(one, arguments(one, space))) for one in asked}
 
 
 def arguments(metric, space):
