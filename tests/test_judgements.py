@@ -194,6 +194,15 @@ def test_coinciding_means_are_not_unrelated_labels(rng):
     assert "order" not in report.diagnosis.advice
 
 
+def test_better_than_shuffled_labels_is_not_near_the_ideal(rng):
+    z, y = cloud(rng.normal(size=(10, ROOM)) + 1, 30, 0.5, rng)
+    report = told(z, y)
+    assert report.worth.best.accuracy == 1
+    status = statuses(report)
+    assert (status["crosstalk"], status["reach"]) == ("fair", "fair")
+    assert report["class_frame_potential"] > 2 * 100 / 9
+
+
 # -- pairs of classes -----------------------------------------------------------------------------
 
 

@@ -38,6 +38,7 @@ HARDLY_APART = 0.1  # below it, or where the interval reaches 0, they cannot
 
 # Where a number stands between a floor and chance.
 NEAR_FLOOR = 0.5  # the part of the way to chance in which it is near the floor
+NEAR_IDEAL = 0.1  # the way to chance is taken to be this share of the floor at least
 AT_FLOOR = 1e-3  # relative distance at which it stands at the floor: well above float32's error
 
 # Rows without labels: where an answer is fair, and where it is poor. Those of search are calibrated
@@ -177,12 +178,17 @@ def is_simplex(report: Report) -> bool:
     return simplex_fits(report) and error < SIMPLEX_ERROR / max(report.c - 1, 1)
 
 
-def is_near_floor(value: float, floor: float, chance: float) -> bool:
-    """Whether a number stands at its floor, or near it on the way to what chance gives."""
+def is_near_floor(value: float, floor: float, chance: float, random: float = math.inf) -> bool:
+    """Whether a number stands at its floor, or near it on the way to what chance gives.
+
+    Shuffled labels can give far more than `random` codes do, as of rows in a cone: near is then
+    what is near on the way to those.
+    """
+    chance = min(max(random, floor * (1 + NEAR_IDEAL)), chance)
     return value <= max(floor + AT_FLOOR * abs(floor), floor + NEAR_FLOOR * (chance - floor))
 
 
-def status_of(value: float, floor: float, chance: Chance) -> str:
+def status_of(value: float, floor: float, chance: Chance, random: float = math.inf) -> str:
     """The status of a number between its floor and chance: "good", "fair", "poor" or "open".
 
     Good is at the floor, or near it and better than chance. Where chance is at the ideal itself, as
@@ -194,5 +200,5 @@ def status_of(value: float, floor: float, chance: Chance) -> str:
     if chance.mean <= floor * (1 + AT_FLOOR):
         return "open"
     at_floor = value <= floor * (1 + AT_FLOOR)
-    near = is_near_floor(value, floor, chance.mean) and not z > -SURE
+    near = is_near_floor(value, floor, chance.mean, random) and not z > -SURE
     return "good" if at_floor or near else "fair"

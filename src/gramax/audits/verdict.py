@@ -25,6 +25,7 @@ from gramax.audits.thresholds import (
 from gramax.audits.unlabelled import judge_rows
 from gramax.frames import coherence_floor
 from gramax.metrics.registry import Question
+from gramax.uncertainty.chance.cosines import largest_cosine
 from gramax.uncertainty.chance.laws import SHUFFLED, Chance
 
 UNLABELLED = "needs labels (or --codes, where each row is itself a code)"
@@ -183,7 +184,7 @@ def _separation(report: Report) -> Answer:
     metric, c, d = "class_largest_cosine", report.c, report.d
     largest, error = report[metric], report["class_simplex_error_centred"]
     floor, chance = coherence_floor(c, d, signed=True), chance_of(report, metric)
-    status = thresholds.status_of(largest, floor.value, chance)
+    status = thresholds.status_of(largest, floor.value, chance, _random_cosine(report, True))
     others = _others(chance)
     how = {
         "good": "They lie about as far apart as they can",
@@ -211,7 +212,8 @@ def _crosstalk(report: Report) -> Answer:
         best = coherence_floor(report.c, report.d)
         floor, bound = best.value, best.bound
         ideal = f"the floor is {floor:.3g}"
-    status, others = thresholds.status_of(worst, floor, chance), _others(chance)
+    status = thresholds.status_of(worst, floor, chance, _random_cosine(report))
+    others = _others(chance)
     random = f" ({number(chance.mean)})" if math.isfinite(chance.mean) else ""
     if status == "good":
         below = worst <= floor * (1 - thresholds.AT_FLOOR)
@@ -240,7 +242,8 @@ def _reach(report: Report) -> Answer:
     text = f"Total crosstalk is {percent(here / floor - 1)} above {ideal}"
     if here < floor * (1 + thresholds.AT_FLOOR):
         text = f"Total crosstalk is no more than {ideal}"
-    status = thresholds.status_of(here, floor, chance)
+    random = report.c + report.c * (report.c - 1) / report.d
+    status = thresholds.status_of(here, floor, chance, random)
     others = _others(chance)
     text += {
         "good": ": where descent ends from nearly every start.",
@@ -280,6 +283,13 @@ def _by_chance(chance: Chance, ideal: float = -math.inf) -> str:
         return ""
     value = f", {number(chance.mean)} {held_against(chance)}"
     return value + " (less)" * (chance.mean < ideal)
+
+
+def _random_cosine(report: Report, signed: bool = False) -> float:
+    """The largest cosine of as many codes in random directions, or its largest size."""
+    c = report.c
+    mean = largest_cosine(c * (c - 1) / 2, report.d, signed)[0]
+    return (c * mean - 1) / (c - 1) if signed else mean
 
 
 def _others(chance: Chance) -> str:
@@ -461,6 +471,6 @@ def _packings_seen(report: Report) -> Iterator[tuple[str, str]]:
     if not chance.z(worst) <= thresholds.SURE:
         others = f"{_others(chance)} {number(chance.mean)}"
         yield "overloaded, poor", f"Overloaded, and badly packed: {codes}, {others}."
-    if thresholds.is_near_floor(worst, floor, chance.mean):
+    if thresholds.is_near_floor(worst, floor, chance.mean, _random_cosine(report)):
         text = f"Overloaded, and well packed: {codes}; the floor is {floor:.3g}."
         yield "overloaded, near-optimal", text
