@@ -82,7 +82,9 @@ def show(found: Rank, truth: dict[str, float]) -> None:
     for one in found.spaces:
         v, b = one.value, one.behind
         value = f"{100 * v.value:.1f} ({100 * (v.low or 0):.1f} to {100 * (v.high or 0):.1f})"
-        behind = f"{100 * b.value:.1f} ({100 * b.low:.1f} to {100 * b.high:.1f})" if b else ""
+        behind = ""
+        if b:
+            behind = f"{100 * b.value:.1f} ({100 * (b.low or 0):.1f} to {100 * (b.high or 0):.1f})"
         word = "worse" if one.worse else "cannot be told apart" if b else "the best"
         alike = f"{one.likeness.value:.3f}" if one.likeness else ""
         print(

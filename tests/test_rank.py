@@ -177,3 +177,16 @@ def test_a_space_without_a_value_comes_last_with_its_reason(layers):
     assert found.spaces[-1].name == "point"
     assert found.to_dict()["spaces"][-1]["value"]["value"] is None
     assert any("point" in note for note in found.notes)
+
+
+def test_rows_without_a_direction_in_one_space_are_not_paired_with_others(layers):
+    rows, y = layers
+    holes = rows["layer_6"].copy()
+    holes[:7] = 0
+    spaces = {"a": rows["layer_6"], "holes": holes, "low": rows["layer_0"]}
+    found = gramax.rank(spaces, y)  # of the rows that all have
+    assert found.spaces[-1].name == "low"
+    assert found.spaces[-1].worse
+    found = gramax.rank(spaces, y, by="hubness")  # whose blocks are of other rows
+    assert all(one.behind is None for one in found.spaces)
+    assert any("not the same in all spaces" in note for note in found.notes)

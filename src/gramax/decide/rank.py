@@ -165,6 +165,7 @@ NOTE = (
     "Differences are of the same rows; their intervals hold for all pairs of spaces together, as "
     "whoever picks the best has looked at all of them."
 )
+OTHER_ROWS = "rows without a direction are not the same in all spaces"
 CKA_NOTE = "Debiased linear CKA: 1 is the same up to rotation and scale, 0 is unrelated."
 
 
@@ -311,7 +312,8 @@ def _measure(space: Collected, layer: Layer, by: str) -> Measure:
         without = np.full(BLOCKS, math.nan)
     bar = jackknife(value, without, metric.bounds(blocks[0].normalize), LEVEL)
     estimate = Estimate(bar.value, bar.low, bar.high)
-    return Measure(estimate, without, np.arange(len(without)), 0, bar.reason)
+    numbers = sample.numbers if metric in of_rows else np.arange(len(without))
+    return Measure(estimate, without, numbers, 0, bar.reason)
 
 
 def _accuracy(space: Collected, layer: Layer, by: str) -> Measure:
@@ -369,6 +371,7 @@ def _ranked(
             at = comparable.index(best), comparable.index(k)
             behind = Estimate(*differences.between(*(at if sign > 0 else at[::-1])))
         worse = behind is not None and (behind.low or 0.0) > 0
+        reason = measures[k].reason or ("" if differences or len(comparable) < 2 else OTHER_ROWS)
         reason = measures[k].reason
         found.append(
             Ranked(
@@ -382,6 +385,9 @@ def _differences(measures: Sequence[Measure], by: str) -> Differences | None:
     if len(measures) < 2:
         return None
     if by not in CLASSIFIERS:
+        first = measures[0].numbers
+        if not all(np.array_equal(one.numbers, first) for one in measures):
+            return None
         parts = np.stack([one.parts for one in measures])
         return of_blocks(np.array([one.value.value for one in measures]), parts)
     numbers = measures[0].numbers
@@ -395,12 +401,12 @@ def _notes(space: Collected, found: Sequence[Ranked]) -> tuple[str, ...]:
     notes = list(space.notes)
     if space.rows > MAX_COMPARED_ROWS:
         notes.append(f"CKA is of {MAX_COMPARED_ROWS:,} random rows")
-    if len(space.totals.sample.rows) < space.rows:
-        sampled = f"{len(space.totals.sample.rows):,} of {space.rows:,} rows"
-        notes.append(f"judged by a random sample, {sampled}")
+    kept, every = len(space.totals.sample.rows), sum(float(b.total) for b in space.totals.blocks)
+    if kept < every:
+        notes.append(f"judged by a random sample, {kept:,} of {space.rows:,} rows")
     reasons: dict[str, list[str]] = {}
     for one in found:
-        if one.reason and one.value.low is None:
+        if one.reason and (one.value.low is None or one.reason == OTHER_ROWS):
             reasons.setdefault(one.reason, []).append(one.name)
     return (*notes, *(f"{', '.join(names)}: {reason}" for reason, names in reasons.items()))
 
