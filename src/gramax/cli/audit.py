@@ -26,6 +26,11 @@ from gramax.errors import InputError
 @file_argument("embeddings", nargs=-1, required=True)
 @file_option("--labels", metavar="LABELS", help="Files of labels, or a column of EMBEDDINGS.")
 @row_options
+@file_option(
+    "--targets",
+    metavar="TARGETS",
+    help="Continuous targets of a regression (adds nrc1): their number, files, or a column.",
+)
 @click.option("--worst", default=5, show_default=True, help="Worst pairs of classes to name.")
 @click.option(
     "--explain",
