@@ -192,6 +192,12 @@ def outlier_directions(z):
     return np.sum(values / (values.sum() / (f * d)) > centre + 2.0234 * width)
 
 
+def nrc1(z, targets):
+    values = eigenvalues(z)
+    trivial = targets >= min(len(z) - 1, np.asarray(z).shape[1])
+    return np.nan if trivial else values[targets:].sum() / values.sum()
+
+
 def bulk_share(z):
     values = eigenvalues(z)
     return values[outlier_directions(z) :].sum() / values.sum()
