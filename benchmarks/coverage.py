@@ -35,8 +35,22 @@ from gramax.uncertainty.rows import bars_of_rows
 
 PAGE = Path(__file__).parent.parent / "docs" / "coverage.md"
 SIZES, DIM, MANY = (60, 200, 1000), 16, 200_000
-VIEWS = 5
-"""Rows of a cluster."""
+VIEWS, SHOWN = 5, 200
+"""Rows of a cluster; and the number of rows at which every number is shown."""
+
+Shares = dict[str, float]
+"""By name, of samples."""
+
+PROBES = {
+    "probe": "linear probe",
+    "nearest_mean": "nearest mean",
+    "nearest_neighbour": "nearest neighbour",
+}
+INTERVAL_COLUMNS = (
+    *("law", "n", "mean at n, %", "least"),
+    *("many rows, by the number, %", "least", "many rows, by the companion, %", "least"),
+)
+COMPARED = (((60, 60), False), ((1000, 1000), False), ((1000, 250), False), ((300, 300), True))
 
 
 @dataclass(frozen=True)
@@ -159,58 +173,6 @@ def in_percent(shares: dict[str, float]) -> tuple[str, str]:
     return f"{100 * middle:.0f}", f"{100 * shares[least]:.0f} (`{least}`)"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=100)
-    parser.add_argument("--workers", type=int, default=2)
-    asked = parser.parse_args()
-    intervals, probes, nulls, by_number = [], [], [], {}
-    with ProcessPoolExecutor(asked.workers) as pool:
-        for name, law in LAWS.items():
-            truth = truth_of(law)
-            for n in SIZES:
-                run = partial(alone, partial(one_draw, law, n))
-                found: list = list(pool.map(run, range(asked.draws)))
-                bars = [one["bars"] for one in found]
-                at_n = covered(bars)
-                beside = covered([one["companions"] for one in found], truth)
-                plain = {k: v for k, v in covered(of(bars, beside), truth).items() if k in beside}
-                row = (*in_percent(at_n), *in_percent(plain), *in_percent(beside))
-                intervals.append((name, f"{n:,}", *row))
-                by_number[name, n] = at_n, plain, beside
-                hits = covered_each([one["probes"] for one in found])
-                probes.append((name, f"{n:,}", *(f"{100 * hits[k]:.0f}" for k in PROBES)))
-                print(*intervals[-1], *probes[-1][2:], flush=True)
-            for sizes, paired in COMPARED:
-                run = partial(alone, partial(null_comparison, law, sizes, paired))
-                same: list = list(pool.map(run, range(asked.draws)))
-                kind = "the same rows" if paired else f"{sizes[0]:,} and {sizes[1]:,} rows"
-                shares = 100 * np.mean(same, axis=0)
-                nulls.append((name, kind, *(f"{share:.0f}" for share in shares)))
-                print(*nulls[-1], flush=True)
-    parts = {
-        "intervals": table(INTERVAL_COLUMNS, intervals),
-        "probes": table(("law", "n", *PROBES.values()), probes),
-        "nulls": table(("law", "compared", "numbers", "pairs of classes", "uses"), nulls),
-        "numbers": by_metric(by_number),
-        "draws": f"Every share is of {asked.draws} samples.",
-        "laws": "\n".join(f"- **{name}**: {law.words}." for name, law in LAWS.items()),
-    }
-    write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), parts))
-
-
-PROBES = {
-    "probe": "linear probe",
-    "nearest_mean": "nearest mean",
-    "nearest_neighbour": "nearest neighbour",
-}
-INTERVAL_COLUMNS = (
-    *("law", "n", "mean at n, %", "least"),
-    *("many rows, by the number, %", "least", "many rows, by the companion, %", "least"),
-)
-COMPARED = (((60, 60), False), ((1000, 1000), False), ((1000, 250), False), ((300, 300), True))
-
-
 def of(draws: list[dict[str, tuple[float, ...]]], names: dict[str, float]) -> list:
     """Draws with these numbers alone."""
     return [{name: one[name] for name in one if name in names} for one in draws]
@@ -225,17 +187,72 @@ def covered_each(draws: list[dict[str, tuple[float, ...]]]) -> dict[str, float]:
     return found
 
 
-def by_metric(found: dict[tuple[str, int], tuple[dict[str, float], ...]]) -> str:
-    """Each number at 200 rows: how often its interval covers, by law."""
+def by_metric(found: dict[str, tuple[Shares, ...]]) -> str:
+    """Each number at `SHOWN` rows: how often its interval covers, by law."""
     rows = []
-    for name in found["Gaussian", 200][0]:
+    for name in found["Gaussian"][0]:
         cells = []
         for law in LAWS:
-            at_n, _, beside = found[law, 200]
+            at_n, _, beside, _ = found[law]
             more = f" / {100 * beside[name]:.0f}" if name in beside else ""
             cells.append(f"{100 * at_n[name]:.0f}{more}" if name in at_n else "–")
         rows.append((f"`{name}`", *cells))
     return table(("number", *LAWS), rows)
+
+
+def measured(pool: ProcessPoolExecutor, law: Law, draws: int) -> dict[int, tuple[Shares, ...]]:
+    """By n, the shares of intervals that cover.
+
+    Of numbers the mean at n; of those that have companions what many rows give, by the number and
+    by the companion; and of probes.
+    """
+    truth, shares = truth_of(law), {}
+    for n in SIZES:
+        run = partial(alone, partial(one_draw, law, n))
+        found: list = list(pool.map(run, range(draws)))
+        bars = [one["bars"] for one in found]
+        beside = covered([one["companions"] for one in found], truth)
+        plain = covered(of(bars, beside), truth)
+        shares[n] = covered(bars), plain, beside, covered_each([one["probes"] for one in found])
+    return shares
+
+
+def unchanged(pool: ProcessPoolExecutor, law: Law, draws: int) -> list[tuple[str, ...]]:
+    """By kind of comparison, the shares in which no number, no pair and no use has changed."""
+    rows = []
+    for sizes, paired in COMPARED:
+        run = partial(alone, partial(null_comparison, law, sizes, paired))
+        same: list = list(pool.map(run, range(draws)))
+        kind = "the same rows" if paired else f"{sizes[0]:,} and {sizes[1]:,} rows"
+        rows.append((kind, *(f"{share:.0f}" for share in 100 * np.mean(same, axis=0))))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--draws", type=int, default=100)
+    parser.add_argument("--workers", type=int, default=2)
+    asked = parser.parse_args()
+    intervals, probes, nulls, numbers = [], [], [], {}
+    with ProcessPoolExecutor(asked.workers) as pool:
+        for name, law in LAWS.items():
+            shares = measured(pool, law, asked.draws)
+            for n, (*of_numbers, of_probes) in shares.items():
+                cells = [cell for one in of_numbers for cell in in_percent(one)]
+                intervals.append((name, f"{n:,}", *cells))
+                probes.append((name, f"{n:,}", *(f"{100 * of_probes[k]:.0f}" for k in PROBES)))
+            numbers[name] = shares[SHOWN]
+            nulls += [(name, *row) for row in unchanged(pool, law, asked.draws)]
+            print(f"{name}: done", flush=True)
+    parts = {
+        "intervals": table(INTERVAL_COLUMNS, intervals),
+        "probes": table(("law", "n", *PROBES.values()), probes),
+        "nulls": table(("law", "compared", "numbers", "pairs of classes", "uses"), nulls),
+        "numbers": by_metric(numbers),
+        "draws": f"Every share is of {asked.draws} samples.",
+        "laws": "\n".join(f"- **{name}**: {law.words}." for name, law in LAWS.items()),
+    }
+    write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), parts))
 
 
 if __name__ == "__main__":

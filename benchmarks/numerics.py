@@ -93,6 +93,7 @@ def _of_rows(point: Point, wide: bool) -> Values:
         found = {
             "alignment": metrics.alignment(x, positives),
             "uniformity": metrics.uniformity(x),
+            "nrc1": metrics.nrc1(x, references.TARGETS),
             "two_nn": metrics.two_nn(x),
             "mle_id": metrics.mle_id(x),
             "hubness": hubs.skewness,

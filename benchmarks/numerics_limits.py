@@ -59,6 +59,7 @@ LIMITS = (
         "1e10, and on the sphere at any scale",
     ),
     Limit(SQUARES, UNLABELLED, ("scale",), "NaN at scales 1e-20 and 1e20, as with labels"),
+    Limit(("nrc1",), ROWS, ("scale",), "NaN at scales 1e-20 and 1e20, as all that square lengths"),
     Limit(
         ("nc1_pinv", "nc1_svd"),
         SPHERE,

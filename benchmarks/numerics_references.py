@@ -18,6 +18,9 @@ from gramax.arrays.cloud import SAME_POINT_UNITS
 
 Rows = np.ndarray
 
+TARGETS = 2
+"""Continuous targets of a regression."""
+
 
 def _within(z: Rows, y: Rows) -> float:
     """Of raw rows: the trace of Σ_W."""
@@ -75,7 +78,10 @@ SPHERE = {"within_class_variance": _code_scatter, "collapse_ratio": _collapse}
 RAW = {"within_class_variance": _within, "collapse_ratio": _scatter}
 SPECTRAL: dict[str, Callable] = {
     name: getattr(field, name)
-    for name in ("rankme", "participation_ratio", "isoscore", "stable_rank", "nesum", "alpha_req")
+    for name in (
+        *("rankme", "participation_ratio", "isoscore", "stable_rank", "nesum", "alpha_req"),
+        *("wasserstein_uniformity", "outlier_directions", "bulk_share"),
+    )
 } | {"effective_rank": seed.effective_rank}
 CODES: dict[str, Callable] = {
     "class_simplex_error": _simplex_error,
@@ -138,6 +144,7 @@ def of_rows(z: Rows, others: dict[str, Rows]) -> dict[str, Any]:
     return {
         "alignment": field.alignment(z, positives),
         "uniformity": field.uniformity(z),
+        "nrc1": field.nrc1(z, TARGETS),
         "two_nn": field.two_nn(distinct) if len(distinct) > 2 else np.nan,
         "mle_id": field.mle_id(distinct) if near else np.nan,
         "hubness": skewness,

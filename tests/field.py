@@ -185,17 +185,17 @@ def wasserstein_uniformity(z):
 
 
 def outlier_directions(z):
-    """One eigenvalue after the other, against the rest."""
+    """By Johnstone's centring and scaling of the largest eigenvalue of ZᵀZ."""
     values, f, d = eigenvalues(z), len(z) - 1, np.asarray(z).shape[1]
-    k = 0
-    while k < len(values):
-        p = d - k
-        centre = (np.sqrt(f) + np.sqrt(p)) ** 2
-        width = (np.sqrt(f) + np.sqrt(p)) * (1 / np.sqrt(f) + 1 / np.sqrt(p)) ** (1 / 3)
-        if values[k] <= (centre + 2.0234 * width) / f * values[k:].sum() / p:
-            break
-        k += 1
-    return k
+    centre = (np.sqrt(f) + np.sqrt(d)) ** 2
+    width = (np.sqrt(f) + np.sqrt(d)) * (1 / np.sqrt(f) + 1 / np.sqrt(d)) ** (1 / 3)
+    return np.sum(values / (values.sum() / (f * d)) > centre + 2.0234 * width)
+
+
+def nrc1(z, targets):
+    values = eigenvalues(z)
+    trivial = targets >= min(len(z) - 1, np.asarray(z).shape[1])
+    return np.nan if trivial else values[targets:].sum() / values.sum()
 
 
 def bulk_share(z):

@@ -1,10 +1,15 @@
 """What of a spectrum is no noise, the distance from uniform, and collapse to continuous targets."""
 
+import json
+
 import numpy as np
 import pytest
 
+import gramax
 from gramax import metrics
 from gramax.arrays.rows import unit_rows
+from gramax.cli import main
+from gramax.errors import InputError
 from gramax.metrics import bulk_share, nrc1, outlier_directions, wasserstein_uniformity
 
 
@@ -48,3 +53,24 @@ def test_features_of_a_regression_collapse_to_the_directions_of_the_targets():
     assert np.isnan(nrc1(np.ones((9, 4)), 1))
     with pytest.raises(ValueError, match="at least one target"):
         metrics.nrc1(noisy, 0)
+
+
+def test_the_audit_of_a_regression(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(7)
+    y = rng.standard_normal((300, 2))
+    z = (y @ rng.standard_normal((2, 8)) + 0.1 * rng.standard_normal((300, 8))).astype(np.float32)
+    three = np.column_stack([y, y[:, 0] - y[:, 1]])  # the third follows from the others
+    right = nrc1(unit_rows(z.astype(float)), 2)
+    for targets in (2, three, y):
+        found = gramax.audit(z, targets=targets)
+        assert found["nrc1"] == pytest.approx(right, rel=1e-6)
+        assert found["nrc1"] == pytest.approx(gramax.audit(z, targets=3)["nrc1"], abs=0.1)
+    assert "nrc1" not in gramax.audit(z).numbers
+    np.savez("z.npz", z=z, y=three)
+    assert main(["audit", "z.npz", "--column", "z", "--targets", "y", "--json", "-"]) == 0
+    whole = json.loads(capsys.readouterr().out)["metrics"]["nrc1"]
+    assert whole["value"] == pytest.approx(right, rel=1e-6)
+    for wrong, why in ((np.ones(300), "alike"), (y[:9], "9 targets for 300"), (0, "at least one")):
+        with pytest.raises(InputError, match=why):
+            gramax.audit(z, targets=wrong)

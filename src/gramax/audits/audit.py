@@ -20,6 +20,7 @@ from gramax.audits.headroom import measure
 from gramax.audits.next_steps import next_steps
 from gramax.audits.portrait import CHEAP, Portrait, portrait_of
 from gramax.audits.report import LEFT_OUT_WORDS, ClassView, Diagnosis, Number, Pair, Report
+from gramax.audits.targets import count_targets
 from gramax.audits.thresholds import merged_gap
 from gramax.audits.unlabelled import Corpus
 from gramax.audits.unlabelled import measure as measure_corpus
@@ -27,6 +28,7 @@ from gramax.audits.verdict import UNLABELLED, diagnose, judge
 from gramax.data import Reading
 from gramax.errors import InputError, telling_memory
 from gramax.frames import coherence_floor
+from gramax.metrics.bulk import regression_collapse
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.neighbours import RowEvidence
 from gramax.metrics.options import Options
@@ -78,6 +80,7 @@ def audit(
     pairs: Any = None,
     outliers: Any = None,
     groups: Any = None,
+    targets: Any = None,
     worst: int = 10,
     explain: bool = False,
     probe: bool = True,
@@ -112,6 +115,9 @@ def audit(
         groups: which rows hang together (views of an image, sentences of a document, samples of a
             person): given as `labels` are. Error bars leave out whole groups, and no row is judged
             by a classifier that has seen its group; without them both are too confident.
+        targets: of a regression: how many continuous targets there are, or the targets themselves,
+            `[n, t]`, as `source` may be given, or the name of a column of it. The report has `nrc1`
+            then: the share of the variance that as many directions leave out.
         worst: how many of the worst pairs of classes to name.
         explain: hold every number against chance (simulated where no law is known) and give it an
             error bar; takes some seconds more. Without it, chance is given where a law is known.
@@ -184,6 +190,8 @@ def audit(
         moments, rows = joined(totals.blocks), totals.sample.rows
         evidence = _evidence(collected.name, moments, options)
         of_rows, neighbours, notes = _of_rows(rows, moments, tell)
+        if targets is not None:
+            of_rows["nrc1"] = _regression(evidence, count_targets(targets, source, collected.rows))
         found_worth = None
         if probe and labelled and len(totals.blocks) > 1:
             tell("held-out rows", 0, 1, 0)
@@ -325,6 +333,12 @@ def _odd(
     if not names:
         found["corpus"] = measure_corpus(sample.rows, sample.numbers, normalize, neighbours)
     return found
+
+
+def _regression(evidence: Evidence, targets: int) -> tuple[float, str | None]:
+    """NRC1, with the reason where it is undefined."""
+    value = float(regression_collapse(evidence, targets))
+    return value, None if math.isfinite(value) else METRICS["nrc1"].degenerate
 
 
 def _worth(collected: Collected, neighbours: Neighbours | None) -> Worth | None:

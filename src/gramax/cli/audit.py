@@ -64,6 +64,11 @@ def _check_attached(threshold: Threshold, given: dict[str, Any]) -> None:
 @file_option(
     "--outliers", metavar="OOD", help="Rows that belong to no class (NC5): files, as EMBEDDINGS."
 )
+@file_option(
+    "--targets",
+    metavar="TARGETS",
+    help="Continuous targets of a regression (adds nrc1): their number, files, or a column.",
+)
 @click.option("--worst", default=5, show_default=True, help="Worst pairs of classes to name.")
 @click.option(
     "--explain",

@@ -1,7 +1,7 @@
 """Question 2, beyond ranks: how far from uniform, and what of the spectrum is no noise.
 
 Noise has a spectrum too: eigenvalues of n isotropic rows spread over the law of Marchenko and
-Pastur. What stands out of such a *bulk* is a direction of its own.
+Pastur, the *bulk*. What lies above all of it is a direction of its own.
 """
 
 from __future__ import annotations
@@ -76,38 +76,32 @@ wasserstein_uniformity = _of_rows(
 
 
 def _outliers(e: Evidence) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """How many eigenvalues stand out of the noise of all that follow, and the share of these.
+    """How many eigenvalues isotropic rows would not have, and the share of all others.
 
-    The fewest k such that the next eigenvalue is within the edge of the bulk of the other d-k: what
-    n rows of as many dimensions, alike and of the same mean eigenvalue, exceed once in 100.
+    Those above what is exceeded once in 100 times by the largest of as many isotropic rows of the
+    same variance.
     """
-    xp, d = e.xp, e.dim
-    values = xp.flip(e.eigenvalues)
-    places = xp.astype(xp.arange(values.shape[0]), values.dtype)
-    total, left, free = xp.sum(values), d - places, e.n - 1
-    rest = xp.flip(xp.cumulative_sum(e.eigenvalues))  # from each eigenvalue on
-    side = safe_sqrt(free) + safe_sqrt(left)
-    width = side * (1 / safe_sqrt(free) + 1 / safe_sqrt(left)) ** (1 / 3)
-    edge = (side**2 + TRACY_WIDOM_99 * width) / free * rest / left
-    inside = values <= edge
-    count = xp.sum(xp.astype(xp.cumulative_sum(xp.astype(inside, xp.int32)) == 0, values.dtype))
-    bulk = xp.sum(xp.where(places >= count, values, 0.0))
-    return count, ratio(bulk, total)
+    xp, values, root = e.xp, e.eigenvalues, math.sqrt(e.dim)
+    total, free = xp.sum(values), safe_sqrt(e.only(e.n > 1, e.n - 1))
+    side = free + root
+    width = side * (ratio(1.0, free) + 1 / root) ** (1 / 3)
+    edge = ratio(side**2 + TRACY_WIDOM_99 * width, free**2)
+    out = values > edge * total / e.dim
+    return e.count(out), ratio(e.xp.sum(e.only(~out, values)), total)
 
 
 outlier_directions = _of_rows(
     name="outlier_directions",
-    meaning="number of directions that stand out of the noise of all others",
-    formula="the fewest k with λ_(k+1) ≤ σ²((√f + √(d-k))² + 2.02 s)/f, λ the covariance "
-    "eigenvalues, σ² the mean of all but the first k, f = n-1, s = (√f + √(d-k))"
-    "(1/√f + 1/√(d-k))^⅓ (Marchenko & Pastur 1967, and what noise exceeds once in 100)",
-    source="Johnstone 2001",
+    meaning="number of directions of more variance than noise of the same total would have",
+    formula="how many λ > σ²((√f + √d)² + 2.02 (√f + √d)(1/√f + 1/√d)^⅓)/f, λ the covariance "
+    "eigenvalues, σ² their mean, f = n-1: the largest of noise lies above once in 100 times",
+    source="Horn 1965; Johnstone 2001",
     interval=(0.0, float("inf")),
     best="c-1 for collapsed classes; 0 for noise",
     compute=lambda e: e.once(_outliers)[0],
     invariant=frozenset({"rotation", "permutation", "scale", "translation"}),
-    degenerate="1 for rows on a line",
-    variants="(1 + √(d/n))²σ² alone is exceeded by noise one time in six",
+    degenerate="at most 1 for rows on a line",
+    variants="noise exceeds the edge (1 + √(d/n))²σ² of Marchenko & Pastur one time in six",
     example="0.0",
 )
 
@@ -115,12 +109,12 @@ bulk_share = _of_rows(
     name="bulk_share",
     meaning="share of the variance in directions that do not stand out",
     formula="Σ_{i>k} λ_i/Σλ, k the outlier_directions",
-    source="Marchenko & Pastur 1967; Johnstone 2001",
+    source="Horn 1965; Johnstone 2001",
     interval=(0.0, 1.0),
     best="0 for collapsed classes; 1 for noise",
     compute=lambda e: e.once(_outliers)[1],
     invariant=frozenset({"rotation", "permutation", "scale", "translation"}),
-    degenerate="0 for rows on a line",
+    degenerate="1 for rows on a line that are few, 0 for many",
     example="1.0",
 )
 
@@ -147,7 +141,7 @@ def regression_collapse(e: Evidence, targets: int) -> Float[Array, ""]:
     source="Andriopoulos et al. 2024 (NRC1); arXiv 2510.01105",
     interval=(0.0, 1.0),
     best="0 (features of a regression have collapsed to the directions of the targets)",
-    invariant=MOVED - {"duplication"},
+    invariant=MOVED,
     abbreviation="NRC1",
     degenerate="NaN for as many targets as dimensions, or rows less one",
     arguments={
