@@ -88,6 +88,8 @@ FAULTS = set(QUESTIONS.values()) | {crowd_neighbours}
 
 def fault_of(metric):
     """The fault that a metric must see: by its question, and by what it looks at."""
+    if "targets" in metric.needs:  # which are to take few directions
+        return spread_classes
     of_neighbours = "rows" in metric.needs and metric.name != "uniformity"
     return crowd_neighbours if of_neighbours else QUESTIONS[metric.question]
 

@@ -14,7 +14,8 @@ from gramax.metrics.registry import METRICS
 from gramax.metrics.report import report
 from gramax.moments import ClassMoments
 
-EVERY = METRICS.everything()
+EVERY = [one for one in METRICS.everything() if "codes" not in one.needs]
+"""All but those of a codebook alone, which tests/test_dictionaries.py holds to other forms."""
 
 
 def numbers(space, *, normalize=False, dtype=np.float64):
@@ -44,12 +45,8 @@ def reasons(m):
 
 
 def of_rows(space):
-    """The metrics that need more than moments hold, from their public functions.
-
-    Those of a codebook alone, which have none, are tested in tests/test_dictionaries.py.
-    """
-    asked = [one for one in EVERY if one.needs and one.function]
-    return {one.name: float(called(one, arguments(one, space))) for one in asked}
+    """The metrics that need more than moments hold, from their public functions."""
+    return {one.name: float(called(one, arguments(one, space))) for one in EVERY if one.needs}
 
 
 def arguments(metric, space):

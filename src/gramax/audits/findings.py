@@ -201,7 +201,7 @@ def common_share(
     if count < 2:
         return math.nan
     share = float(sums @ sums - squares) / (count * (count - 1))
-    least, mean = np.min(rows, axis=0), np.mean(rows, axis=0)
+    least, mean = np.min(rows, axis=0), np.mean(rows, axis=0, dtype=np.float64)
     if np.min(least) >= 0 and np.sum(least**2) < TOUCHES_ZERO * np.sum(mean**2):
         along = float(np.mean(np.sum(x, axis=1))) / math.sqrt(np.sum(mean > 0))
         share = (share - along**2) / (1 - along**2) if along < 1 else share
