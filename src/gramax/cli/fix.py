@@ -9,10 +9,12 @@ import click
 from gramax.cli.options import (
     OK,
     as_execution,
+    as_reading,
     engine_options,
     file_argument,
     file_option,
     output_options,
+    reading_options,
 )
 from gramax.cli.outputs import check_outputs, leave
 from gramax.cli.progress import showing
@@ -41,6 +43,7 @@ USES = ("all", "nearest_neighbour", "nearest_mean", "probe")
 @click.option(
     "--remedy", metavar="NAME", help="Write this one to OUT, whatever is recommended: whiten_0.5."
 )
+@reading_options
 @engine_options
 @output_options
 def fix(
@@ -83,7 +86,8 @@ def fix(
     "--out", metavar="OUT", required=True, help="Write .npy, .safetensors or .parquet, by its name."
 )
 @click.option("--column", metavar="NAME", help="The embedding column, where there are several.")
-def apply(transform: str, embeddings: tuple[str, ...], out: str, column: str | None) -> int:
+@reading_options
+def apply(transform: str, embeddings: tuple[str, ...], out: str, **given: Any) -> int:
     """Write EMBEDDINGS, of any size and format, after TRANSFORM of gramax fix.
 
     Corpus and queries must go through the same transform.
@@ -94,6 +98,6 @@ def apply(transform: str, embeddings: tuple[str, ...], out: str, column: str | N
     check_outputs([check_format(out)], transform, *embeddings)
     source = embeddings[0] if len(embeddings) == 1 else list(embeddings)
     with showing() as progress:
-        done = run(transform, source, out, column=column, progress=progress)
+        done = run(transform, source, out, progress=progress, **as_reading(given))
     click.echo(f"{done.path}: {done.rows:,} rows × {done.dim:,} dimensions")
     return OK

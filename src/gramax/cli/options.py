@@ -122,11 +122,11 @@ def as_execution(given: dict[str, Any]) -> dict[str, Any]:
 
     names = ("engine", "workers", "address", "skip_bad")
     execution = Execution(**{name: given.pop(name) for name in names})
-    reading = _reading(given)
+    reading = as_reading(given)
     return {**given, **reading, "execution": execution}
 
 
-def _reading(given: dict[str, Any]) -> dict[str, Any]:
+def as_reading(given: dict[str, Any]) -> dict[str, Any]:
     """Those of `reading_options`, where a command has them, as one argument."""
     from gramax.data import Reading
 
@@ -139,7 +139,7 @@ def as_arguments(given: dict[str, Any]) -> dict[str, Any]:
     from gramax.metrics.options import Options
     from gramax.streaming import Execution
 
-    reading = _reading(given)
+    reading = as_reading(given)
     definitions = {name: given.pop(name) for name in ("weighting", "deviation", "center")}
     names = ("engine", "workers", "address", "checkpoint", "skip_bad")
     execution = Execution(**{name: given.pop(name) for name in names})

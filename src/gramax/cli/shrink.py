@@ -13,6 +13,7 @@ from gramax.cli.options import (
     file_argument,
     file_option,
     output_options,
+    reading_options,
 )
 from gramax.cli.outputs import check_outputs, leave
 from gramax.cli.progress import showing
@@ -36,6 +37,7 @@ QUALITIES = ("recall", "nearest_neighbour", "nearest_mean", "probe")
     type=click.Choice(QUALITIES),
     help="The quality that decides.  [default: nearest_neighbour with labels, else recall]",
 )
+@reading_options
 @engine_options
 @output_options
 def shrink(
@@ -74,6 +76,7 @@ def shrink(
 )
 @click.option("--column", metavar="NAME", help="The embedding column, where there are several.")
 @click.option("--raw", is_flag=True, help="Take rows as they are, not on the unit sphere.")
+@reading_options
 @engine_options
 @output_options
 def rank(

@@ -12,13 +12,14 @@ from gramax.cli.options import (
     file_argument,
     file_option,
     output_options,
+    reading_options,
 )
 from gramax.cli.outputs import check_outputs, leave
 from gramax.cli.progress import showing
 
 
 @click.command()
-@file_argument("source")
+@file_argument("embeddings", nargs=-1, required=True)
 @file_option("--labels", metavar="LABELS", help="Files of labels, or the name of a column.")
 @click.option("--column", metavar="NAME", help="The embedding column, where there are several.")
 @click.option(
@@ -31,10 +32,11 @@ from gramax.cli.progress import showing
 @file_option(
     "--merge-out", metavar="OUT", help="Write the classes to merge, or to look at (.csv, .json)."
 )
+@reading_options
 @engine_options
 @output_options
 def threshold(
-    source: str,
+    embeddings: tuple[str, ...],
     labels: str | None,
     merge_out: str | None,
     html_out: str | None,
@@ -46,13 +48,14 @@ def threshold(
     From all pairs of rows of one class and of two: the threshold at equal errors and at rates of
     false accepts, each with its interval, and the classes that make the errors.
     """
-    check_outputs([json_out, html_out, merge_out], source, labels)
+    check_outputs([json_out, html_out, merge_out], *embeddings, labels)
 
     from gramax.decide.mixed_up import check_name
     from gramax.decide.threshold import threshold as run
 
     if merge_out:
         check_name(merge_out)
+    source = embeddings[0] if len(embeddings) == 1 else list(embeddings)
     with showing() as progress:
         found = run(source, labels, progress=progress, **as_execution(given))
     if merge_out:

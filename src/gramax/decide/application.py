@@ -14,6 +14,7 @@ from gramax._files import replacing, safetensors_head
 from gramax._optional import need
 from gramax._shapes import Float
 from gramax.arrays.rows import row_squares
+from gramax.data import Reading
 from gramax.data.paths import extension
 from gramax.decide.transform import Transform
 from gramax.errors import InputError
@@ -44,6 +45,7 @@ def apply(
     out: str | os.PathLike[str],
     *,
     column: str | None = None,
+    reading: Reading | None = None,
     progress: Progress | None = None,
 ) -> Applied:
     """Write the rows of a source after a transform, in order, a few megabytes at a time.
@@ -56,6 +58,7 @@ def apply(
         out: where to write them: a .npy, .safetensors or .parquet file. It is float64 where the
             source is, else float32.
         column: the embedding column, where there are several.
+        reading: how the stored numbers become rows, as for `gramax.audit`.
         progress: called with (phase, rows done, rows in all, bytes).
 
     Raises:
@@ -72,7 +75,7 @@ def apply(
     path = check_format(out)
     if not isinstance(transform, Transform):
         transform = Transform.load(transform)
-    with streamed(RowStream(source, column)) as (opened, chunks):
+    with streamed(RowStream(source, column, reading or Reading())) as (opened, chunks):
         if opened.dim != transform.width:
             raise InputError(
                 f"{opened.name}: has {opened.dim} dimensions; the transform {transform.name!r} "

@@ -15,6 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from gramax.audits.report import finite
+from gramax.data import Reading
 from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Table
 from gramax.decide.held_out import (
     MAX_REFERENCES,
@@ -217,6 +218,7 @@ def fix(
     raw: bool = False,
     progress: Progress | None = None,
     execution: Execution | None = None,
+    reading: Reading | None = None,
 ) -> Fix:
     """What centring, cutting or whitening would do, and whether any of it is worth doing.
 
@@ -231,6 +233,7 @@ def fix(
         raw: take rows as they are, not on the unit sphere.
         progress: called with (phase, done, in all, bytes).
         execution: who reads the rows, and how.
+        reading: how the stored numbers become rows, as for `gramax.audit`.
 
     Returns:
         A `Fix`: `choices` by use, and the `transform` of the first that is not None.
@@ -247,7 +250,13 @@ def fix(
     if use not in ("all", *USES):
         raise InputError(f"use must be all, {', '.join(USES)}; got {use!r}")
     found = read_rows(
-        source, labels, column=column, raw=raw, progress=progress, execution=execution
+        source,
+        labels,
+        column=column,
+        raw=raw,
+        progress=progress,
+        execution=execution,
+        reading=reading,
     )
     if len(found.rows) < 2 * BLOCKS:
         raise InputError(f"{found.name}: has {len(found.rows)} rows; fix needs {2 * BLOCKS}")

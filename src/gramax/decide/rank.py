@@ -18,6 +18,7 @@ from gramax._shapes import Float
 from gramax.arrays.nearest import nearest_on_host
 from gramax.comparison import mismatch
 from gramax.comparison.similarity import CentredRows, debiased_cka_bar
+from gramax.data import Reading
 from gramax.data.paths import title
 from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Table
 from gramax.decide.differences import Differences, of_blocks, of_hits
@@ -193,6 +194,7 @@ def rank(
     raw: bool = False,
     progress: Progress | None = None,
     execution: Execution | None = None,
+    reading: Reading | None = None,
 ) -> Rank:
     """Rank layers, checkpoints or models of the same rows, with which differences are real.
 
@@ -207,6 +209,7 @@ def rank(
         raw: take rows as they are, not on the unit sphere.
         progress: as for `gramax.audit`, of one space after the other.
         execution: who reads the rows, as there.
+        reading: how the stored numbers become rows, as for `gramax.audit`.
 
     Returns:
         A `Rank`: `found.best.name`, and `found.as_good`, which cannot be told from it.
@@ -234,7 +237,7 @@ def rank(
     measures, likenesses, dims = [], [], []
     for k, layer in enumerate(layers):
         request = Request(layer.source, labels, layer.column, False, BLOCKS, not raw, how)
-        space = collect(request, progress)
+        space = collect(replace(request, reading=reading or Reading()), progress)
         if before and (why := mismatch(before, space)):
             raise InputError(
                 f"{layer.name} and {layers[k - 1].name} are not of the same rows: {why}; rank "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gramax._shapes import Float, Int
 from gramax.arrays.rows import unit_rows
+from gramax.data import Reading
 from gramax.errors import InputError
 from gramax.moments import ClassMoments
 from gramax.streaming import Execution, Progress, Request, collect, in_words
@@ -70,6 +71,7 @@ def read_rows(
     blocks: int = BLOCKS,
     progress: Progress | None = None,
     execution: Execution | None = None,
+    reading: Reading | None = None,
 ) -> Rows:
     """Read a source once into moments of so many blocks; arguments as for `gramax.audit`.
 
@@ -78,7 +80,8 @@ def read_rows(
             are needed for.
     """
     how = execution or Execution()
-    found = collect(Request(source, labels, column, False, blocks, not raw, how), progress)
+    request = Request(source, labels, column, False, blocks, not raw, how)
+    found = collect(replace(request, reading=reading or Reading()), progress)
     if needs_labels and len(found.names) < 2:
         has = "one class alone" if found.labelled else "no labels"
         raise InputError(

@@ -17,6 +17,7 @@ import numpy as np
 
 from gramax._shapes import Float, Int
 from gramax.arrays.cloud import Cloud, Directions, representatives
+from gramax.data import Reading
 from gramax.decide.codecs import Codecs, Stored, Way, precision_of, ways_for
 from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Table
 from gramax.decide.rows import Rows, read_rows
@@ -180,6 +181,7 @@ def shrink(
     raw: bool = False,
     progress: Progress | None = None,
     execution: Execution | None = None,
+    reading: Reading | None = None,
 ) -> Shrink:
     """What rows are worth in fewer bytes: fewer dimensions, float16, int8, bits.
 
@@ -194,6 +196,7 @@ def shrink(
         raw: take rows as they are and compare them by distance, not by cosine.
         progress: as for `gramax.audit`.
         execution: who reads the rows, as there.
+        reading: how the stored numbers become rows, as for `gramax.audit`.
 
     Returns:
         A `Shrink`: `found.chosen` is the smallest way whose loss is within `loss` at the upper end
@@ -226,6 +229,7 @@ def shrink(
         needs_labels=wants,
         progress=progress,
         execution=execution,
+        reading=reading,
     )
     with telling_memory(f"searching the rows of {read.name}"):
         return _decided(read, loss, by, progress or (lambda *_: None))

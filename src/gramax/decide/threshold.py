@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gramax.audits.report import finite
+from gramax.data import Reading
 from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Table
 from gramax.decide.error_rates import FEW_ERRORS, ErrorRates, LeaveOut, d_prime
 from gramax.decide.mixed_up import ClassPairs, MixedUp, save_pairs
@@ -178,6 +179,7 @@ def threshold(
     accepts: float | None = None,
     progress: Progress | None = None,
     execution: Execution | None = None,
+    reading: Reading | None = None,
 ) -> Threshold:
     """The cosine above which two rows count as one class, and how often that is wrong.
 
@@ -193,6 +195,7 @@ def threshold(
             share as that of the same pairs that fail.
         progress: told (phase, done, in all, bytes done) now and then.
         execution: how rows are read.
+        reading: how the stored numbers become rows, as for `gramax.audit`.
 
     Returns:
         The decision: `.cosine` is the threshold (None where no cosine tells classes apart),
@@ -221,6 +224,7 @@ def threshold(
         blocks=1,
         progress=progress,
         execution=execution,
+        reading=reading,
     )
     x = rows.directions()
     counts = count_pairs(x, rows.labels, len(rows.names), progress)

@@ -168,9 +168,8 @@ def decision_view(found: Decision) -> RenderableType:
         shown = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
         shown.add_column("", no_wrap=True, width=1)
         for column in table.columns:
-            words = column.style == "words"
-            how: dict[str, Any] = {"overflow": "fold"} if words else {"justify": "right"}
-            shown.add_column(column.heading, no_wrap=not words, **how)
+            side: Any = "left" if column.style == "words" else "right"
+            shown.add_column(column.heading, overflow="fold", justify=side)
         for index, row in enumerate(table.rows):
             cells = (cell(one, c.style) for one, c in zip(row, table.columns, strict=True))
             mark = CHOSEN_MARK if index == table.chosen else ""
