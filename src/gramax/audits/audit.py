@@ -119,8 +119,8 @@ def audit(
             `[n, t]`, as `source` may be given, or the name of a column of it. The report has `nrc1`
             then: the share of the variance that as many directions leave out.
         worst: how many of the worst pairs of classes to name.
-        explain: hold every number against chance (simulated where no law is known) and give it an
-            error bar; takes some seconds more. Without it, chance is given where a law is known.
+        explain: hold every number against its reference (see `gramax.uncertainty.references`) and
+            give it an error bar; takes some seconds more. Without it, those of the answers are.
         probe: measure on held-out rows how often they get their class (`Report.worth`), by the
             nearest mean, a linear probe and the nearest neighbour.
         portrait: compute what the pictures show (`Report.portrait`, for the page and for
