@@ -350,13 +350,14 @@ def test_saved_reports(tmp_path, capsys):
 
 
 def test_a_small_difference_of_the_same_rows_is_told():
-    """McNemar by hand: 30 of 1,000 rows turn right and 6 wrong; apart, that is noise."""
+    """McNemar by hand: 40 of 1,000 rows turn right and 5 wrong; apart, that is noise."""
     hits = np.zeros((2, 1000), np.int8)
-    hits[:, :700], hits[1, :6], hits[1, 970:] = 1, 0, 1
+    hits[:, :700], hits[1, :5], hits[1, 960:] = 1, 0, 1
     fold = np.arange(1000) % 20
     outcomes = [Outcome(h.mean(), h.mean() - 0.03, h.mean() + 0.03, "", h, fold) for h in hits]
     sides = [Side("", 9, 3, 3, "", "", {}, worth={"probe": one}) for one in outcomes]
     everywhere = np.arange(1000)
     one = uses_of(*sides, (everywhere, everywhere))["probe"]
-    assert one.error == pytest.approx(np.sqrt(36 - 24**2 / 1000) / 1000)
+    folds = 1 + 20 / 19  # of Nadeau and Bengio
+    assert one.error == pytest.approx(np.sqrt(folds * (45 - 35**2 / 1000)) / 1000)
     assert (one.kind, uses_of(*sides)["probe"].kind) == ("better", "same")

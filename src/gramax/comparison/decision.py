@@ -56,7 +56,9 @@ def _error_of_rows(one: Outcome, other: Outcome, same: Places) -> float:
     """Of the same rows in both: only those count that one space gets right and the other does not.
 
     The variance is that of McNemar 1947, and rows count for fewer where folds differ by more than
-    independent rows would.
+    independent rows would. Folds share nearly all the rows that they are trained on, so that they
+    do not show how classifiers vary from sample to sample: that is about as much again (Nadeau &
+    Bengio 2003).
     """
     assert one.hits is not None
     assert other.hits is not None
@@ -64,7 +66,8 @@ def _error_of_rows(one: Outcome, other: Outcome, same: Places) -> float:
     before, after, fold = one.hits[same[0]], other.hits[same[1]], one.fold[same[0]]
     both = (before >= 0) & (after >= 0)
     _, variance, spread = spread_of((after - before)[both].astype(np.float64), fold[both])
-    return math.sqrt(variance * spread / np.count_nonzero(both))
+    folds = max(len(np.unique(fold[both])), 2)
+    return math.sqrt(variance * spread * (1 + folds / (folds - 1)) / np.count_nonzero(both))
 
 
 def decision(found: Comparison) -> str:

@@ -61,6 +61,9 @@ about as many rows as dimensions."""
 
 NEAR_SQUARE = "of about as many rows as dimensions: its error is up to five times too large"
 
+COUNTS, SAME = frozenset({"outlier_directions"}), "the same without each block: no error is known"
+"""Numbers that count; where no block changes them, that says little of the next sample."""
+
 WORST = "the worst of many: its error is rather too large than too small"
 TOO_MANY = (
     f"its error would take a pass over all pairs of more than {MAX_PAIRED_CLASSES:,} classes "
@@ -257,6 +260,9 @@ def error_bars(
         metric, said = METRICS[name], [WORST] if name in EXTREMES else []
         said += [NEAR_SQUARE] if name in SQUARE and near_square else []
         bar = jackknife(value, left, metric.bounds(one.normalize), level)
+        if name in COUNTS and bar.error == 0:
+            bars[name] = ErrorBar(value, None, None, None, None, SAME)
+            continue
         if lone and metric.labels:
             rest = "class(es) have all their rows in one block: their absence widens the error"
             said.append(f"{lone} {rest}")

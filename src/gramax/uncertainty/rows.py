@@ -22,7 +22,7 @@ from gramax.metrics.registry import METRICS
 from gramax.moments.blocks import random_parts
 from gramax.uncertainty.chance.cosines import angle_tail
 from gramax.uncertainty.chance.laws import LAWS, Chance, Setting
-from gramax.uncertainty.errorbars import ErrorBar, jackknife
+from gramax.uncertainty.errorbars import SAME, ErrorBar, jackknife
 
 MIN_ROWS, MAX_SIMULATED_ROWS = 3, 2000
 """Rows below which neighbours mean nothing, and those that error bars and chance are found on at
@@ -85,7 +85,7 @@ def bars_of_rows(
             most = MAX_SIMULATED_ROWS
             said.append(f"error of {most:,} rows, times √({most:,}/{n:,})")
         if bar.error == 0:  # of a count of 0: no row tells how much it would change
-            bar, said = ErrorBar(value, None, None, None, None), ["the same without each block"]
+            bar, said = ErrorBar(value, None, None, None, None), [SAME]
         known = bar.error is not None or not bar.reason
         bars[name] = replace(bar, reason="; ".join(said)) if known else bar
     return bars
