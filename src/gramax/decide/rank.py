@@ -363,9 +363,8 @@ def _ranked(
     sign = -1 if _direction(by) == "lower" else 1
     values = np.array([one.value.value for one in measures])
     order = sorted(range(len(layers)), key=lambda k: (np.isnan(values[k]), -sign * values[k], k))
-    comparable = [
-        k for k in order if np.all(np.isfinite(measures[k].parts[:1])) or by in CLASSIFIERS
-    ]
+    known = [by in CLASSIFIERS or np.isfinite(one.parts).all() for one in measures]
+    comparable = [k for k in order if known[k]]
     differences = _differences([measures[k] for k in comparable], by) if comparable else None
     found = []
     for k in order:
@@ -375,12 +374,8 @@ def _ranked(
             behind = Estimate(*differences.between(*(at if sign > 0 else at[::-1])))
         worse = behind is not None and (behind.low or 0.0) > 0
         reason = measures[k].reason or ("" if differences or len(comparable) < 2 else OTHER_ROWS)
-        reason = measures[k].reason
-        found.append(
-            Ranked(
-                layers[k].name, k, dims[k], measures[k].value, behind, worse, likenesses[k], reason
-            )
-        )
+        about = layers[k].name, k, dims[k], measures[k].value
+        found.append(Ranked(*about, behind, worse, likenesses[k], reason))
     return tuple(found)
 
 
