@@ -1,0 +1,164 @@
+"""From numbers, and the moments that they are of, to a judged `Report`, which is made once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gramax._shapes import Float
+from gramax.arrays import pairs
+from gramax.audits.findings import Findings
+from gramax.audits.headroom import measure
+from gramax.audits.report import ClassView, Diagnosis, Number, Pair, Report
+from gramax.audits.thresholds import merged_gap
+from gramax.audits.unlabelled import Corpus
+from gramax.audits.verdict import diagnose, judge
+from gramax.metrics.evidence import Evidence
+from gramax.moments import REASONS, ClassMoments
+from gramax.streaming import (
+    LeftOut,
+)
+from gramax.uncertainty.chance import for_answers
+from gramax.uncertainty.chance.spectrum import unbiased_squares
+from gramax.uncertainty.errorbars import warnings_for
+from gramax.uncertainty.probes import Worth
+
+if TYPE_CHECKING:
+    from gramax.frames import Progress as Searched
+
+MAX_PAIRED = 4096
+"""Classes up to which the pairs most alike and most opposite are listed."""
+
+
+def build_report(
+    name: str,
+    evidence: Evidence,
+    names: tuple[str, ...],
+    numbers: dict[str, Number],
+    *,
+    labelled: bool = True,
+    worst: int = 10,
+    search: bool | None = None,
+    searching: Callable[[Searched], None] | None = None,
+    notes: tuple[str, ...] = (),
+    left_out: tuple[LeftOut, ...] = (),
+    worth: Worth | None = None,
+    findings: Findings | None = None,
+    corpus: Corpus | None = None,
+) -> Report:
+    """Numbers, and the moments that they are of, to a judged report, made once on the host.
+
+    `search` is for headroom, which is looked up by default; `notes` stand beside the warnings.
+    """
+    moments, d = evidence.moments, evidence.moments.dim
+    sizes = np.asarray(moments.rows).sum(axis=0)
+    n, c = round(float(sizes.sum())), int((sizes > 0).sum()) if labelled else 0
+    classes, merged, worst_pairs, alike, opposite, room = (), (), (), (), (), None
+    if labelled:
+        with np.errstate(all="ignore"):
+            classes, merged = _classes(evidence, names)
+            most = min(worst, max(1, c * (c - 1) // 2))
+            codes, coherence = evidence.codes, numbers["class_coherence"]
+            worst_pairs = _pairs(names, codes, most)
+            if c < n and 2 < c <= MAX_PAIRED:
+                alike = _pairs(names, evidence.centred_codes, most, 1)
+                opposite = _pairs(names, evidence.centred_codes, most, -1)
+            law = for_answers(moments, evidence.options).get("class_coherence")
+            random = float(law.mean) if law else math.nan
+            if math.isfinite(coherence.value):  # two codes at least
+                room = measure(
+                    lambda: np.pad(codes, ((0, 0), (0, d - codes.shape[1]))),
+                    int(codes.any(axis=1).sum()),
+                    d,
+                    coherence.value,
+                    random,
+                    search=search,
+                    report=searching,
+                )
+    report = Report(
+        source=name,
+        n=n,
+        d=d,
+        c=c,
+        normalized=moments.normalize,
+        numbers=numbers,
+        worst_pairs=worst_pairs,
+        alike=alike,
+        opposite=opposite,
+        merged=merged,
+        classes=classes,
+        answers=(),
+        diagnosis=Diagnosis("", "", ""),
+        # Without labels no class is too small.
+        warnings=(*warnings_for(n, d, sizes if labelled else sizes[:0], names), *notes),
+        left_out=left_out_by_reason(moments),
+        left_out_fragments=left_out,
+        options=asdict(evidence.options),
+        headroom=room,
+        worth=worth,
+        findings=findings,
+        corpus=corpus,
+    )
+    report = replace(report, answers=judge(report))
+    return replace(report, diagnosis=diagnose(report))
+
+
+def _pairs(
+    names: Sequence[str], codes: Float[np.ndarray, "c d"], most: int, sign: int = 0
+) -> tuple[Pair, ...]:
+    """The pairs of the largest |cosine|, or of the largest or smallest cosine."""
+    where, cosines = pairs.largest(codes, most, sign=sign)
+    return tuple(
+        Pair(names[int(a)], names[int(b)], float(cosine))
+        for (a, b), cosine in zip(where, cosines, strict=True)
+        if a >= 0
+    )
+
+
+def _classes(
+    evidence: Evidence, names: tuple[str, ...]
+) -> tuple[tuple[ClassView, ...], tuple[Pair, ...]]:
+    """The classes, each beside the one nearest to it; pairs that the rows do not tell apart."""
+    who, cosines = pairs.nearest_codes(evidence.codes)
+    counts, spread = (np.asarray(x) for x in (evidence.moments.counts, evidence.moments.spread))
+    whole = spread.sum() or 1.0
+    views = tuple(
+        ClassView(
+            name=name,
+            count=round(float(counts[k])),
+            within=float(spread[k] / counts[k]),
+            share=float(spread[k] / whole),
+            nearest=names[who[k]] if who[k] >= 0 else None,
+            cosine=float(cosines[k]) if who[k] >= 0 else None,
+        )
+        for k, name in enumerate(names)
+        if counts[k] > 0
+    )
+    if counts.max() < 2:
+        return views, ()
+    noise = spread / np.maximum(counts * (counts - 1), 1)  # variance of each mean
+    gaps = np.sum((evidence.means - evidence.means[who]) ** 2, axis=1)
+    bound = merged_gap(_dimensions_within(evidence.moments))
+    close = (who >= 0) & (gaps <= bound * (noise + noise[who]))
+    ends = {(min(k, who[k]), max(k, who[k])): float(cosines[k]) for k in np.flatnonzero(close)}
+    return views, tuple(Pair(names[a], names[b], ends[a, b]) for a, b in sorted(ends))
+
+
+def _dimensions_within(moments: ClassMoments) -> float:
+    """Participation ratio (Σλ)²/Σλ² of the covariance within classes, without its bias."""
+    if moments.scatter is None:
+        return 1.0
+    free = float(moments.counts.sum() - np.sum(moments.counts > 0))
+    trace, squares = float(np.trace(moments.scatter)), float(np.sum(moments.scatter**2))
+    unbiased = unbiased_squares(trace, squares, free) if free > 1 else 0.0
+    return min(trace**2 / unbiased, moments.dim) if unbiased > 0 else 1.0
+
+
+def left_out_by_reason(moments: ClassMoments) -> dict[str, int]:
+    """How many rows of each reason were left out."""
+    rows = np.asarray(moments.left_out).sum(axis=0)
+    return {why: round(count) for why, count in zip(REASONS, rows, strict=True)}
