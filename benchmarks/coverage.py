@@ -114,7 +114,7 @@ def one_draw(law: Law, n: int, seed: int) -> dict[str, dict[str, tuple[float, ..
     parts = BlockMoments.of_parts(collected.totals.blocks)
     of_parts = error_bars(parts)
     bars = of_parts | bars_of_rows(z, True, None, groups)
-    beside = companions_with_intervals(parts, of_parts)
+    beside = companions_with_intervals(parts, of_parts, None, not law.clusters)
     worth, probes = audit(collected, portrait=False).worth, {}
     if worth:
         true = right_on_new_rows(worth, law, z, y)

@@ -200,7 +200,9 @@ def audit(
             of_parts = error_bars(parts, options=options)
             near = bars_of_rows(rows, moments.normalize, of_rows, totals.sample.groups)
             beside["error"] = of_parts | near
-            beside["companion"] = companions_with_intervals(parts, of_parts, options)
+            beside["companion"] = companions_with_intervals(
+                parts, of_parts, options, not collected.groups
+            )
         left_out = collected.left_out
         if headroom:
             tell("searching", 0, 1, 0)

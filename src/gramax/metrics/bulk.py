@@ -134,7 +134,7 @@ def regression_collapse(e: Evidence, targets: int) -> Float[Array, ""]:
 
 
 @declares(
-    **{**_SHARED, "direction": "lower"},
+    **{**_SHARED, "question": "collapse", "direction": "lower"},
     needs=frozenset({"targets"}),
     meaning="share of the variance that as many directions as there are targets leave out",
     formula="1 - Σ_{i≤t} λ_i/Σλ, λ the covariance eigenvalues, t the number of targets",

@@ -49,6 +49,8 @@ moments, so that their bias falls like 1/n."""
 JUMPS = frozenset({"outlier_directions", "bulk_share"})
 """Numbers that count: they jump, and bias says nothing of them."""
 
+ACROSS_BLOCKS = ("participation_ratio", "isoscore")
+
 LESS_BIAS = "its bias taken out, by the jackknife"
 
 NOT_APART = "the class means are no further apart than their noise"
@@ -83,7 +85,10 @@ class Companion:
 
 
 def companions_with_intervals(
-    blocks: BlockMoments, bars: Mapping[str, ErrorBar], options: Options | None = None
+    blocks: BlockMoments,
+    bars: Mapping[str, ErrorBar],
+    options: Options | None = None,
+    independent: bool = True,
 ) -> dict[str, Companion]:
     """`companions` and, of the other numbers of tightness and rank, the value less its bias.
 
@@ -96,11 +101,15 @@ def companions_with_intervals(
         blocks: as for `companions`.
         bars: of these blocks, as `error_bars` gives them.
         options: as for the metrics.
+        independent: whether rows are; those of groups are not, and of their companions only those
+            stand that are made of products across blocks.
 
     Source:
         Quenouille, Notes on bias in estimation, 1956.
     """
     normalize, parts, found = blocks.parts[0].normalize, blocks.parts, companions(blocks, options)
+    if not independent:
+        found = {name: one for name, one in found.items() if name in ACROSS_BLOCKS}
     side, count, left, made = parts[0].mean.shape[1], len(parts), [], {}
     few = 1 if side <= MAX_LONE_SIDE else 2  # blocks left out at a time, as each time takes long
     with few_threads(side):
