@@ -70,6 +70,7 @@ class Stream:
     seconds: float = 0.0
     odd: tuple[tuple[int, dict], ...] = ()
     name: str = "made"
+    array: str = ""
     notes: tuple[str, ...] = ()
 
     @property

@@ -183,7 +183,8 @@ def test_all_planted_codes_are_found_and_nothing_else(pieces, request):
     assert found.expected < 1e-6
 
 
-def test_words_count_before_they_list_and_speak_of_codes_alone():
+def test_words_count_before_they_list_and_speak_of_codes_alone(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "110")  # no question is folded
     x, _, _ = planted()
     report = gramax.audit(x, codes=True)
     said = " ".join(str(report).split())

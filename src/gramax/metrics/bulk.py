@@ -69,7 +69,7 @@ wasserstein_uniformity = _of_rows(
     degenerate="√2 for coinciding rows",
     variants="rows that are not on the sphere are taken in units of their root mean square length; "
     "unlike uniformity it sees dimensions that are lost",
-    example="1.0",
+    example="0.3204",
 )
 
 # -- bulk and outliers --------------------------------------------------------------------------
