@@ -10,17 +10,17 @@ import pytest
 
 import gramax
 from gramax.cli import main
-from gramax.comparison import compare, compare_saved, linear_cka, procrustes_similarity
-from gramax.comparison.changes import (
+from gramax.decide.comparison import compare, compare_saved, linear_cka, procrustes_similarity
+from gramax.decide.comparison.changes import (
     TOO_FEW,
     change,
     changes_of,
     judged_together,
     largest_moves,
 )
-from gramax.comparison.decision import uses_of
-from gramax.comparison.results import Moved, Side
-from gramax.comparison.similarity import A_POINT, NO_MEMORY, CentredRows, similarities
+from gramax.decide.comparison.decision import uses_of
+from gramax.decide.comparison.results import Moved, Side
+from gramax.decide.comparison.similarity import A_POINT, NO_MEMORY, CentredRows, similarities
 from gramax.errors import InputError
 from gramax.render.number_text import comparison_headline
 from gramax.uncertainty.errorbars import TOO_MANY
@@ -55,7 +55,7 @@ def found():
 def test_alignment_of_streams_is_that_of_arrays(found, monkeypatch):
     expected = similarities_of(Z, tightened(0.6))
     assert values_of(found) == pytest.approx(expected, rel=1e-12)
-    monkeypatch.setattr("gramax.comparison.similarity.CHUNK_BYTES", 8 * 12 * 77)
+    monkeypatch.setattr("gramax.decide.comparison.similarity.CHUNK_BYTES", 8 * 12 * 77)
     by_chunks = compare(Z, tightened(0.6), NAMES[Y])
     assert values_of(by_chunks) == pytest.approx(expected, rel=1e-12)
     errors = [one.error for one in found.alignment]
@@ -130,10 +130,10 @@ def test_very_few_rows_are_never_alike_by_accident(n):
 
 
 def test_blocks_that_do_not_fit_leave_no_error(monkeypatch):
-    monkeypatch.setattr("gramax.comparison.similarity.MAX_BLOCK_BYTES", 8 * 24**2 * 5)
+    monkeypatch.setattr("gramax.decide.comparison.similarity.MAX_BLOCK_BYTES", 8 * 24**2 * 5)
     few = compare(Z, tightened(0.6))
     assert all(one.error is not None for one in few.alignment)
-    monkeypatch.setattr("gramax.comparison.similarity.MAX_BLOCK_BYTES", 8 * 24**2 * 4)
+    monkeypatch.setattr("gramax.decide.comparison.similarity.MAX_BLOCK_BYTES", 8 * 24**2 * 4)
     none = compare(Z, tightened(0.6))
     assert values_of(none) == pytest.approx(values_of(few), rel=1e-12)
     assert {(one.error, one.reason) for one in none.alignment} == {(None, NO_MEMORY)}
@@ -275,7 +275,7 @@ def test_largest_moves_by_tiles(monkeypatch):
     rng = np.random.default_rng(4)
     a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in rng.normal(size=(2, 37, 5)))
     a[5] = 0
-    monkeypatch.setattr("gramax.comparison.changes.TILE_CODES", 8)
+    monkeypatch.setattr("gramax.decide.comparison.changes.TILE_CODES", 8)
     change = np.abs(a @ a.T - b @ b.T) * np.tri(37, 37, -1).T
     change[5] = change[:, 5] = 0
     order = np.argsort(-change, axis=None)[:6]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from gramax.comparison import linear_cka, procrustes_similarity
-from gramax.comparison import similarity as sim
+from gramax.decide.comparison import linear_cka, procrustes_similarity
+from gramax.decide.comparison import similarity as sim
 
 
 def debiased_cka(x, y):

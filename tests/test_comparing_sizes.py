@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import gramax
-from gramax.comparison import compare
-from gramax.comparison.equal_sizes import thinned
+from gramax.decide.comparison import compare
+from gramax.decide.comparison.equal_sizes import thinned
 from gramax.streaming import Request, collect, tasks
 
 CENTRES = 0.2 * np.random.default_rng(0).standard_normal((4, 64))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gramax.cli import main
-from gramax.comparison import compare
+from gramax.decide.comparison import compare
 from gramax.errors import InputError
 from gramax.metrics.options import Options
 from gramax.streaming import Execution, engines, tasks
@@ -142,7 +142,7 @@ def test_the_command_hands_on_the_options_of_audit(folder, monkeypatch, capsys):
         given.update(kwargs)
         raise InputError("seen")
 
-    monkeypatch.setattr("gramax.comparison.compare", seen)
+    monkeypatch.setattr("gramax.decide.comparison.compare", seen)
     options = "--weighting macro --deviation sample --center none --raw --column z --skip-bad"
     engine = "--engine ray --workers 3 --engine-address auto --checkpoint kept"
     assert main(["compare", "a", "b", *options.split(), *engine.split()]) == 2

@@ -9,8 +9,8 @@ from scipy.optimize import linear_sum_assignment
 import gramax
 from gramax.arrays import codebook as sweeping
 from gramax.cli import main
-from gramax.comparison import dictionaries
-from gramax.comparison.dictionaries import assigned, least_assignment
+from gramax.decide.comparison import dictionaries
+from gramax.decide.comparison.dictionaries import assigned, least_assignment
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (6, 6), (5, 30), (30, 5), (60, 60)])

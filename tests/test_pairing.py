@@ -7,7 +7,7 @@ import pytest
 
 import gramax
 from gramax.cli import main
-from gramax.comparison import compare
+from gramax.decide.comparison import compare
 from gramax.errors import InputError
 
 N, D, C = 300, 10, 4
@@ -118,5 +118,5 @@ def test_saved_reports_of_unlike_numbers_of_rows_say_so(tmp_path):
     for name, n in (("a", 300), ("b", 100)):
         np.save(tmp_path / f"{name}.npy", z[:n])
         main(["audit", f"{tmp_path}/{name}.npy", "--json", f"{tmp_path}/{name}.json"])
-    found = gramax.comparison.compare_saved(f"{tmp_path}/a.json", f"{tmp_path}/b.json")
+    found = gramax.decide.comparison.compare_saved(f"{tmp_path}/a.json", f"{tmp_path}/b.json")
     assert any("300 and 100 rows" in note for note in found.notes)

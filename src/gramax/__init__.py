@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from gramax.arrays.rows import class_means, gram, l2_normalize
     from gramax.audits.audit import audit
     from gramax.audits.report import Report
-    from gramax.comparison import Comparison, compare
     from gramax.data import Reading
     from gramax.decide.application import apply
+    from gramax.decide.comparison import Comparison, compare
     from gramax.decide.fix import Fix, fix
     from gramax.decide.rank import Rank, rank
     from gramax.decide.shrink import Shrink, shrink
@@ -67,7 +67,7 @@ _HOMES = {
     "metrics.reach": ("descent", "frame_potential", "run_many"),
     "metrics.report": ("latent_geometry_report", "report"),
     "audits.report": ("Report",),
-    "comparison": ("Comparison", "compare"),
+    "decide.comparison": ("Comparison", "compare"),
     "audits.audit": ("audit",),
     "decide.rank": ("Rank", "rank"),
     "decide.shrink": ("Shrink", "shrink"),

@@ -17,10 +17,10 @@ from rich.console import Console
 from gramax.audits.run_reader import Follower, read_runs
 from gramax.cli import thresholds
 from gramax.cli.codebook import _start
-from gramax.comparison import compare_saved
 from gramax.data import Reading, check_finite, open_embeddings, read_labels
 from gramax.data.checks import MAX_COLUMNS
 from gramax.data.formats import reads_in_process
+from gramax.decide.comparison import compare_saved
 from gramax.errors import InputError
 from gramax.moments.class_moments import ClassMoments
 from gramax.render import run_watch, terminal

@@ -13,9 +13,9 @@ from tests.render.test_page import report, thousand  # noqa: F401  (fixtures)
 from gramax.audits.portrait import Cloud, heat_of
 from gramax.audits.report import Number, Pair
 from gramax.audits.run_log import Entry
-from gramax.comparison import Alignment, Comparison, Moved
-from gramax.comparison.changes import change
-from gramax.comparison.results import side_of
+from gramax.decide.comparison import Alignment, Comparison, Moved
+from gramax.decide.comparison.changes import change
+from gramax.decide.comparison.results import side_of
 from gramax.render.page import audit_page, comparison_page
 from gramax.render.terminal import show, show_comparison
 from gramax.render.timelines import tracks_of, write_timeline_page

@@ -22,7 +22,7 @@ from gramax.cli.outputs import check_outputs, leave
 from gramax.cli.progress import showing
 
 if TYPE_CHECKING:
-    from gramax.comparison.results import Change
+    from gramax.decide.comparison.results import Change
 
 ROUNDING = 1e-6
 """Relative difference of two numbers that are one but for rounding in float32."""
@@ -86,8 +86,8 @@ def compare(
     beside = [given[name] for name in ("ids", "ids_b", "groups", "groups_b")]
     check_outputs([json_out, html_out, *saved], a, b, labels, labels_b, *beside)
 
-    from gramax.comparison import compare as run
-    from gramax.comparison import compare_saved
+    from gramax.decide.comparison import compare as run
+    from gramax.decide.comparison import compare_saved
     from gramax.metrics.names import full_name
 
     saved_reports = a.lower().endswith(".json") and b.lower().endswith(".json")
@@ -108,7 +108,7 @@ def compare(
 def _worse(name: str, change: Change) -> str | None:
     """That a number became worse, or may have: a gate that cannot tell does not let pass."""
     from gramax.audits.thresholds import SURE
-    from gramax.comparison.changes import turn
+    from gramax.decide.comparison.changes import turn
 
     moved = f"{change.before:.6g} to {change.after:.6g}"
     worse = turn(name, change.difference) == "worse"

@@ -15,7 +15,7 @@ from gramax.errors import InputError
 
 if TYPE_CHECKING:
     from gramax.audits.report import Report
-    from gramax.comparison import Comparison
+    from gramax.decide.comparison import Comparison
     from gramax.decide.decision import Decision
 
 

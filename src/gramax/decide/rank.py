@@ -16,10 +16,10 @@ import numpy as np
 
 from gramax._shapes import Float
 from gramax.arrays.nearest import nearest_on_host
-from gramax.comparison import mismatch
-from gramax.comparison.similarity import CentredRows, debiased_cka_bar
 from gramax.data import Reading
 from gramax.data.paths import title
+from gramax.decide.comparison import mismatch
+from gramax.decide.comparison.similarity import CentredRows, debiased_cka_bar
 from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Table
 from gramax.decide.differences import Differences, of_blocks, of_hits
 from gramax.decide.layers import Layer, layers_of

@@ -17,7 +17,7 @@ from gramax.render.page.html_file import template
 
 if TYPE_CHECKING:
     from gramax.audits.report import Report
-    from gramax.comparison import Comparison
+    from gramax.decide.comparison import Comparison
     from gramax.decide.decision import Decision
     from gramax.moments.class_moments import ClassMoments
 

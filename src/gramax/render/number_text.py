@@ -12,7 +12,7 @@ from gramax.audits.report import LEFT_OUT_WORDS
 
 if TYPE_CHECKING:
     from gramax.audits.report import Number, Report
-    from gramax.comparison import Comparison
+    from gramax.decide.comparison import Comparison
 
 STATUS_MARKS = {"good": "●", "fair": "◐", "poor": "○", "open": "–"}
 """A mark beside the status of an answer, so that its colour alone never carries the meaning."""

@@ -17,7 +17,7 @@ from gramax._text import named
 from gramax.audits.codebook_verdict import codebook_lines
 from gramax.audits.report import Report
 from gramax.audits.verdict import tell_worth
-from gramax.comparison.dictionaries import matching_lines
+from gramax.decide.comparison.dictionaries import matching_lines
 from gramax.metrics.registry import METRICS, QUESTIONS, Metric
 from gramax.render.number_text import (
     CHANGE_MARKS,
@@ -41,7 +41,7 @@ from gramax.render.number_text import (
 
 if TYPE_CHECKING:
     from gramax.audits.report import Pair
-    from gramax.comparison import Comparison
+    from gramax.decide.comparison import Comparison
     from gramax.decide.decision import Decision
     from gramax.frames import Bound, Floor
     from gramax.uncertainty.probes import Worth

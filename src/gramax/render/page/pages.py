@@ -11,8 +11,8 @@ from gramax.audits.codebook_verdict import codebook_lines
 from gramax.audits.portrait import Heat, similar_order
 from gramax.audits.thresholds import SURE
 from gramax.audits.verdict import tell_worth
-from gramax.comparison.dictionaries import matching_lines
-from gramax.comparison.results import FALSE_RATE
+from gramax.decide.comparison.dictionaries import matching_lines
+from gramax.decide.comparison.results import FALSE_RATE
 from gramax.render.number_text import (
     abbreviations_told,
     asked_numbers,
@@ -31,7 +31,7 @@ from gramax.render.page.svg_charts import cosine_chart, line_chart, scree_chart
 if TYPE_CHECKING:
     from gramax.audits.portrait import Portrait
     from gramax.audits.report import Report
-    from gramax.comparison import Comparison
+    from gramax.decide.comparison import Comparison
     from gramax.decide.decision import Decision
 
 MAX_TABLE_CLASSES = 1000

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from gramax.audits.audit import BLOCKS, audit
-from gramax.comparison.changes import changes_of, most_moved, without_each_of
-from gramax.comparison.decision import uses_of
-from gramax.comparison.dictionaries import compare_codes
-from gramax.comparison.equal_sizes import at_equal_size
-from gramax.comparison.pairing import by_ids
-from gramax.comparison.results import (
+from gramax.data import Reading
+from gramax.decide.comparison.changes import changes_of, most_moved, without_each_of
+from gramax.decide.comparison.decision import uses_of
+from gramax.decide.comparison.dictionaries import compare_codes
+from gramax.decide.comparison.equal_sizes import at_equal_size
+from gramax.decide.comparison.pairing import by_ids
+from gramax.decide.comparison.results import (
     Alignment,
     Change,
     Comparison,
@@ -29,14 +30,13 @@ from gramax.comparison.results import (
     Side,
     side_of,
 )
-from gramax.comparison.saved_reports import compare_saved
-from gramax.comparison.similarity import (
+from gramax.decide.comparison.saved_reports import compare_saved
+from gramax.decide.comparison.similarity import (
     CentredRows,
     linear_cka,
     procrustes_similarity,
     similarities,
 )
-from gramax.data import Reading
 from gramax.errors import InputError
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options

@@ -18,8 +18,8 @@ from gramax._shapes import Float, Int
 from gramax.arrays.cloud import SAME_POINT_UNITS
 from gramax.arrays.linalg import singular_values
 from gramax.arrays.rows import power_of_two, spanned, unit_rows
-from gramax.comparison.changes import LEVEL, TOO_FEW, WHOLE_LINE
-from gramax.comparison.results import Alignment
+from gramax.decide.comparison.changes import LEVEL, TOO_FEW, WHOLE_LINE
+from gramax.decide.comparison.results import Alignment
 from gramax.moments.blocks import random_parts
 from gramax.uncertainty.chance.laws import Chance
 from gramax.uncertainty.errorbars import ErrorBar, jackknife

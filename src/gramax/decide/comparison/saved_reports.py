@@ -8,9 +8,9 @@ import os
 from typing import Any
 
 from gramax._text import LONGEST_NAME, cut, visible
-from gramax.comparison.changes import change, judged_together
-from gramax.comparison.decision import USES, uses_of
-from gramax.comparison.results import Comparison, Side
+from gramax.decide.comparison.changes import change, judged_together
+from gramax.decide.comparison.decision import USES, uses_of
+from gramax.decide.comparison.results import Comparison, Side
 from gramax.errors import InputError
 from gramax.uncertainty.probes import Outcome
 

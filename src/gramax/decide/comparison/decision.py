@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from gramax.audits.thresholds import SURE
-from gramax.comparison.results import Change, Comparison, Kind, Side
+from gramax.decide.comparison.results import Change, Comparison, Kind, Side
 from gramax.uncertainty.probes import Outcome, spread_of
 
 USES = {
@@ -73,7 +73,7 @@ def _error_of_rows(one: Outcome, other: Outcome, same: Places) -> float:
 def decision(found: Comparison) -> str:
     """Whether B is better than A, worse or the same, and for which use, in one sentence."""
     if found.matching:
-        from gramax.comparison.dictionaries import matching_told
+        from gramax.decide.comparison.dictionaries import matching_told
 
         return matching_told(found)
     if found.uses:

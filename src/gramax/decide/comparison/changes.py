@@ -11,7 +11,7 @@ import numpy as np
 from gramax._shapes import Float, Int
 from gramax.audits.audit import BLOCKS
 from gramax.audits.thresholds import SURE
-from gramax.comparison.results import FALSE_RATE, Change, Kind, Moved, Side
+from gramax.decide.comparison.results import FALSE_RATE, Change, Kind, Moved, Side
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS

@@ -15,8 +15,8 @@ from gramax._shapes import Float, Int
 from gramax._text import named, number, percent
 from gramax.arrays.codebook import Codebook, groups_of, sweep_across
 from gramax.audits.codebook import evidence_of, judged, report_of
-from gramax.comparison.changes import turn
-from gramax.comparison.results import Change, Comparison, Kind, Matching, Side, side_of
+from gramax.decide.comparison.changes import turn
+from gramax.decide.comparison.results import Change, Comparison, Kind, Matching, Side, side_of
 from gramax.errors import InputError
 from gramax.metrics.dictionary import NEIGHBOURS_KEPT, CodeEvidence
 from gramax.metrics.options import Options
