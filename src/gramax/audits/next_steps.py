@@ -43,7 +43,9 @@ def next_steps(
 
 
 def _called_for(report: Report) -> Iterator[tuple[str, str]]:
-    cosine, hubs = (number_of(report, name).value for name in ("mean_cosine", "hubness"))
+    hubs = number_of(report, "hubness").value
+    # Classes weigh alike, and features that are not negative share no direction for that reason.
+    cosine = report.findings.common if report.findings else number_of(report, "mean_cosine").value
     if cosine > CONE_COSINE:
         yield "fix", f"Rows share a direction (average cosine {cosine:.2f}): does centring help?"
     elif hubs > MANY_HUBS:
