@@ -111,7 +111,7 @@ class Fix(Decision):
     choices: Mapping[str, str | None] = field(default_factory=dict)
     use: str = USES[0]
     transform: Transform | None = None
-    _make: Callable[[Remedy], Transform] = field(default=lambda _: None, compare=False)  # type: ignore[return-value]
+    _make: Callable[[Remedy], Transform] | None = field(default=None, compare=False)
 
     @property
     def recommended(self) -> str | None:
@@ -125,7 +125,7 @@ class Fix(Decision):
             InputError: none of them is called so.
         """
         for trial in self.trials:
-            if trial.remedy.key == key:
+            if trial.remedy.key == key and self._make:
                 return self._make(trial.remedy)
         keys = ", ".join(trial.remedy.key for trial in self.trials)
         raise InputError(f"no remedy {key!r} was tried; there are {keys}")
