@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
@@ -16,6 +17,22 @@ import numpy as np
 
 from gramax._shapes import Bool, Float
 from gramax.arrays.namespace import Array, cond, dot, epsilon, is_jax_array, namespace
+
+MAX_LONE_SIDE = 512
+"""Side up to which a matrix is decomposed by one thread, which is faster than several that wait for
+each other: ten times so where the machine is busy."""
+
+
+def few_threads(side: int) -> Any:
+    """Within it, matrices of this side are worked on by as many threads of BLAS as do it fastest.
+
+    Rows are as many numbers as a matrix of side √(n d).
+    """
+    if side > MAX_LONE_SIDE:
+        return nullcontext()
+    from threadpoolctl import ThreadpoolController  # looks for libraries: imported late
+
+    return ThreadpoolController().limit(limits=1, user_api="blas")
 
 
 def ratio(part: Any, whole: Array) -> Array:

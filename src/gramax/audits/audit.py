@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gramax._shapes import Float
+from gramax.arrays.linalg import few_threads
 from gramax.arrays.nearest import Neighbours
 from gramax.arrays.rows import unit_rows
 from gramax.audits.attachments import Attached, Attachments
@@ -176,7 +177,10 @@ def audit(
         attached = beside_rows.measure(collected, request, progress)
     totals, labelled = collected.totals, collected.labelled
     sizes = f"{len(collected.names):,} classes"
-    with telling_memory(f"computing the numbers of {collected.name}, {sizes}"):
+    with (
+        telling_memory(f"computing the numbers of {collected.name}, {sizes}"),
+        few_threads(math.isqrt(totals.sample.rows.size)),
+    ):
         tell("numbers", 0, 1, 0)
         moments, rows = joined(totals.blocks), totals.sample.rows
         evidence = _evidence(collected.name, moments, options)

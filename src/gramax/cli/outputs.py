@@ -78,7 +78,6 @@ def leave(
     """
     from gramax import _files
     from gramax.audits.report import Report
-    from gramax.decide.decision import Decision
     from gramax.render import terminal
 
     def as_json() -> str:
@@ -87,9 +86,11 @@ def leave(
     def as_page() -> str:
         from gramax.render.page import audit_page, comparison_page, decision_page
 
-        if isinstance(found, Decision):
-            return decision_page(found)
-        return audit_page(found) if isinstance(found, Report) else comparison_page(found)
+        if isinstance(found, Report):
+            return audit_page(found)
+        from gramax.decide.decision import Decision
+
+        return decision_page(found) if isinstance(found, Decision) else comparison_page(found)
 
     if json_out == "-":
         click.echo(as_json(), nl=False)

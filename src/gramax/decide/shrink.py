@@ -17,6 +17,7 @@ import numpy as np
 
 from gramax._shapes import Float, Int
 from gramax.arrays.cloud import Cloud, Directions, representatives
+from gramax.arrays.linalg import few_threads
 from gramax.data import Reading
 from gramax.decide.codecs import Codecs, Stored, Way, precision_of, ways_for
 from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Table
@@ -25,7 +26,6 @@ from gramax.decide.searches import NEIGHBOURS, Found, found_in, true_neighbours
 from gramax.errors import InputError, telling_memory
 from gramax.moments import ClassMoments
 from gramax.streaming import Execution, Progress
-from gramax.uncertainty.errorbars import few_threads
 from gramax.uncertainty.probes import chosen, heads_of, judged
 
 QUALITIES: dict[str, str] = {

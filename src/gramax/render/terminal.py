@@ -17,7 +17,6 @@ from gramax._text import named
 from gramax.audits.codebook_verdict import codebook_lines
 from gramax.audits.report import Report
 from gramax.audits.verdict import tell_worth
-from gramax.decide.comparison.dictionaries import matching_lines
 from gramax.metrics.registry import METRICS, QUESTIONS, Metric
 from gramax.render.number_text import (
     CHANGE_MARKS,
@@ -314,6 +313,8 @@ def comparison_view(found: Comparison) -> RenderableType:
         changes.add_row(Text(name), *values, *spread, _verdict(change.kind))
     parts: list[RenderableType] = [heading, changes, Text(legend.rstrip(), style="dim")]
     if found.matching:
+        from gramax.decide.comparison.dictionaries import matching_lines
+
         numbers = _table("", "A", "B", last="")
         for name, change in found.items():
             both = number(change.before), number(change.after)

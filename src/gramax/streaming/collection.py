@@ -8,6 +8,7 @@ such files are opened, read and summed in a child process with limits (see `chil
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gramax._shapes import Int
+from gramax.arrays.linalg import few_threads
 from gramax.data import Reading, Source, check_finite
 from gramax.data.checks import readable_numbers
 from gramax.data.formats import LABEL_READERS, READERS, Readers, list_entries, reads_in_process
@@ -233,7 +235,10 @@ def collect_here(request: Request, progress: Progress | None = None) -> Collecte
     if groups:
         blocks = min(blocks, len(groups.names))
         notes += (f"{len(groups.names):,} groups of rows make {blocks} blocks for error bars",)
-    with engines.opened(how.engine, workers=how.workers, address=how.address) as engine:
+    with (
+        engines.opened(how.engine, workers=how.workers, address=how.address) as engine,
+        few_threads(math.isqrt(opened.rows * opened.dim)),
+    ):
         totals = accumulate(
             opened,
             classes,

@@ -18,15 +18,14 @@ from typing import Any
 import numpy as np
 
 from gramax._shapes import Float
+from gramax.arrays.linalg import MAX_LONE_SIDE, few_threads
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
 from gramax.moments import BlockMoments, ClassMoments
 from gramax.uncertainty.errorbars import (
-    MAX_LONE_SIDE,
     ErrorBar,
     as_of_equal_blocks,
-    few_threads,
     interval_about,
     jackknife,
 )

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 
 import gramax.metrics  # noqa: F401  (fills the registry)
 from gramax._shapes import Float
+from gramax.arrays.linalg import few_threads
 from gramax.arrays.namespace import to_numpy
 from gramax.arrays.pytree import mapped
 from gramax.metrics.evidence import Evidence
@@ -50,10 +50,8 @@ EXTREMES = frozenset(
 variance is right in simulations where one pair stands out, and too large where many are about as
 bad."""
 
-MAX_PAIRED_CLASSES, MAX_LONE_SIDE = 4096, 512
-"""Classes up to which extremes get an error: every block costs a pass over all their pairs. And the
-side up to which a matrix is decomposed by one thread, which is faster than several that wait for
-each other: ten times so where the machine is busy."""
+MAX_PAIRED_CLASSES = 4096
+"""Classes up to which extremes get an error: every block costs a pass over all their pairs."""
 
 SQUARE = frozenset({"alpha_req", "lidar", "vci", "nc1_pinv", "nc1_svd"})
 """Numbers that hang on the smallest eigenvalues, which change most with every row where there are
@@ -324,15 +322,6 @@ def as_of_equal_blocks(
         return left
     shift = np.mean(left) - value
     return left - shift * (sizes / np.mean(sizes) - 1)
-
-
-def few_threads(side: int) -> Any:
-    """Within it, matrices of this side are decomposed by as many threads as do it fastest."""
-    if side > MAX_LONE_SIDE:
-        return nullcontext()
-    from threadpoolctl import ThreadpoolController  # looks for libraries: imported late
-
-    return ThreadpoolController().limit(limits=1, user_api="blas")
 
 
 def _filled(blocks: BlockMoments) -> np.ndarray:
