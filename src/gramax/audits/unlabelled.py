@@ -22,7 +22,7 @@ from gramax.audits.thresholds import chance_of, number_of
 from gramax.metrics.neighbours import HUB_NEIGHBOURS
 from gramax.uncertainty.chance.laws import NOISE
 
-MAX_AVERAGED, MAX_SEARCHED = 16_384, 1_000
+MAX_AVERAGED, MAX_SEARCHED = 8_192, 1_000
 """Rows that averages are of, and those that are searched again or put into clusters."""
 
 CENTRES, ROUNDS, DRAWS = 8, 15, 3
