@@ -109,3 +109,13 @@ def test_nan_is_never_turned_into_a_number(convert):
     assert np.isnan(linalg.eigvalsh(convert(z[:4]))).all()
     assert np.isnan(linalg.eigh(convert(z[:4]))[0]).all()
     assert np.isnan(linalg.singular_values(convert(z))).all()
+
+
+@pytest.mark.parametrize("bend", [0.0, 1e-7], ids=["singular", "below zero by rounding"])
+def test_a_root_of_a_covariance_has_it_even_where_the_covariance_is_singular(bend):
+    """Moments summed in float32 have eigenvalues some 1e-7 of the largest below zero."""
+    turn = np.linalg.qr(noise(6, 6, np.float64))[0]
+    matrix = turn @ np.diag([2.0, 1.0, 0.5, -bend, -bend, 0.0]) @ turn.T
+    root = linalg.covariance_root(matrix)
+    np.testing.assert_allclose(root.T @ root, matrix, atol=1e-11 + 2 * bend)
+    assert np.isnan(linalg.covariance_root(matrix * np.nan)).all()

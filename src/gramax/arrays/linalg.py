@@ -48,6 +48,22 @@ def safe_sqrt(x: Array) -> Array:
     return xp.where(positive, root, xp.where(x == 0, 0 * x, xp.nan))
 
 
+def covariance_root(matrix: Float[np.ndarray, "d d"]) -> Float[np.ndarray, "d d"]:
+    """R with RᵀR a covariance, also a singular one: rows of normal numbers times R have it.
+
+    By Cholesky's factor; where rounding has made eigenvalues negative, from those that are not. NaN
+    where the matrix holds NaN.
+    """
+    if not np.all(np.isfinite(matrix)):
+        return np.full_like(matrix, np.nan)
+    ground = 1e-12 * np.trace(matrix) / len(matrix) + np.finfo(float).tiny
+    try:
+        return np.linalg.cholesky(matrix + ground * np.eye(len(matrix))).T
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(matrix)
+        return np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
+
+
 def eigvalsh(a: Float[Array, "d d"]) -> Float[Array, " d"]:
     """Eigenvalues of a symmetric matrix, ascending; NaN where it holds NaN."""
     if is_jax_array(a):

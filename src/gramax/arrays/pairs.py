@@ -21,6 +21,7 @@ from gramax.arrays.namespace import (
     fold,
     is_jax_array,
     is_numpy_array,
+    is_torch_array,
     lexsort,
     namespace,
     stop_gradient,
@@ -297,7 +298,7 @@ def put(x: Array, at: Int[Array, " m"], values: Array) -> Array:
     """`x` with `values` at the places `at`, those past its end left out."""
     if is_jax_array(x):
         return x.at[at].set(values, mode="drop")
-    x = namespace(x).asarray(x, copy=True)
+    x = x.clone() if is_torch_array(x) else namespace(x).asarray(x, copy=True)
     x[at] = values
     return x
 

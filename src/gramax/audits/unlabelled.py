@@ -13,6 +13,7 @@ import numpy as np
 
 from gramax._shapes import Float, Int
 from gramax._text import listed, number, percent
+from gramax.arrays.linalg import covariance_root
 from gramax.arrays.nearest import Neighbours
 from gramax.arrays.rows import unit_rows
 from gramax.audits import thresholds
@@ -177,8 +178,7 @@ def _clusters(x: Float[np.ndarray, "m d"]) -> tuple[float, float]:
     if m < 10 * CENTRES:
         return math.nan, math.nan
     middle = np.mean(x, axis=0)
-    ground = 1e-12 * float(np.sum(np.var(x, axis=0))) + np.finfo(float).tiny
-    root = np.linalg.cholesky(np.cov(x.T).reshape(d, d) + ground * np.eye(d)).T
+    root = covariance_root(np.cov(x.T).reshape(d, d))
     rng = np.random.default_rng(0)
     drawn = [_explained(rng.standard_normal((m, d)) @ root + middle, rng) for _ in range(DRAWS)]
     return _explained(x, rng), float(np.mean(drawn))

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from gramax._shapes import Float
+from gramax.arrays.linalg import covariance_root
 from gramax.arrays.rows import unit_rows
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
@@ -101,8 +102,7 @@ class Deck:
                 values = np.where(values > 1e-12 * values[-1], values, 0.0)
                 self.root = np.sqrt(values)[:, None] * vectors.T
             else:
-                ground = 1e-12 * np.trace(covariance) / len(covariance)
-                self.root = np.linalg.cholesky(covariance + ground * np.eye(len(covariance))).T
+                self.root = covariance_root(covariance)
 
     def deal(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Class means about the mean of all rows `[c, r]`, and variances of the classes `[c]`."""
