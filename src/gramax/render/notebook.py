@@ -41,7 +41,8 @@ def comparison_html(found: Comparison) -> str:
     real = [(name, one) for name, one in found.items() if one.kind in REAL]
     real.sort(key=lambda change: -abs(change[1].z))
     both = {"A": found.a, "B": found.b}
-    sides = [(letter, one, sizes(one.n, one.d, one.c)) for letter, one in both.items()]
+    codes = found.matching is not None
+    sides = [(letter, one, sizes(one.n, one.d, one.c, codes)) for letter, one in both.items()]
     told = {"headline": comparison_headline(found), "changes": real[:MAX_CHANGES_LISTED]}
     return template("notebook_comparison.html").render(found=found, sides=sides, **told)
 

@@ -201,8 +201,10 @@ def comparison_headline(found: Comparison) -> str:
     return f"From A to B: {', '.join(turns)}. {tally}" if turns else tally
 
 
-def sizes(n: int, d: int, c: int) -> str:
-    """The numbers of rows, dimensions and classes of a space."""
+def sizes(n: int, d: int, c: int, codes: bool = False) -> str:
+    """The numbers of rows, dimensions and classes of a space, or of the codes of a codebook."""
+    if codes:
+        return f"{c:,} codes × {d:,} dimensions"
     return f"{n:,} rows × {d:,} dimensions · {f'{c:,} classes' if c else 'no labels'}"
 
 

@@ -295,9 +295,7 @@ def comparison_view(found: Comparison) -> RenderableType:
     heading = Text()
     for letter, side in (("A", found.a), ("B", found.b)):
         heading.append(f"{letter}  {side.source}", style="bold")
-        facts = sizes(side.n, side.d, side.c)
-        if found.matching:
-            facts = f"{side.c:,} codes × {side.d:,} dimensions"
+        facts = sizes(side.n, side.d, side.c, found.matching is not None)
         heading.append(f"  {facts} · {side.kind}\n")
     told = found.decision if found.matching else comparison_headline(found)
     heading.append(f"\n{told}\n", style="bold")

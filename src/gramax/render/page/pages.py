@@ -120,7 +120,8 @@ def comparison_page(found: Comparison) -> str:
         first, second = np.meshgrid(order, order, indexing="ij")
         for values, limit in ((before, 1.0), (after, 1.0), (after - before, 2.0)):
             heats.append((Heat(order, 1, values[first, second], first, second), limit))
-    sides = [(side, sizes(side.n, side.d, side.c)) for side in (found.a, found.b)]
+    codes = found.matching is not None
+    sides = [(side, sizes(side.n, side.d, side.c, codes)) for side in (found.a, found.b)]
     return render_page(
         "compare.html",
         pictures_data(found.names, heats),
