@@ -18,9 +18,9 @@ from gramax.decide.comparison.changes import (
     judged_together,
     largest_moves,
 )
-from gramax.decide.comparison.decision import uses_of
 from gramax.decide.comparison.results import Moved, Side
 from gramax.decide.comparison.similarity import A_POINT, NO_MEMORY, CentredRows, similarities
+from gramax.decide.comparison.uses import uses_of
 from gramax.errors import InputError
 from gramax.render.number_text import comparison_headline
 from gramax.uncertainty.errorbars import TOO_MANY

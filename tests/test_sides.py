@@ -139,7 +139,7 @@ def test_distance_by_chance_is_that_of_rows_dealt_at_random():
     squares, chance = [], []
     for _ in range(100):
         order = rng.permutation(90)
-        gap = gramax.decide.two_sides.gap_of(rows[order[:30]], rows[order[30:]], None)
+        gap = gramax.decide.side_measures.gap_of(rows[order[:30]], rows[order[30:]], None)
         squares.append(gap.distance.value**2)
         chance.append(gap.chance**2)
     assert np.mean(squares) == pytest.approx(np.mean(chance), rel=0.15)

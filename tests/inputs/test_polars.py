@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
+from tests.inputs.values import Y, Z, check
 
 import gramax
 from gramax import InputError
-
-Z = np.random.default_rng(9).normal(size=(60, 8)).astype(np.float32)
-Y = np.array(["a", "b", "c"])[np.arange(60) % 3]
-
-
-def check(found, title, note=""):
-    assert (found.title, found.c) == (title, 3)
-    for name, value in gramax.audit(Z, Y).items():
-        np.testing.assert_allclose(found[name], value, rtol=1e-6, err_msg=name)
-    assert note in "".join(found.warnings)
-
 
 pl = pytest.importorskip("polars")
 pytestmark = pytest.mark.nightly

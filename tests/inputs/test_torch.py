@@ -6,21 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.inputs.values import Y, Z, check
 
 import gramax
 from gramax import InputError, Reading
 from gramax.data import open_embeddings, read_labels
-
-Z = np.random.default_rng(9).normal(size=(60, 8)).astype(np.float32)
-Y = np.array(["a", "b", "c"])[np.arange(60) % 3]
-
-
-def check(found, title, note=""):
-    assert (found.title, found.c) == (title, 3)
-    for name, value in gramax.audit(Z, Y).items():
-        np.testing.assert_allclose(found[name], value, rtol=1e-6, err_msg=name)
-    assert note in "".join(found.warnings)
-
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.nightly

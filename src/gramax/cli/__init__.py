@@ -16,9 +16,10 @@ from gramax.cli.codebook import bounds, codebook
 from gramax.cli.compare import compare
 from gramax.cli.fix import apply, fix
 from gramax.cli.options import BAD_INPUT, EXIT_CODES, INTERRUPTED, OK
+from gramax.cli.rank import rank
 from gramax.cli.run_logs import timeline, watch
 from gramax.cli.showcase import demo, figures, metrics
-from gramax.cli.shrink import rank, shrink
+from gramax.cli.shrink import shrink
 from gramax.cli.sides import sides
 from gramax.cli.threshold import threshold
 from gramax.errors import InputError, MissingExtraError, exhausted

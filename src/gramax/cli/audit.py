@@ -15,6 +15,7 @@ from gramax.cli.options import (
     engine_options,
     file_argument,
     file_option,
+    one_or_all,
     reading_options,
     row_options,
 )
@@ -133,7 +134,7 @@ def audit(
 
     with showing(explain=given["explain"]) as progress:
         report = run(
-            embeddings[0] if len(embeddings) == 1 else list(embeddings),
+            one_or_all(embeddings),
             labels,
             worst=max(worst, 1),
             searching=search_progress.occasional_lines("headroom"),

@@ -13,6 +13,7 @@ from gramax.cli.options import (
     engine_options,
     file_argument,
     file_option,
+    one_or_all,
     output_options,
     reading_options,
 )
@@ -65,7 +66,7 @@ def fix(
 
     from gramax.decide.fix import fix as run
 
-    source = embeddings[0] if len(embeddings) == 1 else list(embeddings)
+    source = one_or_all(embeddings)
     with showing() as progress:
         found = run(source, progress=progress, **as_execution(given))
     transform = found.remedy(remedy) if remedy else found.transform
@@ -96,7 +97,7 @@ def apply(transform: str, embeddings: tuple[str, ...], out: str, **given: Any) -
     from gramax.decide.application import check_format
 
     check_outputs([check_format(out)], transform, *embeddings)
-    source = embeddings[0] if len(embeddings) == 1 else list(embeddings)
+    source = one_or_all(embeddings)
     with showing() as progress:
         done = run(transform, source, out, progress=progress, **as_reading(given))
     click.echo(f"{done.path}: {done.rows:,} rows × {done.dim:,} dimensions")

@@ -116,6 +116,11 @@ output_options = _together(
 """Those of every decision."""
 
 
+def one_or_all(embeddings: tuple[str, ...]) -> str | list[str]:
+    """What is to be read: one place as it is, or the list of several."""
+    return embeddings[0] if len(embeddings) == 1 else list(embeddings)
+
+
 def as_execution(given: dict[str, Any]) -> dict[str, Any]:
     """The options of a decision as arguments, with those of the engine as one `execution`."""
     from gramax.streaming import Execution

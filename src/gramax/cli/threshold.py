@@ -11,6 +11,7 @@ from gramax.cli.options import (
     engine_options,
     file_argument,
     file_option,
+    one_or_all,
     output_options,
     reading_options,
 )
@@ -55,7 +56,7 @@ def threshold(
 
     if merge_out:
         check_name(merge_out)
-    source = embeddings[0] if len(embeddings) == 1 else list(embeddings)
+    source = one_or_all(embeddings)
     with showing() as progress:
         found = run(source, labels, progress=progress, **as_execution(given))
     if merge_out:

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from gramax._shapes import Bool, Float, Int
+from gramax.metrics.neighbours import HUB_NEIGHBOURS
 
 STRIP_NUMBERS = 1 << 22
 """Cosines that are held at once."""
 
 TIE = 1e-12
 """Cosines that differ by no more than this are rounding apart."""
-
-HUB_NEIGHBOURS = 10
-"""Neighbours that count for hubs, as for `gramax.metrics.hubness`."""
 
 OUTSIDE_SHARE, MAX_OWN = 0.05, 2000
 """The share of its own rows that lie outside a set by definition; rows that are asked for it."""

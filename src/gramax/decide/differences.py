@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gramax._shapes import Float
-from gramax.decide.comparison.decision import NORMAL_95
+from gramax.uncertainty.intervals import NORMAL_95
 
 DRAWS, DRAWS_AT_ONCE, MAX_DEGREES = 4000, 200, 100
 """Draws of the largest difference, those that are held together, and the degrees of freedom from

@@ -26,6 +26,7 @@ from gramax.decide.searches import NEIGHBOURS, Found, found_in, true_neighbours
 from gramax.errors import InputError, telling_memory
 from gramax.moments import ClassMoments
 from gramax.streaming import Execution, Progress
+from gramax.uncertainty.intervals import NORMAL_95, paired
 from gramax.uncertainty.probes import chosen, heads_of, judged
 
 QUALITIES: dict[str, str] = {
@@ -389,20 +390,14 @@ def share_of(values: Float[np.ndarray, " q"]) -> Estimate:
     n = len(values) + 4
     middle = (np.sum(values) + 2) / n
     spread = max(float(np.sum(values**2) + 2) / n - middle**2, 0)
-    low, high = _ends(middle, 1.96 * math.sqrt(spread / n))
+    low, high = _ends(middle, NORMAL_95 * math.sqrt(spread / n))
     return Estimate(float(np.mean(values)), max(low, 0.0), min(high, 1.0))
 
 
 def lost_of(lost: Float[np.ndarray, " q"], z: float) -> Estimate:
-    """The mean of differences of shares, with an interval of z standard errors.
-
-    Two queries are added, one that differs by 1 either way half of the time (Agresti & Min 2005):
-    that no query was seen to differ does not mean that none would.
-    """
-    n = len(lost) + 2
-    middle = float(np.sum(lost)) / n
-    spread = max(float(np.sum(lost**2) + 1) / n - middle**2, 0)
-    return Estimate(float(np.mean(lost)), *_ends(middle, z * math.sqrt(spread / n)))
+    """The mean of differences of shares, with an interval of z standard errors."""
+    middle, error = paired(lost)
+    return Estimate(float(np.mean(lost)), *_ends(middle, z * error))
 
 
 def _ends(middle: float, reach: float) -> tuple[float, float]:

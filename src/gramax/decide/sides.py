@@ -20,7 +20,7 @@ from gramax.audits.thresholds import SURE
 from gramax.data import Reading
 from gramax.decide.across import OUTSIDE_SHARE, Matches
 from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Style, Table
-from gramax.decide.two_sides import (
+from gramax.decide.side_measures import (
     CURVE,
     RANKS,
     Found,

@@ -25,6 +25,7 @@ from gramax.metrics.evidence import Evidence
 from gramax.moments import ClassMoments
 from gramax.moments.blocks import random_parts
 from gramax.uncertainty.chance.cosines import student_quantile
+from gramax.uncertainty.intervals import NORMAL_95, wilson
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 0.1, 0.4)
 """Regularisation that is tried: the share of the mean variance that is put in all directions."""
@@ -298,12 +299,9 @@ def _outcome(hits: np.ndarray, fold: Int[np.ndarray, " m"], folds: int, method: 
     """The share that is right, with Wilson's interval for as many rows as the folds bear out."""
     asked = hits >= 0
     right, count = hits[asked], len(np.unique(fold[asked]))
-    accuracy, variance, spread = spread_of(right, fold[asked])
-    z = student_quantile(0.95, max(count - 1, 2)) if spread > 1 else 1.96
-    effective = len(right) / spread
-    middle = (accuracy * effective + z * z / 2) / (effective + z * z)
-    reach = z / (effective + z * z) * math.sqrt(effective * variance + z * z / 4)
-    ends = max(0.0, middle - reach), min(1.0, middle + reach)
+    accuracy, _, spread = spread_of(right, fold[asked])
+    z = student_quantile(0.95, max(count - 1, 2)) if spread > 1 else NORMAL_95
+    ends = wilson(accuracy, len(right) / spread, z)
     return Outcome(accuracy, *ends, method, hits.astype(np.int8), fold.astype(np.int16))
 
 

@@ -17,7 +17,6 @@ import numpy as np
 from gramax.audits.audit import BLOCKS, audit
 from gramax.data import Reading
 from gramax.decide.comparison.changes import changes_of, most_moved, without_each_of
-from gramax.decide.comparison.decision import uses_of
 from gramax.decide.comparison.dictionaries import compare_codes
 from gramax.decide.comparison.equal_sizes import at_equal_size
 from gramax.decide.comparison.pairing import by_ids
@@ -37,6 +36,7 @@ from gramax.decide.comparison.similarity import (
     procrustes_similarity,
     similarities,
 )
+from gramax.decide.comparison.uses import uses_of
 from gramax.errors import InputError
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options

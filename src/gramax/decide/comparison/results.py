@@ -226,7 +226,7 @@ class Comparison(Mapping[str, Change]):
     @property
     def decision(self) -> str:
         """Whether B is better, worse or the same, and for which use, in one sentence."""
-        from gramax.decide.comparison.decision import decision
+        from gramax.decide.comparison.uses import decision
 
         return decision(self)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from gramax._text import LONGEST_NAME, cut, visible
 from gramax.decide.comparison.changes import change, judged_together
-from gramax.decide.comparison.decision import USES, uses_of
 from gramax.decide.comparison.results import Comparison, Side
+from gramax.decide.comparison.uses import USES, uses_of
 from gramax.errors import InputError
 from gramax.uncertainty.probes import Outcome
 

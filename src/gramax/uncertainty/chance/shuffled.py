@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from gramax._shapes import Float
-from gramax.arrays.linalg import covariance_root
+from gramax.arrays.linalg import covariance_root, few_threads
 from gramax.arrays.rows import unit_rows
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
@@ -151,7 +150,7 @@ def shuffled_answers(
     draws = min(DRAWS, int(ANSWER_NUMBERS / (s.classes * (s.classes + width))))
     if draws >= FEWEST_DRAWS or (draws >= FEWEST_DRAWS // 2 and s.classes > 256):  # of many pairs
         rng = np.random.default_rng(0)
-        with _one_thread(), np.errstate(all="ignore"):
+        with few_threads(len(deck.middle)), np.errstate(all="ignore"):
             deals = (deck.deal(rng) for _ in range(draws))
             means, variances = map(np.stack, zip(*deals, strict=True))
             found = answers_of_means(s, means + deck.middle, variances)
@@ -204,17 +203,10 @@ def _measured(
     draws = min(DRAWS, int(2 * BUDGET / work))
     if draws < FEWEST_DRAWS:
         draws = FEWEST_DRAWS if FEWEST_DRAWS * work < MAX_WORK else 0
-    with _one_thread(), np.errstate(all="ignore"):
+    with few_threads(len(deck.middle)), np.errstate(all="ignore"):
         for i in range(draws):
             evidence = Evidence(deck.moments(np.random.default_rng([1, i]), spectral), options)
             yield [float(METRICS[name].value(evidence)) for name in names]
-
-
-def _one_thread() -> Any:
-    """One thread of BLAS: matrices are small, and threads that wait for each other take longer."""
-    from threadpoolctl import threadpool_limits  # looks for libraries: imported late
-
-    return threadpool_limits(1, "blas")
 
 
 def _method(deck: Deck) -> str:

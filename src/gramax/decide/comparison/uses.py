@@ -10,6 +10,7 @@ import numpy as np
 
 from gramax.audits.thresholds import SURE
 from gramax.decide.comparison.results import Change, Comparison, Kind, Side
+from gramax.uncertainty.intervals import NORMAL_95
 from gramax.uncertainty.probes import Outcome, spread_of
 
 USES = {
@@ -18,9 +19,6 @@ USES = {
     "nearest_mean": "classes known by their means",
 }
 """What a space is used for, by the classifier that measures its worth for that."""
-
-NORMAL_95 = 1.96
-"""Half of a 95 % interval in standard errors."""
 
 
 Places = tuple[np.ndarray, np.ndarray]

@@ -16,6 +16,7 @@ from gramax.audits.thresholds import SURE
 from gramax.decide.across import Matches, Search, Tell, outer_cosine, search
 from gramax.decide.decision import Estimate
 from gramax.metrics import uniformity
+from gramax.uncertainty.intervals import NORMAL_95, paired, wilson
 
 RANKS = (1, 5, 10)
 CURVE = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 50)
@@ -26,9 +27,6 @@ MAX_QUERIES, MAX_PAIRED_ROWS = 5000, 5000
 
 ROUNDING = 1e-10
 """Length of a centred direction below which a row lies at the centre: it has no direction."""
-
-NORMAL = 1.96
-"""Standard errors of a 95 % interval."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +151,7 @@ def gap_of(
     some = [np.random.default_rng(0).permutation(len(side))[:MAX_PAIRED_ROWS] for side in (x, y)]
     even = (float(uniformity(side[at])) for side, at in zip((x, y), some, strict=True))
     return Gap(
-        replace(interval(distance, error), low=max(0.0, distance - NORMAL * error)),
+        replace(interval(distance, error), low=max(0.0, distance - NORMAL_95 * error)),
         math.sqrt(sum(variances) / 2),
         math.sqrt(total * (1 / n + 1 / m)),
         matched,
@@ -186,30 +184,25 @@ def found_of(one: Search, outer: float) -> Found:
 
 def share_of(hits: np.ndarray) -> Estimate:
     """A share with its 95 % interval (Wilson 1927)."""
-    n, p, z = len(hits), float(np.mean(hits)), NORMAL
-    middle, reach = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    low, high = ((middle + sign * reach) / (1 + z * z / n) for sign in (-1, 1))
-    return Estimate(p, max(0.0, low), min(1.0, high))
+    share = float(np.mean(hits))
+    return Estimate(share, *wilson(share, len(hits)))
 
 
 def gain_of(searches: list[list[tuple[Search, float]]]) -> tuple[float, float]:
     """How much centring adds to recall@1, the mean of both ways, and its standard error.
 
-    The queries are the same before and after. Half a query that gains and half a one that loses are
-    added, so that a few that all agree are no certainty (Agresti & Min 2005). The two ways are of
-    the same pairs: their errors are not taken to cancel.
+    The queries are the same before and after. The two ways are of the same pairs: their errors are
+    not taken to cancel.
     """
     before, after = searches
     values, errors = [], []
     for (one, _), (other, _) in zip(before, after, strict=True):
         gain = other.hits(1) - one.hits(1)
-        n = len(gain) + 2
         values.append(float(np.mean(gain)))
-        variance = (float(np.sum(gain**2)) + 1) / n - (float(np.sum(gain)) / n) ** 2
-        errors.append(math.sqrt(variance / n))
+        errors.append(paired(gain)[1])
     return sum(values) / 2, sum(errors) / 2
 
 
 def interval(value: float, error: float) -> Estimate:
     """A value with its 95 % interval."""
-    return Estimate(value, value - NORMAL * error, value + NORMAL * error)
+    return Estimate(value, value - NORMAL_95 * error, value + NORMAL_95 * error)
