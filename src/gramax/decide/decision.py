@@ -6,6 +6,7 @@ draw any of them from `tables` and `chart`, so that a new one needs no drawing c
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -105,7 +106,7 @@ class Chart:
 
 
 @dataclass(frozen=True, repr=False)
-class Decision:
+class Decision(ABC):
     """What is decided about a space; printed, it is the headline and the tables.
 
     Attributes:
@@ -123,17 +124,17 @@ class Decision:
     name: ClassVar[str]
     """The command that gives it."""
 
+    @abstractmethod
     def tables(self) -> tuple[Table, ...]:
         """What it rests on, the most important table first."""
-        raise NotImplementedError
 
     def chart(self) -> Chart | None:
         """The picture on the page, or None."""
         return None
 
+    @abstractmethod
     def values(self) -> Mapping[str, Any]:
         """The numbers as JSON-ready data."""
-        raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
         """The decision as JSON-ready data: null for what is undefined."""
