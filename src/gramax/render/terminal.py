@@ -95,7 +95,10 @@ def plain_text(found: Report | Comparison | Decision) -> str:
     """What `show` prints, as text without colour, no wider than the terminal."""
     width = min(max(shutil.get_terminal_size((MAX_WIDTH, 0)).columns, MIN_WIDTH), MAX_WIDTH)
     out = io.StringIO()
-    console = Console(file=out, width=width, color_system=None, force_terminal=False)
+    # In a notebook rich would show the text there, whatever file it is for.
+    console = Console(
+        file=out, width=width, color_system=None, force_terminal=False, force_jupyter=False
+    )
     show_any(found, console)
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
 
