@@ -16,8 +16,8 @@ import optax
 
 import gramax
 from gramax.arrays.rows import unit_rows
+from gramax.cli.digits_demo import digits
 from gramax.frames import etf_head
-from gramax.training.demo import digits
 
 CLASSES, WIDTH, BATCH = 10, 128, 128
 SCALE = 10.0  # of the logits: features and head are unit rows

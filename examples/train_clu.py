@@ -14,8 +14,8 @@ from clu import metrics
 from flax import linen as nn
 from flax import struct
 
+from gramax.cli.digits_demo import digits
 from gramax.training.clu import geometry_metric
-from gramax.training.demo import digits
 from gramax.training.sinks import JsonLinesSink, log_report
 
 BATCH = 128

@@ -10,8 +10,8 @@ import jax
 import optax
 
 from gramax import ClassMoments
+from gramax.cli.digits_demo import digits
 from gramax.training import measure
-from gramax.training.demo import digits
 from gramax.training.sinks import JsonLinesSink, log_report
 
 

@@ -11,7 +11,7 @@ import jax
 import optax
 from flax import nnx
 
-from gramax.training.demo import digits
+from gramax.cli.digits_demo import digits
 from gramax.training.nnx import GeometryMetric
 from gramax.training.sinks import JsonLinesSink, log_report
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gramax._optional import drawing
 from gramax.arrays.namespace import Array, compiled, to_numpy
 from gramax.arrays.rows import gram
 from gramax.audits.audit import audit_moments
@@ -44,6 +45,10 @@ class Snapshot:
     cosines: np.ndarray | None = None
     spectrum: np.ndarray | None = None
     classes: tuple[str, ...] = ()
+
+    def pictures(self) -> dict[str, np.ndarray]:
+        """Its cosines and its spectrum where it has them, drawn as uint8 pixels, by name."""
+        return drawing("single_pictures").pictures_of(self)
 
 
 def snapshot(

@@ -39,17 +39,12 @@ def metrics(name: str | None) -> int:
 def demo(out: str, epochs: int, seed: int) -> int:
     """Train a network on handwritten digits and audit it as its classes collapse."""
     need("jax", "the demo", extra="demo")
+    from gramax.cli.digits_demo import HEADING, check, run
     from gramax.render import terminal
-    from gramax.training.demo import check, run
 
     check(out)
-    click.echo(terminal.DEMO_HEADING)
-    report = run(
-        out,
-        epochs=epochs,
-        seed=seed,
-        progress=lambda shot: click.echo(terminal.demo_line(shot.record, shot.cosines)),
-    )
+    click.echo(HEADING)
+    report = run(out, epochs=epochs, seed=seed, progress=click.echo)
     click.echo()
     terminal.show(report)
     click.echo(f"\n{out}/ holds the embeddings, run.jsonl, report.json and demo.gif.")

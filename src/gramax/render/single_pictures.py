@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gramax._optional import need
 from gramax._shapes import Float, UInt8
 from gramax.render import style
 from gramax.render.canvas import MARGIN, Canvas
 from gramax.render.panels import Chart, Line, curve_panel, gram_panel
 
+if TYPE_CHECKING:
+    from gramax.audits.snapshot import Snapshot
+
 PICTURE_SIZE = (560, 600)
 MAX_HEAT_MAP_ROWS = 384
 """Beyond this number of codes, a cell shows the largest |cosine| of a block of them."""
+
+
+def pictures_of(found: Snapshot) -> dict[str, np.ndarray]:
+    """The pictures of a snapshot by name, those that it has the numbers for."""
+    made, c = {}, found.entry.c
+    if found.cosines is not None:
+        made["cosines"] = gram_picture(found.cosines, found.classes, c)
+    if found.spectrum is not None:
+        made["spectrum"] = spectrum_picture(found.spectrum, c)
+    return made
 
 
 def gram_picture(
@@ -67,11 +79,3 @@ def spectrum_picture(
         box = (MARGIN, 140, PICTURE_SIZE[0] - 2 * MARGIN, 400)
         curve_panel(canvas, box, chart, lines, steps[[0, -1]], ("1", f"{len(shown):,}"), needed)
         return canvas.frame(1)
-
-
-def png_bytes(pixels: UInt8[np.ndarray, "h w k"]) -> bytes:
-    """A picture as the bytes of a PNG file; MissingExtraError where Pillow is not installed."""
-    image = need("PIL.Image", "writing a PNG", "pillow", "plot")
-    stream = BytesIO()
-    image.fromarray(pixels).save(stream, "PNG", optimize=True)
-    return stream.getvalue()

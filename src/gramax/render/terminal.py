@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -58,8 +57,6 @@ DIRECTION_MARKS = {"lower": "↓", "higher": "↑", "neither": "·"}
 REFERENCE_COLUMNS = ("reference", "z", "of rows")
 """What a number is held against: its mean, how far the number is away, and what it is of."""
 
-DEMO_HEADING = f"{'epoch':>5}  train err  test err  collapse  eff. rank  off-diagonal cosines"
-
 
 def show(report: Report, console: Console | None = None) -> None:
     """Print the report to the terminal (plain text where the output is a file)."""
@@ -101,17 +98,6 @@ def plain_text(found: Report | Comparison | Decision) -> str:
     )
     show_any(found, console)
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
-
-
-def demo_line(record: Mapping[str, Any], cosines: np.ndarray) -> str:
-    """One audit of the demo as a line under `DEMO_HEADING`."""
-    train, test = record["train"], record["test"]
-    off = cosines[~np.eye(len(cosines), dtype=bool)]
-    return (
-        f"{record['epoch']:>5}  {train['error']:>9.2%}  {test['error']:>8.2%}  "
-        f"{train['collapse_ratio']:>8.2g}  {train['effective_rank']:>9.2f}  "
-        f"{off.min():+.3f} to {off.max():+.3f}"
-    )
 
 
 def report_view(report: Report) -> RenderableType:

@@ -29,7 +29,6 @@ from gramax.render.panels import (
     small_number,
     three_decimals,
 )
-from gramax.render.single_pictures import png_bytes
 
 MAX_TRACKS = 10
 """Tracks of one picture: as many as there are colours that can be told apart."""
@@ -156,8 +155,10 @@ def draw_png(tracks: Sequence[Track], path: str | Path, title: str) -> None:
     with style.look():
         canvas, frames = _canvas(tracks, title)
         pixels = canvas.frame(frames - 1)
+    from PIL import Image
+
     with replacing(path) as temporary:
-        temporary.write_bytes(png_bytes(pixels))
+        Image.fromarray(pixels).save(temporary, "PNG", optimize=True)
 
 
 def draw_gif(tracks: Sequence[Track], path: str | Path, title: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gramax._files import replacing
+from gramax._optional import need
 from gramax.audits.headline_metrics import LogConfig
 from gramax.audits.report import Report
 from gramax.audits.run_log import Entry, RunLog
@@ -54,14 +55,13 @@ class JsonLinesSink(BaseSink):
         self._log.write({"type": "scalars", "step": int(step), "values": values})
 
     def _image(self, step: int, name: str, pixels: np.ndarray) -> None:
-        from gramax.render.single_pictures import png_bytes
-
+        Image = need("PIL.Image", "writing a PNG", "pillow", "plot")
         folder = self._path.with_name(self._path.name + ".images")
         folder.mkdir(exist_ok=True)
         safe = "".join(ch if ch.isalnum() or ch in "-_." else "_" for ch in name)
         path = folder / f"{int(step):08d}-{safe}.png"
         with replacing(path) as temporary:
-            temporary.write_bytes(png_bytes(pixels))
+            Image.fromarray(pixels).save(temporary, "PNG", optimize=True)
         where = f"{folder.name}/{path.name}"
         self._log.write({"type": "image", "step": int(step), "name": name, "file": where})
 
@@ -125,15 +125,7 @@ def log_report(
         sink.text(entry.step, f"{prefix}{key}/undefined", f"{key} is undefined: {reason}")
     sink.text(entry.step, f"{prefix}verdict", entry.verdict)
     if pictures:
-        _draw(sink, found, prefix)
-
-
-def _draw(sink: Sink, found: Snapshot, prefix: str) -> None:
-    from gramax.render.single_pictures import gram_picture, spectrum_picture
-
-    step, c = found.entry.step, found.entry.c
-    if found.cosines is not None:
-        sink.image(step, f"{prefix}cosines", gram_picture(found.cosines, found.classes, c))
-    if found.spectrum is not None:
-        sink.image(step, f"{prefix}spectrum", spectrum_picture(found.spectrum, c))
-        sink.histogram(step, f"{prefix}eigenvalues", found.spectrum)
+        for key, pixels in found.pictures().items():
+            sink.image(entry.step, prefix + key, pixels)
+        if found.spectrum is not None:
+            sink.histogram(entry.step, f"{prefix}eigenvalues", found.spectrum)

@@ -30,6 +30,8 @@ CLASSES = 10
 WIDTHS = (64, 256, 256, 64, CLASSES)
 EPOCHS, BATCH, RATE, DECAY = 300, 128, 0.1, 2e-3
 
+HEADING = f"{'epoch':>5}  train err  test err  collapse  eff. rank  off-diagonal cosines"
+
 Params = list[tuple[Array, Array]]
 Split = tuple[Float[Array, "n d"], Array]
 
@@ -40,18 +42,15 @@ class Epoch(NamedTuple):
     train: Entry
     test: Entry
 
-    @property
-    def record(self) -> dict[str, Any]:
-        """The epoch, and the numbers and the error of both kinds of rows."""
-        return {"epoch": int(self.train.extra["epoch"])} | {
-            name: {"error": entry.extra["error"], **entry.numbers}
-            for name, entry in self._asdict().items()
-        }
-
-    @property
-    def cosines(self) -> np.ndarray:
-        """Cosines of the centred class means of the training rows."""
-        return np.asarray(self.train.cosines)
+    def __str__(self) -> str:
+        """The audits as a line under `HEADING`."""
+        extra, numbers = self.train.extra, self.train.numbers
+        off = np.asarray(self.train.cosines)[~np.eye(CLASSES, dtype=bool)]
+        return (
+            f"{int(extra['epoch']):>5}  {extra['error']:>9.2%}  {self.test.extra['error']:>8.2%}  "
+            f"{numbers['collapse_ratio']:>8.2g}  {numbers['effective_rank']:>9.2f}  "
+            f"{off.min():+.3f} to {off.max():+.3f}"
+        )
 
 
 def digits(seed: int = 0) -> tuple[Split, Split]:
@@ -169,7 +168,7 @@ def run(
     *,
     epochs: int = EPOCHS,
     seed: int = 0,
-    progress: Callable[[Epoch], None] | None = None,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> Report:
     """Train, audit, and leave the embeddings, the log, the report and the picture in `out`.
 
@@ -177,7 +176,7 @@ def run(
         out: folder, made where it is missing.
         epochs: passes over the training digits.
         seed: of the weights and the order of the batches.
-        progress: called with every `Epoch`.
+        progress: called with a line for every `Epoch`.
 
     Returns:
         The final audit of the training embeddings.
@@ -195,8 +194,7 @@ def run(
         def tell(shot: Epoch) -> None:
             for entry in shot:
                 log.append(entry)
-            if progress:
-                progress(shot)
+            progress(str(shot))
 
         params, story = train(splits, epochs, seed, tell)
     for name, (x, y) in zip(Epoch._fields, splits, strict=True):
