@@ -29,9 +29,10 @@ from gramax.audits.portrait import (
 from gramax.audits.report import ClassView, Pair
 from gramax.cli import main
 from gramax.render import terminal
+from gramax.render.audit_charts import cosine_chart, spectrum_chart
 from gramax.render.page import audit_page
 from gramax.render.page.picture_data import point_classes_text
-from gramax.render.page.svg_charts import cosine_chart, even_ticks, log_ticks, scree_chart
+from gramax.render.page.svg_charts import even_ticks, line_chart, log_ticks
 
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</script><b>", "a & b")
 PATH = "imagenet/ILSVRC2012/train/animals/vertebrates/class_"
@@ -144,7 +145,7 @@ def test_page_without_labels_or_portrait(report):
     portrait = portrait_of([], nothing, nothing, np.ones(3), 50, rows, np.zeros(50, int), 0.0)
     assert portrait.codes is None
     page = audit_page(replace(bare, portrait=portrait))
-    assert "Spread of the cosines of pairs of rows" in page
+    assert "Cosines of pairs of rows" in page
     assert island(page)["cloud"]["names"] == [0]
     assert island(page)["names"] == {"0": "all"}
 
@@ -219,9 +220,10 @@ def test_spectrum_of_isotropic_rows_is_that_of_chance():
     assert portrait.cloud.explained[0] == pytest.approx(direct[0] / direct.sum(), rel=0.05)
 
 
-def scree(shares):
+def with_spectrum(report, shares, c):
     shares = np.asarray(shares) / np.sum(shares)
-    return Scree(np.arange(1, len(shares) + 1), shares, np.full(len(shares), 1 / len(shares)))
+    scree = Scree(np.arange(1, len(shares) + 1), shares, np.full(len(shares), 1 / len(shares)))
+    return spectrum_chart(replace(report, c=c, portrait=replace(report.portrait, spectrum=scree)))
 
 
 def ticks(drawing, anchor):
@@ -229,24 +231,24 @@ def ticks(drawing, anchor):
     return [text for text in found if re.fullmatch(r"[−\d.,e]+", text)]
 
 
-def test_axes_below_the_scale_are_counted_and_not_drawn():
-    drawing = scree_chart(scree([*np.linspace(2, 1, 9), *[1e-13] * 23]), 10)
-    assert drawing.count("<circle") == 9
-    assert "23 more below 1e−8" in drawing
-    assert max(float(y) for y in re.findall(r'cy="([\d.]+)"', drawing)) < 150
-    assert "more below" not in scree_chart(scree(np.linspace(2, 1, 9)), 10)
+def test_axes_below_the_scale_are_counted_and_not_drawn(report):
+    chart = with_spectrum(report, [*np.linspace(2, 1, 9), *[1e-13] * 23], 10)
+    assert "23 more axes have less than" in chart.text
+    assert line_chart(chart).count("<circle") == 9
+    assert "more axes" not in with_spectrum(report, np.linspace(2, 1, 9), 10).text
 
 
 @pytest.mark.parametrize("size", [4, 12, 32, 33, 64, 90, 512])
-def test_charts_have_ticks_on_both_axes(size):
+def test_charts_have_ticks_on_both_axes(report, size):
     for fall in (1.01, 1.2, 2.0):
-        drawing = scree_chart(scree(fall ** -np.arange(size, dtype=float)), 3)
+        drawing = line_chart(with_spectrum(report, fall ** -np.arange(size, dtype=float), 3))
         assert ("axis, log scale" in drawing) == (size > 32)
         for anchor in ("middle", "end"):
             assert 3 <= len(ticks(drawing, anchor)) <= 7
     pairs = size * (size - 1) // 2
     counts = np.histogram(np.random.default_rng(0).normal(0, 0.1, pairs), 4000, (-1, 1))[0]
-    drawing = cosine_chart(histogram_of(counts, 60, "classes"), 0.0, None)
+    portrait = replace(report.portrait, cosines=histogram_of(counts, 60, "classes"))
+    drawing = line_chart(cosine_chart(replace(report, portrait=portrait)))
     assert ("pairs, log scale" in drawing) == (pairs > 500)
     for anchor in ("middle", "end"):
         assert 3 <= len(ticks(drawing, anchor)) <= 9
@@ -319,7 +321,7 @@ def test_plots_draw_on_the_axes_given_and_show_names_as_they_are(report, tmp_pat
     assert {text.get_text() for text in gram.get_xticklabels()} == {*names[:3], "(empty)"}
     shown = [text.get_text() for text in rows.get_legend().get_texts()]
     assert shown == [r"$\frac{1$", "$5 to $6", "\u200b_bg", "(empty)"]
-    simplex = f"simplex {-1 / (report.c - 1):.3g}"
+    simplex = f"simplex −{1 / (report.c - 1):.2g}"
     assert simplex in [text.get_text() for text in cosines.get_legend().get_texts()]
     plt.close(figure)
     with pytest.raises(ValueError, match="portrait=True"):

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from gramax._optional import drawing
-from gramax._shapes import Float
+from gramax._shapes import Float, Shaped
 from gramax.audits.report import finite
 
 Style = Literal["number", "percent", "count", "words", "signed"]
@@ -72,13 +72,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a chart, named; with `low` and `high` also a band around it."""
+    """A line of a chart, named; with `low` and `high` also a band around it.
+
+    It is `dashed` where it stands for chance or a floor.
+    """
 
     name: str
     x: Float[np.ndarray, " k"]
     y: Float[np.ndarray, " k"]
     low: Float[np.ndarray, " k"] | None = None
     high: Float[np.ndarray, " k"] | None = None
+    dashed: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ class Chart:
         x_log: whether the horizontal axis is logarithmic; y_log: the vertical one.
         marks: places on the horizontal axis, with a word each.
         names: what stands below the horizontal axis instead of numbers 0, 1, 2, ...
+        bars: edges `[b+1]` and heights `[b]` of a histogram behind the lines.
     """
 
     title: str
@@ -103,6 +108,7 @@ class Chart:
     y_log: bool = False
     marks: tuple[tuple[float, str], ...] = ()
     names: tuple[str, ...] = ()
+    bars: tuple[Float[np.ndarray, " b+1"], Shaped[np.ndarray, " b"]] | None = None
 
 
 @dataclass(frozen=True, repr=False)

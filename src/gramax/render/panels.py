@@ -161,7 +161,7 @@ def numbers_panel(
 
 
 @dataclass(frozen=True)
-class Line:
+class Curve:
     """One curve: its values by step, its colour, its name if any, and its steps (0, 1, 2 ...)."""
 
     values: np.ndarray
@@ -171,7 +171,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Chart:
+class ValueAxis:
     """A metric over time: its value axis, its floor, and what stands above or below the floor."""
 
     title: str
@@ -186,8 +186,8 @@ class Chart:
 def curve_panel(
     canvas: Canvas,
     box: Box,
-    chart: Chart,
-    lines: Sequence[Line],
+    chart: ValueAxis,
+    lines: Sequence[Curve],
     at: np.ndarray,
     ends: tuple[str, str],
     mark: float | None = None,

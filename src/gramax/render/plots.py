@@ -8,6 +8,7 @@ import numpy as np
 
 from gramax._text import named
 from gramax.render import style
+from gramax.render.audit_charts import cosine_chart, spectrum_chart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from gramax.audits.portrait import Portrait
     from gramax.audits.report import Report
+    from gramax.decide.decision import Chart
 
 __all__ = ["plot_cosines", "plot_gram", "plot_report", "plot_rows", "plot_spectrum"]
 
@@ -98,22 +100,8 @@ def plot_cosines(report: Report, ax: Axes | None = None) -> Axes:
         ValueError: the report has no portrait, or fewer than two rows.
         MissingExtraError: matplotlib is not installed.
     """
-    portrait, histogram, ax = _begun(report, "cosines", "fewer than two rows: no cosines", ax)
-    middles = (histogram.edges[1:] + histogram.edges[:-1]) / 2
-    ax.bar(middles, histogram.counts, width=np.diff(histogram.edges), color=ROWS_COLOUR, alpha=0.6)
-    if histogram.chance is not None:
-        ax.plot(middles, histogram.chance, "--", color=CHANCE_COLOUR, label="random directions")
-    classes, floor = histogram.of == "classes", portrait.floor
-    if classes and 2 < report.c <= report.d + 1:
-        simplex = -1 / (report.c - 1)
-        ax.axvline(simplex, ls=":", color=LIMIT_COLOUR, label=f"simplex {simplex:.3g}")
-    elif classes and floor > 0:
-        for at, label in ((floor, f"floor {floor:.3g}"), (-floor, None)):
-            ax.axvline(at, ls=":", color=LIMIT_COLOUR, label=label)
-    title = f"Cosines of pairs of {'class codes' if classes else 'rows'}"
-    ax.set(title=title, xlabel="cosine", ylabel="pairs")
-    ax.legend(frameon=False)
-    return ax
+    _, _, ax = _begun(report, "cosines", "fewer than two rows: no cosines", ax)
+    return draw_chart(cosine_chart(report), ax)
 
 
 def plot_spectrum(report: Report, ax: Axes | None = None) -> Axes:
@@ -127,15 +115,24 @@ def plot_spectrum(report: Report, ax: Axes | None = None) -> Axes:
         ValueError: the report has no portrait, or all its rows coincide.
         MissingExtraError: matplotlib is not installed.
     """
-    _, scree, ax = _begun(report, "spectrum", "only rows that coincide: no spectrum", ax)
-    shown = scree.share > 1e-7 * scree.share[0]
-    ax.loglog(scree.index[shown], scree.share[shown], color=ROWS_COLOUR, lw=2, label="these rows")
-    chance = {"color": CHANCE_COLOUR, "label": "chance (Marchenko-Pastur)"}
-    ax.loglog(scree.index, scree.chance, "--", **chance)
-    if report.c > 2:
-        ax.axvline(report.c - 1, ls=":", color=LIMIT_COLOUR, label=f"{report.c - 1} = classes − 1")
-    ax.set(title="Spectrum", xlabel="principal axis", ylabel="share of the variance")
-    ax.legend(frameon=False)
+    _, _, ax = _begun(report, "spectrum", "only rows that coincide: no spectrum", ax)
+    return draw_chart(spectrum_chart(report), ax)
+
+
+def draw_chart(chart: Chart, ax: Axes) -> Axes:
+    """Draw a chart on axes of matplotlib, as the page draws it."""
+    if chart.bars is not None:
+        edges, heights = chart.bars
+        ax.stairs(heights, edges, fill=True, color=ROWS_COLOUR, alpha=0.6)
+    for k, line in enumerate(chart.lines):
+        colour = CHANCE_COLOUR if line.dashed else style.css(style.class_colour(k))
+        ax.plot(line.x, line.y, "--" if line.dashed else "-", color=colour, label=line.name)
+    for at, word in chart.marks:
+        ax.axvline(at, ls=":", color=LIMIT_COLOUR, label=word or None)
+    ax.set(title=chart.title, xlabel=chart.x_name, ylabel=chart.y_name)
+    ax.set(xscale="log" if chart.x_log else "linear", yscale="log" if chart.y_log else "linear")
+    if chart.lines or chart.marks:
+        ax.legend(frameon=False)
     return ax
 
 

@@ -22,9 +22,9 @@ from gramax.render import style
 from gramax.render.canvas import CANVAS_SIZE, MARGIN, Box, Canvas
 from gramax.render.gif import FRAMES
 from gramax.render.panels import (
-    Chart,
+    Curve,
     KeyNumber,
-    Line,
+    ValueAxis,
     curve_panel,
     gram_panel,
     numbers_panel,
@@ -56,8 +56,8 @@ class Scene:
     cosines: np.ndarray
     badges: bool = False
     keys: Sequence[KeyNumber]
-    chart: Chart
-    lines: Sequence[Line]
+    chart: ValueAxis
+    lines: Sequence[Curve]
     at: np.ndarray
     ends: tuple[str, str] | None = None
 
@@ -140,12 +140,12 @@ def class_collapse() -> Scene:
             KeyNumber("within variance", "floor 0", within, small_number),
             KeyNumber("mean cosine", "simplex −1/2", off.mean(axis=1)),
         ],
-        chart=Chart(
+        chart=ValueAxis(
             "Spread of a class", (-0.3, 0.9), (0, 0.4, 0.8), 0, "floor 0: every class a point"
         ),
         lines=[
-            Line(ratio, style.METRIC, "collapse ratio"),
-            Line(within, style.SECOND, "within variance"),
+            Curve(ratio, style.METRIC, "collapse ratio"),
+            Curve(within, style.SECOND, "within variance"),
         ],
         at=np.arange(FRAMES),
         ends=("loose", "tight"),
@@ -196,8 +196,8 @@ def rank_collapse() -> Scene:
             KeyNumber("1st eigenvalue", "of the covariance", eigenvalues[:, 0]),
             KeyNumber("2nd eigenvalue", "of the covariance", eigenvalues[:, 1]),
         ],
-        chart=Chart("Effective rank", (0.68, 2.1), (1, 1.5, 2), 1, "floor 1: a line"),
-        lines=[Line(rank, style.METRIC)],
+        chart=ValueAxis("Effective rank", (0.68, 2.1), (1, 1.5, 2), 1, "floor 1: a line"),
+        lines=[Curve(rank, style.METRIC)],
         at=np.arange(FRAMES),
         ends=("round", "flat"),
     )
@@ -240,10 +240,10 @@ def simplex_descent() -> Scene:
             KeyNumber("largest cosine", "simplex −1/3", off[at].max(axis=1)),
             KeyNumber("smallest cosine", "simplex −1/3", off[at].min(axis=1)),
         ],
-        chart=Chart(
+        chart=ValueAxis(
             "Simplex error", (-0.34, 1.1), (0, 0.5, 1), 0, "floor 0: a regular tetrahedron"
         ),
-        lines=[Line(error, style.METRIC)],
+        lines=[Curve(error, style.METRIC)],
         at=at,
     )
 
@@ -282,14 +282,14 @@ def welch_descent(steps: int = 200) -> Scene:
             KeyNumber("Welch gap", "floor 0", gap[at]),
             KeyNumber("least |cosine|", "equal at 0.4472", least[at]),
         ],
-        chart=Chart(
+        chart=ValueAxis(
             "Coherence, the worst |cosine|",
             (0.24, 1.06),
             (0.4, 0.6, 0.8, 1),
             floor,
             "Welch floor 1/√5 = 0.4472",
         ),
-        lines=[Line(worst, style.METRIC)],
+        lines=[Curve(worst, style.METRIC)],
         at=at,
     )
 
@@ -333,13 +333,13 @@ def benign_landscape() -> Scene:
             KeyNumber("lowest start", "floor 9.333", now.min(axis=0), three_decimals),
             KeyNumber("between them", "one floor: 0", np.ptp(now, axis=0), three_decimals),
         ],
-        chart=Chart(
+        chart=ValueAxis(
             "Off-diagonal frame potential",
             (5.0, 18),
             (10, 15),
             floor,
             "one floor: 49/3 − 7 = 9.333",
         ),
-        lines=[Line(potential[i], style.CLASSES[i]) for i in range(starts)],
+        lines=[Curve(potential[i], style.CLASSES[i]) for i in range(starts)],
         at=at,
     )

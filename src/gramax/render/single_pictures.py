@@ -10,7 +10,7 @@ import numpy as np
 from gramax._shapes import Float, UInt8
 from gramax.render import style
 from gramax.render.canvas import MARGIN, Canvas
-from gramax.render.panels import Chart, Line, curve_panel, gram_panel
+from gramax.render.panels import Curve, ValueAxis, curve_panel, gram_panel
 
 if TYPE_CHECKING:
     from gramax.audits.snapshot import Snapshot
@@ -71,9 +71,9 @@ def spectrum_picture(
     low = int(np.floor(np.log10(np.fmin.reduce(shown, initial=0.1))))
     needed = c - 1 if 1 < c <= len(shown) else None
     title = f"dotted: {needed}, all that {c} classes need" if needed else ""
-    chart = Chart(title, (10.0**low, 1.0), [10.0**k for k in range(low, 1)], log=True)
+    chart = ValueAxis(title, (10.0**low, 1.0), [10.0**k for k in range(low, 1)], log=True)
     steps = np.arange(1, len(shown) + 1)
-    lines = [Line(shown, style.METRIC, steps=steps)]
+    lines = [Curve(shown, style.METRIC, steps=steps)]
     with style.look():
         canvas = Canvas("Spectrum", "Share of the variance, by direction", PICTURE_SIZE)
         box = (MARGIN, 140, PICTURE_SIZE[0] - 2 * MARGIN, 400)

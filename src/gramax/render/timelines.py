@@ -16,13 +16,13 @@ from gramax.errors import InputError
 from gramax.render import style
 from gramax.render.canvas import CANVAS_SIZE, MARGIN, Canvas
 from gramax.render.gif import FRAMES, write_film
-from gramax.render.number_text import number
-from gramax.render.page.html_file import TEMPLATES, digest, template
+from gramax.render.page.html_file import render_page
+from gramax.render.page.picture_data import pictures_data
 from gramax.render.page.svg_charts import BASE, LEFT, Frame, even_ticks, log_ticks
 from gramax.render.panels import (
-    Chart,
+    Curve,
     KeyNumber,
-    Line,
+    ValueAxis,
     curve_panel,
     gram_panel,
     numbers_panel,
@@ -105,12 +105,12 @@ def stretch_of(steps: np.ndarray) -> float:
     return float(gaps[0]) if denser else 0.0
 
 
-def charts_of(tracks: Sequence[Track], metrics: Iterable[str] = CHARTS) -> dict[str, Chart]:
+def charts_of(tracks: Sequence[Track], metrics: Iterable[str] = CHARTS) -> dict[str, ValueAxis]:
     """A chart for each metric, with limits that hold every track and the floor."""
     return {metric: _chart(tracks, metric) for metric in metrics}
 
 
-def _chart(tracks: Sequence[Track], metric: str) -> Chart:
+def _chart(tracks: Sequence[Track], metric: str) -> ValueAxis:
     values = [track.values(metric) for track in tracks]
     values = [value[np.isfinite(value)] for value in values]
     finite, title = np.concatenate(values), CHARTS[metric]
@@ -118,7 +118,7 @@ def _chart(tracks: Sequence[Track], metric: str) -> Chart:
         powers = np.log10(finite[finite > 0]) if (finite > 0).any() else np.array([-3.0, 0.0])
         low = np.floor(powers.min())
         ends = float(10.0**low), float(10.0 ** max(np.ceil(powers.max()), low + 1))
-        return Chart(title, (ends[0], 1.5 * ends[1]), ends, log=True)
+        return ValueAxis(title, (ends[0], 1.5 * ends[1]), ends, log=True)
     floor, text = _floor(tracks, metric)
     known = [*finite] if floor is None else [*finite, floor]
     highest = max(*known, 1e-12) if known else 1.0
@@ -132,7 +132,7 @@ def _chart(tracks: Sequence[Track], metric: str) -> Chart:
     elif floor is not None:  # the text stands on the side where no curve ends
         lasts = [value[-1:] for value in values]
         above = bool(np.mean(np.concatenate([*lasts, [floor]])) < floor)
-    return Chart(title, (-below * top, 1.08 * top), (0.0, top), floor, text, above)
+    return ValueAxis(title, (-below * top, 1.08 * top), (0.0, top), floor, text, above)
 
 
 def _floor(tracks: Sequence[Track], metric: str) -> tuple[float | None, str]:
@@ -232,7 +232,7 @@ def _canvas(
     stretch = stretch_of(steps)
     ends = f"{steps[0]:g}", f"{steps[-1]:g} {unit}{', log scale' if stretch else ''}"
     for (metric, chart), box in zip(charts.items(), boxes, strict=True):
-        lines = [Line(t.values(metric), t.colour, steps=t.steps) for t in tracks]
+        lines = [Curve(t.values(metric), t.colour, steps=t.steps) for t in tracks]
         told = ends if box[1] == boxes[-1][1] else ("", "")
         curve_panel(canvas, box, chart, lines, steps[shown], told, fitted, stretch)
     if fitted is not None:
@@ -241,7 +241,7 @@ def _canvas(
     return canvas, len(shown)
 
 
-def _key(chart: Chart, metric: str, track: Track) -> KeyNumber:
+def _key(chart: ValueAxis, metric: str, track: Track) -> KeyNumber:
     """The key number of a chart, held against its floor."""
     target = chart.floor_text.split(":")[0] or "floor 0"
     text = KEY_TEXTS.get(metric, small_number)
@@ -263,22 +263,21 @@ def _legend(canvas: Canvas, tracks: Sequence[Track]) -> None:
 
 def write_timeline_page(tracks: Sequence[Track], path: str | Path, title: str) -> None:
     """Write the page, whole or not at all; names and verdicts are escaped."""
-    steps = np.unique(np.concatenate([track.steps for track in tracks]))
-    css = (TEMPLATES / "timeline.css").read_text(encoding="utf-8").strip()
-    text = template("timeline.html").render(
+    drawn = charts_of(tracks).items()
+    text = render_page(
+        "timeline.html",
+        pictures_data(()),
         title=title,
-        css=Markup(css),
-        digest=digest(css),
-        charts=[
-            (chart.title, chart.log, _drawing(chart, metric, tracks, steps))
-            for metric, chart in charts_of(tracks).items()
-        ],
-        rows=[_row(track) for track in tracks],
+        charts=[(chart, _drawing(chart, metric, tracks)) for metric, chart in drawn],
+        tracks=tracks,
+        metrics=list(CHARTS),
+        nan=math.nan,
     )
     write_text(path, text)
 
 
-def _drawing(chart: Chart, metric: str, tracks: Sequence[Track], steps: np.ndarray) -> Markup:
+def _drawing(chart: ValueAxis, metric: str, tracks: Sequence[Track]) -> Markup:
+    steps = np.unique(np.concatenate([track.steps for track in tracks]))
     stretch = stretch_of(steps)
 
     def across(step: np.ndarray) -> np.ndarray:
@@ -291,30 +290,20 @@ def _drawing(chart: Chart, metric: str, tracks: Sequence[Track], steps: np.ndarr
     last = f"{steps[-1]:g} steps{', log scale' if stretch else ''}"
     frame.words("tick", frame.x(end), BASE + 16, last, "end")
     if chart.floor is not None:
-        frame.path("floor", (0, end), (chart.floor, chart.floor))
-    for track in tracks:
-        values, colour = track.values(metric), style.css(track.colour)
+        frame.path("dashed", (0, end), (chart.floor, chart.floor))
+    for index, track in enumerate(tracks):
+        values, places = track.values(metric), across(track.steps)
         values = np.where(values > 0, values, np.nan) if chart.log else values
-        places = across(track.steps)
-        frame.path("line", places, values, colour)
+        frame.parts.append(f'<g class="ink{index}">')
+        frame.path("line", places, values)
         for k in np.flatnonzero(np.isfinite(values)) if len(values) <= MAX_POINTS else ():
             told = f"{track.label}, step {track.steps[k]:g}: {values[k]:.4g}"
-            frame.dot(places[k], values[k], told, colour)
+            frame.dot(places[k], values[k], told)
+        frame.parts.append("</g>")
     if chart.floor is not None:
         y = frame.y(chart.floor) + (-6 if chart.above else 15)
         frame.words("said", frame.x(end), y, chart.floor_text, "end")
     return frame.drawing(f"{chart.title} over training; the last values are in the table below")
-
-
-def _row(track: Track) -> dict[str, object]:
-    last = track.entries[-1]
-    return {
-        "label": track.label,
-        "colour": style.css(track.colour),
-        "step": f"{last.step:,}",
-        "numbers": [number(last.numbers.get(metric, np.nan)) for metric in CHARTS],
-        "verdict": last.verdict,
-    }
 
 
 WRITERS = {".png": draw_png, ".gif": draw_gif, ".html": write_timeline_page}

@@ -13,12 +13,12 @@ from gramax.audits.thresholds import SURE
 from gramax.audits.verdict import tell_worth
 from gramax.decide.comparison.dictionaries import matching_lines
 from gramax.decide.comparison.results import FALSE_RATE
+from gramax.render.audit_charts import cosine_chart, spectrum_chart
 from gramax.render.number_text import (
     abbreviations_told,
     asked_numbers,
     comparison_headline,
     confused_text,
-    number,
     references_told,
     report_facts,
     report_notes,
@@ -26,7 +26,7 @@ from gramax.render.number_text import (
 )
 from gramax.render.page.html_file import render_page
 from gramax.render.page.picture_data import pictures_data, point_classes_text
-from gramax.render.page.svg_charts import cosine_chart, line_chart, scree_chart
+from gramax.render.page.svg_charts import line_chart
 
 if TYPE_CHECKING:
     from gramax.audits.portrait import Portrait
@@ -42,7 +42,7 @@ def audit_page(report: Report) -> str:
     """An audit as one HTML file; a report without a portrait gives a page without pictures."""
     portrait = report.portrait
     places: defaultdict[str, Any] = defaultdict(str)
-    pictures: dict[str, Any] = dict.fromkeys(("heat", "cosines", "scree", "cloud"))
+    pictures: dict[str, Any] = dict.fromkeys(("heat", "charts", "cloud"))
     data = pictures_data(())
     if portrait is not None:
         views = [(heat, 1.0) for heat in (portrait.codes, portrait.centred) if heat is not None]
@@ -80,26 +80,9 @@ def _pictures(report: Report, portrait: Portrait) -> dict[str, Any]:
     if portrait.codes is not None:
         labels = ["As they lie", "Centred"] if portrait.centred else ["As they lie"]
         shown["heat"] = {"views": labels, "size": portrait.codes.size}
-    if histogram := portrait.cosines:
-        name, text, floor, simplex = "pairs of rows", "All pairs of the rows shown.", 0.0, None
-        pairs = int(histogram.counts.sum())
-        if histogram.of == "classes":
-            name, text, floor = (
-                "class codes",
-                f"All {pairs:,} pairs of class codes.",
-                portrait.floor,
-            )
-            simplex = -1 / (report.c - 1) if report.c <= report.d + 1 else None
-        text += " Dashed: random directions."
-        if pairs > 500:
-            text += " The scale is logarithmic, so that few pairs show."
-        shown["cosines"] = (name, text, cosine_chart(histogram, floor, simplex))
-    if portrait.spectrum is not None:
-        text = (
-            f"Effective rank {number(report['effective_rank'])} of {min(report.n - 1, report.d):,}."
-            " Dashed: isotropic rows of the same number (Marchenko-Pastur)."
-        )
-        shown["scree"] = (text, scree_chart(portrait.spectrum, report.c))
+    charts = [cosine_chart(report)] if portrait.cosines else []
+    charts += [spectrum_chart(report)] if portrait.spectrum else []
+    shown["charts"] = [(chart, line_chart(chart)) for chart in charts]
     if cloud := portrait.cloud:
         first, second = (f"{share:.0%}" for share in cloud.explained)
         count = len(cloud.points)
