@@ -46,24 +46,9 @@ def _command(command: click.Command, context: click.Context) -> str:
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     parts = [f"\n## gramax {context.info_name}\n\n```text\n{usage}\n```\n\n{_help(command)}"]
     options = [one for one in command.get_params(context) if isinstance(one, click.Option)]
-    arguments = [one for one in command.get_params(context) if isinstance(one, click.Argument)]
-    if arguments:
-        rows = [_argument(one, context) for one in arguments]
-        parts.append("\n" + table(("argument", "takes", "how many"), rows))
     rows = [_option(one, context) for one in options if not one.hidden]
     parts.append("\n" + table(("option", "default", "what it does"), rows))
     return "".join(parts)
-
-
-def _argument(argument: click.Argument, context: click.Context) -> tuple[str, str, str]:
-    facts = argument.type.to_info_dict()
-    kind = facts["name"].removesuffix(" range")
-    if facts.get("min") is not None:
-        kind += f", at least {facts['min']}"
-    many = "one or more" if argument.nargs == -1 else str(argument.nargs)
-    if not argument.required:
-        many = "any number" if argument.nargs == -1 else "may be left out"
-    return f"`{argument.make_metavar(context)}`", kind, many
 
 
 def _option(option: click.Option, context: click.Context) -> tuple[str, str, str]:

@@ -223,7 +223,7 @@ def test_spectrum_of_isotropic_rows_is_that_of_chance():
 def with_spectrum(report, shares, c):
     shares = np.asarray(shares) / np.sum(shares)
     scree = Scree(np.arange(1, len(shares) + 1), shares, np.full(len(shares), 1 / len(shares)))
-    return spectrum_chart(replace(report, c=c, portrait=replace(report.portrait, spectrum=scree)))
+    return spectrum_chart(replace(report, c=c), scree)
 
 
 def ticks(drawing, anchor):
@@ -247,8 +247,7 @@ def test_charts_have_ticks_on_both_axes(report, size):
             assert 3 <= len(ticks(drawing, anchor)) <= 7
     pairs = size * (size - 1) // 2
     counts = np.histogram(np.random.default_rng(0).normal(0, 0.1, pairs), 4000, (-1, 1))[0]
-    portrait = replace(report.portrait, cosines=histogram_of(counts, 60, "classes"))
-    drawing = line_chart(cosine_chart(replace(report, portrait=portrait)))
+    drawing = line_chart(cosine_chart(report, histogram_of(counts, 60, "classes"), 0.0))
     assert ("pairs, log scale" in drawing) == (pairs > 500)
     for anchor in ("middle", "end"):
         assert 3 <= len(ticks(drawing, anchor)) <= 9

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 number_of_codes = click.argument("c", type=click.IntRange(min=1))
 dimensions = click.argument("d", type=click.IntRange(min=1))
-field_option = click.option("--field", type=click.Choice(["real", "complex"]), default="real")
+field_option = click.option(
+    "--field", type=click.Choice(["real", "complex"]), default="real", help="Numbers of the codes."
+)
 
 
 @click.command()

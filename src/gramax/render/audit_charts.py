@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gramax.audits.portrait import Histogram, Scree
 from gramax.audits.report import Report
 from gramax.decide.decision import Chart, Line
 from gramax.render.number_text import number
@@ -18,9 +19,8 @@ MAX_LINEAR_PAIRS = 500
 """Of more pairs, counts are on a logarithmic scale, so that bars of few pairs show."""
 
 
-def spectrum_chart(report: Report) -> Chart:
+def spectrum_chart(report: Report, scree: Scree) -> Chart:
     """The share of the variance along each axis, beside that of rows without structure."""
-    scree = report.portrait.spectrum  # type: ignore[union-attr]
     least = LEAST_SHARE * scree.share[0]
     seen, by_luck = scree.share > least, scree.chance > least
     last = int(scree.index[-1])
@@ -45,13 +45,11 @@ def spectrum_chart(report: Report) -> Chart:
     )
 
 
-def cosine_chart(report: Report) -> Chart:
+def cosine_chart(report: Report, histogram: Histogram, floor: float) -> Chart:
     """Counts of pairs by cosine, beside those of random directions and the floor.
 
     Where the codes fit, the one cosine of a simplex stands for the floor.
     """
-    portrait = report.portrait
-    histogram, floor = portrait.cosines, portrait.floor  # type: ignore[union-attr]
     pairs, limit = int(histogram.counts.sum()), float(histogram.edges[-1])
     many, marks, of = pairs > MAX_LINEAR_PAIRS, [], "rows"
     text = "All pairs of the rows shown."

@@ -100,8 +100,8 @@ def plot_cosines(report: Report, ax: Axes | None = None) -> Axes:
         ValueError: the report has no portrait, or fewer than two rows.
         MissingExtraError: matplotlib is not installed.
     """
-    _, _, ax = _begun(report, "cosines", "fewer than two rows: no cosines", ax)
-    return draw_chart(cosine_chart(report), ax)
+    portrait, found, ax = _begun(report, "cosines", "fewer than two rows: no cosines", ax)
+    return draw_chart(cosine_chart(report, found, portrait.floor), ax)
 
 
 def plot_spectrum(report: Report, ax: Axes | None = None) -> Axes:
@@ -115,8 +115,8 @@ def plot_spectrum(report: Report, ax: Axes | None = None) -> Axes:
         ValueError: the report has no portrait, or all its rows coincide.
         MissingExtraError: matplotlib is not installed.
     """
-    _, _, ax = _begun(report, "spectrum", "only rows that coincide: no spectrum", ax)
-    return draw_chart(spectrum_chart(report), ax)
+    _, scree, ax = _begun(report, "spectrum", "only rows that coincide: no spectrum", ax)
+    return draw_chart(spectrum_chart(report, scree), ax)
 
 
 def draw_chart(chart: Chart, ax: Axes) -> Axes:

@@ -80,8 +80,8 @@ def _pictures(report: Report, portrait: Portrait) -> dict[str, Any]:
     if portrait.codes is not None:
         labels = ["As they lie", "Centred"] if portrait.centred else ["As they lie"]
         shown["heat"] = {"views": labels, "size": portrait.codes.size}
-    charts = [cosine_chart(report)] if portrait.cosines else []
-    charts += [spectrum_chart(report)] if portrait.spectrum else []
+    charts = [cosine_chart(report, portrait.cosines, portrait.floor)] if portrait.cosines else []
+    charts += [spectrum_chart(report, portrait.spectrum)] if portrait.spectrum else []
     shown["charts"] = [(chart, line_chart(chart)) for chart in charts]
     if cloud := portrait.cloud:
         first, second = (f"{share:.0%}" for share in cloud.explained)
