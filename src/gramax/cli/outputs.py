@@ -96,7 +96,7 @@ def leave(
         click.echo(as_json(), nl=False)
         json_out = None
     else:
-        terminal.show_any(found)
+        terminal.show(found)
     failed = []
     with showing() as progress:
         progress("drawing", 0, 1, 0)

@@ -58,34 +58,16 @@ REFERENCE_COLUMNS = ("reference", "z", "of rows")
 """What a number is held against: its mean, how far the number is away, and what it is of."""
 
 
-def show(report: Report, console: Console | None = None) -> None:
-    """Print the report to the terminal (plain text where the output is a file)."""
-    console = console or Console()
-    console.print(report_view(report), width=min(console.width, MAX_WIDTH), crop=False)
-
-
-def show_comparison(found: Comparison, console: Console | None = None) -> None:
-    """Print a comparison to the terminal (plain text where the output is a file)."""
-    console = console or Console()
-    console.print(comparison_view(found), width=min(console.width, MAX_WIDTH))
-
-
-def show_decision(found: Decision, console: Console | None = None) -> None:
-    """Print a decision to the terminal (plain text where the output is a file)."""
-    console = console or Console()
-    console.print(decision_view(found), width=min(console.width, MAX_WIDTH))
-
-
-def show_any(found: Report | Comparison | Decision, console: Console | None = None) -> None:
-    """Print whatever a command has found."""
+def show(found: Report | Comparison | Decision, console: Console | None = None) -> None:
+    """Print what a command has found to the terminal (plain text where the output is a file)."""
     from gramax.decide.decision import Decision
 
+    console = console or Console()
     if isinstance(found, Report):
-        show(found, console)
-    elif isinstance(found, Decision):
-        show_decision(found, console)
+        view = report_view(found)
     else:
-        show_comparison(found, console)
+        view = decision_view(found) if isinstance(found, Decision) else comparison_view(found)
+    console.print(view, width=min(console.width, MAX_WIDTH), crop=False)
 
 
 def plain_text(found: Report | Comparison | Decision) -> str:
@@ -96,7 +78,7 @@ def plain_text(found: Report | Comparison | Decision) -> str:
     console = Console(
         file=out, width=width, color_system=None, force_terminal=False, force_jupyter=False
     )
-    show_any(found, console)
+    show(found, console)
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
 
 
