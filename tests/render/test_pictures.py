@@ -14,7 +14,6 @@ from gramax.render import style
 from gramax.render.canvas import Canvas
 from gramax.render.gif import designed_palette, write_gif
 from gramax.render.panels import camera_view, cosine_text, gram_panel, key_number, small_number
-from gramax.render.single_pictures import strongest_of_blocks
 
 DESIGNED = (style.PAPER, style.INK, *style.GREYS, *style.CLASSES, *style.COSINES)
 
@@ -135,12 +134,3 @@ def test_cells_have_the_colours_of_their_cosines_under_any_user_settings():
     np.testing.assert_array_equal(*frames)
     got = [tuple(int(v) for v in frames[0][at][:3]) for at in ((125, 75), (125, 105), (155, 75))]
     assert got == [style.COSINES[-1], style.PAPER, style.COSINES[0]]
-
-
-def test_blocks_of_a_large_matrix_keep_the_worst_cosines():
-    cosines = np.random.default_rng(0).uniform(-0.2, 0.2, (50, 50))
-    cosines[3, 47], cosines[20, 9] = 0.9, -0.8
-    small = strongest_of_blocks(cosines, 10)
-    assert small.shape == (10, 10)
-    assert (small[0, 9], small[4, 1]) == (0.9, -0.8)
-    assert strongest_of_blocks(cosines, 50) is cosines

@@ -69,6 +69,8 @@ def test_many_classes_of_a_report_are_pictured_in_blocks(rows, rng):
     taken = snapshot(12, replace(audit(z, labels, headroom=False), c=250, portrait=many))
     assert taken.cosines.shape == (125, 125)
     assert taken.entry.cosines is None
+    of_moments = snapshot(3, ClassMoments.of(codes, np.arange(250), 250))
+    assert (of_moments.cosines.shape, of_moments.classes) == ((125, 125), ())
     sink = Mock()
     with patch("gramax.render.single_pictures.gram_picture", wraps=gram_picture) as drawn:
         log_report(sink, 12, taken)

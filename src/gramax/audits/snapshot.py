@@ -10,10 +10,9 @@ import numpy as np
 
 from gramax._optional import drawing
 from gramax.arrays.namespace import Array, compiled, to_numpy
-from gramax.arrays.rows import gram
 from gramax.audits.audit import audit_moments
 from gramax.audits.headline_metrics import floors
-from gramax.audits.portrait import Portrait
+from gramax.audits.portrait import WHOLE, Portrait, heat_of
 from gramax.audits.report import Report
 from gramax.audits.run_log import Entry
 from gramax.metrics.evidence import Evidence
@@ -25,9 +24,6 @@ __all__ = ["Snapshot", "snapshot"]
 LOGGED_CLASSES = 64
 """Classes whose cosines stand in the run log at most: 30 kB a line."""
 
-DRAWN_CLASSES = 1024
-"""Classes whose cosines are drawn at most."""
-
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -35,10 +31,10 @@ class Snapshot:
 
     Attributes:
         entry: its line in the run log.
-        cosines: `[c, c]` cosines of the centred class means. Of a report with many classes, the
-            largest of blocks of them; of moments with many, and a report without a portrait, None.
+        cosines: `[c, c]` cosines of the centred class means; of more than 200 classes, the largest
+            of blocks of them. None of a report without a portrait.
         spectrum: `[d]` eigenvalues of the covariance, largest first; None without a portrait.
-        classes: the names of the rows of `cosines`.
+        classes: the names of the rows of `cosines`, none of which a block has.
     """
 
     entry: Entry
@@ -91,8 +87,10 @@ def snapshot(
         entry = Entry(step, numbers, reasons, name, d=found.dim, verdict=told, extra=own)
         return Snapshot(entry, classes=names)
     entry = _entry(step, name, audit_moments(found, names), own)
-    cosines, spectrum = (None if x is None else to_numpy(x) for x in _pictures(found))
-    return _pictured(entry, cosines, spectrum, names)
+    codes, spectrum = (None if x is None else to_numpy(x) for x in _pictures(found))
+    if len(names) <= WHOLE:
+        return _pictured(entry, codes @ codes.T, spectrum, names)
+    return Snapshot(entry, heat_of(codes, np.arange(len(names)))[0].cosines, spectrum)
 
 
 def _of_report(entry: Entry, portrait: Portrait | None) -> Snapshot:
@@ -119,13 +117,10 @@ def _pictured(
 
 
 @compiled()
-def _pictures(moments: ClassMoments) -> tuple[Array | None, Array | None]:
+def _pictures(moments: ClassMoments) -> tuple[Array, Array | None]:
     evidence = Evidence(moments)
-    small = moments.num_classes <= DRAWN_CLASSES
-    return (
-        gram(evidence.centred_codes) if small else None,
-        None if moments.scatter is None else evidence.xp.flip(evidence.eigenvalues),
-    )
+    spectrum = None if moments.scatter is None else evidence.xp.flip(evidence.eigenvalues)
+    return evidence.centred_codes, spectrum
 
 
 def _entry(step: int, name: str, report: Report, extra: Mapping[str, float]) -> Entry:

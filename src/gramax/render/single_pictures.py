@@ -16,11 +16,9 @@ if TYPE_CHECKING:
     from gramax.audits.snapshot import Snapshot
 
 PICTURE_SIZE = (560, 600)
-MAX_HEAT_MAP_ROWS = 384
-"""Beyond this number of codes, a cell shows the largest |cosine| of a block of them."""
 
 
-def pictures_of(found: Snapshot) -> dict[str, np.ndarray]:
+def pictures_of(found: Snapshot) -> dict[str, UInt8[np.ndarray, "600 560 4"]]:
     """The pictures of a snapshot by name, those that it has the numbers for."""
     made, c = {}, found.entry.c
     if found.cosines is not None:
@@ -31,35 +29,17 @@ def pictures_of(found: Snapshot) -> dict[str, np.ndarray]:
 
 
 def gram_picture(
-    cosines: Float[np.ndarray, "c c"], names: Sequence[str] = (), count: int = 0
+    cosines: Float[np.ndarray, "c c"], names: Sequence[str], count: int
 ) -> UInt8[np.ndarray, "600 560 4"]:
-    """The cosines of c codes as a heat map, with the names beside it where they fit.
-
-    Where `cosines` is of blocks of codes, `count` is the number of the codes.
-    """
-    blocks = strongest_of_blocks(np.asarray(cosines, float), MAX_HEAT_MAP_ROWS)
-    names = names if len(blocks) == len(cosines) == len(names) else ()
+    """The cosines of `count` codes, or of blocks of them, as a heat map with names that fit."""
     with style.look():
-        caption = f"Cosines of {count or len(cosines):,}, centred"
-        canvas = Canvas("Class means", caption, PICTURE_SIZE)
-        gram_panel(canvas, (70, 140, 410, 410), "", blocks[None], names)
+        canvas = Canvas("Class means", f"Cosines of {count:,}, centred", PICTURE_SIZE)
+        gram_panel(canvas, (70, 140, 410, 410), "", cosines[None], names)
         return canvas.frame()
 
 
-def strongest_of_blocks(cosines: Float[np.ndarray, "c c"], most: int) -> Float[np.ndarray, "b b"]:
-    """The matrix itself, or for more than `most` rows the entry of largest size in each block."""
-    if len(cosines) <= most:
-        return cosines
-    starts = np.linspace(0, len(cosines), most, endpoint=False).astype(int)
-    high, low = (
-        extreme.reduceat(extreme.reduceat(cosines, starts, axis=0), starts, axis=1)
-        for extreme in (np.fmax, np.fmin)
-    )
-    return np.where(-low > high, low, high)
-
-
 def spectrum_picture(
-    eigenvalues: Float[np.ndarray, " d"], c: int = 0
+    eigenvalues: Float[np.ndarray, " d"], c: int
 ) -> UInt8[np.ndarray, "600 560 4"]:
     """The share of the variance along each direction, largest first.
 
