@@ -4,9 +4,13 @@ IPython's own `%%sh` passes on what it reads a piece at a time, and a page then 
 """
 
 import os
+import re
 import subprocess
 
 from IPython import get_ipython
+
+PROGRESS = re.compile(r"^gramax: [a-z -]+( [AB])?(: [\d%].*)?\n", re.MULTILINE)
+"""A line on how far the work is, which comes where the machine that builds the page is slow."""
 
 shell = get_ipython()
 shell.run_line_magic("config", 'InlineBackend.figure_formats = ["svg"]')
@@ -22,7 +26,7 @@ def sh(_: str, cell: str) -> None:
         stderr=subprocess.STDOUT,
         encoding="utf-8",
     )
-    print(done.stdout, end="")
+    print(PROGRESS.sub("", done.stdout), end="")
     done.check_returncode()
 
 
