@@ -1,5 +1,6 @@
 """`gramax codebook`: formats, starts, Ctrl-C, and what is shown meanwhile."""
 
+import io
 import json
 import os
 import signal
@@ -127,28 +128,19 @@ def test_ctrl_c_keeps_the_best_so_far_and_twice_leaves_at_once(
         assert "after this round" in told.err
 
 
-def drawn(board):
-    console = Console(width=100, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
-    with console.file:
-        console.print(board)
-    return console.export_text()
-
-
 def test_the_board_shows_the_best_and_the_gap():
-    floor = coherence_floor(7, 3)
-    board = search_progress.SearchOverview(floor, 60.0, 4)
-    assert "preparing" in drawn(board)
-    assert board.spent() < 0.1
-    for k in (1, 2, 3):
-        value = floor.value + 10.0**-k
-        board.add(Progress(k, k, value, value - floor.value, "hop"))
-    shown = drawn(board)
-    for words in (f"{value:.12f}", f"{floor.value:.12f}  orthoplex", "1.000e-03  █▅▁"):
+    floor, out = coherence_floor(7, 3), io.StringIO()
+    console = Console(width=100, file=out, force_terminal=True)
+    with search_progress.search_board(floor, 60.0, 4, console) as tell:
+        for k in (1, 2, 3):
+            value = floor.value + 10.0**-k
+            tell(Progress(k, k, value, value - floor.value, "hop"))
+    shown = out.getvalue()
+    told = (f"best {value:.12f}", f"{floor.value:.12f} (orthoplex)", "1.000e-03 █▅▁", "3, hop")
+    for words in ("preparing", *told):
         assert words in shown
-    assert "1 rounds left" in shown
-    assert board.spent() == pytest.approx(0.75)
     curve = search_progress.gap_curve(list(np.geomspace(1, 1e-9, 1000)))  # fits in the line
-    assert (len(curve), curve[0], curve[-1]) == (search_progress.BAR_WIDTH, "█", "▁")
+    assert (len(curve), curve[0], curve[-1]) == (32, "█", "▁")
     assert search_progress.gap_curve([0.0, 0.0]) == "▁▁"
 
 
