@@ -29,7 +29,7 @@ class Example(Decision):
         line = Line("<i>", x, x**2, x**2 - 1, x**2 + 1)
         return Chart("Curve", "A sentence.", "bytes", "recall", (line,), marks=((2.0, "here"),))
 
-    def values(self):
+    def numbers(self):
         return {"size": self.size and self.size.to_dict()}
 
 

@@ -15,9 +15,14 @@ import numpy as np
 
 from gramax._optional import drawing
 from gramax._shapes import Float
+from gramax.audits.portrait import Heat
 from gramax.audits.report import finite
 
-Style = Literal["number", "percent", "count", "words", "signed"]
+Style = (
+    Literal["number", "percent", "count", "words", "signed"]
+    | Literal["metric", "error", "z", "share", "verdict"]
+)
+"""How a cell is written; a metric by its name, which pages explain, a verdict with its mark."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,21 @@ class Chart:
     names: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class HeatMaps:
+    """Cosines of all pairs of classes, in one order, with a button for each view.
+
+    Attributes:
+        text: what is shown, in a sentence.
+        names: of the classes.
+        views: the label of each, the cosines, and the largest that there can be.
+    """
+
+    text: str
+    names: tuple[str, ...]
+    views: tuple[tuple[str, Heat, float], ...]
+
+
 @dataclass(frozen=True, repr=False)
 class Decision(ABC):
     """What is decided about a space; printed, it is the headline and the tables.
@@ -132,15 +152,19 @@ class Decision(ABC):
         """The picture on the page, or None."""
         return None
 
+    def heat_maps(self) -> HeatMaps | None:
+        """Cosines of all pairs of classes for the page, or None."""
+        return None
+
     @abstractmethod
-    def values(self) -> Mapping[str, Any]:
+    def numbers(self) -> Mapping[str, Any]:
         """The numbers as JSON-ready data."""
 
     def to_dict(self) -> dict[str, Any]:
         """The decision as JSON-ready data: null for what is undefined."""
         about = {name: getattr(self, name) for name in ("source", "facts", "headline")}
         return {"schema": 1, "decision": self.name, **about, "notes": list(self.notes)} | dict(
-            self.values()
+            self.numbers()
         )
 
     def __repr__(self) -> str:

@@ -194,7 +194,7 @@ class Fix(Decision):
         title = "Held-out accuracy after each remedy"
         return Chart(title, text, "remedy", "accuracy", tuple(lines), names=keys)
 
-    def values(self) -> Mapping[str, Any]:
+    def numbers(self) -> Mapping[str, Any]:
         """What is recommended, and every trial."""
         about = {"recommended": dict(self.choices), "use": self.use}
         return about | {"trials": [trial.to_dict() for trial in self.trials]}

@@ -139,7 +139,7 @@ class Rank(Decision):
             names=tuple(one.name for one in self._in_order),
         )
 
-    def values(self) -> dict[str, Any]:
+    def numbers(self) -> dict[str, Any]:
         """Every space, the best first."""
         return {
             "by": self.by,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gramax._shapes import Float, Int
+from gramax._text import sizes
 from gramax.arrays.rows import unit_rows
 from gramax.data import Reading
 from gramax.errors import InputError
@@ -52,8 +53,7 @@ class Rows:
     @property
     def facts(self) -> str:
         """The sizes, in words."""
-        classes = f"{len(self.names):,} classes" if self.names else "no labels"
-        return f"{self.n:,} rows × {self.rows.shape[1]:,} dimensions · {classes}"
+        return sizes(self.n, self.rows.shape[1], len(self.names))
 
     def directions(self) -> Float[np.ndarray, "m d"]:
         """The rows in float64, on the unit sphere unless they are taken as they are."""

@@ -140,7 +140,7 @@ class Shrink(Decision):
             marks=marks,
         )
 
-    def values(self) -> dict[str, Any]:
+    def numbers(self) -> dict[str, Any]:
         """Every way with its qualities and losses."""
         return {
             "by": self.by,

@@ -119,7 +119,7 @@ class Sides(Decision):
         text = "Share of the queries with a match among the k nearest; bands are 95 % intervals."
         return Chart("Recall@k", text, "k", "recall@k", tuple(lines), x_log=True)
 
-    def values(self) -> Mapping[str, Any]:
+    def numbers(self) -> Mapping[str, Any]:
         """Everything in the tables, by variant and way."""
         told = {}
         for variant, gap, found in zip(("as_is", "centred"), self.gaps, self.searches, strict=True):

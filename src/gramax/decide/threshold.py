@@ -140,7 +140,7 @@ class Threshold(Decision):
         axes = "threshold (cosine)", "share of pairs"
         return Chart("Both errors over the cosine", text, *axes, self.curve, marks=marks)
 
-    def values(self) -> Mapping[str, Any]:
+    def numbers(self) -> Mapping[str, Any]:
         """The numbers as JSON-ready data."""
         accepts, rejects = self.curve
         return {

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from gramax._shapes import Float, Int
-from gramax._text import named, number, percent
 from gramax.arrays.codebook import Codebook, groups_of, sweep_across
 from gramax.audits.codebook import evidence_of, judged, report_of
 from gramax.decide.comparison.changes import turn
+from gramax.decide.comparison.conclusion import concluded
 from gramax.decide.comparison.results import Change, Comparison, Kind, Matching, Side, side_of
 from gramax.errors import InputError
 from gramax.metrics.dictionary import NEIGHBOURS_KEPT, CodeEvidence
@@ -58,7 +58,7 @@ def compare_codes(
     match = matching(one, other, first.names, second.names, told)
     both = [name for name in a.numbers if np.isfinite([a.numbers[name], b.numbers[name]]).any()]
     changes = {name: _change(name, a.numbers[name], b.numbers[name]) for name in both}
-    return Comparison(a, b, False, changes, matching=match)
+    return concluded(a, b, False, changes, matching=match)
 
 
 def _check_alike(a: Codebook, b: Codebook) -> None:
@@ -236,44 +236,3 @@ def least_assignment(
     columns = np.flatnonzero(owner >= 0)
     order = np.argsort(owner[columns])
     return owner[columns][order], columns[order]
-
-
-# -- words --------------------------------------------------------------------------------------
-
-
-def matching_told(found: Comparison) -> str:
-    """How much of the codebooks is kept, in a sentence."""
-    one = found.matching
-    if one is None:
-        return "Which code is which cannot be told."
-    text = (
-        f"{len(one.pairs):,} codes are in both, {percent(one.share_a)} of A and "
-        f"{percent(one.share_b)} of B, matched one to one above {one.threshold:g}"
-    )
-    opposite = f", {one.opposite:,} of them with the other sign" if one.opposite else ""
-    chance = ""
-    if one.expected >= 0.5:
-        chance = f" Random codes have {number(one.expected)} pairs so close: a match says little."
-    return f"{text}{opposite}.{chance}"
-
-
-def matching_lines(found: Comparison, listed: int = 5) -> list[str]:
-    """The match in lines: what is lost and new, and the pairs that are matched least closely."""
-    one = found.matching
-    if one is None:
-        return []
-    lines = [
-        f"The nearest code of the other side has a |cosine| of {one.nearest_a:.3f} on average from "
-        f"A, {one.nearest_b:.3f} from B."
-    ]
-    for words, names in (("Only in A", one.lost), ("Only in B", one.new)):
-        if names:
-            more = f", … ({len(names):,} in the JSON)" if len(names) > listed else ""
-            lines.append(f"{words}: {', '.join(map(named, names[:listed]))}{more}.")
-    loosest = one.pairs[::-1][:listed]
-    if loosest:
-        told = (f"{named(a)} → {named(b)} (|cosine| {abs(x):.3f})" for a, b, x in loosest)
-        lines.append(f"Matched least closely: {', '.join(told)}.")
-    if one.greedy:
-        lines.append(f"{one.greedy:,} codes of A lie in large groups, matched nearest first.")
-    return lines

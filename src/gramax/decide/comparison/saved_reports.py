@@ -9,8 +9,8 @@ from typing import Any
 
 from gramax._text import LONGEST_NAME, cut, visible
 from gramax.decide.comparison.changes import change, judged_together
+from gramax.decide.comparison.conclusion import USES, concluded, uses_of
 from gramax.decide.comparison.results import Comparison, Side
-from gramax.decide.comparison.uses import USES, uses_of
 from gramax.errors import InputError
 from gramax.uncertainty.probes import Outcome
 
@@ -49,7 +49,7 @@ def compare_saved(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> Compa
     if first.n != second.n:
         sizes = f"{first.n:,} and {second.n:,} rows: ranks and neighbours depend on their number"
         notes.append(f"{sizes}; compare the embeddings themselves")
-    return Comparison(first, second, False, changes, notes=tuple(notes), uses=uses)
+    return concluded(first, second, False, changes, notes=tuple(notes), uses=uses)
 
 
 def _read_side(path: str | os.PathLike[str]) -> Side:
