@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -64,14 +64,14 @@ class Rows:
 def read_rows(
     source: Any,
     labels: Any = None,
-    *,
     column: str | None = None,
     raw: bool = False,
-    needs_labels: str = "",
-    blocks: int = BLOCKS,
     progress: Progress | None = None,
     execution: Execution | None = None,
     reading: Reading | None = None,
+    *,
+    needs_labels: str = "",
+    blocks: int = BLOCKS,
 ) -> Rows:
     """Read a source once into moments of so many blocks; arguments as for `gramax.audit`.
 
@@ -80,8 +80,10 @@ def read_rows(
             are needed for.
     """
     how = execution or Execution()
-    request = Request(source, labels, column, False, blocks, not raw, how)
-    found = collect(replace(request, reading=reading or Reading()), progress)
+    request = Request(
+        source, labels, column, False, blocks, not raw, how, reading=reading or Reading()
+    )
+    found = collect(request, progress)
     if needs_labels and len(found.names) < 2:
         has = "one class alone" if found.labelled else "no labels"
         raise InputError(

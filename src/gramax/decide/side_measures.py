@@ -11,7 +11,6 @@ import numpy as np
 
 from gramax._shapes import Float
 from gramax.arrays.rows import unit_rows
-from gramax.audits.report import finite
 from gramax.audits.thresholds import SURE
 from gramax.decide.across import Matches, Search, Tell, outer_cosine, search
 from gramax.decide.decision import Estimate
@@ -67,16 +66,16 @@ class Gap:
         """
         return self.distance.value > max(ROUNDING, self.chance * math.sqrt(1 + SURE * math.sqrt(2)))
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON-ready data."""
+    def numbers(self) -> dict[str, Any]:
+        """Its numbers, by name."""
         return {
-            "centroid_distance": self.distance.to_dict(),
+            "centroid_distance": self.distance,
             "spread": self.spread,
-            "chance": finite(self.chance),
-            "matched_cosine": self.matched and self.matched.to_dict(),
-            "unmatched_cosine": finite(self.unmatched),
+            "chance": self.chance,
+            "matched_cosine": self.matched,
+            "unmatched_cosine": self.unmatched,
             "alignment": self.alignment,
-            "uniformity": [finite(one) for one in self.uniformity],
+            "uniformity": self.uniformity,
         }
 
 
@@ -98,18 +97,12 @@ class Found:
     never: tuple[float, float]
     outside: Estimate
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON-ready data."""
+    def numbers(self) -> dict[str, Any]:
+        """Its numbers, by name."""
         shapes = {"hubness": self.hubness, "never_found": self.never}
-        return {
-            "recall": {str(k): one.to_dict() for k, one in self.recall.items()},
-            "recall_by_chance": {str(k): value for k, value in self.chance.items()},
-            **{
-                name: {"value": finite(value), "chance": finite(chance)}
-                for name, (value, chance) in shapes.items()
-            },
-            "outside": self.outside.to_dict(),
-        }
+        pairs = {name: dict(zip(("value", "chance"), x, strict=True)) for name, x in shapes.items()}
+        about = {"recall": self.recall, "recall_by_chance": self.chance}
+        return {**about, **pairs, "outside": self.outside}
 
 
 def count_of(matches: Matches) -> int:

@@ -113,9 +113,8 @@ class Sides(Decision):
         lines = []
         for k, way in enumerate(WAYS):
             for variant, found in zip(VARIANTS, self.searches, strict=True):
-                ends = [found[k].recall[one] for one in ks]
-                y, low, high = np.array([[one.value, one.low, one.high] for one in ends], float).T
-                lines.append(Line(f"{way}, {variant}", np.array(ks, float), y, low, high))
+                recall = [found[k].recall[one] for one in ks]
+                lines.append(Line.of(f"{way}, {variant}", ks, recall))
         text = "Share of the queries with a match among the k nearest; bands are 95 % intervals."
         return Chart("Recall@k", text, "k", "recall@k", tuple(lines), x_log=True)
 
@@ -124,9 +123,8 @@ class Sides(Decision):
         told = {}
         for variant, gap, found in zip(("as_is", "centred"), self.gaps, self.searches, strict=True):
             ways = zip(("a_to_b", "b_to_a"), found, strict=True)
-            told[variant] = gap.to_dict() | {way: one.to_dict() for way, one in ways}
-        gain = self.gain and self.gain.to_dict()
-        return {**told, "recall_gain": gain, "centre": self.centred}
+            told[variant] = gap.numbers() | {way: one.numbers() for way, one in ways}
+        return {**told, "recall_gain": self.gain, "centre": self.centred}
 
 
 def _columns(style: Style) -> tuple[Column, ...]:
@@ -156,10 +154,10 @@ def sides(
         labels_b: of the rows of `b`.
         pairs: `[p, 2]` numbers of a row of `a` and of a row of `b` that match; an array or a file.
             Without labels and pairs, row i of both match where both have as many.
-        column: the embedding column of files that hold several.
+        column: as for `gramax.audit`.
         progress: as for `gramax.audit`.
-        execution: who reads the rows, as for `gramax.audit`.
-        reading: how the stored numbers of both become rows, as for `gramax.audit`.
+        execution: as for `gramax.audit`.
+        reading: as for `gramax.audit`, of both.
 
     Returns:
         A `Sides`; printed, it is the sentence that decides and the tables.

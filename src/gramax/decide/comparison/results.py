@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,9 +12,9 @@ import numpy as np
 from gramax._shapes import Float
 from gramax._text import named, number, percent
 from gramax.audits.portrait import Heat, similar_order
-from gramax.audits.report import Report, finite
+from gramax.audits.report import Report
 from gramax.audits.thresholds import SURE
-from gramax.decide.decision import Column, Decision, Estimate, HeatMaps, Table
+from gramax.decide.decision import Column, Decision, Estimate, HeatMaps, Style, Table
 from gramax.errors import InputError
 from gramax.metrics.names import full_name
 from gramax.streaming import LeftOut
@@ -75,18 +75,11 @@ class Change:
         ends = (None, None) if reach is None else (self.difference - reach, self.difference + reach)
         return Estimate(self.difference, *ends)
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON-ready data, null for what is undefined."""
-        return {
-            "a": finite(self.before),
-            "b": finite(self.after),
-            "difference": finite(self.difference),
-            "error": self.error,
-            "z": finite(self.z),
-            "false_rate": finite(self.false_rate),
-            "kind": self.kind,
-            "reason": self.reason or None,
-        }
+    def numbers(self) -> dict[str, Any]:
+        """Its numbers, by name."""
+        told = {"a": self.before, "b": self.after, "difference": self.difference, "z": self.z}
+        told |= {"error": self.error, "false_rate": self.false_rate}
+        return {**told, "kind": self.kind, "reason": self.reason or None}
 
 
 @dataclass(frozen=True)
@@ -114,11 +107,11 @@ class Side:
     left_out: tuple[LeftOut, ...] = ()
     worth: Mapping[str, Outcome] = field(default_factory=dict)
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON-ready data, null for what is undefined."""
-        about = {name: getattr(self, name) for name in ("source", "n", "d", "c", "kind", "text")}
-        about["left_out_fragments"] = [vars(one) for one in self.left_out]
-        return about | {"metrics": {name: finite(value) for name, value in self.numbers.items()}}
+    def about(self) -> dict[str, Any]:
+        """What is told of it, by name."""
+        names = ("source", "n", "d", "c", "kind", "text")
+        about = {name: getattr(self, name) for name in names}
+        return {**about, "left_out_fragments": self.left_out, "metrics": self.numbers}
 
 
 @dataclass(frozen=True)
@@ -167,13 +160,6 @@ class Alignment:
     chance: Chance
     reason: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON-ready data, null for what is undefined."""
-        chance = vars(self.chance)
-        chance |= {"mean": finite(self.chance.mean), "sd": finite(self.chance.sd)}
-        told = {"value": finite(self.value), "chance": chance, "reason": self.reason or None}
-        return vars(self) | told
-
 
 @dataclass(frozen=True)
 class Matching:
@@ -203,10 +189,10 @@ class Matching:
     new: tuple[str, ...]
     greedy: int = 0
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON-ready data."""
+    def numbers(self) -> dict[str, Any]:
+        """Its numbers and names, by name."""
         pairs = [{"a": a, "b": b, "cosine": cosine} for a, b, cosine in self.pairs]
-        return vars(self) | {"pairs": pairs, "lost": list(self.lost), "new": list(self.new)}
+        return {**vars(self), "pairs": pairs}
 
     @property
     def told(self) -> str:
@@ -289,46 +275,60 @@ class Comparison(Decision, Mapping[str, Change]):
         """Uses or matched codes, every number, kinds of spaces, likeness, classes."""
         found = list(self.matching.tables()) if self.matching else []
         if self.uses:
-            columns = (Column("classifier", "words"), *_columns("percent"))
-            columns += (Column("change", "percent"), Column("", "verdict"))
-            rows = [
-                (name.replace("_", " "), one.before, one.after, one.estimate, one.kind)
-                for name, one in self.uses.items()
+            columns = [
+                ("classifier", "words", lambda one: one[0].replace("_", " ")),
+                *_both("percent", lambda one: one[1]),
+                ("change", "percent", lambda one: one[1].estimate),
+                ("", "verdict", lambda one: one[1].kind),
             ]
             note = f"In brackets: {SURE:g} standard errors either way; a real change leaves out 0."
-            found.append(Table("Held-out rows that get their class", columns, tuple(rows), note))
-        found += [self._numbers(), self._spaces()]
+            title = "Held-out rows that get their class"
+            found.append(Table.of(title, self.uses.items(), columns, note))
+        columns = [
+            ("", "words", lambda one: one[0]),
+            ("kind", "words", lambda one: one[1].kind),
+            ("what it is", "words", lambda one: one[1].text),
+        ]
+        sides = (("A", self.a), ("B", self.b))
+        found += [self._numbers(), Table.of("What kind of spaces they are", sides, columns)]
         if self.alignment:
-            columns = (Column("", "words"), Column("value"), Column("±", "error"))
-            columns += (Column("by chance"), Column("what it is", "words"))
-            rows = [(x.name, x.value, x.error, x.chance.mean, x.meaning) for x in self.alignment]
+            columns = [
+                ("", "words", lambda one: one.name),
+                ("value", "number", lambda one: one.value),
+                ("±", "error", lambda one: one.error),
+                ("by chance", "number", lambda one: one.chance.mean),
+                ("what it is", "words", lambda one: one.meaning),
+            ]
             title = "Are they the same space, up to a rotation?"
-            found.append(Table(title, columns, tuple(rows)))
+            found.append(Table.of(title, self.alignment, columns))
         if self.moved:
-            columns = (Column("class", "words"), Column("and", "words"), *_columns("signed"))
-            columns += (Column("change", "signed"), Column("±", "error"), Column("", "verdict"))
-            rows = [
-                (named(x.a), named(x.b), x.before, x.after, x.after - x.before, x.error, x.kind)
-                for x in self.moved
+            columns = [
+                ("class", "words", lambda pair: named(pair.a)),
+                ("and", "words", lambda pair: named(pair.b)),
+                *_both("signed", lambda pair: pair),
+                ("change", "signed", lambda pair: pair.after - pair.before),
+                ("±", "error", lambda pair: pair.error),
+                ("", "verdict", lambda pair: pair.kind),
             ]
             note = (
                 "Cosines of the codes of both classes. A move is real beyond "
                 f"{self.moved[0].sure:.2g} of its standard errors ±, as the largest of all pairs."
             )
-            found.append(Table("Pairs of classes that moved most", columns, tuple(rows), note))
+            found.append(Table.of("Pairs of classes that moved most", self.moved, columns, note))
         return tuple(found)
 
     def _numbers(self) -> Table:
-        columns = (Column("number", "metric"), *_columns("number"), Column("", "verdict"))
+        name = ("number", "metric", lambda one: one[0])
+        verdict = ("", "verdict", lambda one: one[1].kind)
+        columns = [name, *_both("number", lambda one: one[1]), verdict]
         if self.matching:
-            rows = tuple((name, x.before, x.after, x.kind) for name, x in self.items())
             note = "A codebook is no sample: its numbers have no error."
-            return Table("Every number", columns, rows, note)
-        errors = Column("± change", "error"), Column("z", "z"), Column("false", "share")
-        rows = tuple(
-            (name, x.before, x.after, x.error, x.z, x.false_rate, x.kind)
-            for name, x in self.items()
-        )
+            return Table.of("Every number", self.items(), columns, note)
+        columns[3:3] = [
+            ("± change", "error", lambda one: one[1].error),
+            ("z", "z", lambda one: one[1].z),
+            ("false", "share", lambda one: one[1].false_rate),
+        ]
         same = ", from the same rows left out of both" if self.paired else ""
         note = (
             f"± change is the standard error of the change from A to B{same}, and z the change in "
@@ -336,12 +336,7 @@ class Comparison(Decision, Mapping[str, Change]):
             f"if they are called real. A change is real beyond {SURE:g} standard errors where that "
             f"share is {100 * FALSE_RATE:g} % at most; same means that none is told from noise."
         )
-        return Table("Every number", (*columns[:3], *errors, columns[3]), rows, note)
-
-    def _spaces(self) -> Table:
-        columns = (Column("", "words"), Column("kind", "words"), Column("what it is", "words"))
-        rows = tuple((letter, x.kind, x.text) for letter, x in (("A", self.a), ("B", self.b)))
-        return Table("What kind of spaces they are", columns, rows)
+        return Table.of("Every number", self.items(), columns, note)
 
     def heat_maps(self) -> HeatMaps | None:
         """Cosines of all pairs of class codes in A, in B, and how they changed."""
@@ -364,14 +359,14 @@ class Comparison(Decision, Mapping[str, Change]):
     def numbers(self) -> dict[str, Any]:
         """Both spaces, and every change."""
         return {
-            "a": self.a.to_dict(),
-            "b": self.b.to_dict(),
+            "a": self.a.about(),
+            "b": self.b.about(),
             "paired": self.paired,
-            "uses": {name: one.to_dict() for name, one in self.uses.items()},
-            "metrics": {name: one.to_dict() for name, one in self.changes.items()},
-            "moved": [vars(pair) for pair in self.moved],
-            "matching": self.matching and self.matching.to_dict(),
-            "alignment": [one.to_dict() for one in self.alignment],
+            "uses": {name: one.numbers() for name, one in self.uses.items()},
+            "metrics": {name: one.numbers() for name, one in self.changes.items()},
+            "moved": self.moved,
+            "matching": self.matching and self.matching.numbers(),
+            "alignment": [{**vars(one), "reason": one.reason or None} for one in self.alignment],
         }
 
 
@@ -381,8 +376,12 @@ def _few(names: tuple[str, ...]) -> str | None:
     return f"{', '.join(map(named, names[:MAX_LISTED]))}{more}" if names else None
 
 
-def _columns(style: Any) -> tuple[Column, Column]:
-    return Column("A", style), Column("B", style)
+def _both(style: Style, change: Callable[[Any], Any]) -> tuple[Any, Any]:
+    """The columns of what was before and after."""
+    return (
+        ("A", style, lambda one: change(one).before),
+        ("B", style, lambda one: change(one).after),
+    )
 
 
 def side_of(report: Report, left_out: tuple[LeftOut, ...]) -> Side:
