@@ -10,7 +10,7 @@ import pytest
 
 import gramax
 from gramax.cli import main
-from gramax.decide.comparison import compare, compare_saved, linear_cka, procrustes_similarity
+from gramax.decide.comparison import compare, compare_saved
 from gramax.decide.comparison.changes import (
     TOO_FEW,
     change,
@@ -20,7 +20,14 @@ from gramax.decide.comparison.changes import (
 )
 from gramax.decide.comparison.conclusion import uses_of
 from gramax.decide.comparison.results import Moved, Side
-from gramax.decide.comparison.similarity import A_POINT, NO_MEMORY, CentredRows, similarities
+from gramax.decide.comparison.similarity import (
+    A_POINT,
+    NO_MEMORY,
+    CentredRows,
+    linear_cka,
+    procrustes_similarity,
+    similarities,
+)
 from gramax.errors import InputError
 from gramax.uncertainty.errorbars import TOO_MANY
 from gramax.uncertainty.probes import Outcome

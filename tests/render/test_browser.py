@@ -13,10 +13,9 @@ from tests.render.test_page import report, thousand  # noqa: F401  (fixtures)
 from gramax.audits.portrait import Cloud, heat_of
 from gramax.audits.report import Number, Pair
 from gramax.audits.run_log import Entry
-from gramax.decide.comparison import Alignment, Moved
 from gramax.decide.comparison.changes import change
 from gramax.decide.comparison.conclusion import concluded
-from gramax.decide.comparison.results import side_of
+from gramax.decide.comparison.results import Alignment, Moved, side_of
 from gramax.render.page import audit_page, decision_page
 from gramax.render.terminal import show, show_decision
 from gramax.render.timelines import tracks_of, write_timeline_page

@@ -19,24 +19,10 @@ from gramax.data import Reading
 from gramax.decide.comparison.changes import changes_of, most_moved, without_each_of
 from gramax.decide.comparison.conclusion import concluded, uses_of
 from gramax.decide.comparison.dictionaries import compare_codes
-from gramax.decide.comparison.equal_sizes import at_equal_size
-from gramax.decide.comparison.pairing import by_ids
-from gramax.decide.comparison.results import (
-    Alignment,
-    Change,
-    Comparison,
-    Matching,
-    Moved,
-    Side,
-    side_of,
-)
+from gramax.decide.comparison.pairing import at_equal_size, by_ids
+from gramax.decide.comparison.results import Alignment, Comparison, Side, side_of
 from gramax.decide.comparison.saved_reports import compare_saved
-from gramax.decide.comparison.similarity import (
-    CentredRows,
-    linear_cka,
-    procrustes_similarity,
-    similarities,
-)
+from gramax.decide.comparison.similarity import CentredRows, similarities
 from gramax.errors import InputError
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
@@ -51,18 +37,7 @@ from gramax.streaming import (
     joined,
 )
 
-__all__ = [
-    "Alignment",
-    "Change",
-    "Comparison",
-    "Matching",
-    "Moved",
-    "Side",
-    "compare",
-    "compare_saved",
-    "linear_cka",
-    "procrustes_similarity",
-]
+__all__ = ["Comparison", "compare", "compare_saved"]
 
 MAX_PICTURED_CLASSES = 200
 """Classes up to which their cosines are kept for a picture."""
@@ -139,12 +114,12 @@ def compare(
     requests: list[Request] = []
     labels_b = labels if labels_b is None else labels_b
     groups_b = groups if groups_b is None else groups_b
+    more = {"reading": reading or Reading(), "normalize": not raw, "blocks": 1 if codes else BLOCKS}
     for letter, rows, names, tied in (("a", a, labels, groups), ("b", b, labels_b, groups_b)):
         file = execution.checkpoint
         how = replace(execution, checkpoint=f"{os.fspath(file)}.{letter}" if file else None)
-        blocks = 1 if codes else BLOCKS
-        request = Request(rows, names, column, codes, blocks, not raw, how, groups=tied)
-        requests.append(replace(request, reading=reading or Reading()))
+        more |= {"codes": codes, "execution": how, "groups": tied}
+        requests.append(Request(rows, names, column, **more))
     told = ""
     if ids is not None:
         requests, told = by_ids(requests, ids, ids if ids_b is None else ids_b, progress)

@@ -29,10 +29,7 @@ Places = tuple[np.ndarray, np.ndarray]
 def uses_of(a: Side, b: Side, same: Places | None = None) -> dict[str, Change]:
     """The share of held-out rows that get their class in both spaces, by use.
 
-    Args:
-        a: the first side.
-        b: the second.
-        same: the places of the same rows in both, where rows are paired.
+    `same` are the places of the same rows in both, where rows are paired.
     """
     found = {}
     for name in (name for name in USES if name in a.worth and name in b.worth):
