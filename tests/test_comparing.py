@@ -10,7 +10,7 @@ import pytest
 
 import gramax
 from gramax.cli import main
-from gramax.decide.comparison import compare, compare_saved, linear_cka, procrustes_similarity
+from gramax.decide.comparison import compare, compare_saved
 from gramax.decide.comparison.changes import (
     TOO_FEW,
     change,
@@ -18,11 +18,17 @@ from gramax.decide.comparison.changes import (
     judged_together,
     largest_moves,
 )
+from gramax.decide.comparison.conclusion import uses_of
 from gramax.decide.comparison.results import Moved, Side
-from gramax.decide.comparison.similarity import A_POINT, NO_MEMORY, CentredRows, similarities
-from gramax.decide.comparison.uses import uses_of
+from gramax.decide.comparison.similarity import (
+    A_POINT,
+    NO_MEMORY,
+    CentredRows,
+    linear_cka,
+    procrustes_similarity,
+    similarities,
+)
 from gramax.errors import InputError
-from gramax.render.number_text import comparison_headline
 from gramax.uncertainty.errorbars import TOO_MANY
 from gramax.uncertainty.probes import Outcome
 from tests.test_seed import clouds
@@ -151,9 +157,7 @@ def test_a_space_has_not_changed_from_itself():
 def test_tighter_classes_are_better_and_paired_errors_tighter(found):
     assert found["collapse_ratio"].kind == "better"
     assert found["collapse_ratio"].z < -10
-    said = comparison_headline(found)
-    assert said.startswith("From A to B: collapse ratio better, effective rank ")
-    assert said.endswith(" within noise.")
+    assert found.headline.endswith(" within noise.")
     assert all(change.error is not None for change in found.values() if not change.reason)
     assert all(found[name].error for name in ("class_coherence", "class_babel", "two_nn", "mle_id"))
     apart = compare(Z, tightened(0.6), NAMES[Y], paired=False)
@@ -235,15 +239,15 @@ def test_a_comparison_ends_in_a_decision(capsys):
     rng = np.random.default_rng(3)
     loose, tight = (np.eye(4)[Y] + s * rng.normal(size=(300, 4)) for s in (0.6, 0.2))
     found = compare(loose, tight, NAMES[Y])
-    assert found.decision.startswith("B is better for a linear classifier (")
-    assert compare(tight, loose, NAMES[Y]).decision.startswith("B is worse for")
+    assert found.headline.startswith("B is better for a linear classifier (")
+    assert compare(tight, loose, NAMES[Y]).headline.startswith("B is worse for")
     same = compare(loose, loose, NAMES[Y])
-    assert same.decision.startswith("B is the same, within noise, for a linear classifier")
-    assert " ".join(str(found).split()).endswith(found.decision)
-    assert found.decision in found._repr_html_()
+    assert same.headline.startswith("B is the same, within noise, for a linear classifier")
+    assert found.headline in " ".join(str(found).split())
+    assert found.headline in found._repr_html_()
     assert found.to_dict()["uses"]["probe"]["kind"] == "better"
-    assert compare(loose, tight).decision.startswith("Which is better is open")
-    assert compare(loose, loose).decision.startswith("B is the same as A")
+    assert compare(loose, tight).headline.startswith("Which is better is open")
+    assert compare(loose, loose).headline.startswith("B is the same as A")
     assert compare(loose, tight, NAMES[Y], NAMES[Y % 3]).uses == {}
 
 
@@ -264,7 +268,7 @@ def test_a_comparison_shown_in_a_notebook(found):
     shown = found._repr_html_()
     for words in ("collapse_ratio", "▲ better", "ant", found.notes[0]):
         assert words in shown
-    odd = replace(found, a=replace(found.a, source="<script>x"))._repr_html_()
+    odd = replace(found, source="<script>x")._repr_html_()
     assert "<script" not in odd
     assert found["simplex_error_centred"] is found["class_simplex_error_centred"]
     with pytest.raises(KeyError, match="did you mean"):
@@ -338,7 +342,7 @@ def test_saved_reports(tmp_path, capsys):
     assert saved["collapse_ratio"].kind == "better"
     assert saved["collapse_ratio"].error == pytest.approx(0.01 * math.sqrt(2))
     assert saved["effective_rank"].kind == "unknown"
-    assert saved.decision.startswith("B is the same, within noise, for a linear classifier (100 ")
+    assert saved.headline.startswith("B is the same, within noise, for a linear classifier (100 ")
     assert main(["compare", *map(str, files)]) == 0
     capsys.readouterr()
     odd = json.loads(files[1].read_text())

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from gramax.decide.comparison import linear_cka, procrustes_similarity
 from gramax.decide.comparison import similarity as sim
+from gramax.decide.comparison.similarity import linear_cka, procrustes_similarity
 
 
 def debiased_cka(x, y):
@@ -57,8 +57,8 @@ def test_numbers_are_those_of_kernels_and_of_the_best_rotation(x, y):
     _, nuclear = scipy.linalg.orthogonal_procrustes(a, b)
     expected = nuclear / np.linalg.norm(a) / np.linalg.norm(b)
     assert procrustes_similarity(x, y) == pytest.approx(expected, rel=1e-12)
-    side = sum(min(v.shape) for v in (x, y))  # nothing is larger than the rows
-    assert sim.moments_of(x, y).products.shape == (side, side)
+    p, q = (min(v.shape) for v in (x, y))  # nothing is larger than the rows
+    assert sim.moments_of(x, y).xy.shape == (p, q)
 
 
 @pytest.mark.parametrize("shape", [(50, 6), (6, 50)])

@@ -5,7 +5,7 @@ import pytest
 
 import gramax
 from gramax.decide.comparison import compare
-from gramax.decide.comparison.equal_sizes import thinned
+from gramax.decide.comparison.pairing import thinned
 from gramax.streaming import Request, collect, tasks
 
 CENTRES = 0.2 * np.random.default_rng(0).standard_normal((4, 64))

@@ -9,7 +9,7 @@ import pytest
 
 import gramax
 from gramax.cli import main
-from gramax.decide.comparison import linear_cka
+from gramax.decide.comparison.similarity import linear_cka
 from gramax.decide.differences import of_blocks, of_hits
 from gramax.errors import InputError
 from gramax.moments import ClassMoments

@@ -96,6 +96,13 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:,.0f}" if whole else f"{value:.{digits}g}"
 
 
+def sizes(n: int, d: int, c: int, codes: bool = False) -> str:
+    """The numbers of rows, dimensions and classes of a space, or of the codes of a codebook."""
+    if codes:
+        return f"{c:,} codes × {d:,} dimensions"
+    return f"{n:,} rows × {d:,} dimensions · {f'{c:,} classes' if c else 'no labels'}"
+
+
 def listed(rows: Sequence[int], count: int) -> str:
     """Rows by their numbers, the first of `count`.
 

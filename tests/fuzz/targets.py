@@ -24,7 +24,7 @@ from gramax.decide.comparison import compare_saved
 from gramax.errors import InputError
 from gramax.moments.class_moments import ClassMoments
 from gramax.render import run_watch, terminal
-from gramax.render.page import comparison_page
+from gramax.render.page import decision_page
 from gramax.streaming.checkpoint import Checkpoint
 from gramax.streaming.results import LeftOut, Sample, Totals, joined
 
@@ -99,9 +99,9 @@ def read_runlog(file: str) -> None:
 def read_report(file: str) -> None:
     """A saved report compared with itself, in the terminal and as a page."""
     found = compare_saved(file, file)
-    printed(terminal.comparison_view(found))
+    printed(terminal.decision_view(found))
     json.dumps(found.to_dict(), allow_nan=False)
-    assert "<b>\x1b" not in comparison_page(found)
+    assert "<b>\x1b" not in decision_page(found)
 
 
 def read_start(file: str) -> None:

@@ -13,10 +13,10 @@ from tests.render.test_page import report, thousand  # noqa: F401  (fixtures)
 from gramax.audits.portrait import Cloud, heat_of
 from gramax.audits.report import Number, Pair
 from gramax.audits.run_log import Entry
-from gramax.decide.comparison import Alignment, Comparison, Moved
 from gramax.decide.comparison.changes import change
-from gramax.decide.comparison.results import side_of
-from gramax.render.page import audit_page, comparison_page
+from gramax.decide.comparison.conclusion import concluded
+from gramax.decide.comparison.results import Alignment, Moved, side_of
+from gramax.render.page import audit_page, decision_page
 from gramax.render.terminal import show
 from gramax.render.timelines import tracks_of, write_timeline_page
 from gramax.uncertainty.chance import Chance
@@ -49,7 +49,8 @@ def found(report):
     same = (Alignment("linear CKA", "likeness", 0.9, 0.01, Chance(0.1, 0.02, "a law")),)
     names, cosines = report.portrait.names, rng.uniform(-1, 1, (2, 4, 4))
     cosines += cosines.swapaxes(1, 2)
-    return Comparison(side, side, True, changes, moved, same, ("a note",), names, cosines / 2)
+    more = {"alignment": same, "moved": moved, "names": names, "cosines": cosines / 2}
+    return concluded(side, side, True, changes, notes=("a note",), **more)
 
 
 @pytest.fixture
@@ -163,17 +164,17 @@ def test_what_is_not_known_is_sorted_last_and_infinite_scores_first(visit, repor
         assert shown == sorted(shown, reverse=True)
     ends = zip(list(found.changes)[:3], ((2.0, 0.0), (0.0, 0.0), (1.01, 0.001)), strict=True)
     changes = {name: change(name, 1.0, after, error) for name, (after, error) in ends}
-    page = visit(comparison_page(replace(found, changes=changes)))
-    head = page.locator("#numbers thead th", has_text="z").locator("button")
+    page = visit(decision_page(replace(found, changes=changes)))
+    head = page.locator("#table-1 thead th", has_text="z").locator("button")
     for expected in (["+∞", "+10", "−∞"], ["−∞", "+10", "+∞"]):
         head.click()
-        assert column(page, "numbers", 5) == expected
+        assert column(page, "table-1", 4) == expected
 
 
 @pytest.mark.parametrize(("scheme", "grey"), [("light", [221, 225, 230]), ("dark", [51, 58, 69])])
 def test_phone_width_dark_mode_and_print(visit, report, thousand, found, scheme, grey):
     long = replace(report, source="a/path/without/any/space/" * 8)
-    pages = (audit_page(long), audit_page(thousand), comparison_page(found))
+    pages = (audit_page(long), audit_page(thousand), decision_page(found))
     for html in pages[:: 1 if scheme == "light" else 2]:
         page = visit(html, width=360, scheme=scheme)
         assert fits(page, 360)
@@ -190,7 +191,7 @@ def test_phone_width_dark_mode_and_print(visit, report, thousand, found, scheme,
 
 
 def test_keyboard_reaches_everything_in_order(visit, found):
-    page = visit(comparison_page(found))
+    page = visit(decision_page(found))
     reached = []
     for _ in range(9):
         page.keyboard.press("Tab")
@@ -209,7 +210,7 @@ def test_keyboard_reaches_everything_in_order(visit, found):
 
 def test_a_phone_can_scroll_to_every_column_and_keeps_the_name(visit, report, found):
     audit, both = audit_page(report), ("classes", "numbers")
-    for html, tables in ((audit, both), (comparison_page(found), ("numbers",))):
+    for html, tables in ((audit, both), (decision_page(found), ("table-1",))):
         page = visit(html, width=390)
         for table in tables:
             around = page.locator(f"#{table}").locator("..")
@@ -264,14 +265,13 @@ def test_a_timeline_is_dark_on_screens_alone(visit, story):
 def test_pairs_that_moved_say_what_is_real(visit, found):
     first = replace(found.moved[0], a="", b="   ")
     moved = (first, replace(first, after=0.12), replace(first, error=None))
-    page = visit(comparison_page(replace(found, moved=moved)))
-    told = page.locator(".pairs li small b")
-    assert told.all_text_contents() == ["◆ changed", "= within noise", "? cannot be told"]
-    assert "(empty) · (3 spaces)" in page.text_content(".pairs li")
-    assert "real beyond 3 of them" in page.text_content(".pairs p")
+    page = visit(decision_page(replace(found, moved=moved)))
+    assert column(page, "table-4", 6) == ["◆ changed", "= same", "? unknown"]
+    assert [column(page, "table-4", k)[0] for k in (0, 1)] == ["(empty)", "(3 spaces)"]
+    assert "real beyond 3 of its" in page.locator("section", has_text="moved most").text_content()
     out = Console(file=io.StringIO(), width=110)
     show(replace(found, moved=moved), out)
-    lines = [line for line in out.file.getvalue().splitlines() if "(empty)  ·  (3 spaces)" in line]
+    lines = [line for line in out.file.getvalue().splitlines() if "(empty)" in line]
     assert [line.split()[-1] for line in lines] == ["changed", "same", "unknown"]
 
 
@@ -293,7 +293,7 @@ def test_numbers_of_seven_digits_fit_their_cards_and_tables(visit, report, found
     same = tuple(replace(one, value=-1234567.8, chance=law) for one in found.alignment)
     moved = tuple(replace(one, error=1234567.8) for one in found.moved[:3])
     grown = replace(found, changes=changes, alignment=same, moved=moved)
-    for html in (audit_page(large), comparison_page(grown)):
+    for html in (audit_page(large), decision_page(grown)):
         page = visit(html, width=width)
         assert page.evaluate(TOO_WIDE) == []
         assert fits(page, width)

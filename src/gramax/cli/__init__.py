@@ -14,14 +14,10 @@ from gramax._version import __version__
 from gramax.cli.audit import audit
 from gramax.cli.codebook import bounds, codebook
 from gramax.cli.compare import compare
-from gramax.cli.fix import apply, fix
+from gramax.cli.decisions import apply, fix, rank, shrink, sides, threshold
 from gramax.cli.options import BAD_INPUT, EXIT_CODES, INTERRUPTED, OK
-from gramax.cli.rank import rank
 from gramax.cli.run_logs import timeline, watch
 from gramax.cli.showcase import demo, figures, metrics
-from gramax.cli.shrink import shrink
-from gramax.cli.sides import sides
-from gramax.cli.threshold import threshold
 from gramax.errors import InputError, MissingExtraError, exhausted
 
 
@@ -31,8 +27,6 @@ class Sections(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sections, each with its commands."""
         for title, commands in SECTIONS.items():
-            if not commands:
-                continue
             with formatter.section(title):
                 rows = [(str(one.name), one.get_short_help_str(80)) for one in commands]
                 formatter.write_dl(rows)

@@ -16,6 +16,7 @@ from gramax.cli.options import (
     file_argument,
     file_option,
     one_or_all,
+    output_options,
     reading_options,
     row_options,
 )
@@ -97,8 +98,7 @@ def _check_attached(threshold: Threshold, given: dict[str, Any]) -> None:
     metavar="FILE",
     help="Keep what is done in FILE; the same command goes on from there.",
 )
-@file_option("--json", "json_out", metavar="OUT", help="Write the report as JSON (- for stdout).")
-@file_option("--html", "html_out", metavar="OUT", help="Write the report as one HTML file.")
+@output_options
 @click.option(
     "--fail-on",
     multiple=True,

@@ -15,6 +15,7 @@ from gramax.cli.options import (
     engine_options,
     file_argument,
     file_option,
+    output_options,
     reading_options,
     row_options,
 )
@@ -57,8 +58,7 @@ ROUNDING = 1e-6
     metavar="FILE",
     help="Keep what is done in FILE.a and FILE.b; the same command goes on from there.",
 )
-@file_option("--html", "html_out", metavar="OUT", help="Write the comparison as one HTML file.")
-@file_option("--json", "json_out", metavar="OUT", help="Write it as JSON (- for stdout).")
+@output_options
 @click.option(
     "--fail-on-worse",
     multiple=True,

@@ -74,10 +74,16 @@ def _together(*options: Any) -> Callable[[Any], Any]:
     return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
 
 
+column_option = click.option(
+    "--column", metavar="NAME", help="The embedding column, where there are several."
+)
+raw_option = click.option(
+    "--raw", is_flag=True, help="Take rows as they are, not on the unit sphere."
+)
 row_options = _together(
-    click.option("--column", metavar="NAME", help="The embedding column, where there are several."),
+    column_option,
     click.option("--codes", is_flag=True, help="The rows are a codebook: one vector a class."),
-    click.option("--raw", is_flag=True, help="Take rows as they are, not on the unit sphere."),
+    raw_option,
     file_option(
         "--groups",
         metavar="GROUPS",
@@ -90,7 +96,6 @@ reading_options = _together(
     click.option("--zero-point", type=float, help="The stored number that stands for 0."),
     click.option("--scale", type=float, help="What a step of quantised numbers is worth."),
 )
-DEVIATION = "Deviations over K classes divide by K, or by K-1."
 CENTRE = "Take class means and spectra about the global mean, or from the origin."
 definition_options = _together(
     _choice("--weighting", "sample macro", "Weigh every row alike, or every class."),
@@ -107,13 +112,10 @@ engine_options = _together(
     click.option("--engine-address", "address", metavar="ADDRESS", help=ADDRESS),
     click.option("--skip-bad", is_flag=True, help="Leave out what cannot be read, and say so."),
 )
-
-
 output_options = _together(
     file_option("--html", "html_out", metavar="OUT", help="Write it as one HTML file."),
     file_option("--json", "json_out", metavar="OUT", help="Write it as JSON (- for stdout)."),
 )
-"""Those of every decision."""
 
 
 def one_or_all(embeddings: tuple[str, ...]) -> str | list[str]:
@@ -121,31 +123,21 @@ def one_or_all(embeddings: tuple[str, ...]) -> str | list[str]:
     return embeddings[0] if len(embeddings) == 1 else list(embeddings)
 
 
-def as_execution(given: dict[str, Any]) -> dict[str, Any]:
-    """The options of a decision as arguments, with those of the engine as one `execution`."""
-    from gramax.streaming import Execution
-
-    names = ("engine", "workers", "address", "skip_bad")
-    execution = Execution(**{name: given.pop(name) for name in names})
-    reading = as_reading(given)
-    return {**given, **reading, "execution": execution}
-
-
-def as_reading(given: dict[str, Any]) -> dict[str, Any]:
-    """Those of `reading_options`, where a command has them, as one argument."""
-    from gramax.data import Reading
-
-    names = [name for name in ("transpose", "bits", "zero_point", "scale") if name in given]
-    return {"reading": Reading(**{name: given.pop(name) for name in names})} if names else {}
-
-
 def as_arguments(given: dict[str, Any]) -> dict[str, Any]:
-    """The options of a command as arguments of `gramax.audit` and `gramax.compare`."""
+    """The options of a command as arguments: those that say how to read and sum, each group as one.
+
+    A command has any of the groups, or none of them.
+    """
+    from gramax.data import Reading
     from gramax.metrics.options import Options
     from gramax.streaming import Execution
 
-    reading = as_reading(given)
-    definitions = {name: given.pop(name) for name in ("weighting", "deviation", "center")}
-    names = ("engine", "workers", "address", "checkpoint", "skip_bad")
-    execution = Execution(**{name: given.pop(name) for name in names})
-    return {**given, **reading, "options": Options(**definitions), "execution": execution}
+    groups = {
+        "reading": (Reading, ("transpose", "bits", "zero_point", "scale")),
+        "options": (Options, ("weighting", "deviation", "center")),
+        "execution": (Execution, ("engine", "workers", "address", "checkpoint", "skip_bad")),
+    }
+    for argument, (kind, names) in groups.items():
+        some = {name: given.pop(name) for name in names if name in given}
+        given |= {argument: kind(**some)} if some else {}
+    return given

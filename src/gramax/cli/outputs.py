@@ -15,7 +15,6 @@ from gramax.errors import InputError
 
 if TYPE_CHECKING:
     from gramax.audits.report import Report
-    from gramax.decide.comparison import Comparison
     from gramax.decide.decision import Decision
 
 
@@ -67,7 +66,7 @@ def _files(given: str) -> list[str]:
 
 
 def leave(
-    found: Report | Comparison | Decision,
+    found: Report | Decision,
     json_out: str | None,
     html_out: str | None,
     broken: Sequence[str | None] = (),
@@ -84,13 +83,9 @@ def leave(
         return json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n"
 
     def as_page() -> str:
-        from gramax.render.page import audit_page, comparison_page, decision_page
+        from gramax.render.page import audit_page, decision_page
 
-        if isinstance(found, Report):
-            return audit_page(found)
-        from gramax.decide.decision import Decision
-
-        return decision_page(found) if isinstance(found, Decision) else comparison_page(found)
+        return audit_page(found) if isinstance(found, Report) else decision_page(found)
 
     if json_out == "-":
         click.echo(as_json(), nl=False)

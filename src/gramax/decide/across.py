@@ -6,7 +6,7 @@ once, so that no array of all pairs is made.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +34,7 @@ class Matches:
     Attributes:
         a: `[n]` codes of one side, -1 for a row that matches none; b: `[m]` of the other. Without
             `pairs`, rows of one code match.
-        pairs: `[p, 2]` places in both, in no order, each pair once; None where codes say it.
+        pairs: `[p, 2]` places in both, in ascending order, each pair once; None where codes say it.
     """
 
     a: Int[np.ndarray, " n"]
@@ -44,56 +44,60 @@ class Matches:
     @classmethod
     def of_pairs(cls, pairs: Int[np.ndarray, "p 2"], n: int, m: int) -> Matches:
         """Of pairs of places in n and m rows."""
-        codes = np.full(n, -1), np.full(m, -1)
+        a, b = np.full(n, -1), np.full(m, -1)
         pairs = np.unique(pairs, axis=0)
-        for side, places in zip(codes, pairs.T, strict=True):
-            side[places] = 0
-        return cls(*codes, pairs)
+        a[pairs[:, 0]] = b[pairs[:, 1]] = 0
+        return cls(a, b, pairs)
 
     @property
     def turned(self) -> Matches:
         """The same from the other side."""
-        pairs = None if self.pairs is None else self.pairs[:, ::-1]
-        return Matches(self.b, self.a, pairs if pairs is None else np.unique(pairs, axis=0))
+        pairs = None if self.pairs is None else np.unique(self.pairs[:, ::-1], axis=0)
+        return Matches(self.b, self.a, pairs)
 
     @property
     def queries(self) -> Bool[np.ndarray, " n"]:
         """Which rows of the first side have a match."""
-        if self.pairs is not None:
-            return self.a >= 0
-        return (self.a >= 0) & np.isin(self.a, self.b)
+        return (self.a >= 0) & (np.isin(self.a, self.b) | (self.pairs is not None))
 
     def mask(self, at: Int[np.ndarray, " q"]) -> Bool[np.ndarray, "q m"]:
         """Which rows of the second side match the rows `at` of the first, in ascending order."""
         if self.pairs is None:
             return (self.a[at, None] == self.b) & (self.a[at, None] >= 0)
         found = np.zeros((len(at), len(self.b)), bool)
-        low, high = np.searchsorted(self.pairs[:, 0], [at[0], at[-1] + 1])
-        some = self.pairs[low:high]
+        some = self.pairs[slice(*np.searchsorted(self.pairs[:, 0], [at[0], at[-1] + 1]))]
         some = some[np.isin(some[:, 0], at)]
         found[np.searchsorted(at, some[:, 0]), some[:, 1]] = True
         return found
 
-    def products(
+    @property
+    def _sizes(self) -> list[Int[np.ndarray, " c"]]:
+        """Rows of each code, on either side."""
+        c = int(max(self.a.max(initial=-1), self.b.max(initial=-1))) + 1
+        return [np.bincount(codes[codes >= 0], minlength=c) for codes in (self.a, self.b)]
+
+    @property
+    def count(self) -> int:
+        """How many pairs of rows match."""
+        return len(self.pairs) if self.pairs is not None else int(np.dot(*self._sizes))
+
+    def cosine(
         self, x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"]
-    ) -> tuple[float, float, float | None]:
-        """Mean cosine of rows that match, how many pairs these are, and its standard error.
+    ) -> tuple[float, float | None]:
+        """Mean cosine of rows that match, NaN where none do, and its standard error.
 
         There is no error where rows match as classes do: their pairs are far from independent.
         """
+        if not self.count:
+            return np.nan, None
         if self.pairs is not None:
             cosines = np.einsum("ij,ij->i", x[self.pairs[:, 0]], y[self.pairs[:, 1]])
-            count = len(cosines)
-            error = float(np.std(cosines, ddof=1)) / count**0.5 if count > 1 else None
-            return float(np.mean(cosines)) if count else np.nan, count, error
-        c = int(max(self.a.max(initial=-1), self.b.max(initial=-1))) + 1
-        sums = [np.zeros((c, x.shape[1])), np.zeros((c, x.shape[1]))]
-        sizes = []
+            spread = float(np.std(cosines, ddof=1)) if self.count > 1 else None
+            return float(np.mean(cosines)), spread and spread / self.count**0.5
+        sums = [np.zeros((len(self._sizes[0]), x.shape[1])) for _ in "ab"]
         for total, rows, codes in zip(sums, (x, y), (self.a, self.b), strict=True):
             np.add.at(total, codes[codes >= 0], rows[codes >= 0])
-            sizes.append(np.bincount(codes[codes >= 0], minlength=c).astype(np.float64))
-        count = float(sizes[0] @ sizes[1])
-        return (float(np.sum(sums[0] * sums[1])) / count if count else np.nan), count, None
+        return float(np.sum(sums[0] * sums[1])) / self.count, None
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,7 @@ class Search:
         wanted: `[q]` how many rows match each of these.
         nearest: `[n]` cosine of every query with the row that is nearest to it.
         counts: `[m]` how often each row is among the ten nearest of a query.
+        outer: the cosine below which a query lies outside; NaN where no row has another.
     """
 
     above: Int[np.ndarray, " q"]
@@ -114,6 +119,7 @@ class Search:
     wanted: Int[np.ndarray, " q"]
     nearest: Float[np.ndarray, " n"]
     counts: Int[np.ndarray, " m"]
+    outer: float = np.nan
 
     def hits(self, k: int) -> Float[np.ndarray, " q"]:
         """Whether a match is among the k nearest, for each query; among ties, how likely that is.
@@ -163,48 +169,45 @@ def search(
 ) -> Search:
     """Search all rows of `y` for the rows `at` of `x` (in ascending order), by cosine."""
     m, k = len(y), min(HUB_NEIGHBOURS, len(y))
-    counts, nearest, ranks = np.zeros(m, np.int64), np.empty(len(at)), []
+    counts, nearest, ranks = np.zeros(m, np.int64), [], []
     asked = matches.queries if matches else np.zeros(len(x), bool)
-    step = max(1, STRIP_NUMBERS // m)
-    for start in range(0, len(at), step):
-        some = at[start : start + step]
-        cosines = x[some] @ y.T
-        nearest[start : start + step] = cosines.max(axis=1)
+    for some, cosines in _strips(x, y, at):
+        nearest.append(cosines.max(axis=1))
         found = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
         counts += np.bincount(found.ravel(), minlength=m)
         if matches and (with_match := asked[some]).any():
             ranks.append(_ranks(cosines[with_match], matches.mask(some[with_match])))
         if tell:
-            tell(min(start + step, len(at)) / len(at))
-    above, tied, twins, wanted = np.concatenate([np.zeros((4, 0), np.int64), *ranks], axis=1)
-    return Search(above, tied, twins, wanted, nearest, counts)
+            tell(sum(map(len, nearest)) / len(at))
+    ranks = np.concatenate([np.zeros((4, 0), np.int64), *ranks], axis=1)
+    return Search(*ranks, np.concatenate(nearest), counts, _outer_cosine(y))
+
+
+def _strips(
+    x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"], at: Int[np.ndarray, " q"]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The places of some queries after the other, and their cosines with all rows."""
+    step = max(1, STRIP_NUMBERS // len(y))
+    for some in (at[start : start + step] for start in range(0, len(at), step)):
+        yield some, x[some] @ y.T
 
 
 def _ranks(cosines: Float[np.ndarray, "q m"], mask: Bool[np.ndarray, "q m"]) -> np.ndarray:
     """`above`, `tied`, `twins` and `wanted` of a `Search`, in rows."""
     gaps = cosines - np.max(np.where(mask, cosines, -np.inf), axis=1, keepdims=True)
     level = np.abs(gaps) <= TIE
-    return np.stack(
-        [
-            np.sum((gaps > TIE) & ~mask, axis=1),
-            np.sum(level & ~mask, axis=1),
-            np.sum(level & mask, axis=1),
-            np.sum(mask, axis=1),
-        ]
-    )
+    kinds = (gaps > TIE) & ~mask, level & ~mask, level & mask, mask
+    return np.stack([np.sum(kind, axis=1) for kind in kinds])
 
 
-def outer_cosine(y: Float[np.ndarray, "m d"]) -> float:
+def _outer_cosine(y: Float[np.ndarray, "m d"]) -> float:
     """The cosine below which a row lies outside the rows `y`: 5 % of these do among themselves.
 
     It is the quantile of the cosines of rows with the row that is nearest to them; copies of a row,
     up to rounding, are one. NaN where no row has another.
     """
     some = np.sort(np.random.default_rng(0).permutation(len(y))[:MAX_OWN])
-    nearest, step = np.empty(len(some)), max(1, STRIP_NUMBERS // len(y))
-    for start in range(0, len(some), step):
-        cosines = y[some[start : start + step]] @ y.T
-        cosines[cosines > 1 - TIE] = -np.inf
-        nearest[start : start + step] = cosines.max(axis=1)
+    strips = (np.where(cosines > 1 - TIE, -np.inf, cosines) for _, cosines in _strips(y, y, some))
+    nearest = np.concatenate([cosines.max(axis=1) for cosines in strips])
     nearest = nearest[np.isfinite(nearest)]
     return float(np.quantile(nearest, OUTSIDE_SHARE)) if len(nearest) else np.nan

@@ -7,37 +7,31 @@ draw any of them from `tables` and `chart`, so that a new one needs no drawing c
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from gramax._optional import drawing
 from gramax._shapes import Float, Shaped
+from gramax.audits.portrait import Heat
 from gramax.audits.report import finite
 
-Style = Literal["number", "percent", "count", "words", "signed"]
+Style = (
+    Literal["number", "percent", "count", "words", "signed"]
+    | Literal["metric", "error", "z", "share", "verdict"]
+)
+"""How a cell is written; a metric by its name, which pages explain, a verdict with its mark."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its 95 % interval; `low` and `high` are None where there is none.
-
-    Example:
-        >>> Estimate(0.9, 0.85, 0.93).to_dict()
-        {'value': 0.9, 'low': 0.85, 'high': 0.93}
-    """
+    """A number with its 95 % interval; `low` and `high` are None where there is none."""
 
     value: float
     low: float | None = None
     high: float | None = None
-
-    def to_dict(self) -> dict[str, float | None]:
-        """As JSON-ready data, null for what is undefined."""
-        ends = (self.low, self.high)
-        low, high = (None if end is None else finite(end) for end in ends)
-        return {"value": finite(self.value), "low": low, "high": high}
 
 
 @dataclass(frozen=True)
@@ -69,6 +63,20 @@ class Table:
     note: str = ""
     chosen: int | None = None
 
+    @classmethod
+    def of(
+        cls,
+        title: str,
+        items: Iterable[Any],
+        columns: Iterable[tuple[str, Style, Callable[[Any], Any]]],
+        note: str = "",
+        chosen: int | None = None,
+    ) -> Table:
+        """A row an item, from the headings, the styles and the cells of the columns."""
+        columns = list(columns)
+        rows = tuple(tuple(cell(item) for *_, cell in columns) for item in items)
+        return cls(title, tuple(Column(*head) for *head, _ in columns), rows, note, chosen)
+
 
 @dataclass(frozen=True)
 class Line:
@@ -83,6 +91,12 @@ class Line:
     low: Float[np.ndarray, " k"] | None = None
     high: Float[np.ndarray, " k"] | None = None
     dashed: bool = False
+
+    @classmethod
+    def of(cls, name: str, x: Sequence[float], estimates: Iterable[Estimate]) -> Line:
+        """The line of these estimates, with their intervals as its band."""
+        ends = np.array([(one.value, one.low, one.high) for one in estimates], float)
+        return cls(name, np.array(x, float), *ends.T)
 
 
 @dataclass(frozen=True)
@@ -109,6 +123,37 @@ class Chart:
     marks: tuple[tuple[float, str], ...] = ()
     names: tuple[str, ...] = ()
     bars: tuple[Float[np.ndarray, " b+1"], Shaped[np.ndarray, " b"]] | None = None
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON-ready data: data classes as their fields, null for what is undefined.
+
+    Example:
+        >>> plain({"gain": Estimate(0.5), "cosines": (0.9, np.nan)})
+        {'gain': {'value': 0.5, 'low': None, 'high': None}, 'cosines': [0.9, None]}
+    """
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain(one) for one in value]
+    return finite(float(value)) if isinstance(value, float) else value
+
+
+@dataclass(frozen=True)
+class HeatMaps:
+    """Cosines of all pairs of classes, in one order, with a button for each view.
+
+    Attributes:
+        text: what is shown, in a sentence.
+        names: of the classes.
+        views: the label of each, the cosines, and the largest that there can be.
+    """
+
+    text: str
+    names: tuple[str, ...]
+    views: tuple[tuple[str, Heat, float], ...]
 
 
 @dataclass(frozen=True, repr=False)
@@ -138,16 +183,18 @@ class Decision(ABC):
         """The picture on the page, or None."""
         return None
 
+    def heat_maps(self) -> HeatMaps | None:
+        """Cosines of all pairs of classes for the page, or None."""
+        return None
+
     @abstractmethod
-    def values(self) -> Mapping[str, Any]:
-        """The numbers as JSON-ready data."""
+    def numbers(self) -> Mapping[str, Any]:
+        """The numbers by name; `to_dict` makes them ready for JSON, estimates too."""
 
     def to_dict(self) -> dict[str, Any]:
         """The decision as JSON-ready data: null for what is undefined."""
-        about = {name: getattr(self, name) for name in ("source", "facts", "headline")}
-        return {"schema": 1, "decision": self.name, **about, "notes": list(self.notes)} | dict(
-            self.values()
-        )
+        about = {name: getattr(self, name) for name in ("source", "facts", "headline", "notes")}
+        return plain({"schema": 1, "decision": self.name, **about, **self.numbers()})
 
     def __repr__(self) -> str:
         """The decision as the terminal shows it, without colour."""

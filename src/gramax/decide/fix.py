@@ -14,9 +14,8 @@ from typing import Any, Literal
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from gramax.audits.report import finite
 from gramax.data import Reading
-from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Table
+from gramax.decide.decision import Chart, Decision, Estimate, Line, Table
 from gramax.decide.held_out import (
     MAX_REFERENCES,
     USES,
@@ -49,9 +48,6 @@ WORDS = {
 PREDICTED = ("scatter_ratio", "effective_rank", "mean_cosine")
 """Numbers of the audit that are predicted; the first with labels alone."""
 
-DIMENSIONS = ("dimensions", "count", lambda trial: trial.dim)
-"""A column of a table: its heading, its style, and its cell of a trial."""
-
 CONE, FALL = 0.95, 0.25
 """Without labels centring may be recommended from this mean cosine on, where hubness falls by so
 much: in such cones of the ledger it cost no nearest neighbours; in wider ones it may."""
@@ -81,17 +77,13 @@ class Trial:
     hubness: Estimate | None = None
     overlap: float | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON-ready data."""
+    def numbers(self) -> dict[str, Any]:
+        """Its numbers, by name."""
         found: dict[str, Any] = {"remedy": self.remedy.key, "dim": self.dim}
-        found["predicted"] = {name: finite(value) for name, value in self.predicted.items()}
+        found["predicted"] = self.predicted
         if self.accuracy:
-            found["accuracy"] = dict(self.accuracy)
-            found["gain"] = {use: one.to_dict() for use, one in self.gain.items()}
-        else:
-            found["hubness_fall"] = self.hubness and self.hubness.to_dict()
-            found["neighbour_overlap"] = finite(self.overlap or 0.0)
-        return found
+            return found | {"accuracy": self.accuracy, "gain": self.gain}
+        return found | {"hubness_fall": self.hubness, "neighbour_overlap": self.overlap}
 
 
 @dataclass(frozen=True, repr=False)
@@ -132,72 +124,58 @@ class Fix(Decision):
 
     def tables(self) -> tuple[Table, ...]:
         """What held-out rows say of each remedy, and the audit after it."""
-        if self.trials[0].accuracy:
-            first = (
-                self._table(
-                    "Held-out rows that get their class",
-                    [
-                        DIMENSIONS,
-                        *((WORDS[u], "percent", lambda t, u=u: t.accuracy[u]) for u in USES),
-                    ],
-                ),
-                self._table(
-                    "Gain over the space as it is, in points",
-                    [(WORDS[u], "words", lambda t, u=u: _points(t, u)) for u in USES],
-                    f"Intervals hold for all {len(self.trials) - 1} remedies together.",
-                ),
-            )
-        else:
-            columns = (
-                DIMENSIONS,
-                ("hubness falls by", "number", lambda t: t.hubness),
-                ("neighbours that stay", "percent", lambda t: t.overlap),
-            )
-            note = "Whether neighbours are the right ones takes labels."
-            first = (self._table("Neighbours of held-out rows", columns, note),)
-        known = self.trials[0].predicted
-        audit = self._table(
-            "The audit after each, predicted",
-            [
-                (name.replace("_", " "), "number", lambda t, n=name: t.predicted[n])
-                for name in known
-            ],
-            "These numbers decide nothing: a higher rank is no gain.",
-        )
-        return (*first, audit)
-
-    def _table(self, title: str, columns: Sequence[tuple], note: str = "") -> Table:
-        """A row for each remedy, the recommended one marked; columns by heading, style, value."""
         keys = [trial.remedy.key for trial in self.trials]
-        heads = (Column(heading, style) for heading, style, _ in columns)
-        return Table(
-            title,
-            (Column("remedy", "words"), *heads),
-            tuple((t.remedy.key, *(of(t) for *_, of in columns)) for t in self.trials),
-            note,
-            keys.index(self.recommended or keys[0]),
+        chosen = keys.index(self.recommended or keys[0])
+
+        def table(title: str, columns: list[Any], note: str = "") -> Table:
+            first = ("remedy", "words", lambda trial: trial.remedy.key)
+            return Table.of(title, self.trials, [first, *columns], note, chosen)
+
+        dimensions = ("dimensions", "count", lambda trial: trial.dim)
+        predicted = [
+            (name.replace("_", " "), "number", lambda trial, name=name: trial.predicted[name])
+            for name in self.trials[0].predicted
+        ]
+        note = "These numbers decide nothing: a higher rank is no gain."
+        audit = table("The audit after each, predicted", predicted, note)
+        if not self.trials[0].accuracy:
+            columns = [
+                dimensions,
+                ("hubness falls by", "number", lambda trial: trial.hubness),
+                ("neighbours that stay", "percent", lambda trial: trial.overlap),
+            ]
+            note = "Whether neighbours are the right ones takes labels."
+            return table("Neighbours of held-out rows", columns, note), audit
+        right = [(WORDS[u], "percent", lambda trial, u=u: trial.accuracy[u]) for u in USES]
+        gains = [(WORDS[u], "words", lambda trial, u=u: _points(trial, u)) for u in USES]
+        note = f"Intervals hold for all {len(self.trials) - 1} remedies together."
+        return (
+            table("Held-out rows that get their class", [dimensions, *right]),
+            table("Gain over the space as it is, in points", gains, note),
+            audit,
         )
 
     def chart(self) -> Chart | None:
         """Accuracy after each remedy, a line for each use."""
         if not self.trials[0].accuracy:
             return None
-        x = np.arange(len(self.trials), dtype=float)
         lines = []
         for use in USES:
             base = self.trials[0].accuracy[use]
             gains = [trial.gain.get(use, Estimate(0.0, 0.0, 0.0)) for trial in self.trials]
-            ends = zip(*((base + e.value, base + e.low, base + e.high) for e in gains), strict=True)  # type: ignore[operator]
-            lines.append(Line(WORDS[use], x, *map(np.array, ends)))
+            after = [
+                Estimate(*(base + (x or 0.0) for x in (e.value, e.low, e.high))) for e in gains
+            ]
+            lines.append(Line.of(WORDS[use], range(len(after)), after))
         keys = tuple(trial.remedy.key.replace("_", " ") for trial in self.trials)
         text = "Share of held-out rows that get their class; bands are intervals of the gain."
         title = "Held-out accuracy after each remedy"
         return Chart(title, text, "remedy", "accuracy", tuple(lines), names=keys)
 
-    def values(self) -> Mapping[str, Any]:
+    def numbers(self) -> Mapping[str, Any]:
         """What is recommended, and every trial."""
-        about = {"recommended": dict(self.choices), "use": self.use}
-        return about | {"trials": [trial.to_dict() for trial in self.trials]}
+        trials = [trial.numbers() for trial in self.trials]
+        return {"recommended": self.choices, "use": self.use, "trials": trials}
 
 
 def _points(trial: Trial, use: str) -> str | None:
@@ -229,11 +207,11 @@ def fix(
         source: files, or an array, as for `gramax.audit`.
         labels: classes of the rows, as there. Without them only centring may be recommended.
         use: "all", each by itself, or one: "nearest_neighbour", "nearest_mean" or "probe".
-        column: the embedding column, where there are several.
-        raw: take rows as they are, not on the unit sphere.
-        progress: called with (phase, done, in all, bytes).
-        execution: who reads the rows, and how.
-        reading: how the stored numbers become rows, as for `gramax.audit`.
+        column: as for `gramax.audit`.
+        raw: as for `gramax.audit`.
+        progress: as for `gramax.audit`.
+        execution: as for `gramax.audit`.
+        reading: as for `gramax.audit`.
 
     Returns:
         A `Fix`: `choices` by use, and the `transform` of the first that is not None.
@@ -249,15 +227,7 @@ def fix(
     """
     if use not in ("all", *USES):
         raise InputError(f"use must be all, {', '.join(USES)}; got {use!r}")
-    found = read_rows(
-        source,
-        labels,
-        column=column,
-        raw=raw,
-        progress=progress,
-        execution=execution,
-        reading=reading,
-    )
+    found = read_rows(source, labels, column, raw, progress, execution, reading)
     if len(found.rows) < 2 * BLOCKS:
         raise InputError(f"{found.name}: has {len(found.rows)} rows; fix needs {2 * BLOCKS}")
     # Products are small: threads of BLAS would wait. What is NaN of rows without scatter is told.

@@ -7,15 +7,14 @@ import io
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from gramax import _files
 from gramax._shapes import Float, Int
-from gramax.audits.report import finite
+from gramax.decide.decision import plain
 from gramax.errors import InputError
 from gramax.metrics.evidence import Evidence
 
@@ -52,10 +51,6 @@ class MixedUp:
     of_accepts: float
     distance: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON-ready data, null for what is undefined."""
-        return {k: finite(v) if isinstance(v, float) else v for k, v in asdict(self).items()}
-
 
 def check_name(path: str | os.PathLike[str]) -> None:
     """Raise `InputError` unless the name says how a list is to be written."""
@@ -66,7 +61,7 @@ def check_name(path: str | os.PathLike[str]) -> None:
 def save_pairs(pairs: Sequence[MixedUp], path: str | os.PathLike[str]) -> None:
     """Write a list as .csv (with a header) or .json, whole or not at all."""
     check_name(path)
-    rows = [pair.to_dict() for pair in pairs]
+    rows = plain(pairs)
     out = io.StringIO()
     if str(path).lower().endswith(".json"):
         out.write(json.dumps(rows, indent=2, allow_nan=False) + "\n")

@@ -20,7 +20,7 @@ from gramax.data import Reading
 from gramax.data.paths import title
 from gramax.decide.comparison import mismatch
 from gramax.decide.comparison.similarity import CentredRows, debiased_cka_bar
-from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Table
+from gramax.decide.decision import Chart, Decision, Estimate, Line, Table
 from gramax.decide.differences import Differences, of_blocks, of_hits
 from gramax.decide.layers import Layer, layers_of
 from gramax.decide.rows import BLOCKS
@@ -102,15 +102,19 @@ class Rank(Decision):
 
     def tables(self) -> tuple[Table, ...]:
         """The ranking; and the spaces in the order given, with how alike neighbours are."""
-        words, style = Column("space", "words"), self._style
-        verdict = Column("against the best", "words")
-        columns = (words, Column(self.by, style), Column("behind the best", style), verdict)
-        rows = [(one.name, one.value, one.behind, self._told(one)) for one in self.spaces]
-        ranked = Table(f"Ranked by {self.by}", columns, tuple(rows), NOTE, chosen=0)
-        columns = (words, Column("dimensions", "count"), Column(self.by, style))
-        columns += (Column("CKA with the one before"),)
-        rows = [(one.name, one.d, one.value.value, one.likeness) for one in self._in_order]
-        return ranked, Table("In the order given", columns, tuple(rows), CKA_NOTE)
+        space = ("space", "words", lambda one: one.name)
+        value = (self.by, self._style, lambda one: one.value)
+        columns = [
+            *(space, value, ("behind the best", self._style, lambda one: one.behind)),
+            ("against the best", "words", self._told),
+        ]
+        ranked = Table.of(f"Ranked by {self.by}", self.spaces, columns, NOTE, chosen=0)
+        columns = [
+            *(space, ("dimensions", "count", lambda one: one.d)),
+            (self.by, self._style, lambda one: one.value.value),
+            ("CKA with the one before", "number", lambda one: one.likeness),
+        ]
+        return ranked, Table.of("In the order given", self._in_order, columns, CKA_NOTE)
 
     def _told(self, one: Ranked) -> str:
         if one is self.best:
@@ -126,12 +130,7 @@ class Rank(Decision):
 
     def chart(self) -> Chart:
         """The number over the spaces in the order given, with its interval."""
-        order = [one.value for one in self._in_order]
-        low, high = (
-            np.array([math.nan if end is None else end for end in ends])
-            for ends in zip(*((one.low, one.high) for one in order), strict=True)
-        )
-        line = Line(self.by, np.arange(len(order)), np.array([v.value for v in order]), low, high)
+        line = Line.of(self.by, range(len(self.spaces)), [one.value for one in self._in_order])
         return Chart(
             *(f"{self.by} in the order given", "The band is the 95 % interval of each space."),
             *("", self.by, (line,)),
@@ -139,7 +138,7 @@ class Rank(Decision):
             names=tuple(one.name for one in self._in_order),
         )
 
-    def values(self) -> dict[str, Any]:
+    def numbers(self) -> dict[str, Any]:
         """Every space, the best first."""
         return {
             "by": self.by,
@@ -151,10 +150,10 @@ class Rank(Decision):
                     "name": one.name,
                     "place": one.place,
                     "dimensions": one.d,
-                    "value": one.value.to_dict(),
-                    "behind": one.behind and one.behind.to_dict(),
+                    "value": one.value,
+                    "behind": one.behind,
                     "worse": one.worse,
-                    "cka_with_the_one_before": one.likeness and one.likeness.to_dict(),
+                    "cka_with_the_one_before": one.likeness,
                     "reason": one.reason or None,
                 }
                 for one in self.spaces
@@ -205,11 +204,11 @@ def rank(
         by: "probe" (the default), "nearest_mean" or "nearest_neighbour", the accuracy on held-out
             rows; or any number of the audit by its name.
         each: a pattern such as `layer_*`: every array or column of that kind is a space.
-        column: the embedding column of files that hold several.
-        raw: take rows as they are, not on the unit sphere.
-        progress: as for `gramax.audit`, of one space after the other.
-        execution: who reads the rows, as there.
-        reading: how the stored numbers become rows, as for `gramax.audit`.
+        column: as for `gramax.audit`.
+        raw: as for `gramax.audit`.
+        progress: as for `gramax.audit`.
+        execution: as for `gramax.audit`.
+        reading: as for `gramax.audit`.
 
     Returns:
         A `Rank`: `found.best.name`, and `found.as_good`, which cannot be told from it.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gramax._shapes import Float, Int
+from gramax._text import sizes
 from gramax.arrays.rows import unit_rows
 from gramax.data import Reading
 from gramax.errors import InputError
@@ -52,8 +53,7 @@ class Rows:
     @property
     def facts(self) -> str:
         """The sizes, in words."""
-        classes = f"{len(self.names):,} classes" if self.names else "no labels"
-        return f"{self.n:,} rows × {self.rows.shape[1]:,} dimensions · {classes}"
+        return sizes(self.n, self.rows.shape[1], len(self.names))
 
     def directions(self) -> Float[np.ndarray, "m d"]:
         """The rows in float64, on the unit sphere unless they are taken as they are."""
@@ -64,14 +64,14 @@ class Rows:
 def read_rows(
     source: Any,
     labels: Any = None,
-    *,
     column: str | None = None,
     raw: bool = False,
-    needs_labels: str = "",
-    blocks: int = BLOCKS,
     progress: Progress | None = None,
     execution: Execution | None = None,
     reading: Reading | None = None,
+    *,
+    needs_labels: str = "",
+    blocks: int = BLOCKS,
 ) -> Rows:
     """Read a source once into moments of so many blocks; arguments as for `gramax.audit`.
 
@@ -80,8 +80,10 @@ def read_rows(
             are needed for.
     """
     how = execution or Execution()
-    request = Request(source, labels, column, False, blocks, not raw, how)
-    found = collect(replace(request, reading=reading or Reading()), progress)
+    request = Request(
+        source, labels, column, False, blocks, not raw, how, reading=reading or Reading()
+    )
+    found = collect(request, progress)
     if needs_labels and len(found.names) < 2:
         has = "one class alone" if found.labelled else "no labels"
         raise InputError(

@@ -20,7 +20,7 @@ from gramax.arrays.cloud import Cloud, Directions, representatives
 from gramax.arrays.linalg import few_threads
 from gramax.data import Reading
 from gramax.decide.codecs import Codecs, Stored, Way, precision_of, ways_for
-from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Table
+from gramax.decide.decision import Chart, Decision, Estimate, Line, Table
 from gramax.decide.rows import Rows, read_rows
 from gramax.decide.searches import NEIGHBOURS, Found, found_in, true_neighbours
 from gramax.errors import InputError, telling_memory
@@ -95,23 +95,29 @@ class Shrink(Decision):
 
     def tables(self) -> tuple[Table, ...]:
         """Every way with what decides; what is smallest by each quality; the other qualities."""
+
+        def of(quality: str, kind: str = "qualities") -> Any:
+            name = QUALITIES[quality] if kind == "qualities" else "loss"
+            return name, "percent", lambda m: getattr(m, kind).get(quality)
+
+        way = ("way", "words", lambda m: m.way.name)
+        size = ("bytes", "count", lambda m: m.way.size)
+        columns = [way, size, of(self.by), of(self.by, "losses")]
         at = self.chosen and self.ways.index(self.chosen)
-        columns = ("way", "words"), ("bytes", "count")
-        columns += ((QUALITIES[self.by], "percent"), ("loss", "percent"))
-        rows = [
-            (m.way.name, m.way.size, m.qualities[self.by], m.losses.get(self.by)) for m in self.ways
+        first = Table.of("Ways to store a row", self.ways, columns, NOTE, at)
+        best = [(quality, self.smallest(quality)) for quality in self.ways[0].qualities]
+        columns = [
+            ("by", "words", lambda one: QUALITIES[one[0]]),
+            ("way", "words", lambda one: one[1].way.name if one[1] else "leave it as it is"),
+            ("bytes", "count", lambda one: one[1] and one[1].way.size),
+            ("loss", "percent", lambda one: one[1] and one[1].losses[one[0]]),
         ]
-        first = _table("Ways to store a row", columns, rows, NOTE, at)
-        rows = [(QUALITIES[q], *_row(self.smallest(q), q)) for q in self.ways[0].qualities]
-        columns = ("by", "words"), ("way", "words"), ("bytes", "count"), ("loss", "percent")
         title = f"The smallest within a loss of {100 * self.loss:.2g} %"
-        others = [q for q in self.ways[0].qualities if q != self.by]
-        second = _table(title, columns, rows)
-        columns = ("way", "words"), ("variance kept", "percent")
-        columns += tuple((QUALITIES[q], "percent") for q in others)
-        rows = [(m.way.name, m.kept, *(m.qualities[q] for q in others)) for m in self.ways]
+        second = Table.of(title, best, columns)
+        others = [of(quality) for quality in self.ways[0].qualities if quality != self.by]
         note = "The variance is predicted: from the spectrum, and from the steps of int8."
-        return first, second, _table("What else is kept", columns, rows, note)
+        columns = [way, ("variance kept", "percent", lambda m: m.kept), *others]
+        return first, second, Table.of("What else is kept", self.ways, columns, note)
 
     def smallest(self, by: str) -> Measured | None:
         """The smallest way that keeps this quality, and of several the best."""
@@ -125,22 +131,19 @@ class Shrink(Decision):
     def chart(self) -> Chart:
         """Quality over bytes a row, a line for the sizes of each kind of ways."""
         lines = []
-        whole = self.ways[0]
         for kind in dict.fromkeys(m.way.line for m in self.ways):
             some = [m for m in self.ways if m.way.line == kind][::-1]
-            ends = [m.qualities[self.by] for m in some]
-            values = ([getattr(end, name) for end in ends] for name in ("value", "low", "high"))
-            x = np.array([m.way.size for m in some], float)
-            lines.append(Line(kind, x, *map(np.array, values)))
-        marks = ((float((self.chosen or whole).way.size), (self.chosen or whole).way.name),)
+            values = [m.qualities[self.by] for m in some]
+            lines.append(Line.of(kind, [m.way.size for m in some], values))
+        best = (self.chosen or self.ways[0]).way
         text = f"{QUALITIES[self.by]} of every way to store a row, with its 95 % interval."
         return Chart(
             *("Quality against size", text, "bytes a row", QUALITIES[self.by], tuple(lines)),
             x_log=True,
-            marks=marks,
+            marks=((float(best.size), best.name),),
         )
 
-    def values(self) -> dict[str, Any]:
+    def numbers(self) -> dict[str, Any]:
         """Every way with its qualities and losses."""
         return {
             "by": self.by,
@@ -155,21 +158,13 @@ class Shrink(Decision):
                     "dims": m.way.dims,
                     "store": m.way.store,
                     "bytes": m.way.size,
-                    "variance_kept": None if math.isnan(m.kept) else m.kept,
-                    "qualities": {q: one.to_dict() for q, one in m.qualities.items()},
-                    "losses": {q: one.to_dict() for q, one in m.losses.items()},
+                    "variance_kept": m.kept,
+                    "qualities": m.qualities,
+                    "losses": m.losses,
                 }
                 for m in self.ways
             ],
         }
-
-
-def _row(m: Measured | None, q: str) -> tuple[Any, ...]:
-    return (m.way.name, m.way.size, m.losses[q]) if m else ("leave it as it is", None, None)
-
-
-def _table(title: str, columns: Any, rows: Any, note: str = "", chosen: int | None = None) -> Table:
-    return Table(title, tuple(Column(*one) for one in columns), tuple(rows), note, chosen)
 
 
 def shrink(
@@ -193,11 +188,11 @@ def shrink(
         by: the quality that decides: "recall" (of the 10 nearest neighbours), "nearest_neighbour",
             "nearest_mean" or "probe" (accuracies of held-out rows). By default the accuracy of the
             nearest neighbour where there are labels that neighbours tell, else recall.
-        column: the embedding column of files that hold several.
         raw: take rows as they are and compare them by distance, not by cosine.
+        column: as for `gramax.audit`.
         progress: as for `gramax.audit`.
-        execution: who reads the rows, as there.
-        reading: how the stored numbers become rows, as for `gramax.audit`.
+        execution: as for `gramax.audit`.
+        reading: as for `gramax.audit`.
 
     Returns:
         A `Shrink`: `found.chosen` is the smallest way whose loss is within `loss` at the upper end
@@ -223,15 +218,7 @@ def shrink(
     if by is not None and by not in QUALITIES:
         raise InputError(f"no quality {by!r}; there are {', '.join(QUALITIES)}")
     wants = f"judging by {by}" if by not in (None, "recall") else ""
-    read = read_rows(
-        *(source, labels),
-        column=column,
-        raw=raw,
-        needs_labels=wants,
-        progress=progress,
-        execution=execution,
-        reading=reading,
-    )
+    read = read_rows(source, labels, column, raw, progress, execution, reading, needs_labels=wants)
     with telling_memory(f"searching the rows of {read.name}"):
         return _decided(read, loss, by, progress or (lambda *_: None))
 

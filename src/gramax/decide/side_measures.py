@@ -11,9 +11,8 @@ import numpy as np
 
 from gramax._shapes import Float
 from gramax.arrays.rows import unit_rows
-from gramax.audits.report import finite
 from gramax.audits.thresholds import SURE
-from gramax.decide.across import Matches, Search, Tell, outer_cosine, search
+from gramax.decide.across import Matches, Search, Tell, search
 from gramax.decide.decision import Estimate
 from gramax.metrics import uniformity
 from gramax.uncertainty.intervals import NORMAL_95, paired, wilson
@@ -67,16 +66,16 @@ class Gap:
         """
         return self.distance.value > max(ROUNDING, self.chance * math.sqrt(1 + SURE * math.sqrt(2)))
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON-ready data."""
+    def numbers(self) -> dict[str, Any]:
+        """Its numbers, by name."""
         return {
-            "centroid_distance": self.distance.to_dict(),
+            "centroid_distance": self.distance,
             "spread": self.spread,
-            "chance": finite(self.chance),
-            "matched_cosine": self.matched and self.matched.to_dict(),
-            "unmatched_cosine": finite(self.unmatched),
+            "chance": self.chance,
+            "matched_cosine": self.matched,
+            "unmatched_cosine": self.unmatched,
             "alignment": self.alignment,
-            "uniformity": [finite(one) for one in self.uniformity],
+            "uniformity": self.uniformity,
         }
 
 
@@ -98,27 +97,12 @@ class Found:
     never: tuple[float, float]
     outside: Estimate
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON-ready data."""
+    def numbers(self) -> dict[str, Any]:
+        """Its numbers, by name."""
         shapes = {"hubness": self.hubness, "never_found": self.never}
-        return {
-            "recall": {str(k): one.to_dict() for k, one in self.recall.items()},
-            "recall_by_chance": {str(k): value for k, value in self.chance.items()},
-            **{
-                name: {"value": finite(value), "chance": finite(chance)}
-                for name, (value, chance) in shapes.items()
-            },
-            "outside": self.outside.to_dict(),
-        }
-
-
-def count_of(matches: Matches) -> int:
-    """How many pairs of rows match."""
-    if matches.pairs is not None:
-        return len(matches.pairs)
-    c = int(max(matches.a.max(), matches.b.max())) + 1
-    sizes = (np.bincount(codes[codes >= 0], minlength=c) for codes in (matches.a, matches.b))
-    return int(np.dot(*sizes))
+        pairs = {name: dict(zip(("value", "chance"), x, strict=True)) for name, x in shapes.items()}
+        about = {"recall": self.recall, "recall_by_chance": self.chance}
+        return {**about, **pairs, "outside": self.outside}
 
 
 def centred_rows(x: Float[np.ndarray, "n d"], mean: Float[np.ndarray, " d"]) -> np.ndarray:
@@ -143,9 +127,9 @@ def gap_of(
         error = math.hypot(*(float(np.std(one)) / len(one) ** 0.5 for one in along))
     total = (n * variances[0] + m * variances[1] + n * m / (n + m) * distance**2) / (n + m - 1)
     every = n * m * float(means[0] @ means[1])
-    matched, count = None, 0.0
+    matched, count = None, matches.count if matches is not None else 0
     if matches is not None:
-        value, count, spread = matches.products(x, y)
+        value, spread = matches.cosine(x, y)
         matched = Estimate(value) if spread is None else interval(value, spread)
         every -= value * count
     some = [np.random.default_rng(0).permutation(len(side))[:MAX_PAIRED_ROWS] for side in (x, y)]
@@ -162,22 +146,21 @@ def gap_of(
 
 def searched(
     x: np.ndarray, y: np.ndarray, matches: Matches | None, tell: Tell
-) -> list[tuple[Search, float]]:
-    """Both ways: what is found, and the cosine below which a query lies outside."""
+) -> tuple[Search, Search]:
+    """What is found both ways, of some of very many queries."""
     found = []
     for one, other, known in ((x, y, matches), (y, x, matches and matches.turned)):
         asked = np.flatnonzero(known.queries) if known is not None else np.arange(len(one))
         at = np.sort(np.random.default_rng(0).permutation(asked)[:MAX_QUERIES])
-        found.append((search(one, other, at, known, tell), outer_cosine(other)))
-    return found
+        found.append(search(one, other, at, known, tell))
+    return found[0], found[1]
 
 
-def found_of(one: Search, outer: float) -> Found:
+def found_of(one: Search) -> Found:
     """The numbers of one way of searching."""
     ks = [k for k in CURVE if len(one.above) and k < len(one.counts)]
-    outside = Estimate(math.nan)
-    if math.isfinite(outer):
-        outside = share_of(one.nearest < outer)
+    known = math.isfinite(one.outer)
+    outside = share_of(one.nearest < one.outer) if known else Estimate(math.nan)
     recall = {k: share_of(one.hits(k)) for k in ks}
     return Found(recall, {k: one.by_chance(k) for k in ks}, one.hubness, one.never_found, outside)
 
@@ -188,18 +171,14 @@ def share_of(hits: np.ndarray) -> Estimate:
     return Estimate(share, *wilson(share, len(hits)))
 
 
-def gain_of(searches: list[list[tuple[Search, float]]]) -> tuple[float, float]:
+def gain_of(before: tuple[Search, Search], after: tuple[Search, Search]) -> tuple[float, float]:
     """How much centring adds to recall@1, the mean of both ways, and its standard error.
 
     The queries are the same before and after. The two ways are of the same pairs: their errors are
     not taken to cancel.
     """
-    before, after = searches
-    values, errors = [], []
-    for (one, _), (other, _) in zip(before, after, strict=True):
-        gain = other.hits(1) - one.hits(1)
-        values.append(float(np.mean(gain)))
-        errors.append(paired(gain)[1])
+    gains = [two.hits(1) - one.hits(1) for one, two in zip(before, after, strict=True)]
+    values, errors = zip(*((float(np.mean(x)), paired(x)[1]) for x in gains), strict=True)
     return sum(values) / 2, sum(errors) / 2
 
 

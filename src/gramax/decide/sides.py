@@ -26,7 +26,6 @@ from gramax.decide.side_measures import (
     Found,
     Gap,
     centred_rows,
-    count_of,
     found_of,
     gain_of,
     gap_of,
@@ -113,20 +112,18 @@ class Sides(Decision):
         lines = []
         for k, way in enumerate(WAYS):
             for variant, found in zip(VARIANTS, self.searches, strict=True):
-                ends = [found[k].recall[one] for one in ks]
-                y, low, high = np.array([[one.value, one.low, one.high] for one in ends], float).T
-                lines.append(Line(f"{way}, {variant}", np.array(ks, float), y, low, high))
+                recall = [found[k].recall[one] for one in ks]
+                lines.append(Line.of(f"{way}, {variant}", ks, recall))
         text = "Share of the queries with a match among the k nearest; bands are 95 % intervals."
         return Chart("Recall@k", text, "k", "recall@k", tuple(lines), x_log=True)
 
-    def values(self) -> Mapping[str, Any]:
+    def numbers(self) -> Mapping[str, Any]:
         """Everything in the tables, by variant and way."""
         told = {}
         for variant, gap, found in zip(("as_is", "centred"), self.gaps, self.searches, strict=True):
             ways = zip(("a_to_b", "b_to_a"), found, strict=True)
-            told[variant] = gap.to_dict() | {way: one.to_dict() for way, one in ways}
-        gain = self.gain and self.gain.to_dict()
-        return {**told, "recall_gain": gain, "centre": self.centred}
+            told[variant] = gap.numbers() | {way: one.numbers() for way, one in ways}
+        return {**told, "recall_gain": self.gain, "centre": self.centred}
 
 
 def _columns(style: Style) -> tuple[Column, ...]:
@@ -156,10 +153,10 @@ def sides(
         labels_b: of the rows of `b`.
         pairs: `[p, 2]` numbers of a row of `a` and of a row of `b` that match; an array or a file.
             Without labels and pairs, row i of both match where both have as many.
-        column: the embedding column of files that hold several.
+        column: as for `gramax.audit`.
         progress: as for `gramax.audit`.
-        execution: who reads the rows, as for `gramax.audit`.
-        reading: how the stored numbers of both become rows, as for `gramax.audit`.
+        execution: as for `gramax.audit`.
+        reading: as for `gramax.audit`, of both.
 
     Returns:
         A `Sides`; printed, it is the sentence that decides and the tables.
@@ -177,64 +174,54 @@ def sides(
     """
     if labels is not None and pairs is not None:
         raise InputError("rows match by --labels or by --pairs: give one of them")
-    spaces = [
-        _read(side, names, column, progress, execution, reading)
-        for side, names in ((a, labels), (b, labels if labels_b is None else labels_b))
-    ]
+    spaces = []
+    for side, names in ((a, labels), (b, labels if labels_b is None else labels_b)):
+        source, named = place_and_column(side)
+        how = {"execution": execution or Execution(), "reading": reading or Reading()}
+        spaces.append(collect(Request(source, names, named or column, **how), progress))
     _check(spaces)
     samples = [one.totals.sample for one in spaces]
     x, y = (unit_rows(np.asarray(one.rows, np.float64)) for one in samples)
     notes = [*_notes(spaces)]
     matches = _matches(spaces, labels is not None, pairs, notes, progress, execution)
-    told = _Told(progress)
-    means = [rows.mean(axis=0) for rows in (x, y)]
-    gaps, searches = [], []
+    centres = x.mean(axis=0), y.mean(axis=0)
+    gaps, searches, done = [], [], 0
+
+    def tell(share: float) -> None:
+        """Of the four searches."""
+        nonlocal done
+        if progress:
+            progress("neighbours", round(250 * (done + share)), 1000, 0)
+        done += share == 1
+
     for variant in VARIANTS:
         if variant != VARIANTS[0]:
-            x, y = (centred_rows(rows, mean) for rows, mean in zip((x, y), means, strict=True))
+            x, y = (centred_rows(*side) for side in zip((x, y), centres, strict=True))
         gaps.append(gap_of(x, y, matches))
-        searches.append(searched(x, y, matches, told))
+        searches.append(searched(x, y, matches, tell))
     if labels is None and pairs is None and matches is not None and not _alike(gaps[0]):
         notes.append("rows that are taken to match are no more alike than others: give --pairs")
-    gain = gain_of(searches) if matches is not None else None
+    gain = gain_of(*searches) if matches is not None else None
     centred = gain is not None and gain[0] > SURE * gain[1]
-    counted = f"{count_of(matches):,} matching pairs" if matches is not None else "no matches"
-    n, m = (one.rows for one in spaces)
-    facts = f"A {n:,} and B {m:,} rows × {spaces[0].dim:,} dimensions · {counted}"
-    found = tuple(tuple(found_of(one, *rest) for one, *rest in both) for both in searches)
     if centred:
         notes.append(
             "to centre: divide rows by their lengths, subtract the centroid of their side "
             "(--save-centres), and divide by the lengths again"
         )
+    counted = f"{matches.count:,} matching pairs" if matches is not None else "no matches"
+    n, m = (one.rows for one in spaces)
+    found = tuple(tuple(map(found_of, both)) for both in searches)
     return Sides(
         f"{spaces[0].name} and {spaces[1].name}",
-        facts,
+        f"A {n:,} and B {m:,} rows × {spaces[0].dim:,} dimensions · {counted}",
         _headline(gaps[0], found, gain),
         tuple(notes),
         tuple(gaps),
         found,
         None if gain is None else interval(*gain),
         centred,
-        tuple(means),
+        centres,
     )
-
-
-# -- reading --------------------------------------------------------------------------------------
-
-
-def _read(
-    side: Any,
-    labels: Any,
-    column: str | None,
-    progress: Progress | None,
-    execution: Execution | None,
-    reading: Reading | None,
-) -> Collected:
-    source, named = place_and_column(side)
-    how = execution or Execution()
-    asked = Request(source, labels, named or column, execution=how, reading=reading or Reading())
-    return collect(asked, progress)
 
 
 def _check(spaces: list[Collected]) -> None:
@@ -274,20 +261,15 @@ def _matches(
     samples = [one.totals.sample for one in spaces]
     n, m = (len(one.rows) for one in samples)
     if labelled:
-        number = {
-            name: k for k, name in enumerate(dict.fromkeys((*spaces[0].names, *spaces[1].names)))
-        }
-        codes = (
-            np.array([number[name] for name in one.names])[sample.labels]
-            for one, sample in zip(spaces, samples, strict=True)
-        )
-        found = Matches(*codes)
+        every = dict.fromkeys((*spaces[0].names, *spaces[1].names))
+        number = {name: k for k, name in enumerate(every)}
+        places = [np.array([number[name] for name in one.names]) for one in spaces]
+        found = Matches(*(at[one.labels] for at, one in zip(places, samples, strict=True)))
     elif pairs is not None:
         given = _read_pairs(pairs, spaces, progress, execution)
-        places = [np.searchsorted(s.numbers, g) for s, g in zip(samples, given.T, strict=True)]
-        there = np.ones(len(given), bool)
-        for sample, at, column in zip(samples, places, given.T, strict=True):
-            there &= sample.numbers[np.minimum(at, len(sample.numbers) - 1)] == column
+        both = list(zip((one.numbers for one in samples), given.T, strict=True))
+        places = [np.searchsorted(numbers, column) for numbers, column in both]
+        there = np.all([np.isin(column, numbers) for numbers, column in both], axis=0)
         if gone := int(np.sum(~there)):
             notes.append(f"{gone:,} of {len(given):,} pairs name a row that is left out")
         found = Matches.of_pairs(np.stack(places, axis=1)[there], n, m)
@@ -325,19 +307,6 @@ def _read_pairs(
             why = f"pair {at} names row {column[at]:g} of {letter}, which has rows 0 to {last:,}"
             raise InputError(f"{found.name}: {why}")
     return rows.astype(np.int64)
-
-
-@dataclass
-class _Told:
-    """Progress of the searches, of which there are four."""
-
-    progress: Progress | None
-    done: int = 0
-
-    def __call__(self, share: float) -> None:
-        if self.progress:
-            self.progress("neighbours", round(250 * (self.done + share)), 1000, 0)
-        self.done += share == 1
 
 
 def _alike(gap: Gap) -> bool:

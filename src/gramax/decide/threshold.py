@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from gramax.audits.report import finite
+from gramax._text import named
 from gramax.data import Reading
 from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Table
 from gramax.decide.error_rates import FEW_ERRORS, ErrorRates, LeaveOut, d_prime
@@ -40,6 +40,14 @@ class Point:
     cosine: Estimate
     accepts: Estimate
     rejects: Estimate
+
+    def numbers(self) -> dict[str, Estimate]:
+        """Its numbers, by name."""
+        return {
+            "cosine": self.cosine,
+            "false_accept": self.accepts,
+            "false_reject": self.rejects,
+        }
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,34 +87,21 @@ class Threshold(Decision):
 
     def tables(self) -> tuple[Table, ...]:
         """The thresholds, what moments say, and the classes that make the errors."""
-        columns = (
-            *(Column("", "words"), Column("cosine")),
-            *(Column("different pass", "percent"), Column("same fail", "percent")),
-        )
-        every = [
-            ("equal errors", self.equal),
-            *((_one_in(p.accepts.value), p) for p in self.points),
+        every = [("equal errors", self.equal)]
+        every += [(_one_in(point.accepts.value), point) for point in self.points]
+        columns = [
+            ("", "words", lambda one: one[0]),
+            ("cosine", "number", lambda one: _rounded(one[1].cosine)),
+            ("different pass", "percent", lambda one: _share(one[1].accepts.value)),
+            ("same fail", "percent", lambda one: one[1].rejects),
         ]
-        rows = tuple(
-            (word, _rounded(p.cosine), _share(p.accepts.value), p.rejects) for word, p in every
-        )
-        at = [p for _, p in every].index(self.chosen) if self.chosen else None
+        at = [point for _, point in every].index(self.chosen) if self.chosen else None
         note = (
             "Different pairs (rows of two classes) that pass, and same pairs (rows of one class) "
             "that fail. In brackets: 95 % intervals, for other classes of the same kind."
         )
-        found = [Table("Where to call two rows the same", columns, rows, note, at), self._beside()]
-        if self.mixed_up:
-            columns = (Column("class", "words"), Column("and", "words"))
-            columns += (Column("pairs that pass", "percent"), Column("of all that pass", "percent"))
-            rows = tuple((m.a, m.b, m.passing, m.of_accepts) for m in self.mixed_up[:MAX_LISTED])
-            found.append(Table("Classes that pass as one", columns, rows))
-        if self.failing:
-            columns = (Column("class", "words"), Column("pairs that fail", "percent"))
-            found.append(Table("Classes whose own rows fail", columns, self.failing[:MAX_LISTED]))
-        if self.merge:
-            found.append(self._to_merge())
-        return tuple(found)
+        first = Table.of("Where to call two rows the same", every, columns, note, at)
+        return (first, self._beside(), *self._classes())
 
     def _beside(self) -> Table:
         columns = (Column("", "words"), Column("cosine"), Column("equal error", "percent"))
@@ -117,18 +112,30 @@ class Threshold(Decision):
         note = "d′: how many deviations lie between the mean cosines of same and different pairs."
         return Table("Beside a quick answer", (*columns, Column("d′")), rows, note)
 
-    def _to_merge(self) -> Table:
-        columns = (
-            *(Column("class", "words"), Column("and", "words"), Column("distance")),
-            *(Column("pairs that pass", "percent"), Column("within each", "percent")),
-        )
-        rows = tuple((m.a, m.b, m.distance, m.passing, m.own) for m in self.merge[:MAX_LISTED])
-        more = f" {len(self.merge) - MAX_LISTED:,} more." if len(self.merge) > MAX_LISTED else ""
-        note = (
-            "Their means are nearer to each other than to their own rows (1 is as near), and their "
-            f"rows pass as rows of one class do. Look whether they are one under two names.{more}"
-        )
-        return Table("Classes to merge, or to look at", columns, rows, note)
+    def _classes(self) -> Iterator[Table]:
+        """The classes that make the errors, where there are any."""
+        both = [("class", "words", lambda m: named(m.a)), ("and", "words", lambda m: named(m.b))]
+        passing = ("pairs that pass", "percent", lambda m: m.passing)
+        if self.mixed_up:
+            part = ("of all that pass", "percent", lambda m: m.of_accepts)
+            listed = self.mixed_up[:MAX_LISTED]
+            yield Table.of("Classes that pass as one", listed, [*both, passing, part])
+        if self.failing:
+            name = ("class", "words", lambda one: named(one[0]))
+            failing = ("pairs that fail", "percent", lambda one: one[1])
+            listed = self.failing[:MAX_LISTED]
+            yield Table.of("Classes whose own rows fail", listed, [name, failing])
+        if self.merge:
+            distance = ("distance", "number", lambda m: m.distance)
+            own = ("within each", "percent", lambda m: m.own)
+            more = len(self.merge) - MAX_LISTED
+            note = (
+                "Their means are nearer to each other than to their own rows (1 is as near), and "
+                "their rows pass as rows of one class do. Look whether they are one under two "
+                f"names.{f' {more:,} more.' if more > 0 else ''}"
+            )
+            columns, title = [*both, distance, passing, own], "Classes to merge, or to look at"
+            yield Table.of(title, self.merge[:MAX_LISTED], columns, note)
 
     def chart(self) -> Chart:
         """Both error rates over the cosine."""
@@ -140,26 +147,20 @@ class Threshold(Decision):
         axes = "threshold (cosine)", "share of pairs"
         return Chart("Both errors over the cosine", text, *axes, self.curve, marks=marks)
 
-    def values(self) -> Mapping[str, Any]:
+    def numbers(self) -> Mapping[str, Any]:
         """The numbers as JSON-ready data."""
         accepts, rejects = self.curve
         return {
-            "threshold": _values(self.chosen) if self.chosen else None,
-            "equal_error": _values(self.equal),
-            "at_false_accept": [_values(point) for point in self.points],
-            "d_prime": self.d_prime.to_dict(),
-            "quick": dict(
-                zip(("cosine", "equal_error", "d_prime"), map(finite, self.quick), strict=True)
-            ),
+            "threshold": self.chosen and self.chosen.numbers(),
+            "equal_error": self.equal.numbers(),
+            "at_false_accept": [point.numbers() for point in self.points],
+            "d_prime": self.d_prime,
+            "quick": dict(zip(("cosine", "equal_error", "d_prime"), self.quick, strict=True)),
             "pairs": {"same": self.pairs[0], "different": self.pairs[1]},
-            "mixed_up": [one.to_dict() for one in self.mixed_up],
+            "mixed_up": self.mixed_up,
             "failing": [{"class": name, "fail": share} for name, share in self.failing],
-            "merge": [one.to_dict() for one in self.merge],
-            "curve": {
-                "cosine": [finite(float(x)) for x in accepts.x],
-                "false_accept": [finite(float(y)) for y in accepts.y],
-                "false_reject": [finite(float(y)) for y in rejects.y],
-            },
+            "merge": self.merge,
+            "curve": {"cosine": accepts.x, "false_accept": accepts.y, "false_reject": rejects.y},
         }
 
     def save_merge(self, path: str | os.PathLike[str]) -> None:
@@ -190,12 +191,12 @@ def threshold(
     Args:
         source: `[n, d]` rows: an array, or files as for `gramax.audit`.
         labels: `[n]` their classes: an array, a file or the name of a column.
-        column: the embedding column, where there are several.
         accepts: the share of different pairs that may pass, such as 1e-3; by default as large a
             share as that of the same pairs that fail.
-        progress: told (phase, done, in all, bytes done) now and then.
-        execution: how rows are read.
-        reading: how the stored numbers become rows, as for `gramax.audit`.
+        column: as for `gramax.audit`.
+        progress: as for `gramax.audit`.
+        execution: as for `gramax.audit`.
+        reading: as for `gramax.audit`.
 
     Returns:
         The decision: `.cosine` is the threshold (None where no cosine tells classes apart),
@@ -217,15 +218,8 @@ def threshold(
         raise InputError(
             f"a rate of false accepts is between 0 and 1, such as 0.001; got {accepts}"
         )
-    rows = read_rows(
-        *(source, labels),
-        column=column,
-        needs_labels="a threshold",
-        blocks=1,
-        progress=progress,
-        execution=execution,
-        reading=reading,
-    )
+    how = column, False, progress, execution, reading
+    rows = read_rows(source, labels, *how, needs_labels="a threshold", blocks=1)
     x = rows.directions()
     counts = count_pairs(x, rows.labels, len(rows.names), progress)
     for kind, found in (("one class", counts.all_same), ("two classes", counts.all_different)):
@@ -337,14 +331,6 @@ def _notes(rows: Rows, counts: PairCounts, known: LeaveOut) -> tuple[str, ...]:
             "is told holds for these classes, and intervals for others are wide; give it more"
         )
     return tuple(found)
-
-
-def _values(point: Point) -> dict[str, Any]:
-    return {
-        "cosine": point.cosine.to_dict(),
-        "false_accept": point.accepts.to_dict(),
-        "false_reject": point.rejects.to_dict(),
-    }
 
 
 def _one_in(rate: float) -> str:

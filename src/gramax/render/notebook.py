@@ -1,4 +1,4 @@
-"""A report, a comparison or moments as a notebook shows them.
+"""A report, a decision or moments as a notebook shows them.
 
 Compact HTML without script, all text escaped.
 """
@@ -12,19 +12,15 @@ import numpy as np
 from markupsafe import escape
 
 from gramax.audits.verdict import tell_worth
-from gramax.render.number_text import comparison_headline, number, report_facts, sizes
+from gramax.render.number_text import number, report_facts
 from gramax.render.page.html_file import template
 
 if TYPE_CHECKING:
     from gramax.audits.report import Report
-    from gramax.decide.comparison import Comparison
     from gramax.decide.decision import Decision
     from gramax.moments.class_moments import ClassMoments
 
-MAX_CLASSES_LISTED, MAX_CHANGES_LISTED = 10, 10
-
-REAL = ("better", "worse", "changed")
-"""Kinds of changes that are beyond noise."""
+MAX_CLASSES_LISTED = 10
 
 LEFT_OUT_REASONS = ("labelled -1", "with a label out of range", "not finite", "zero")
 """Why rows were left out, in the order of `ClassMoments.left_out`."""
@@ -34,17 +30,6 @@ def report_html(report: Report) -> str:
     """The verdict of a report as an HTML fragment."""
     told = {"facts": report_facts(report), "worth": tell_worth(report)}
     return template("notebook.html").render(report=report, **told)
-
-
-def comparison_html(found: Comparison) -> str:
-    """What changed between two spaces as an HTML fragment: the real changes, the largest first."""
-    real = [(name, one) for name, one in found.items() if one.kind in REAL]
-    real.sort(key=lambda change: -abs(change[1].z))
-    both = {"A": found.a, "B": found.b}
-    codes = found.matching is not None
-    sides = [(letter, one, sizes(one.n, one.d, one.c, codes)) for letter, one in both.items()]
-    told = {"headline": comparison_headline(found), "changes": real[:MAX_CHANGES_LISTED]}
-    return template("notebook_comparison.html").render(found=found, sides=sides, **told)
 
 
 def decision_html(found: Decision) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from gramax._text import named
+from gramax._text import named, sizes
 from gramax.audits.report import LEFT_OUT_WORDS
 
 if TYPE_CHECKING:
     from gramax.audits.report import Number, Report
-    from gramax.decide.comparison import Comparison
+    from gramax.decide.decision import Table
 
 STATUS_MARKS = {"good": "●", "fair": "◐", "poor": "○", "open": "–"}
 """A mark beside the status of an answer, so that its colour alone never carries the meaning."""
@@ -21,11 +21,8 @@ CHANGE_MARKS = {"better": "▲", "worse": "▼", "changed": "◆", "same": "=", 
 CHOSEN_MARK = "●"
 """Before the row of a table that is recommended."""
 
-CHANGE_WORDS = {kind: kind for kind in CHANGE_MARKS} | {
-    "same": "within noise",
-    "unknown": "cannot be told",
-}
-"""What became of a number between two spaces, as a mark and in words."""
+TEXT_STYLES = ("words", "metric", "verdict")
+"""Styles of the columns of a decision's table that are text, not numbers."""
 
 ABBREVIATIONS = {
     "cdnv": "class-distance normalized variance",
@@ -100,6 +97,8 @@ def cell(value: Any, style: str = "number") -> str:
     """
     if value is None:
         return "–"
+    if style == "verdict":
+        return f"{CHANGE_MARKS[value]} {value}"
     if isinstance(value, str):
         return value
     low, high = getattr(value, "low", None), getattr(value, "high", None)
@@ -110,13 +109,22 @@ def cell(value: Any, style: str = "number") -> str:
 
 
 def _of_style(value: float, style: str, unit: str = " %") -> str:
+    if style == "z":
+        return z_score(value)
     if not math.isfinite(value):
         return "–"
     if style == "percent":
-        return f"{100 * value:.1f}{unit}"
+        return f"{100 * value:.1f}{unit}".replace("-", "−")
     if style == "count":
         return f"{value:,.0f}"
-    return signed(value) if style == "signed" else number(value)
+    return {"signed": signed, "error": error_text, "share": share}.get(style, number)(value)
+
+
+def table_note(table: Table) -> str:
+    """The note of a decision's table, and the abbreviations in its names of metrics."""
+    metrics = table.columns[0].style == "metric"
+    short = abbreviations_told(row[0] for row in table.rows) if metrics else ""
+    return " ".join(filter(None, (table.note, short)))
 
 
 def z_score(z: float) -> str:
@@ -181,31 +189,6 @@ def abbreviations_told(names: Iterable[str]) -> str:
     parts = {part for name in names for part in name.split("_")}
     told = [f"{short.upper()}: {long}" for short, long in ABBREVIATIONS.items() if short in parts]
     return "; ".join(told) + "." if told else ""
-
-
-def comparison_headline(found: Comparison) -> str:
-    """What changed between two spaces, in a sentence or two."""
-    from gramax.audits.headline_metrics import HEADLINE
-
-    counts = {kind: len(found.of_kind(kind)) for kind in ("better", "worse", "changed", "same")}
-    told, same = sum(counts.values()), counts.pop("same")
-    if not told:
-        return "Whether anything changed cannot be told: there are no errors to hold it against."
-    real = [f"{count} {kind}" for kind, count in counts.items() if count]
-    if not real:
-        return f"Nothing changed beyond noise, in {told} numbers."
-    rest = f"; {same} within noise" if same else ""
-    tally = f"Of {told} numbers that can be told, {', '.join(real)}{rest}."
-    heads = [name for name in HEADLINE.values() if name in found]
-    turns = [f"{spoken(name)} {CHANGE_WORDS[found[name].kind]}" for name in heads]
-    return f"From A to B: {', '.join(turns)}. {tally}" if turns else tally
-
-
-def sizes(n: int, d: int, c: int, codes: bool = False) -> str:
-    """The numbers of rows, dimensions and classes of a space, or of the codes of a codebook."""
-    if codes:
-        return f"{c:,} codes × {d:,} dimensions"
-    return f"{n:,} rows × {d:,} dimensions · {f'{c:,} classes' if c else 'no labels'}"
 
 
 def report_facts(report: Report) -> str:

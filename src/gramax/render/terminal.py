@@ -1,4 +1,4 @@
-"""Reports, comparisons, metrics and bounds as tables in the terminal."""
+"""Reports, decisions, metrics and bounds as tables in the terminal."""
 
 from __future__ import annotations
 
@@ -18,28 +18,25 @@ from gramax.audits.report import Report
 from gramax.audits.verdict import tell_worth
 from gramax.metrics.registry import METRICS, QUESTIONS, Metric
 from gramax.render.number_text import (
-    CHANGE_MARKS,
     CHOSEN_MARK,
     STATUS_MARKS,
+    TEXT_STYLES,
     abbreviations_told,
     asked_numbers,
     cell,
-    comparison_headline,
     confused_text,
     error_text,
     number,
     references_told,
     report_facts,
     report_notes,
-    share,
     signed,
-    sizes,
+    table_note,
     z_score,
 )
 
 if TYPE_CHECKING:
     from gramax.audits.report import Pair
-    from gramax.decide.comparison import Comparison
     from gramax.decide.decision import Decision
     from gramax.frames import Bound, Floor
     from gramax.uncertainty.probes import Worth
@@ -58,19 +55,14 @@ REFERENCE_COLUMNS = ("reference", "z", "of rows")
 """What a number is held against: its mean, how far the number is away, and what it is of."""
 
 
-def show(found: Report | Comparison | Decision, console: Console | None = None) -> None:
+def show(found: Report | Decision, console: Console | None = None) -> None:
     """Print what a command has found to the terminal (plain text where the output is a file)."""
-    from gramax.decide.decision import Decision
-
     console = console or Console()
-    if isinstance(found, Report):
-        view = report_view(found)
-    else:
-        view = decision_view(found) if isinstance(found, Decision) else comparison_view(found)
+    view = report_view(found) if isinstance(found, Report) else decision_view(found)
     console.print(view, width=min(console.width, MAX_WIDTH), crop=False)
 
 
-def plain_text(found: Report | Comparison | Decision) -> str:
+def plain_text(found: Report | Decision) -> str:
     """What `show` prints, as text without colour, no wider than the terminal."""
     width = min(max(shutil.get_terminal_size((MAX_WIDTH, 0)).columns, MIN_WIDTH), MAX_WIDTH)
     out = io.StringIO()
@@ -138,13 +130,19 @@ def decision_view(found: Decision) -> RenderableType:
         shown = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
         shown.add_column("", no_wrap=True, width=1)
         for column in table.columns:
-            side: Any = "left" if column.style == "words" else "right"
+            side: Any = "left" if column.style in TEXT_STYLES else "right"
             shown.add_column(column.heading, overflow="fold", justify=side)
         for index, row in enumerate(table.rows):
-            cells = (cell(one, c.style) for one, c in zip(row, table.columns, strict=True))
             mark = CHOSEN_MARK if index == table.chosen else ""
-            shown.add_row(*map(Text, (mark, *cells)), style="bold" if mark else "")
-        parts += [shown, Text(f"{table.note}\n" if table.note else "", style="dim")]
+            cells = [
+                Text(cell(one, column.style), style=CHANGE_STYLES.get(one, ""))
+                if column.style == "verdict"
+                else Text(cell(one, column.style))
+                for one, column in zip(row, table.columns, strict=True)
+            ]
+            shown.add_row(Text(mark), *cells, style="bold" if mark else "")
+        note = table_note(table)
+        parts += [shown, Text(f"{note}\n" if note else "", style="dim")]
     return Group(*parts, *_notes(list(found.notes)))
 
 
@@ -259,57 +257,6 @@ def _classes(report: Report) -> Table:
 def _notes(notes: Sequence[str]) -> list[RenderableType]:
     lines = (note if note.startswith("Rows left out") else f"Note: {note}" for note in notes)
     return [Text("\n" + "\n".join(lines), style="yellow")] if notes else []
-
-
-def comparison_view(found: Comparison) -> RenderableType:
-    """The comparison as one rich renderable: what changed, alignment, pairs, notes."""
-    heading = Text()
-    for letter, side in (("A", found.a), ("B", found.b)):
-        heading.append(f"{letter}  {side.source}", style="bold")
-        facts = sizes(side.n, side.d, side.c, found.matching is not None)
-        heading.append(f"  {facts} · {side.kind}\n")
-    told = found.decision if found.matching else comparison_headline(found)
-    heading.append(f"\n{told}\n", style="bold")
-    legend = (
-        "± change is the standard error of the change from A to B, and z the change in units of "
-        "it. False is the share of chance among this change and all with a larger z, if they are "
-        f"called real. {abbreviations_told(found)}"
-    )
-    changes = _table("", "A", "B", "± change", "z", "false", last="")
-    for name, change in found.items():
-        values = number(change.before), number(change.after)
-        spread = error_text(change.error), z_score(change.z), share(change.false_rate)
-        changes.add_row(Text(name), *values, *spread, _verdict(change.kind))
-    parts: list[RenderableType] = [heading, changes, Text(legend.rstrip(), style="dim")]
-    if found.matching:
-        from gramax.decide.comparison.dictionaries import matching_lines
-
-        numbers = _table("", "A", "B", last="")
-        for name, change in found.items():
-            both = number(change.before), number(change.after)
-            numbers.add_row(Text(name), *both, _verdict(change.kind))
-        parts = [heading, Text("\n".join([*matching_lines(found), ""])), numbers]
-    if found.alignment:
-        table = _table("", "value", "±", "chance")
-        for one in found.alignment:
-            chance = number(one.chance.mean)
-            table.add_row(one.name, number(one.value), error_text(one.error), chance)
-        parts += [Text("\nAlignment of the two spaces", style="bold"), table]
-    if found.moved:
-        table = _table("", "A", "B", "change", "±", last="")
-        for pair in found.moved:
-            values = (pair.before, pair.after, pair.after - pair.before)
-            cosines = (f"{value:+.4f}" for value in values)
-            error = error_text(pair.error)
-            table.add_row(_pair_text(pair), *cosines, error, _verdict(pair.kind))
-        parts += [Text("\nPairs of classes that moved most", style="bold"), table]
-    if found.matching:
-        return Group(*parts, *_notes(found.notes))
-    return Group(*parts, *_notes(found.notes), Text(f"\n{found.decision}", style="bold"))
-
-
-def _verdict(kind: str) -> Text:
-    return Text(f"{CHANGE_MARKS[kind]} {kind}", style=CHANGE_STYLES.get(kind, ""))
 
 
 def metric_list() -> RenderableType:

@@ -17,26 +17,12 @@ import numpy as np
 from gramax.audits.audit import BLOCKS, audit
 from gramax.data import Reading
 from gramax.decide.comparison.changes import changes_of, most_moved, without_each_of
+from gramax.decide.comparison.conclusion import concluded, uses_of
 from gramax.decide.comparison.dictionaries import compare_codes
-from gramax.decide.comparison.equal_sizes import at_equal_size
-from gramax.decide.comparison.pairing import by_ids
-from gramax.decide.comparison.results import (
-    Alignment,
-    Change,
-    Comparison,
-    Matching,
-    Moved,
-    Side,
-    side_of,
-)
+from gramax.decide.comparison.pairing import at_equal_size, by_ids
+from gramax.decide.comparison.results import Alignment, Comparison, Side, side_of
 from gramax.decide.comparison.saved_reports import compare_saved
-from gramax.decide.comparison.similarity import (
-    CentredRows,
-    linear_cka,
-    procrustes_similarity,
-    similarities,
-)
-from gramax.decide.comparison.uses import uses_of
+from gramax.decide.comparison.similarity import CentredRows, similarities
 from gramax.errors import InputError
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
@@ -51,18 +37,7 @@ from gramax.streaming import (
     joined,
 )
 
-__all__ = [
-    "Alignment",
-    "Change",
-    "Comparison",
-    "Matching",
-    "Moved",
-    "Side",
-    "compare",
-    "compare_saved",
-    "linear_cka",
-    "procrustes_similarity",
-]
+__all__ = ["Comparison", "compare", "compare_saved"]
 
 MAX_PICTURED_CLASSES = 200
 """Classes up to which their cosines are kept for a picture."""
@@ -120,7 +95,7 @@ def compare(
 
     Returns:
         A `Comparison`: `found["effective_rank"].kind` is "better", "worse", "same", ..., and
-        `found.decision` tells in a sentence which space is better, and for what.
+        `found.headline` tells which space is better, and for what.
 
     Raises:
         InputError: an input cannot be audited, or rows are said to be paired and cannot be.
@@ -139,12 +114,12 @@ def compare(
     requests: list[Request] = []
     labels_b = labels if labels_b is None else labels_b
     groups_b = groups if groups_b is None else groups_b
+    more = {"reading": reading or Reading(), "normalize": not raw, "blocks": 1 if codes else BLOCKS}
     for letter, rows, names, tied in (("a", a, labels, groups), ("b", b, labels_b, groups_b)):
         file = execution.checkpoint
         how = replace(execution, checkpoint=f"{os.fspath(file)}.{letter}" if file else None)
-        blocks = 1 if codes else BLOCKS
-        request = Request(rows, names, column, codes, blocks, not raw, how, groups=tied)
-        requests.append(replace(request, reading=reading or Reading()))
+        more |= {"codes": codes, "execution": how, "groups": tied}
+        requests.append(Request(rows, names, column, **more))
     told = ""
     if ids is not None:
         requests, told = by_ids(requests, ids, ids if ids_b is None else ids_b, progress)
@@ -171,23 +146,29 @@ def compare(
     left = [without_each_of(*both, options) for both in zip(spaces, sides, strict=True)]
     blocks = min(len(one.totals.blocks) for one in spaces)
     changes = changes_of(sides[0], sides[1], left, paired, blocks, unbiased)
-    found = Comparison(sides[0], sides[1], paired, changes)
-    if paired:
-        found = replace(found, alignment=_aligned(spaces))
-    found = replace(found, notes=_notes(found, why_apart, told, spaces))
-    if not all(one.labelled for one in spaces):
-        return found
+    more: dict[str, Any] = {"alignment": _aligned(spaces) if paired else ()}
+    if all(one.labelled for one in spaces):
+        more |= _classes(spaces, sides, paired, moved)
+    found = concluded(*sides, paired, changes, **more)
+    return replace(found, notes=_notes(found, why_apart, told, spaces))
+
+
+def _classes(
+    spaces: list[Collected], sides: list[Side], paired: bool, moved: int
+) -> dict[str, Any]:
+    """What a comparison tells of classes that both spaces have."""
+    found: dict[str, Any] = {}
     others = set(spaces[1].names)
-    names = tuple(name for name in spaces[0].names if name in others)
+    found["names"] = names = tuple(name for name in spaces[0].names if name in others)
     if set(spaces[0].names) == others:
         same = _same_rows(*(one.totals.sample for one in spaces)) if paired else None
-        found = replace(found, uses=uses_of(sides[0], sides[1], same))
-    class_codes = [_codes(one, names) for one in spaces]
+        found["uses"] = uses_of(*sides, same)
+    codes = [_codes(one, names) for one in spaces]
     if len(names) > 1:
-        found = replace(found, moved=most_moved(names, class_codes, spaces, paired, moved))
+        found["moved"] = most_moved(names, codes, spaces, paired, moved)
     if 1 < len(names) <= MAX_PICTURED_CLASSES:
-        found = replace(found, cosines=np.stack([one @ one.T for one in class_codes]))
-    return replace(found, names=names)
+        found["cosines"] = np.stack([one @ one.T for one in codes])
+    return found
 
 
 def mismatch(a: Collected, b: Collected) -> str:

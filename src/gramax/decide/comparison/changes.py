@@ -43,9 +43,6 @@ TILE_CODES, MAX_TILE_COSINES = 1024, 1 << 22
 TOO_FEW = "too few rows for an error bar"
 
 
-# -- numbers ------------------------------------------------------------------------------------
-
-
 def without_each_of(collected: Collected, side: Side, options: Options) -> dict[str, Without]:
     """Every number of a space, and without each of its blocks."""
     blocks, sample = collected.totals.blocks, collected.totals.sample
@@ -63,15 +60,10 @@ def changes_of(
     blocks: int = BLOCKS,
     unbiased: bool = False,
 ) -> dict[str, Change]:
-    """The change of every number that both sides have.
+    """The change of every number that both sides have, from what `without_each_of` gives of both.
 
-    Args:
-        a: the first side.
-        b: the second.
-        left: of both, what `without_each_of` gives.
-        paired: whether the blocks of both hold the same rows.
-        blocks: how many the errors rest on.
-        unbiased: take the bias of numbers of moments out, which the jackknife tells.
+    The errors rest on so many blocks, which hold the same rows where `paired`; `unbiased` numbers
+    of moments are those without the bias that the jackknife tells.
     """
     found = {}
     for name in (name for name in a.numbers if name in b.numbers):
@@ -149,18 +141,12 @@ def error_of(one: Without, other: Without, paired: bool) -> tuple[float | None, 
     return (None, reasons[0]) if reasons else (math.hypot(*(bar.error or 0.0 for bar in bars)), "")
 
 
-# -- pairs of classes ---------------------------------------------------------------------------
-
-
 def largest_moves(
     before: Float[np.ndarray, "c p"], after: Float[np.ndarray, "c q"], k: int
 ) -> Int[np.ndarray, "k 2"]:
-    """The `k` pairs of codes whose cosine differs most, the largest difference first.
+    """The `k` pairs of unit codes whose cosine differs most, the largest difference first.
 
-    Args:
-        before: `[c, p]` unit codes of one space; a zero row has no direction, and is in no pair.
-        after: `[c, q]` of the same classes in the other.
-        k: how many pairs; fewer where not as many moved.
+    They are fewer where not as many moved; a zero row has no direction, and is in no pair.
     """
     usable = np.any(before, axis=1) & np.any(after, axis=1)
     found, size = np.zeros((0, 2), np.int64), np.zeros(0)
@@ -187,12 +173,7 @@ def most_moved(
 ) -> tuple[Moved, ...]:
     """The `k` pairs of classes that moved most, each judged as the worst of all pairs is.
 
-    Args:
-        names: of the c classes that both spaces have.
-        codes: `[c, r]` unit codes of these classes, in each space.
-        sides: both spaces.
-        paired: whether their blocks hold the same rows.
-        k: how many pairs.
+    Of both spaces it takes the unit codes of the classes that they share, by `names`.
     """
     pairs = largest_moves(codes[0], codes[1], k)
     used = np.unique(pairs)

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from gramax._optional import need
 from gramax._shapes import Float, Int
-from gramax._text import named, number, percent
 from gramax.arrays.codebook import Codebook, groups_of, sweep_across
 from gramax.audits.codebook import evidence_of, judged, report_of
 from gramax.decide.comparison.changes import turn
+from gramax.decide.comparison.conclusion import concluded
 from gramax.decide.comparison.results import Change, Comparison, Kind, Matching, Side, side_of
 from gramax.errors import InputError
 from gramax.metrics.dictionary import NEIGHBOURS_KEPT, CodeEvidence
@@ -40,6 +41,7 @@ def compare_codes(
     requests: list[Request], options: Options, progress: Progress | None = None
 ) -> Comparison:
     """The comparison of two codebooks, as `gramax.compare` describes it."""
+    need("scipy.optimize", "matching codes", extra="io")  # before the work
     tell = progress or (lambda *_: None)
     sides: list[Side] = []
     spaces: list[tuple[Collected, CodeEvidence]] = []
@@ -56,9 +58,9 @@ def compare_codes(
     told = lambda share: tell("matching", round(1000 * share), 1000, 0)  # noqa: E731
     (first, one), (second, other) = spaces
     match = matching(one, other, first.names, second.names, told)
-    both = [name for name in a.numbers if np.isfinite([a.numbers[name], b.numbers[name]]).any()]
-    changes = {name: _change(name, a.numbers[name], b.numbers[name]) for name in both}
-    return Comparison(a, b, False, changes, matching=match)
+    numbers = {name: (a.numbers[name], b.numbers[name]) for name in a.numbers}
+    changes = {name: _change(name, *x) for name, x in numbers.items() if np.isfinite(x).any()}
+    return concluded(a, b, False, changes, matching=match)
 
 
 def _check_alike(a: Codebook, b: Codebook) -> None:
@@ -138,9 +140,6 @@ def _cosines(a: Codebook, b: Codebook, pairs: Int[np.ndarray, "m 2"]) -> Float[n
     return np.concatenate(found)
 
 
-# -- the assignment -----------------------------------------------------------------------------
-
-
 def assigned(
     pairs: Int[np.ndarray, "m 2"], values: Float[np.ndarray, " m"], a: int
 ) -> tuple[Int[np.ndarray, " k"], int]:
@@ -159,6 +158,7 @@ def assigned(
         >>> assigned(pairs, np.array([0.9, 0.8, 0.8]), 2)[0].tolist()  # 0.8 + 0.8 > 0.9
         [1, 2]
     """
+    solve = need("scipy.optimize", "matching codes", extra="io").linear_sum_assignment
     chosen, greedy = [], 0
     group = np.zeros(int(pairs.max(initial=0)) + a + 1, np.int64)
     for k, members in enumerate(groups_of((pairs[:, 0], pairs[:, 1] + a))):
@@ -177,7 +177,7 @@ def assigned(
             continue
         costs, place = np.zeros((len(left), len(right))), np.full((len(left), len(right)), -1)
         costs[i, j], place[i, j] = -values[part], part
-        rows, columns = least_assignment(costs)
+        rows, columns = solve(costs)
         found = place[rows, columns]
         chosen.append(found[found >= 0])
     return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, np.int64), greedy
@@ -191,89 +191,3 @@ def _greedily(i: np.ndarray, j: np.ndarray, values: np.ndarray) -> list[int]:
             columns.add(j[k])
             found.append(k)
     return found
-
-
-def least_assignment(
-    costs: Float[np.ndarray, "n m"],
-) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
-    """Rows and columns matched one to one with the least sum of costs, min(n, m) of them.
-
-    Shortest augmenting paths with potentials (Jonker & Volgenant 1987), one row after the other.
-
-    Example:
-        >>> rows, columns = least_assignment(np.array([[1.0, 2.0, 9.0], [1.0, 5.0, 9.0]]))
-        >>> rows.tolist(), columns.tolist()
-        ([0, 1], [1, 0])
-    """
-    if costs.shape[0] > costs.shape[1]:
-        columns, rows = least_assignment(costs.T)
-        order = np.argsort(rows)
-        return rows[order], columns[order]
-    n, m = costs.shape
-    of_rows, of_columns = np.zeros(n), np.zeros(m)
-    owner = np.full(m, -1)
-    for row in range(n):
-        least, before, done = np.full(m, np.inf), np.full(m, -1), np.zeros(m, bool)
-        i, last, reached = row, -1, 0.0
-        while True:
-            slack = reached + costs[i] - of_rows[i] - of_columns
-            better = ~done & (slack < least)
-            least[better], before[better] = slack[better], last
-            last = int(np.argmin(np.where(done, np.inf, least)))
-            reached = least[last]
-            done[last] = True
-            if owner[last] < 0:
-                break
-            i = owner[last]
-        passed = done & (owner >= 0)
-        of_rows[row] += reached
-        of_rows[owner[passed]] += reached - least[passed]
-        of_columns[passed] -= reached - least[passed]
-        while last >= 0:  # every column on the way takes the row of the one before it
-            earlier = before[last]
-            owner[last] = row if earlier < 0 else owner[earlier]
-            last = earlier
-    columns = np.flatnonzero(owner >= 0)
-    order = np.argsort(owner[columns])
-    return owner[columns][order], columns[order]
-
-
-# -- words --------------------------------------------------------------------------------------
-
-
-def matching_told(found: Comparison) -> str:
-    """How much of the codebooks is kept, in a sentence."""
-    one = found.matching
-    if one is None:
-        return "Which code is which cannot be told."
-    text = (
-        f"{len(one.pairs):,} codes are in both, {percent(one.share_a)} of A and "
-        f"{percent(one.share_b)} of B, matched one to one above {one.threshold:g}"
-    )
-    opposite = f", {one.opposite:,} of them with the other sign" if one.opposite else ""
-    chance = ""
-    if one.expected >= 0.5:
-        chance = f" Random codes have {number(one.expected)} pairs so close: a match says little."
-    return f"{text}{opposite}.{chance}"
-
-
-def matching_lines(found: Comparison, listed: int = 5) -> list[str]:
-    """The match in lines: what is lost and new, and the pairs that are matched least closely."""
-    one = found.matching
-    if one is None:
-        return []
-    lines = [
-        f"The nearest code of the other side has a |cosine| of {one.nearest_a:.3f} on average from "
-        f"A, {one.nearest_b:.3f} from B."
-    ]
-    for words, names in (("Only in A", one.lost), ("Only in B", one.new)):
-        if names:
-            more = f", … ({len(names):,} in the JSON)" if len(names) > listed else ""
-            lines.append(f"{words}: {', '.join(map(named, names[:listed]))}{more}.")
-    loosest = one.pairs[::-1][:listed]
-    if loosest:
-        told = (f"{named(a)} → {named(b)} (|cosine| {abs(x):.3f})" for a, b, x in loosest)
-        lines.append(f"Matched least closely: {', '.join(told)}.")
-    if one.greedy:
-        lines.append(f"{one.greedy:,} codes of A lie in large groups, matched nearest first.")
-    return lines

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
-from gramax._optional import drawing
 from gramax._shapes import Float
-from gramax.audits.report import Report, finite
+from gramax._text import named, number, percent
+from gramax.audits.portrait import Heat, similar_order
+from gramax.audits.report import Report
 from gramax.audits.thresholds import SURE
+from gramax.decide.decision import Column, Decision, Estimate, HeatMaps, Style, Table
 from gramax.errors import InputError
 from gramax.metrics.names import full_name
 from gramax.streaming import LeftOut
@@ -22,6 +24,9 @@ from gramax.uncertainty.probes import Outcome
 FALSE_RATE = 0.05
 """The share of changes called real that may be due to chance alone; and the chance that any pair of
 classes is said to move where none does."""
+
+MAX_LISTED = 5
+"""Codes without a match, and pairs that are matched least closely, in a table."""
 
 Kind = Literal["better", "worse", "changed", "same", "unknown"]
 
@@ -63,6 +68,19 @@ class Change:
             return math.copysign(math.inf, self.difference) if self.difference else 0.0
         return self.difference / self.error
 
+    @property
+    def estimate(self) -> Estimate:
+        """The difference, and as far as noise may reach either way."""
+        reach = None if self.error is None else SURE * self.error
+        ends = (None, None) if reach is None else (self.difference - reach, self.difference + reach)
+        return Estimate(self.difference, *ends)
+
+    def numbers(self) -> dict[str, Any]:
+        """Its numbers, by name."""
+        told = {"a": self.before, "b": self.after, "difference": self.difference, "z": self.z}
+        told |= {"error": self.error, "false_rate": self.false_rate}
+        return {**told, "kind": self.kind, "reason": self.reason or None}
+
 
 @dataclass(frozen=True)
 class Side:
@@ -88,6 +106,12 @@ class Side:
     errors: Mapping[str, float] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
     worth: Mapping[str, Outcome] = field(default_factory=dict)
+
+    def about(self) -> dict[str, Any]:
+        """What is told of it, by name."""
+        names = ("source", "n", "d", "c", "kind", "text")
+        about = {name: getattr(self, name) for name in names}
+        return {**about, "left_out_fragments": self.left_out, "metrics": self.numbers}
 
 
 @dataclass(frozen=True)
@@ -165,14 +189,43 @@ class Matching:
     new: tuple[str, ...]
     greedy: int = 0
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+    def numbers(self) -> dict[str, Any]:
+        """Its numbers and names, by name."""
         pairs = [{"a": a, "b": b, "cosine": cosine} for a, b, cosine in self.pairs]
-        return vars(self) | {"pairs": pairs, "lost": list(self.lost), "new": list(self.new)}
+        return {**vars(self), "pairs": pairs}
+
+    @property
+    def told(self) -> str:
+        """How much of the codebooks is kept, in a sentence or two."""
+        text = (
+            f"{len(self.pairs):,} codes are in both, {percent(self.share_a)} of A and "
+            f"{percent(self.share_b)} of B, matched one to one above {self.threshold:g}"
+        )
+        opposite = f", {self.opposite:,} of them with the other sign" if self.opposite else ""
+        chance = ""
+        if self.expected >= 0.5:
+            pairs = number(self.expected)
+            chance = f" Random codes have {pairs} pairs so close: a match says little."
+        return f"{text}{opposite}.{chance}"
+
+    def tables(self) -> tuple[Table, Table]:
+        """What is kept on either side; and the pairs that are matched least closely."""
+        columns = (Column("", "words"), Column("A"), Column("B"))
+        lost, new = (_few(names) for names in (self.lost, self.new))
+        rows = [
+            ("codes without a match", f"{len(self.lost):,}", f"{len(self.new):,}"),
+            ("which", lost, new),
+            ("nearest code of the other side, |cosine| on average", self.nearest_a, self.nearest_b),
+        ]
+        note = f"{self.greedy:,} codes of A lie in large groups, matched nearest first."
+        kept = Table("Codes of either side", columns, tuple(rows), note if self.greedy else "")
+        columns = (Column("A", "words"), Column("B", "words"), Column("cosine", "signed"))
+        rows = [(named(a), named(b), cosine) for a, b, cosine in self.pairs[: -MAX_LISTED - 1 : -1]]
+        return kept, Table("Codes that are matched least closely", columns, tuple(rows))
 
 
-@dataclass(frozen=True)
-class Comparison(Mapping[str, Change]):
+@dataclass(frozen=True, repr=False)
+class Comparison(Decision, Mapping[str, Change]):
     """What changed from one space to the other; a mapping from metric name to `Change`.
 
     Names may be short, as they are shown: `found["coherence"]`. Printed, it is the tables.
@@ -181,27 +234,26 @@ class Comparison(Mapping[str, Change]):
         a: the first space; b: the second.
         paired: whether rows match, so that errors are of the same rows.
         changes: every number that both have.
-        moved: the pairs of classes whose cosine changed most, the largest change first.
-        alignment: CKA and Procrustes; empty where rows do not match.
-        notes: what to keep in mind.
-        names: of the classes that both have; with `cosines`, in its order.
-        cosines: `[2, c, c]` of their codes, for a picture; None where there are many.
         uses: the share of held-out rows that get their class, by classifier; empty where the two
             do not have the same classes.
+        alignment: CKA and Procrustes; empty where rows do not match.
+        moved: the pairs of classes whose cosine changed most, the largest change first.
         matching: which codes of two codebooks are the same; None of labelled rows.
+        names: of the classes that both have; with `cosines`, in its order.
+        cosines: `[2, c, c]` of their codes, for a picture; None where there are many.
     """
 
+    name = "compare"
     a: Side
     b: Side
     paired: bool
     changes: dict[str, Change]
-    moved: tuple[Moved, ...] = ()
-    alignment: tuple[Alignment, ...] = ()
-    notes: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
-    cosines: Float[np.ndarray, "2 c c"] | None = field(default=None, repr=False, compare=False)
     uses: dict[str, Change] = field(default_factory=dict)
+    alignment: tuple[Alignment, ...] = ()
+    moved: tuple[Moved, ...] = ()
     matching: Matching | None = None
+    names: tuple[str, ...] = ()
+    cosines: Float[np.ndarray, "2 c c"] | None = field(default=None, compare=False)
 
     def __getitem__(self, name: str) -> Change:
         try:
@@ -215,40 +267,121 @@ class Comparison(Mapping[str, Change]):
     def __len__(self) -> int:
         return len(self.changes)
 
-    def __repr__(self) -> str:
-        """The comparison as the terminal shows it, without colour."""
-        return drawing("terminal").plain_text(self)
-
-    def _repr_html_(self) -> str:
-        """What changed, as a notebook shows it."""
-        return drawing("notebook").comparison_html(self)
-
-    @property
-    def decision(self) -> str:
-        """Whether B is better, worse or the same, and for which use, in one sentence."""
-        from gramax.decide.comparison.uses import decision
-
-        return decision(self)
-
     def of_kind(self, kind: Kind) -> list[str]:
         """Names of the numbers that changed so."""
         return [name for name, change in self.changes.items() if change.kind == kind]
 
-    def to_dict(self) -> dict[str, Any]:
-        """The comparison as JSON-ready data: null for what is undefined."""
+    def tables(self) -> tuple[Table, ...]:
+        """Uses or matched codes, every number, kinds of spaces, likeness, classes."""
+        found = list(self.matching.tables()) if self.matching else []
+        if self.uses:
+            columns = [
+                ("classifier", "words", lambda one: one[0].replace("_", " ")),
+                *_both("percent", lambda one: one[1]),
+                ("change", "percent", lambda one: one[1].estimate),
+                ("", "verdict", lambda one: one[1].kind),
+            ]
+            note = f"In brackets: {SURE:g} standard errors either way; a real change leaves out 0."
+            title = "Held-out rows that get their class"
+            found.append(Table.of(title, self.uses.items(), columns, note))
+        columns = [
+            ("", "words", lambda one: one[0]),
+            ("kind", "words", lambda one: one[1].kind),
+            ("what it is", "words", lambda one: one[1].text),
+        ]
+        sides = (("A", self.a), ("B", self.b))
+        found += [self._numbers(), Table.of("What kind of spaces they are", sides, columns)]
+        if self.alignment:
+            columns = [
+                ("", "words", lambda one: one.name),
+                ("value", "number", lambda one: one.value),
+                ("±", "error", lambda one: one.error),
+                ("by chance", "number", lambda one: one.chance.mean),
+                ("what it is", "words", lambda one: one.meaning),
+            ]
+            title = "Are they the same space, up to a rotation?"
+            found.append(Table.of(title, self.alignment, columns))
+        if self.moved:
+            columns = [
+                ("class", "words", lambda pair: named(pair.a)),
+                ("and", "words", lambda pair: named(pair.b)),
+                *_both("signed", lambda pair: pair),
+                ("change", "signed", lambda pair: pair.after - pair.before),
+                ("±", "error", lambda pair: pair.error),
+                ("", "verdict", lambda pair: pair.kind),
+            ]
+            note = (
+                "Cosines of the codes of both classes. A move is real beyond "
+                f"{self.moved[0].sure:.2g} of its standard errors ±, as the largest of all pairs."
+            )
+            found.append(Table.of("Pairs of classes that moved most", self.moved, columns, note))
+        return tuple(found)
+
+    def _numbers(self) -> Table:
+        name = ("number", "metric", lambda one: one[0])
+        verdict = ("", "verdict", lambda one: one[1].kind)
+        columns = [name, *_both("number", lambda one: one[1]), verdict]
+        if self.matching:
+            note = "A codebook is no sample: its numbers have no error."
+            return Table.of("Every number", self.items(), columns, note)
+        columns[3:3] = [
+            ("± change", "error", lambda one: one[1].error),
+            ("z", "z", lambda one: one[1].z),
+            ("false", "share", lambda one: one[1].false_rate),
+        ]
+        same = ", from the same rows left out of both" if self.paired else ""
+        note = (
+            f"± change is the standard error of the change from A to B{same}, and z the change in "
+            "units of it. False is the share of chance among this change and all with a larger z, "
+            f"if they are called real. A change is real beyond {SURE:g} standard errors where that "
+            f"share is {100 * FALSE_RATE:g} % at most; same means that none is told from noise."
+        )
+        return Table.of("Every number", self.items(), columns, note)
+
+    def heat_maps(self) -> HeatMaps | None:
+        """Cosines of all pairs of class codes in A, in B, and how they changed."""
+        if self.cosines is None:
+            return None
+        before, after = self.cosines
+        order = similar_order(after)
+        first, second = np.meshgrid(order, order, indexing="ij")
+        views = (("A", before, 1.0), ("B", after, 1.0), ("Change", after - before, 2.0))
+        text = (
+            "The same order in both: similar classes of B stand together. Brown: the codes point "
+            "the same way, or moved together; blue: apart."
+        )
+        heats = tuple(
+            (label, Heat(order, 1, values[first, second], first, second), limit)
+            for label, values, limit in views
+        )
+        return HeatMaps(text, self.names, heats)
+
+    def numbers(self) -> dict[str, Any]:
+        """Both spaces, and every change."""
         return {
-            "schema": 1,
-            "a": _side(self.a),
-            "b": _side(self.b),
+            "a": self.a.about(),
+            "b": self.b.about(),
             "paired": self.paired,
-            "notes": list(self.notes),
-            "decision": self.decision,
-            "uses": {name: _change(one) for name, one in self.uses.items()},
-            "metrics": {name: _change(one) for name, one in self.changes.items()},
-            "moved": [vars(pair) for pair in self.moved],
-            "matching": self.matching and self.matching.to_dict(),
-            "alignment": [_alignment(one) for one in self.alignment],
+            "uses": {name: one.numbers() for name, one in self.uses.items()},
+            "metrics": {name: one.numbers() for name, one in self.changes.items()},
+            "moved": self.moved,
+            "matching": self.matching and self.matching.numbers(),
+            "alignment": [{**vars(one), "reason": one.reason or None} for one in self.alignment],
         }
+
+
+def _few(names: tuple[str, ...]) -> str | None:
+    """The first of some names; all of them are in the JSON."""
+    more = ", …" if len(names) > MAX_LISTED else ""
+    return f"{', '.join(map(named, names[:MAX_LISTED]))}{more}" if names else None
+
+
+def _both(style: Style, change: Callable[[Any], Any]) -> tuple[Any, Any]:
+    """The columns of what was before and after."""
+    return (
+        ("A", style, lambda one: change(one).before),
+        ("B", style, lambda one: change(one).after),
+    )
 
 
 def side_of(report: Report, left_out: tuple[LeftOut, ...]) -> Side:
@@ -264,27 +397,3 @@ def side_of(report: Report, left_out: tuple[LeftOut, ...]) -> Side:
         left_out=left_out,
         worth=report.worth.outcomes if report.worth else {},
     )
-
-
-def _side(side: Side) -> dict[str, Any]:
-    about = {name: getattr(side, name) for name in ("source", "n", "d", "c", "kind", "text")}
-    about["left_out_fragments"] = [vars(one) for one in side.left_out]
-    return about | {"metrics": {name: finite(value) for name, value in side.numbers.items()}}
-
-
-def _change(one: Change) -> dict[str, Any]:
-    return {
-        "a": finite(one.before),
-        "b": finite(one.after),
-        "difference": finite(one.difference),
-        "error": one.error,
-        "z": finite(one.z),
-        "false_rate": finite(one.false_rate),
-        "kind": one.kind,
-        "reason": one.reason or None,
-    }
-
-
-def _alignment(one: Alignment) -> dict[str, Any]:
-    chance = vars(one.chance) | {"mean": finite(one.chance.mean), "sd": finite(one.chance.sd)}
-    return vars(one) | {"value": finite(one.value), "chance": chance, "reason": one.reason or None}

@@ -9,8 +9,8 @@ from typing import Any
 
 from gramax._text import LONGEST_NAME, cut, visible
 from gramax.decide.comparison.changes import change, judged_together
+from gramax.decide.comparison.conclusion import USES, concluded, uses_of
 from gramax.decide.comparison.results import Comparison, Side
-from gramax.decide.comparison.uses import USES, uses_of
 from gramax.errors import InputError
 from gramax.uncertainty.probes import Outcome
 
@@ -24,14 +24,9 @@ SAVED_NOTE = (
 
 
 def compare_saved(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> Comparison:
-    """Compare two files written by `gramax audit --json`.
+    """Compare two files of `gramax audit --json`: every number that both hold.
 
-    Args:
-        a: path of the first; it holds errors where it was written with `--explain`.
-        b: path of the second.
-
-    Returns:
-        The change of every number that both hold, with an error where both have theirs.
+    A change has an error where both were written with `--explain`.
 
     Raises:
         InputError: a file is not such a report.
@@ -40,8 +35,8 @@ def compare_saved(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> Compa
     changes = {}
     for name in (name for name in first.numbers if name in second.numbers):
         errors = [side.errors[name] for side in (first, second) if name in side.errors]
-        both = len(errors) == 2
-        error, reason = (math.hypot(*errors), "") if both else (None, "no error saved")
+        error = math.hypot(*errors) if len(errors) == 2 else None
+        reason = "no error saved" if error is None else ""
         changes[name] = change(name, first.numbers[name], second.numbers[name], error, reason)
     uses = uses_of(first, second) if first.c == second.c else {}
     changes = judged_together(changes)
@@ -49,7 +44,7 @@ def compare_saved(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> Compa
     if first.n != second.n:
         sizes = f"{first.n:,} and {second.n:,} rows: ranks and neighbours depend on their number"
         notes.append(f"{sizes}; compare the embeddings themselves")
-    return Comparison(first, second, False, changes, notes=tuple(notes), uses=uses)
+    return concluded(first, second, False, changes, notes=tuple(notes), uses=uses)
 
 
 def _read_side(path: str | os.PathLike[str]) -> Side:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,6 +42,10 @@ TOO_FEW_ROWS = f"undefined for fewer than {MIN_ROWS} rows, any two of which are 
 TOO_FEW_DEBIASED = f"undefined for fewer than {MIN_DEBIASED_ROWS} rows"
 EQUALLY_FAR = "undefined: the rows of a space are all equally far apart"
 NO_MEMORY = f"the products of blocks of rows would take more than {MAX_BLOCK_BYTES >> 30} GiB"
+
+DEBIASED_MEANING = "similarity of the two geometries; 0 is unrelated, 1 the same up to rotation"
+PLAIN_MEANING = "the same with the plain estimator, which few rows inflate"
+TURN_MEANING = "how well one rotation and scale turn the one into the other; 1 is exactly"
 
 
 class CentredRows:
@@ -81,45 +85,30 @@ class CentredRows:
         return ((rows - self.first) - self.mean) / self.scale
 
 
-@dataclass(frozen=True)
-class CrossMoments:
-    """Sums over the rows (x, y) of two spaces, side by side, from fixed centres, in float64.
+class CrossMoments(NamedTuple):
+    """Sums over n rows x and the rows y that match them, from fixed centres, in float64.
 
     Attributes:
         n: number of rows.
-        p: coordinates of x; the other q are those of y.
-        sums: `[p+q]` Σ(x, y).
-        products: `[p+q, p+q]` Σ(x, y)ᵀ(x, y).
+        x: `[p]` Σx; y: `[q]` Σy.
+        xx: `[p, p]` XᵀX; xy: `[p, q]` XᵀY; yy: `[q, q]` YᵀY.
         fourths: `[2, 2]` Σ|x|⁴ and Σ|x|²|y|², below them Σ|x|²|y|² and Σ|y|⁴.
     """
 
     n: int
-    p: int
-    sums: Float[np.ndarray, " r"]
-    products: Float[np.ndarray, "r r"]
+    x: Float[np.ndarray, " p"]
+    y: Float[np.ndarray, " q"]
+    xx: Float[np.ndarray, "p p"]
+    xy: Float[np.ndarray, "p q"]
+    yy: Float[np.ndarray, "q q"]
     fourths: Float[np.ndarray, "2 2"]
 
     @classmethod
     def of(cls, x: Float[np.ndarray, "n p"], y: Float[np.ndarray, "n q"]) -> CrossMoments:
         """Of these rows; the closer the centres are to the means, the more digits stay."""
-        both = np.concatenate([x, y], axis=1, dtype=np.float64)
-        squares = np.stack([np.sum(v * v, axis=1) for v in np.split(both, [x.shape[1]], axis=1)])
-        return cls(len(x), x.shape[1], both.sum(axis=0), both.T @ both, squares @ squares.T)
-
-    @property
-    def xx(self) -> Float[np.ndarray, "p p"]:
-        """XᵀX."""
-        return self.products[: self.p, : self.p]
-
-    @property
-    def yy(self) -> Float[np.ndarray, "q q"]:
-        """YᵀY."""
-        return self.products[self.p :, self.p :]
-
-    @property
-    def xy(self) -> Float[np.ndarray, "p q"]:
-        """XᵀY."""
-        return self.products[: self.p, self.p :]
+        squares = np.stack([np.sum(v * v, axis=1) for v in (x, y)])
+        sums = x.sum(axis=0), y.sum(axis=0)
+        return cls(len(x), *sums, x.T @ x, x.T @ y, y.T @ y, squares @ squares.T)
 
     @property
     def traces(self) -> tuple[float, float]:
@@ -128,18 +117,18 @@ class CrossMoments:
 
     def combined(self, other: CrossMoments, sign: int = 1) -> CrossMoments:
         """Both sets of rows; with sign -1, these rows without those."""
-        return CrossMoments(
-            self.n + sign * other.n,
-            self.p,
-            self.sums + sign * other.sums,
-            self.products + sign * other.products,
-            self.fourths + sign * other.fourths,
-        )
+        return CrossMoments(*(one + sign * more for one, more in zip(self, other, strict=True)))
 
     def centred(self) -> CrossMoments:
         """Measured from the means, but for the fourth powers, which only correct by O(1/n)."""
-        products = self.products - np.outer(self.sums, self.sums / self.n)
-        return CrossMoments(self.n, self.p, 0 * self.sums, products, self.fourths)
+        x, y, n = self.x, self.y, self.n
+        return self._replace(
+            x=0 * x,
+            y=0 * y,
+            xx=self.xx - np.outer(x, x / n),
+            xy=self.xy - np.outer(x, y / n),
+            yy=self.yy - np.outer(y, y / n),
+        )
 
 
 def moments_of(x: Float[np.ndarray, "n p"], y: Float[np.ndarray, "n q"]) -> CrossMoments:
@@ -153,27 +142,15 @@ def moments_of(x: Float[np.ndarray, "n p"], y: Float[np.ndarray, "n q"]) -> Cros
 def linear_cka(
     x: Float[np.ndarray, "n p"], y: Float[np.ndarray, "n q"], debiased: bool = False
 ) -> float:
-    """Linear CKA of two spaces: 1 where one is a rotation of the other, up to scale.
+    """Linear CKA of rows that match one by one: 1 where one is a rotation of the other, scaled.
 
-    Args:
-        x: `[n, p]` rows.
-        y: `[n, q]` the same samples in another space, row by row.
-        debiased: use unbiased estimators. The result is then 0 on average for unrelated rows, and
-            may be below 0.
-
-    Returns:
-        A number in [0, 1], or at most 1 where debiased. NaN for fewer than 3 rows, and where all
-        rows of a space are one point; where debiased, also for 3 rows and where the rows of a
-        space are all equally far apart.
-
-    Raises:
-        ValueError: the two do not have the same number of rows.
+    It is NaN for fewer than 3 rows and where all rows of a space are one point; `debiased` (0 on
+    average for unrelated rows) also for 3 rows and where the rows of a space are equally far apart.
 
     Source:
         Kornblith et al. 2019; debiased by Song et al. 2012, equation 5.
 
     Example:
-        >>> import numpy as np
         >>> x = np.random.default_rng(0).normal(size=(50, 3))
         >>> print(round(linear_cka(x, 2 * x[:, ::-1] + 1), 6))
         1.0
@@ -183,26 +160,10 @@ def linear_cka(
 
 
 def procrustes_similarity(x: Float[np.ndarray, "n p"], y: Float[np.ndarray, "n q"]) -> float:
-    """How well a rotation and a scale turn one space into the other: 1 is perfectly.
-
-    Args:
-        x: `[n, p]` rows.
-        y: `[n, q]` the same samples in another space, row by row.
-
-    Returns:
-        A number in [0, 1]; NaN for fewer than 3 rows, and where all rows of a space are one point.
-
-    Raises:
-        ValueError: the two do not have the same number of rows.
+    """How well a rotation and a scale turn rows into those that match them: 1 is perfectly.
 
     Source:
         Schönemann 1966; Williams et al. 2021.
-
-    Example:
-        >>> import numpy as np
-        >>> x = np.random.default_rng(0).normal(size=(50, 3))
-        >>> print(round(procrustes_similarity(x, 2 * x[:, ::-1] + 1), 6))
-        1.0
     """
     return procrustes(moments_of(x, y))
 
@@ -268,9 +229,6 @@ def _over(n: int, value: float, a: float, b: float) -> float:
     """The value over √(ab), which by Cauchy and Schwarz exceeds 1 by rounding alone."""
     defined = n >= MIN_ROWS and a > 0 and b > 0
     return min(float(value) / (math.sqrt(a) * math.sqrt(b)), 1.0) if defined else math.nan
-
-
-# -- chance -------------------------------------------------------------------------------------
 
 
 def cka_chance(m: CrossMoments) -> Chance:
@@ -347,23 +305,6 @@ def _spectrum_roots(matrix: Float[np.ndarray, "p p"], rank: int) -> Float[np.nda
     return np.sqrt(values[values > 1e-12 * values[0]])
 
 
-# -- each number with its error and its chance ---------------------------------------------------
-
-NUMBERS: tuple[tuple[str, str, Callable[[CrossMoments], Chance]], ...] = (
-    (
-        "linear CKA, debiased",
-        "similarity of the two spaces' geometry; 0 is unrelated, 1 the same up to rotation",
-        debiased_chance,
-    ),
-    ("linear CKA", "the same with the plain estimator, which few rows inflate", cka_chance),
-    (
-        "Procrustes similarity",
-        "how well one rotation and scale turn the one into the other; 1 is exactly",
-        procrustes_chance,
-    ),
-)
-
-
 def debiased_cka_bar(x: CentredRows, y: CentredRows, blocks: int) -> ErrorBar:
     """Debiased linear CKA of two lists of rows that match one by one, with its error."""
     whole, rests, _ = _without_blocks(x, y, blocks, None)
@@ -397,10 +338,14 @@ def similarities(
 ) -> tuple[Alignment, ...]:
     """How alike two lists of rows are that match one by one, with errors from so many blocks."""
     whole, rests, why = _without_blocks(x, y, blocks, groups)
-    values = (cka_debiased, cka, procrustes_near(whole))
-    left = np.array([[value(rest) for value in values] for rest in rests]).reshape(-1, 3)
+    numbers = (
+        ("linear CKA, debiased", cka_debiased, debiased_chance, DEBIASED_MEANING),
+        ("linear CKA", cka, cka_chance, PLAIN_MEANING),
+        ("Procrustes similarity", procrustes_near(whole), procrustes_chance, TURN_MEANING),
+    )
+    left = np.array([[value(rest) for _, value, *_ in numbers] for rest in rests]).reshape(-1, 3)
     found = []
-    for (name, meaning, chance), value, without in zip(NUMBERS, values, left.T, strict=True):
+    for (name, value, chance, meaning), without in zip(numbers, left.T, strict=True):
         bar = jackknife(value(whole), without, WHOLE_LINE, LEVEL)
         reason = why_undefined(whole, debiased=value is cka_debiased)
         reason = reason or ("" if bar.error is not None else why or bar.reason)

@@ -1,28 +1,20 @@
-"""The page of an audit, and that of a comparison: the verdict first, then pictures and numbers."""
+"""The page of an audit, and that of a decision: the verdict first, then pictures and numbers."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from gramax.audits.codebook_verdict import codebook_lines
-from gramax.audits.portrait import Heat, similar_order
-from gramax.audits.thresholds import SURE
 from gramax.audits.verdict import tell_worth
-from gramax.decide.comparison.dictionaries import matching_lines
-from gramax.decide.comparison.results import FALSE_RATE
 from gramax.render.audit_charts import cosine_chart, spectrum_chart
 from gramax.render.number_text import (
     abbreviations_told,
     asked_numbers,
-    comparison_headline,
     confused_text,
     references_told,
     report_facts,
     report_notes,
-    sizes,
 )
 from gramax.render.page.html_file import render_page
 from gramax.render.page.picture_data import pictures_data, point_classes_text
@@ -31,7 +23,6 @@ from gramax.render.page.svg_charts import line_chart
 if TYPE_CHECKING:
     from gramax.audits.portrait import Portrait
     from gramax.audits.report import Report
-    from gramax.decide.comparison import Comparison
     from gramax.decide.decision import Decision
 
 MAX_TABLE_CLASSES = 1000
@@ -92,38 +83,15 @@ def _pictures(report: Report, portrait: Portrait) -> dict[str, Any]:
     return shown
 
 
-def comparison_page(found: Comparison) -> str:
-    """A comparison as one HTML file."""
-    heats: list[tuple[Heat, float]] = []
-    places: defaultdict[str, Any] = defaultdict(str)
-    if found.cosines is not None:  # A, B and the change, in the order of B's clusters
-        before, after = found.cosines
-        order = similar_order(after)
-        places |= {found.names[code]: k for k, code in enumerate(order)}
-        first, second = np.meshgrid(order, order, indexing="ij")
-        for values, limit in ((before, 1.0), (after, 1.0), (after - before, 2.0)):
-            heats.append((Heat(order, 1, values[first, second], first, second), limit))
-    codes = found.matching is not None
-    sides = [(side, sizes(side.n, side.d, side.c, codes)) for side in (found.a, found.b)]
-    return render_page(
-        "compare.html",
-        pictures_data(found.names, heats),
-        found=found,
-        headline="" if found.matching else comparison_headline(found),
-        matching=matching_lines(found),
-        sides=[(letter, *side) for letter, side in zip("AB", sides, strict=True)],
-        heat=bool(heats),
-        places=places,
-        abbreviations=abbreviations_told(found),
-        sure=f"{SURE:g}",
-        FALSE_RATE=FALSE_RATE,
-    )
-
-
 def decision_page(found: Decision) -> str:
     """A decision as one HTML file: the sentence that decides, the picture, the tables."""
-    chart = found.chart()
-    drawing = line_chart(chart) if chart else None
+    chart, heat = found.chart(), found.heat_maps()
+    data = pictures_data(heat.names, [view[1:] for view in heat.views]) if heat else None
     return render_page(
-        "decision.html", pictures_data(()), found=found, chart=chart, drawing=drawing
+        "decision.html",
+        data or pictures_data(()),
+        found=found,
+        chart=chart,
+        drawing=line_chart(chart) if chart else None,
+        heat=heat,
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from gramax._text import sizes
 from gramax.audits.thresholds import SURE
 from gramax.decide.comparison.results import Change, Comparison, Kind, Side
 from gramax.uncertainty.intervals import NORMAL_95
@@ -20,7 +22,6 @@ USES = {
 }
 """What a space is used for, by the classifier that measures its worth for that."""
 
-
 Places = tuple[np.ndarray, np.ndarray]
 """Where the rows that both sides judged stand in each of them."""
 
@@ -28,10 +29,7 @@ Places = tuple[np.ndarray, np.ndarray]
 def uses_of(a: Side, b: Side, same: Places | None = None) -> dict[str, Change]:
     """The share of held-out rows that get their class in both spaces, by use.
 
-    Args:
-        a: the first side.
-        b: the second.
-        same: the places of the same rows in both, where rows are paired.
+    `same` are the places of the same rows in both, where rows are paired.
     """
     found = {}
     for name in (name for name in USES if name in a.worth and name in b.worth):
@@ -68,18 +66,38 @@ def _error_of_rows(one: Outcome, other: Outcome, same: Places) -> float:
     return math.sqrt(variance * spread * (1 + folds / (folds - 1)) / np.count_nonzero(both))
 
 
-def decision(found: Comparison) -> str:
-    """Whether B is better than A, worse or the same, and for which use, in one sentence."""
-    if found.matching:
-        from gramax.decide.comparison.dictionaries import matching_told
+def concluded(
+    a: Side, b: Side, paired: bool, changes: dict[str, Change], **more: Any
+) -> Comparison:
+    """The comparison of two sides with the sentences that decide; `more` are its other fields."""
+    codes = more.get("matching") is not None
+    facts = [sizes(side.n, side.d, side.c, codes) for side in (a, b)]
+    told = facts[0] if facts[0] == facts[1] else " → ".join(facts)
+    head = f"{a.source} → {b.source}", told, "", more.pop("notes", ())
+    found = Comparison(*head, a, b, paired, changes, **more)
+    return replace(found, headline=" ".join(filter(None, _sentences(found))))
 
-        return matching_told(found)
+
+def _sentences(found: Comparison) -> tuple[str, ...]:
+    """Whether B is better, worse or the same, and for which use; and what changed."""
+    if found.matching:
+        return (found.matching.told,)
+    counts = {kind: len(found.of_kind(kind)) for kind in ("better", "worse", "changed", "same")}
+    told, same = sum(counts.values()), counts.pop("same")
+    real = [f"{count} {kind}" for kind, count in counts.items() if count]
+    if not told:
+        tally = "Whether anything changed cannot be told: there are no errors to hold it against."
+    elif real:
+        rest = f"; {same} within noise" if same else ""
+        tally = f"Of {told} numbers that can be told, {', '.join(real)}{rest}."
+    else:
+        tally = f"Nothing changed beyond noise, in {told} numbers."
     if found.uses:
-        return f"B is {'; '.join(_by_kind(found.uses))}."
-    real = [name for kind in ("better", "worse", "changed") for name in found.of_kind(kind)]
-    if not real and found.of_kind("same"):
-        return "B is the same as A: nothing changed beyond noise."
-    return "Which is better is open: that takes held-out rows with the same classes in A and B."
+        return f"B is {'; '.join(_by_kind(found.uses))}.", tally
+    if told and not real:
+        return (f"B is the same as A: nothing changed beyond noise, in {told} numbers.",)
+    which = "Which is better is open: that takes held-out rows with the same classes in A and B."
+    return which, tally
 
 
 def _by_kind(uses: dict[str, Change]) -> Iterator[str]:
