@@ -269,22 +269,18 @@ def test_ticks_are_round_inside_and_three_at_least(high):
 def test_notebook_view_of_moments():
     moments = gramax.ClassMoments.of(np.eye(4, 3), np.array([0, 1, 1, 0]), 3, normalize=False)
     seen = moments._repr_html_()
-    assert "4 rows as they are: 2 of 3 classes present, 3 dimensions" in seen
+    assert "of 4 rows: 2 of 3 classes, 3 dimensions, rows as they are" in seen
     assert "summed in float64" in seen
-    assert re.findall(r"<td[^>]*>([^<]*)</td>", seen) == ["1", "2", "0.5", "0", "2", "0.25"]
     left = moments.update(np.zeros((2, 3)), np.array([-1, 0]))
     assert "1 labelled -1 left out" in left._repr_html_()
-    many = gramax.ClassMoments.of(np.eye(30), np.arange(30), 30)
-    assert "the 10 loosest of 30" in many._repr_html_()
-    assert "<table" not in gramax.ClassMoments.empty(2, 3)._repr_html_()
+    assert " of 0 rows: 0 of 2 classes" in gramax.ClassMoments.empty(2, 3)._repr_html_()
     # Stacked, shapes alone, and traced: without numbers to sum.
     traced = []
     jax.jit(lambda m: traced.append(m._repr_html_()))(moments)
     stacked = jax.tree.map(lambda a: jnp.stack([a, a]), moments)
     shapes = jax.eval_shape(lambda: moments)
     for seen in (stacked._repr_html_(), shapes._repr_html_(), traced[0]):
-        assert "ClassMoments" in seen
-        assert " rows" not in seen.replace(" rows: float32", "")
+        assert "ClassMoments</b>: 3 classes, 3 dimensions" in seen
 
 
 def test_the_command_writes_it(report, tmp_path, monkeypatch, capsys):

@@ -5,22 +5,18 @@ Compact HTML without script, all text escaped.
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from markupsafe import escape
 
 from gramax.audits.verdict import tell_worth
-from gramax.render.number_text import number, report_facts
+from gramax.render.number_text import report_facts
 from gramax.render.page.html_file import template
 
 if TYPE_CHECKING:
     from gramax.audits.report import Report
     from gramax.decide.decision import Decision
     from gramax.moments.class_moments import ClassMoments
-
-MAX_CLASSES_LISTED = 10
 
 LEFT_OUT_REASONS = ("labelled -1", "with a label out of range", "not finite", "zero")
 """Why rows were left out, in the order of `ClassMoments.left_out`."""
@@ -38,32 +34,18 @@ def decision_html(found: Decision) -> str:
 
 
 def moments_html(moments: ClassMoments) -> str:
-    """The sizes of moments on any array library, and their loosest classes, as HTML."""
-    values = {f.name: getattr(moments, f.name) for f in fields(moments)}
-    arrays = {name: a for name, a in values.items() if hasattr(a, "shape") and hasattr(a, "dtype")}
-    on_host = {name: _on_host(array) for name, array in arrays.items()}
-    if any(array is None for array in on_host.values()) or len(moments.spread.shape) != 1:
-        # Traced, shapes without numbers, or a stack of moments: there is nothing to sum.
-        shapes = ", ".join(f"{name}: {a.dtype}{list(a.shape)}" for name, a in arrays.items())
-        return f"<b>ClassMoments</b> <code>{escape(shapes)}</code>"
-    shown = (moments.counts, moments.spread, moments.left_out)
-    counts, spread, left_out = (np.asarray(_on_host(array)) for array in shown)
-    there = np.flatnonzero(counts > 0)
-    loosest = there[np.argsort(-spread[there] / counts[there], kind="stable")]
+    """The sizes of moments on any array library; traced and stacked ones hold no counts."""
+    how = "on the unit sphere" if moments.normalize else "as they are"
+    sizes = f"{moments.num_classes:,} classes, {moments.dim:,} dimensions"
+    sizes += f", rows {how}, summed in {moments.precision}"
+    sizes += ", without the scatter" if moments.scatter is None else ""
+    counts, left_out = (_on_host(array) for array in (moments.count, moments.left_out))
+    if counts is None or left_out is None or counts.ndim != 2:
+        return f"<b>ClassMoments</b>: {sizes}"
+    there = f"{np.count_nonzero(counts[0]):,} of {sizes}"
     reasons = zip(left_out.sum(axis=0), LEFT_OUT_REASONS, strict=True)
-    return template("moments.html").render(
-        rows=f"{counts.sum():,.10g}",
-        how="on the unit sphere" if moments.normalize else "as they are",
-        present=len(there),
-        moments=moments,
-        megabytes=f"{sum(np.asarray(array).nbytes for array in on_host.values()) / 1e6:,.3g}",
-        precision=moments.precision,
-        classes=[
-            (int(k), f"{counts[k]:,.10g}", number(float(spread[k] / counts[k])))
-            for k in loosest[:MAX_CLASSES_LISTED]
-        ],
-        left_out=[f"{n:,.10g} {why}" for n, why in reasons if n],
-    )
+    out = "".join(f"; {n:,.10g} {why} left out" for n, why in reasons if n)
+    return f"<b>ClassMoments</b> of {counts.sum():,.10g} rows: {there}{out}"
 
 
 def _on_host(array: Any) -> np.ndarray | None:
