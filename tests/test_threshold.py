@@ -13,9 +13,8 @@ import gramax
 from gramax.arrays.rows import unit_rows
 from gramax.cli import main
 from gramax.decide import pair_counts
-from gramax.decide.error_rates import LeaveOut
+from gramax.decide.error_rates import LeaveOut, pair_moments
 from gramax.decide.pair_counts import count_pairs
-from gramax.decide.quick_threshold import pair_moments
 from gramax.metrics.evidence import Evidence
 from gramax.moments import ClassMoments
 

@@ -27,12 +27,7 @@ class Layer(NamedTuple):
 
 
 def layers_of(sources: Any, each: str | None, column: str | None) -> tuple[Layer, ...]:
-    """The spaces that are meant, in the order given.
-
-    Args:
-        sources: a mapping from names to sources, or several of them, or one path.
-        each: a pattern of names; every matrix of that kind in every file is a space.
-        column: the embedding column of files that hold several.
+    """The spaces that are meant, in the order given; arguments as for `gramax.rank`.
 
     Raises:
         InputError: there are not two spaces, or more than a hundred.

@@ -21,29 +21,19 @@ BLOCKS = 20
 
 @dataclass(frozen=True)
 class Rows:
-    """What was read of a source.
+    """What was read of a source."""
 
-    Attributes:
-        name: of the source.
-        n: how many rows it has.
-        rows: `[m, d]` those that count, or a uniform sample of very many, as they were read.
-        labels: `[m]` their classes, all 0 without labels.
-        numbers: `[m]` their places among all rows.
-        names: of the classes; empty without labels.
-        blocks: the moments of all rows, one for each block that `moments.blocks.dealt` deals.
-        normalize: whether the moments are of unit rows.
-        notes: how the files were read, and what was left out.
-    """
-
-    name: str
-    n: int
+    name: str  # of the source
+    n: int  # how many rows it has
+    # those that count, or a uniform sample of very many, as they were read
     rows: Float[np.ndarray, "m d"]
-    labels: Int[np.ndarray, " m"]
-    numbers: Int[np.ndarray, " m"]
-    names: tuple[str, ...]
+    labels: Int[np.ndarray, " m"]  # their classes, all 0 without labels
+    numbers: Int[np.ndarray, " m"]  # their places among all rows
+    names: tuple[str, ...]  # of the classes; empty without labels
+    # the moments of all rows, one for each block that `moments.blocks.dealt` deals
     blocks: tuple[ClassMoments, ...]
-    normalize: bool
-    notes: tuple[str, ...]
+    normalize: bool  # whether the moments are of unit rows
+    notes: tuple[str, ...]  # how the files were read, and what was left out
 
     @property
     def labelled(self) -> bool:
