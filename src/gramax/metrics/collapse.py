@@ -102,8 +102,7 @@ def collapse_ratio(z: Any, y: Any, c: int, eps: float = 1e-8) -> Float[Array, ""
 @compiled("c", "epsilon")
 def _collapse_of(z: Array, y: Array, c: int, epsilon: float) -> Float[Array, ""]:
     e = Evidence(ClassMoments.of(z, y, c, scatter=False))
-    value = METRICS["collapse_ratio"].value(e)
-    return e.xp.where(e.xp.isfinite(value), _collapse(e, epsilon), value)
+    return METRICS["collapse_ratio"].value(e, lambda e: _collapse(e, epsilon))
 
 
 scatter_ratio = _of_classes(

@@ -40,10 +40,6 @@ def _largest(codes: Float[Array, "c d"]) -> Float[Array, ""]:
     return xp.minimum(largest, 1.0)
 
 
-def _error(e: Evidence) -> Float[Array, ""]:
-    return simplex_error(e.codes)
-
-
 @_declares(
     name="class_simplex_error",
     meaning="distance of the class codes' cosines to those of a simplex",
@@ -51,7 +47,8 @@ def _error(e: Evidence) -> Float[Array, ""]:
     source="Bouhsine 2026, Auditing Latent Space Geometry in JAX",
     interval=(0.0, 2.0),
     best="0 (a simplex; possible for c ≤ d+1)",
-    compute=_error,
+    compute=lambda e: simplex_error(e.codes),
+    of_codes=lambda e: e.away_from_simplex(),
     undefined=("few_codes",),
     invariant=SCALED,
     variants="of the class means as they lie; see class_simplex_error_centred",
@@ -84,6 +81,7 @@ METRICS.add(
     interval=(0.0, 2.0),
     best="0 (a simplex; possible for c ≤ d+1)",
     compute=lambda e: simplex_error(e.centred_codes),
+    of_codes=lambda e: e.away_from_simplex(centred=True),
     undefined=("few_classes", "few_centred"),
     variants="centred by the mean of the class means, whatever the weighting",
     function="simplex_error",
@@ -98,6 +96,7 @@ METRICS.add(
     interval=(-1.0, 1.0),
     best="the floor of c points on the sphere: -1/(c-1), a simplex, for c ≤ d+1",
     compute=lambda e: _largest(e.centred_codes),
+    of_codes=lambda e: e.largest_cosine,
     undefined=("few_classes", "few_centred"),
     variants="class_coherence takes cosines without their sign and the means as they lie",
 )
