@@ -8,7 +8,8 @@ from gramax.frames.constructions.catalogue import Construction, NoConstructionEr
 from gramax.frames.constructions.elementary import tight_frame
 from gramax.frames.floor import Bound, Floor, all_bounds, coherence_floor
 from gramax.frames.known import Known, known_coherence
-from gramax.frames.search.packing import Packing, Progress, etf_head, pack
+from gramax.frames.search.best import Progress
+from gramax.frames.search.packing import Packing, etf_head, pack
 
 __all__ = [
     "Bound",
