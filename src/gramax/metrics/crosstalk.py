@@ -310,6 +310,10 @@ def _top_sums(x: Float[Array, "c d"], m: int, mesh: Any) -> Float[Array, " c"]:
     return xp.sum(pairs.reduce_pairs(x, step, start, top, mesh), axis=1)
 
 
+def _average(e: Evidence) -> Float[Array, ""]:
+    return average_coherence(e.codes)
+
+
 @_declares(
     name="class_average_coherence",
     meaning="crosstalk of a class code with the others together, signs cancelling",
@@ -317,7 +321,7 @@ def _top_sums(x: Float[Array, "c d"], m: int, mesh: Any) -> Float[Array, " c"]:
     source="Bajwa, Calderbank, Jafarpour 2010",
     interval=(0.0, 1.0),
     best="0; 1/(c-1) for a simplex, and for every codebook whose codes sum to 0",
-    compute=lambda e: average_coherence(e.codes),
+    compute=_average,
     of_codes=lambda e: min(np.abs(e.per_code.signed[e.sums.alive]).max() / (e.count - 1), 1.0),
     undefined=("few_codes",),
     degenerate="1 where all codes coincide",

@@ -229,14 +229,12 @@ class CodeEvidence:
 
     def away_from_simplex(self, centred: bool = False) -> float:
         """RMS of the cosines less those of a simplex, from sums over codes; NaN of complex ones."""
-        sums, found, count = self.sums, self.per_code, self.count
-        if self.book.complex or (centred and found.centring is None):
-            return math.nan
-        outer, total = sums.outer, sums.total
+        outer, total, count = self.sums.outer, self.sums.total, self.count
         if centred:
+            found = self.per_code
             outer, total = found.centred_outer, found.centred_total
-            count = int(np.count_nonzero(found.centring.inverse))
-        if count < 2:
+            count = int(np.count_nonzero(found.centring.inverse)) if found.centring else 0
+        if self.book.complex or count < 2:
             return math.nan
         squares = float((outer**2).sum()) - count
         products = float(total @ total) - count

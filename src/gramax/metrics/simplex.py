@@ -40,6 +40,10 @@ def _largest(codes: Float[Array, "c d"]) -> Float[Array, ""]:
     return xp.minimum(largest, 1.0)
 
 
+def _error(e: Evidence) -> Float[Array, ""]:
+    return simplex_error(e.codes)
+
+
 @_declares(
     name="class_simplex_error",
     meaning="distance of the class codes' cosines to those of a simplex",
@@ -47,7 +51,7 @@ def _largest(codes: Float[Array, "c d"]) -> Float[Array, ""]:
     source="Bouhsine 2026, Auditing Latent Space Geometry in JAX",
     interval=(0.0, 2.0),
     best="0 (a simplex; possible for c ≤ d+1)",
-    compute=lambda e: simplex_error(e.codes),
+    compute=_error,
     of_codes=lambda e: e.away_from_simplex(),
     undefined=("few_codes",),
     invariant=SCALED,
