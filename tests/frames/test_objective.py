@@ -58,7 +58,7 @@ def test_gradients_of_the_seed_losses_are_those_of_differences(loss):
 
 def test_the_seed_losses_are_made_of_the_same_parts():
     x, beta = jnp.asarray(rows(7, 4, seed=3)), 20.0
-    s, g, _ = objective.similarities(x, x, "real")
+    s, g, _ = codebooks.similarities(x, x, "real")
     np.testing.assert_allclose(frame_potential(x), jnp.sum(s), rtol=1e-14)
     counted = jnp.where(~np.eye(7, dtype=bool), jnp.abs(g), -jnp.inf)
     soft = 0.3 + jnp.log(jnp.sum(objective.soft_terms(counted, beta, 0.3))) / beta

@@ -10,26 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from gramax.arrays.namespace import dot
-from gramax.frames.codebooks import Kind
-
-
-def similarities(
-    rows: Float[Array, "m k"], u: Float[Array, "n k"], kind: Kind
-) -> tuple[Float[Array, "m n"], Float[Array, "m n"], Float[Array, "m n"] | None]:
-    """How close rows are to rows, <x,y> of points and |<x,y>|^2 of lines, with its parts.
-
-    The parts are the inner products: the real parts, and the imaginary ones where complex.
-    """
-    g = dot(rows, u.T)
-    if kind == "complex":
-        h = dot(rows, _times_i(u).T)
-        return g * g + h * h, g, h
-    return g if kind == "signed" else g * g, g, None
-
-
-def _times_i(x: Float[Array, "n k"]) -> Float[Array, "n k"]:
-    d = x.shape[-1] // 2
-    return jnp.concatenate([-x[..., d:], x[..., :d]], axis=-1)
+from gramax.frames.codebooks import Kind, similarities, times_i
 
 
 def soft_terms(s: Array, beta: Array | float, shift: Array | float) -> Array:
@@ -71,7 +52,7 @@ def soft_maximum(
         if kind == "signed":
             return total, 2 * dot(terms, u), top
         slope = 4 * dot(terms * g, u)
-        return total, slope if h is None else slope + 4 * dot(terms * h, _times_i(u)), top
+        return total, slope if h is None else slope + 4 * dot(terms * h, times_i(u)), top
 
     if tile is None:
         total, slope, top = part((u, jnp.arange(n)))

@@ -15,6 +15,7 @@ import numpy as np
 
 from gramax._optional import need
 from gramax._shapes import Float
+from gramax.arrays import checks
 from gramax.arrays.namespace import Array
 from gramax.frames import sizes
 from gramax.frames.codebooks import Kind, as_codes, as_real
@@ -127,7 +128,9 @@ def pack(
         best.tick("construction")
     reason = best.stop()
     if reason is None and c > 1:
-        jax, random = need("jax", "the search for codebooks", extra="jax"), _generator(key)
+        jax = need("jax", "the search for codebooks", extra="jax")
+        words = [int(key)] if isinstance(key, int | np.integer) else checks.key_words(key)
+        random = np.random.default_rng(words)
         with jax.enable_x64(True):
             if c > MAX_BATCHED_CODES:
                 from gramax.frames.search.large import descend_large
@@ -142,18 +145,6 @@ def pack(
     codes, gap = as_codes(best.x, kind), best.value - floor.value
     stopped = reason or "one code"
     return Packing(codes, best.value, floor, gap, tuple(best.trace), stopped, best.how)
-
-
-def _generator(key: Any) -> np.random.Generator:
-    """NumPy's generator for an integer or a JAX key."""
-    if isinstance(key, int | np.integer):
-        return np.random.default_rng([int(key)])
-    import jax
-    from jax import numpy as jnp
-
-    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    words = np.asarray(jax.random.key_data(key) if typed else key).ravel()
-    return np.random.default_rng([int(word) & 0xFFFFFFFF for word in words])
 
 
 def _checked(start: np.ndarray, c: int, d: int, kind: Kind) -> np.ndarray:

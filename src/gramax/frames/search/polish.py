@@ -36,7 +36,7 @@ def polish(x: np.ndarray, kind: Kind, steps: int = 60, beat: float = np.inf) -> 
     i, j = np.triu_indices(len(x), 1)
 
     def values(x: np.ndarray) -> np.ndarray:
-        return similarities(x, x, kind)[i, j]
+        return similarities(x, x, kind)[0][i, j]
 
     s = values(x)
     best, worst = x, s.max()
