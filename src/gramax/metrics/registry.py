@@ -334,7 +334,7 @@ class Registry:
     def __getitem__(self, name: str) -> Metric:
         return self._metrics[name]
 
-    def __contains__(self, name: object) -> bool:
+    def __contains__(self, name: object) -> bool:  # of any kind, unlike iteration
         return name in self._metrics
 
     def everything(self) -> list[Metric]:
