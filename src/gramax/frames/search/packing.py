@@ -128,23 +128,29 @@ def pack(
         best.tick("construction")
     reason = best.stop()
     if reason is None and c > 1:
-        jax = need("jax", "the search for codebooks", extra="jax")
-        words = [int(key)] if isinstance(key, int | np.integer) else checks.key_words(key)
-        random = np.random.default_rng(words)
-        with jax.enable_x64(True):
-            if c > MAX_BATCHED_CODES:
-                from gramax.frames.search.large import descend_large
-
-                reason = descend_large(best, c, d, random, construct)
-            else:
-                from gramax.frames.search.batches import search
-
-                reason = search(best, c, d, random, starts, construct)
+        reason = _search(best, c, d, key, starts, construct)
     if best.x is None:
         raise ValueError("the budget allows no round: give seconds > 0 or rounds > 0")
     codes, gap = as_codes(best.x, kind), best.value - floor.value
     stopped = reason or "one code"
     return Packing(codes, best.value, floor, gap, tuple(best.trace), stopped, best.how)
+
+
+def _search(
+    best: Best, c: int, d: int, key: Any, starts: int | None, construct: bool
+) -> str | None:
+    """Search until the budget is spent; returns why it stopped."""
+    jax = need("jax", "the search for codebooks", extra="jax")
+    words = [int(key)] if isinstance(key, int | np.integer) else checks.key_words(key)
+    random = np.random.default_rng(words)
+    with jax.enable_x64(True):
+        if c > MAX_BATCHED_CODES:
+            from gramax.frames.search.large import descend_large
+
+            return descend_large(best, c, d, random, construct)
+        from gramax.frames.search.batches import search
+
+        return search(best, c, d, random, starts, construct)
 
 
 def _checked(start: np.ndarray, c: int, d: int, kind: Kind) -> np.ndarray:
