@@ -56,16 +56,6 @@ def test_gradients_of_the_seed_losses_are_those_of_differences(loss):
     np.testing.assert_allclose(jax.grad(loss)(x), differences, rtol=1e-7, atol=1e-7)
 
 
-def test_the_seed_losses_are_made_of_the_same_parts():
-    x, beta = jnp.asarray(rows(7, 4, seed=3)), 20.0
-    s, g, _ = codebooks.similarities(x, x, "real")
-    np.testing.assert_allclose(frame_potential(x), jnp.sum(s), rtol=1e-14)
-    counted = jnp.where(~np.eye(7, dtype=bool), jnp.abs(g), -jnp.inf)
-    soft = 0.3 + jnp.log(jnp.sum(objective.soft_terms(counted, beta, 0.3))) / beta
-    spread = 0.15 * jnp.sum((x.T @ x / 7 - jnp.eye(4) / 4) ** 2)
-    np.testing.assert_allclose(smooth_coherence_loss(x, beta), soft + spread, rtol=1e-13)
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_padding_does_not_count_and_tiles_give_the_same(kind):
     x, beta = jnp.asarray(rows(12, 6)), jnp.asarray(50.0)

@@ -86,8 +86,8 @@ def pack(
         rounds: batches to run; with it and without `seconds` the result is a function of the key.
         key: an integer or a JAX random key.
         start: `[c, d]` codes to start from as well.
-        starts: starts in a batch; left out, as many as take about a second and a half on a CPU
-            core, thousands on a GPU.
+        starts: starts in a batch; left out, as many as take about half a second on a CPU core,
+            thousands on a GPU.
         patience: stop after so many rounds that bring nothing.
         construct: whether a construction may answer, or be a start. Orthonormal rows and the
             regular simplex always may.
