@@ -186,26 +186,25 @@ def adam_step(
     return x / jnp.linalg.norm(x, axis=-1, keepdims=True), mean, square
 
 
-@partial(jax.jit, static_argnames=("kind", "steps"))
+@partial(jax.jit, static_argnames="kind")
 def adam(
     x: Float[Array, "b n k"],
     ties: Ties,
     first: Float[Array, " b"],
     last: Float[Array, ""],
     kind: Kind,
-    steps: int = ADAM_STEPS,
 ) -> tuple[Float[Array, "b n k"], Float[Array, " b"]]:
     """Anneal every start by Adam, which ends in other basins than `lbfgs`; the same arguments."""
 
     def one(x: Array, ties: Ties, first: Array) -> tuple[Array, Array]:
         def step(i: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-            part = i / (steps - 1)
+            part = i / (ADAM_STEPS - 1)
             beta = first * (last / first) ** part
             rate = ADAM_RATES[0] * (ADAM_RATES[1] / ADAM_RATES[0]) ** part
             return adam_step(*carry, soft_value(carry[0], ties, beta, kind)[1], i + 1.0, rate)
 
         zero = jnp.zeros_like(x)
-        x, _, _ = jax.lax.fori_loop(0, steps, step, (x, zero, zero))
+        x, _, _ = jax.lax.fori_loop(0, ADAM_STEPS, step, (x, zero, zero))
         return x, soft_value(x, ties, last, kind)[0]
 
     return jax.vmap(one)(x, ties, first)
