@@ -6,6 +6,7 @@ import pytest
 
 from gramax.frames import bounds, codebooks, construct, etf_head, pack
 from gramax.frames.search import anneal, batches, packing, starts
+from gramax.frames.search.best import Best
 from gramax.frames.search.polish import polish
 
 ANTIPRISM = (2 * np.sqrt(2) - 1) / 7
@@ -134,7 +135,7 @@ def test_why_it_stops():
 
 
 def test_many_starts(monkeypatch):
-    best = packing.Best("real", 0.0, None, 1, 200, None, lambda: 0.0, None)
+    best = Best("real", 0.0, None, 1, 200, None, lambda: 0.0, None)
     search = batches.Batches(best, 5, 3, np.random.default_rng(0))
     made = [search.start("structured", 5, done) for done in range(1000)]
     assert [len(start.rows) for start in made] == [5] * 1000

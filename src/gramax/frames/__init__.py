@@ -8,21 +8,12 @@ from gramax.frames.constructions.catalogue import Construction, NoConstructionEr
 from gramax.frames.constructions.elementary import tight_frame
 from gramax.frames.floor import Bound, Floor, all_bounds, coherence_floor
 from gramax.frames.known import Known, known_coherence
-from gramax.frames.search.packing import Packing, Progress, etf_head, pack
+from gramax.frames.search.best import Progress
+from gramax.frames.search.packing import Packing, etf_head, pack
 
-__all__ = [
-    "Bound",
-    "Construction",
-    "Floor",
-    "Known",
-    "NoConstructionError",
-    "Packing",
-    "Progress",
-    "all_bounds",
-    "coherence_floor",
-    "construct",
-    "etf_head",
-    "known_coherence",
-    "pack",
-    "tight_frame",
-]
+__all__ = ["Construction", "NoConstructionError", "construct"]
+__all__ += ["tight_frame"]
+__all__ += ["Bound", "Floor", "all_bounds", "coherence_floor"]
+__all__ += ["Known", "known_coherence"]
+__all__ += ["Progress"]
+__all__ += ["Packing", "etf_head", "pack"]

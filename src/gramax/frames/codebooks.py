@@ -2,7 +2,7 @@
 
 Lines are measured by |<x, y>|^2 and points by <x, y>. Complex vectors are held as 2d reals, real
 parts first, so that <x, y> has the real part x.y and the imaginary part x.Jy up to its sign, J the
-multiplication by i. NumPy on the host.
+multiplication by i.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+
+from gramax.arrays.namespace import Array, dot, namespace
 
 Kind = Literal["real", "complex", "signed"]
 """Lines of R^d, lines of C^d, or points of the sphere in R^d."""
@@ -34,18 +36,22 @@ def unit(x: np.ndarray) -> np.ndarray:
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
-def times_i(x: np.ndarray) -> np.ndarray:
-    """Multiplication by i of complex rows held as reals."""
+def times_i(x: Array) -> Array:
+    """Multiplication by i of complex rows held as reals, of NumPy or of JAX."""
     d = x.shape[-1] // 2
-    return np.concatenate([-x[..., d:], x[..., :d]], axis=-1)
+    return namespace(x).concat([-x[..., d:], x[..., :d]], axis=-1)
 
 
-def similarities(rows: np.ndarray, others: np.ndarray, kind: Kind) -> np.ndarray:
-    """How close real rows are to other ones: <x, y> of points, |<x, y>|^2 of lines."""
-    g = rows @ others.T
-    if kind == "signed":
-        return g
-    return g * g + (rows @ times_i(others).T) ** 2 if kind == "complex" else g * g
+def similarities(rows: Array, others: Array, kind: Kind) -> tuple[Array, Array, Array | None]:
+    """How close real rows are to other ones, <x, y> of points and |<x, y>|^2 of lines; its parts.
+
+    The parts are the inner products: the real parts, and the imaginary ones where complex.
+    """
+    g = dot(rows, others.T)
+    if kind == "complex":
+        h = dot(rows, times_i(others).T)
+        return g * g + h * h, g, h
+    return g if kind == "signed" else g * g, g, None
 
 
 def coherence(codes: np.ndarray, signed: bool = False, tile: int = 1024) -> float:

@@ -57,55 +57,17 @@ from gramax.metrics.simplex import (
     simplex_step,
 )
 
-__all__ = [
-    "alignment",
-    "alpha_req",
-    "average_coherence",
-    "babel",
-    "bulk_share",
-    "cdnv",
-    "coherence",
-    "collapse_ratio",
-    "covariance_eigs",
-    "crosstalk_histogram",
-    "descent",
-    "effective_rank",
-    "feature_dimensionality",
-    "frame_potential",
-    "gnc2_log",
-    "hubness",
-    "isoscore",
-    "lidar",
-    "mean_cosine",
-    "mle_id",
-    "nc1_pinv",
-    "nc1_quotient",
-    "nc1_svd",
-    "nc2_equiangular",
-    "nc2_equinorm",
-    "nc2_etf_error",
-    "nc3_self_duality",
-    "nc3_uniform_duality",
-    "nc4_agreement",
-    "nc5_orthogonality",
-    "nesum",
-    "nrc1",
-    "outlier_directions",
-    "participation_ratio",
-    "rankme",
-    "run_many",
-    "scatter_ratio",
-    "simplex_error",
-    "simplex_gram",
-    "simplex_step",
-    "smooth_coherence_loss",
-    "stable_rank",
-    "two_nn",
-    "uniformity",
-    "vci",
-    "wasserstein_uniformity",
-    "welch_floor",
-    "welch_gap",
-    "within_class_variance",
-    "worst_pairs",
-]
+__all__ = ["bulk_share", "nrc1", "outlier_directions", "wasserstein_uniformity"]
+__all__ += ["nc3_self_duality", "nc3_uniform_duality", "nc4_agreement", "nc5_orthogonality"]
+__all__ += ["cdnv", "collapse_ratio", "nc1_pinv", "nc1_quotient", "nc1_svd", "scatter_ratio", "vci"]
+__all__ += ["within_class_variance"]
+__all__ += ["average_coherence", "babel", "coherence", "crosstalk_histogram"]
+__all__ += ["smooth_coherence_loss", "welch_floor", "welch_gap", "worst_pairs"]
+__all__ += ["feature_dimensionality"]
+__all__ += ["hubness", "mle_id", "two_nn"]
+__all__ += ["alignment", "mean_cosine", "uniformity"]
+__all__ += ["alpha_req", "covariance_eigs", "effective_rank", "isoscore", "lidar", "nesum"]
+__all__ += ["participation_ratio", "rankme", "stable_rank"]
+__all__ += ["descent", "frame_potential", "run_many"]
+__all__ += ["gnc2_log", "nc2_equiangular", "nc2_equinorm", "nc2_etf_error", "simplex_error"]
+__all__ += ["simplex_gram", "simplex_step"]

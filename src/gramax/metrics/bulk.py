@@ -32,12 +32,10 @@ _of_rows = partial(of_rows, **_SHARED)
 # -- distance from uniform ----------------------------------------------------------------------
 
 
-def _wasserstein(e: Evidence, more: Any = 0.0) -> Float[Array, ""]:
-    """√(2 - 2 tr Σ^½/√(d E|x|²)), `more` added to every eigenvalue that is 0."""
+def _wasserstein(e: Evidence) -> Float[Array, ""]:
+    """√(2 - 2 tr Σ^½/√(d E|x|²))."""
     xp, values = e.xp, e.eigenvalues * (e.n - 1) / e.n
-    energy = ratio(e.square_sum, e.weight)
-    values = xp.where(values > 0, values, more)
-    root = xp.sum(safe_sqrt(ratio(values, energy))) / math.sqrt(e.dim)
+    root = xp.sum(safe_sqrt(ratio(values, ratio(e.square_sum, e.weight)))) / math.sqrt(e.dim)
     return safe_sqrt(xp.maximum(2 - 2 * root, 0 * root))
 
 
@@ -123,14 +121,14 @@ bulk_share = _of_rows(
 
 def regression_collapse(e: Evidence, targets: int) -> Float[Array, ""]:
     """NRC1 of evidence; NaN where that many directions hold all variance of any rows."""
-    xp, metric = e.xp, METRICS["nrc1"]
-    values = xp.flip(e.eigenvalues)
-    value = 1 - ratio(xp.sum(values[:targets]), xp.sum(values))
-    undefined = e.not_finite > 0
-    for name in metric.undefined:
-        undefined = undefined | CONDITIONS[name].holds(e)
-    trivial = (targets >= e.dim) | (targets >= e.n - 1)
-    return xp.where(undefined | trivial, xp.nan, xp.maximum(value, 0 * value))
+
+    def share(e: Evidence) -> Float[Array, ""]:
+        values = e.xp.flip(e.eigenvalues)
+        value = 1 - ratio(e.xp.sum(values[:targets]), e.xp.sum(values))
+        trivial = (targets >= e.dim) | (targets >= e.n - 1)
+        return e.xp.where(trivial, e.xp.nan, e.xp.maximum(value, 0 * value))
+
+    return METRICS["nrc1"].value(e, share)
 
 
 @declares(

@@ -12,10 +12,11 @@ index (VCI) in a way that no linear map of the space changes.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from gramax._shapes import Bool, Float, Int
+from gramax._shapes import Float, Int
 from gramax.arrays import checks, linalg, pairs
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import Array, compiled, dot, epsilon, take_rows
@@ -102,8 +103,11 @@ def collapse_ratio(z: Any, y: Any, c: int, eps: float = 1e-8) -> Float[Array, ""
 @compiled("c", "epsilon")
 def _collapse_of(z: Array, y: Array, c: int, epsilon: float) -> Float[Array, ""]:
     e = Evidence(ClassMoments.of(z, y, c, scatter=False))
-    value = METRICS["collapse_ratio"].value(e)
-    return e.xp.where(e.xp.isfinite(value), _collapse(e, epsilon), value)
+    return METRICS["collapse_ratio"].value(e, lambda e: _collapse(e, epsilon))
+
+
+def _scatter_ratio(e: Evidence) -> Float[Array, ""]:
+    return ratio(e.within_trace, e.total_trace)
 
 
 scatter_ratio = _of_classes(
@@ -113,7 +117,7 @@ scatter_ratio = _of_classes(
     source="the weak form of NC1; Papyan, Han, Donoho 2020",
     interval=(0.0, 1.0),
     best="0 (each class a point); 1 means that the classes share one mean",
-    compute=lambda e: ratio(e.within_trace, e.total_trace),
+    compute=_scatter_ratio,
     undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_scatter"),
     abbreviation="weak NC1",
     variants="macro weighting weighs classes alike in Σ_W, Σ_T and the global mean",
@@ -178,6 +182,10 @@ CONDITIONS["thin_axis"] = Condition(
         "along the thinnest axis of the class means Σ_W is below the rounding of "
         f"{e.moments.precision}: use float64"
     ),
+)
+CONDITIONS["thin_within"] = replace(
+    CONDITIONS["thin_axis"],
+    holds=lambda e: e.once(_left)[1] > 0.1 * e.xp.maximum(e.once(_left)[0], _scatter_ratio(e)),
 )
 
 _UNDEFINED = (*SQUARED, "few_rows", "no_samples", "few_classes", "no_between")
@@ -259,25 +267,6 @@ def _left(e: Evidence) -> tuple[Float[Array, ""], Float[Array, ""]]:
     return xp.sum(shares), e.zero if e.exact else xp.sum(shares * hidden)
 
 
-def _vci(e: Evidence) -> Float[Array, ""]:
-    most = e.xp.clip(e.present_count - 1, 1.0, float(e.dim))
-    return e.once(_left)[0] / most
-
-
-def _hidden_within(e: Evidence) -> Bool[Array, ""]:
-    left, doubt = e.once(_left)
-    return doubt > 0.1 * e.xp.maximum(left, ratio(e.within_trace, e.total_trace))
-
-
-CONDITIONS["thin_within"] = Condition(
-    "an axis of the class means along which Σ_W is below rounding",
-    _hidden_within,
-    lambda e: (
-        "along an axis of the class means Σ_W is below the rounding of "
-        f"{e.moments.precision}: use float64"
-    ),
-)
-
 vci = _of_classes(
     name="vci",
     meaning="collapse that a linear map of the space cannot change",
@@ -285,7 +274,7 @@ vci = _of_classes(
     source="Xu & Liu 2023, arXiv 2306.03440",
     interval=(0.0, 1.0),
     best="0 (each class a point); 1 means that the classes share one mean",
-    compute=_vci,
+    compute=lambda e: e.once(_left)[0] / e.xp.clip(e.present_count - 1, 1.0, float(e.dim)),
     undefined=(*SQUARED, "few_rows", "no_samples", "few_classes", "no_scatter", "thin_within"),
     spectrum=True,
     invariant=frozenset({*MOVED, "linear"}),

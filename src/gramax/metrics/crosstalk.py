@@ -84,6 +84,7 @@ def _gap(worst: Float[Array, ""], c: Float[Array, ""], d: int) -> Float[Array, "
     interval=(0.0, 1.0),
     best="the floor of c codes in d dimensions (Welch and better bounds)",
     compute=lambda e: e.once(_worst),
+    of_codes=lambda e: e.coherence,
     undefined=("few_codes",),
     arguments={"x": "`[c, d]` codes, real or complex, of any length; zero rows are left out"},
 )
@@ -180,6 +181,7 @@ def welch_floor(c: Any, d: int) -> Any:
     interval=(0.0, 1.0),
     best="0 (an equiangular tight frame; possible only for some d < c ≤ d(d+1)/2)",
     compute=lambda e: _gap(e.once(_worst), e.code_count, e.dim),
+    of_codes=lambda e: float(_gap(np.float64(e.coherence), np.float64(e.count), e.dim)),
     undefined=("few_codes", "one_dimension"),
     degenerate="in one dimension every codebook is at the floor",
 )
@@ -246,6 +248,7 @@ def smooth_coherence_loss(x: Any, beta: float = 30.0) -> Float[Array, ""]:
     source="Tropp 2004, Greed is good",
     best="(c-1) times the Welch floor for equiangular tight frames; 0 for orthogonal codes",
     compute=lambda e: _babel(e.codes, None),
+    of_codes=lambda e: float(e.sweep.sums.max()),
     undefined=("few_codes",),
     degenerate="c-1 where all codes coincide",
     abbreviation="μ₁",
@@ -319,6 +322,7 @@ def _average(e: Evidence) -> Float[Array, ""]:
     interval=(0.0, 1.0),
     best="0; 1/(c-1) for a simplex, and for every codebook whose codes sum to 0",
     compute=_average,
+    of_codes=lambda e: min(np.abs(e.per_code.signed[e.sums.alive]).max() / (e.count - 1), 1.0),
     undefined=("few_codes",),
     degenerate="1 where all codes coincide",
     abbreviation="ν",

@@ -18,8 +18,6 @@ import numpy as np
 from gramax._shapes import Bool, Float, Int
 from gramax.arrays import checks, codebook
 from gramax.arrays.codebook import NEAR_PAIR, Centring, Codebook, Sweep, sweep_codes, worst_of
-from gramax.frames.bounds import welch
-from gramax.metrics import crosstalk, reach, simplex  # noqa: F401  (declare what is decorated here)
 from gramax.metrics.functions import declares
 from gramax.metrics.registry import METRICS, SCALED
 
@@ -209,6 +207,41 @@ class CodeEvidence:
         """The pairs with the largest |cosines|, up to `keep` of them, in full precision."""
         return worst_of(self.book, self.sweep, self.keep)
 
+    @property
+    def coherence(self) -> float:
+        """The largest |cosine|."""
+        return float(np.abs(self.worst[1][0]))
+
+    @property
+    def potential(self) -> float:
+        """The sum of all squared |cosines|."""
+        return float((np.abs(self.sums.outer) ** 2).sum())
+
+    @property
+    def largest_cosine(self) -> float:
+        """Of two centred codes, with its sign; NaN of complex codes."""
+        if self.sweep.centred is None:
+            return math.nan
+        a, b, _ = self.sweep.centred
+        x = self.book.take(np.array([a, b])) - self.sums.total / self.count
+        lengths = np.linalg.norm(x, axis=1)
+        return float(x[0] @ x[1] / (lengths[0] * lengths[1])) if lengths.all() else math.nan
+
+    def away_from_simplex(self, centred: bool = False) -> float:
+        """RMS of the cosines less those of a simplex, from sums over codes; NaN of complex ones."""
+        outer, total, count = self.sums.outer, self.sums.total, self.count
+        if centred:
+            found = self.per_code
+            outer, total = found.centred_outer, found.centred_total
+            count = int(np.count_nonzero(found.centring.inverse)) if found.centring else 0
+        if self.book.complex or count < 2:
+            return math.nan
+        squares = float((outer**2).sum()) - count
+        products = float(total @ total) - count
+        target = -1 / (count - 1)
+        error = squares - 2 * target * products + target**2 * count * (count - 1)
+        return math.sqrt(max(error, 0.0)) / count
+
     @cached_property
     def repeated(self) -> int:
         """Codes of which another is a near-copy, or the opposite."""
@@ -274,72 +307,6 @@ _SHARED: dict[str, Any] = {
     "invariant": SCALED - {"duplication"},
     "needs": frozenset({"codes"}),
 }
-
-
-@METRICS.for_codes("class_coherence")
-def _coherence(e: CodeEvidence) -> float:
-    return float(np.abs(e.worst[1][0]))
-
-
-@METRICS.for_codes("class_welch_gap")
-def _welch_gap(e: CodeEvidence) -> float:
-    gap = max(_coherence(e) - (welch(e.count, e.dim) or 0.0), 0.0)
-    return gap if e.dim > 1 else math.nan
-
-
-@METRICS.for_codes("class_babel")
-def _babel(e: CodeEvidence) -> float:
-    return float(e.sweep.sums.max())
-
-
-@METRICS.for_codes("class_average_coherence")
-def _average_coherence(e: CodeEvidence) -> float:
-    worst = np.abs(e.per_code.signed[e.sums.alive]).max() / (e.count - 1)
-    return min(float(worst), 1.0)
-
-
-@METRICS.for_codes("class_frame_potential")
-def _potential(e: CodeEvidence) -> float:
-    return float((np.abs(e.sums.outer) ** 2).sum())
-
-
-@METRICS.for_codes("class_tight_frame_gap")
-def _tight_frame_gap(e: CodeEvidence) -> float:
-    c, d = e.count, e.dim
-    return max(_potential(e) / max(c, c * c / d) - 1, 0.0) if d > 1 else math.nan
-
-
-@METRICS.for_codes("class_simplex_error")
-def _simplex_error(e: CodeEvidence) -> float:
-    return _away_from_simplex(e.count, e.count, e.sums.outer, e.sums.total, e.book)
-
-
-@METRICS.for_codes("class_simplex_error_centred")
-def _simplex_error_centred(e: CodeEvidence) -> float:
-    found = e.per_code
-    count = int(np.count_nonzero(found.centring.inverse)) if found.centring else 0
-    return _away_from_simplex(e.count, count, found.centred_outer, found.centred_total, e.book)
-
-
-def _away_from_simplex(c: int, there: int, outer: Any, total: Any, book: Codebook) -> float:
-    """RMS over all entries of the cosines less those of a simplex, from sums over codes."""
-    if book.complex or there < 2:
-        return math.nan
-    squares = float((outer**2).sum()) - there
-    products = float(total @ total) - there
-    target = -1 / (there - 1)
-    found = squares - 2 * target * products + target**2 * there * (there - 1)
-    return math.sqrt(max(found, 0.0)) / there
-
-
-@METRICS.for_codes("class_largest_cosine")
-def _largest_cosine(e: CodeEvidence) -> float:
-    if e.sweep.centred is None:
-        return math.nan
-    a, b, _ = e.sweep.centred
-    x = e.book.take(np.array([a, b])) - e.sums.total / e.count
-    lengths = np.linalg.norm(x, axis=1)
-    return float(x[0] @ x[1] / (lengths[0] * lengths[1])) if lengths.all() else math.nan
 
 
 METRICS.add(

@@ -8,6 +8,7 @@ law that they follow (α-ReQ).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -83,8 +84,7 @@ def effective_rank(z: Any, eps: float = 1e-12) -> Float[Array, ""]:
         2.0
     """
     e = Evidence(moments_of(z))
-    value = METRICS["effective_rank"].value(e)
-    return e.xp.where(e.xp.isfinite(value), _entropy_rank(e.eigenvalues, e.xp, eps), value)
+    return METRICS["effective_rank"].value(e, lambda e: _entropy_rank(e.eigenvalues, e.xp, eps))
 
 
 def _rankme(squares: Float[Array, " d"], e: Evidence) -> Float[Array, ""]:
@@ -315,17 +315,16 @@ def alpha_req(
     if first < 1 or (last is not None and last <= first):
         raise ValueError(f"the fit needs ranks 1 ≤ first < last; got {first} and {last}")
     e, metric = Evidence(moments_of(z, normalize=normalize)), METRICS["alpha_req"]
-    if first == 1 and last is None:
-        return metric.value(e)
-    undefined = e.zero > 0
-    for name in ("not_finite", *metric.undefined):
-        if name != "hidden_decay":  # that is of all ranks
-            undefined = undefined | CONDITIONS[name].holds(e)
-    if last is None or not e.exact:
-        shown = e.count(e.spread_values > 0)
-        undefined = undefined | (_decay_hangs(e) & ((last or e.dim) > shown))
-    value = _decay(e, e.spread_values, first, last)
-    return e.xp.where(undefined, e.xp.nan, value)
+    if last is None:
+        return metric.value(e, lambda e: _decay(e, e.spread_values, first))
+
+    def of_window(e: Evidence) -> Float[Array, ""]:
+        """What float32 sums hide matters only where the window reaches it."""
+        hangs = _decay_hangs(e) & (last > e.count(e.spread_values > 0))
+        return e.xp.where(hangs, e.xp.nan, _decay(e, e.spread_values, first, last))
+
+    shown = tuple(name for name in metric.undefined if name != "hidden_decay")
+    return replace(metric, undefined=shown).value(e, of_window)
 
 
 @compiled()

@@ -8,6 +8,7 @@ e₁, e₁, e₁, e₂ in the plane.) What a codebook has above that, a plain op
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +31,10 @@ _SHARED: dict[str, Any] = {
 }
 
 
-def _gap(codes: Float[Array, "c d"], c: Float[Array, ""], d: int) -> Float[Array, ""]:
+def _gap(potential: Float[Array, ""], c: Float[Array, ""], d: int) -> Float[Array, ""]:
     """Share above the floor, which only rounding can be below."""
     xp = namespace(c)
-    gap = pairs.potential(codes) / xp.where(c > d, c * c / d, c) - 1
-    return xp.maximum(gap, 0.0)
+    return xp.maximum(potential / xp.where(c > d, c * c / d, c) - 1, 0.0)
 
 
 @declares(
@@ -46,6 +46,7 @@ def _gap(codes: Float[Array, "c d"], c: Float[Array, ""], d: int) -> Float[Array
     interval=(1.0, float("inf")),
     best="max(c, c²/d) (a tight frame; orthonormal codes for c ≤ d)",
     compute=lambda e: pairs.potential(e.codes),
+    of_codes=lambda e: e.potential,
     undefined=("few_codes",),
     degenerate="c² where all codes coincide",
     abbreviation="FP",
@@ -71,7 +72,10 @@ METRICS.add(
     formula="class_frame_potential / max(c, c²/d) - 1",
     source="Benedetto & Fickus 2003",
     best="0 (a tight frame; orthonormal codes for c ≤ d)",
-    compute=lambda e: _gap(e.codes, e.code_count, e.dim),
+    compute=lambda e: _gap(pairs.potential(e.codes), e.code_count, e.dim),
+    of_codes=lambda e: (
+        max(e.potential / max(e.count, e.count**2 / e.dim) - 1, 0.0) if e.dim > 1 else math.nan
+    ),
     undefined=("few_codes", "one_dimension"),
     degenerate="in one dimension every codebook is tight; min(c, d) - 1 where all codes coincide",
 )

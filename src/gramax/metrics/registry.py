@@ -10,19 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from gramax._shapes import Bool, Float
 from gramax.arrays.namespace import Array
-
-if TYPE_CHECKING:
-    from gramax.metrics.dictionary import CodeEvidence
-    from gramax.metrics.evidence import Evidence
-    from gramax.metrics.neighbours import RowEvidence
-
-OfCodes = TypeVar("OfCodes", bound="Callable[[CodeEvidence], float]")
+from gramax.metrics.evidence import Evidence
 
 FAILED = "linear algebra failed: the library gave no finite answer for these rows"
 """Why a metric is NaN though no condition holds."""
@@ -81,9 +75,9 @@ class Metric:
         best: the best value in words, or the floor that it is held against.
         direction: whether lower or higher is better, or neither.
         compute: the value, from the evidence; None where `needs` names what evidence lacks.
-        of_rows: the value from the rows themselves, of a metric that needs their neighbours, or
-            of raw rows something that moments of raw rows do not hold.
-        of_codes: the value of a codebook of any size, from passes over its codes.
+        of_rows: the value from the `RowEvidence` of the rows themselves, of a metric that needs
+            their neighbours, or of raw rows something that moments of raw rows do not hold.
+        of_codes: the value of a codebook of any size, from passes over its codes: `CodeEvidence`.
         undefined: names of the conditions (see `CONDITIONS`) under which it is NaN.
         labels: whether it needs labels (or a codebook).
         spectrum: whether it needs the d×d scatter.
@@ -110,8 +104,8 @@ class Metric:
     best: str
     direction: Literal["lower", "higher", "neither"]
     compute: Callable[[Evidence], Float[Array, ""]] | None = field(default=None, repr=False)
-    of_rows: Callable[[RowEvidence], Float[Array, ""]] | None = field(default=None, repr=False)
-    of_codes: Callable[[CodeEvidence], float] | None = field(default=None, repr=False)
+    of_rows: Callable[[Any], Float[Array, ""]] | None = field(default=None, repr=False)
+    of_codes: Callable[[Any], float] | None = field(default=None, repr=False)
     undefined: tuple[str, ...] = ()
     labels: bool = True
     spectrum: bool = False
@@ -125,9 +119,15 @@ class Metric:
     needs: frozenset[Need] = frozenset()
     function: str = ""
 
-    def value(self, evidence: Evidence) -> Float[Array, ""]:
-        """The number, NaN where undefined; ValueError where it needs more than evidence holds."""
-        if self.compute is None:
+    def value(
+        self, evidence: Evidence, compute: Callable[[Evidence], Array] | None = None
+    ) -> Float[Array, ""]:
+        """The number, NaN where undefined; ValueError where it needs more than evidence holds.
+
+        A function of it that has arguments of its own gives `compute`, the formula with them.
+        """
+        compute = compute or self.compute
+        if compute is None:
             raise ValueError(self._lacking())
         nothing = evidence.zero + evidence.xp.nan
         undefined = False
@@ -135,7 +135,7 @@ class Metric:
             undefined = undefined | evidence.once(CONDITIONS[name].holds)
             if isinstance(undefined, bool | np.bool_) and undefined:
                 return nothing  # known at once, not while JAX traces
-        return evidence.xp.where(undefined, nothing, self.compute(evidence))
+        return evidence.xp.where(undefined, nothing, compute(evidence))
 
     def reason(self, evidence: Evidence) -> str | None:
         """Why the metric is undefined on concrete evidence, or None where it is defined."""
@@ -331,19 +331,10 @@ class Registry:
         self._metrics[name] = replace(metric, degenerate="; ".join(texts))
         return self._metrics[name]
 
-    def for_codes(self, name: str) -> Callable[[OfCodes], OfCodes]:
-        """Decorate how a metric of class means is computed of a codebook of any size."""
-
-        def decorated(function: OfCodes) -> OfCodes:
-            self._metrics[name] = replace(self._metrics[name], of_codes=function)
-            return function
-
-        return decorated
-
     def __getitem__(self, name: str) -> Metric:
         return self._metrics[name]
 
-    def __contains__(self, name: object) -> bool:
+    def __contains__(self, name: object) -> bool:  # of any kind, unlike iteration
         return name in self._metrics
 
     def everything(self) -> list[Metric]:

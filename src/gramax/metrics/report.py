@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import gramax.metrics  # noqa: F401  (fills the registry)
 from gramax._shapes import Float
 from gramax.arrays import checks
 from gramax.arrays.namespace import Array, compiled, namespace

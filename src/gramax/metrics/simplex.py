@@ -52,6 +52,7 @@ def _error(e: Evidence) -> Float[Array, ""]:
     interval=(0.0, 2.0),
     best="0 (a simplex; possible for c ≤ d+1)",
     compute=_error,
+    of_codes=lambda e: e.away_from_simplex(),
     undefined=("few_codes",),
     invariant=SCALED,
     variants="of the class means as they lie; see class_simplex_error_centred",
@@ -84,6 +85,7 @@ METRICS.add(
     interval=(0.0, 2.0),
     best="0 (a simplex; possible for c ≤ d+1)",
     compute=lambda e: simplex_error(e.centred_codes),
+    of_codes=lambda e: e.away_from_simplex(centred=True),
     undefined=("few_classes", "few_centred"),
     variants="centred by the mean of the class means, whatever the weighting",
     function="simplex_error",
@@ -98,6 +100,7 @@ METRICS.add(
     interval=(-1.0, 1.0),
     best="the floor of c points on the sphere: -1/(c-1), a simplex, for c ≤ d+1",
     compute=lambda e: _largest(e.centred_codes),
+    of_codes=lambda e: e.largest_cosine,
     undefined=("few_classes", "few_centred"),
     variants="class_coherence takes cosines without their sign and the means as they lie",
 )

@@ -1,40 +1,26 @@
 """Primes and squares, finite fields GF(p^k) and Galois rings GR(4, k), for the constructions.
 
-No test of a number takes longer for a larger number; the fields and rings are small, by tables.
+The fields and rings are small, by tables.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 
-WITNESSES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41)
-PROOF_LIMIT = 3_317_044_064_679_887_385_961_981
-"""Below it the test of Miller and Rabin to these bases is a proof (Sorenson, Webster 2017)."""
-
-LARGEST_TRIAL_FACTOR = 10_000
-"""Trial factors end here where a complete factorisation could take for ever."""
-
 
 def is_prime(n: int) -> bool:
-    """Whether `n` is prime, proved; False from `PROOF_LIMIT` on, where this test is no proof."""
-    if n < 2 or any(n % p == 0 for p in WITNESSES):
-        return n in WITNESSES
-    odd, twos = n - 1, 0
-    while odd % 2 == 0:
-        odd, twos = odd // 2, twos + 1
-    return n < PROOF_LIMIT and all(
-        pow(p, odd, n) == 1 or any(pow(p, odd << i, n) == n - 1 for i in range(twos))
-        for p in WITNESSES
-    )
+    """Whether `n` is prime, by trial: sizes end where that takes a millisecond."""
+    return n > 1 and all(n % p for p in range(2, math.isqrt(n) + 1))
 
 
 @lru_cache(maxsize=4096)
 def prime_power(q: int) -> tuple[int, int] | None:
-    """`(p, k)` with q = p^k and p prime, or None; None also for a p from `PROOF_LIMIT` on."""
+    """`(p, k)` with q = p^k and p prime, or None."""
     for k in range(1, q.bit_length() if q > 1 else 1):
         p = solve(lambda p, k=k: p**k, q)
         if p and is_prime(p):
@@ -54,13 +40,9 @@ def solve(rising: Callable[[int], int], value: int) -> int | None:
 
 
 def no_sum_of_two_squares(n: int) -> bool:
-    """Whether a prime 4k + 3 to an odd power shows that `n` > 0 is not a^2 + b^2 (Fermat).
-
-    False where none is found: one may be missed where two prime factors exceed
-    `LARGEST_TRIAL_FACTOR`.
-    """
+    """Whether a prime 4k + 3 to an odd power shows that `n` > 0 is not a^2 + b^2 (Fermat)."""
     p = 2
-    while p <= LARGEST_TRIAL_FACTOR and p * p <= n:
+    while p * p <= n:
         exponent = 0
         while n % p == 0:
             n, exponent = n // p, exponent + 1

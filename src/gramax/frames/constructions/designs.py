@@ -82,16 +82,14 @@ DifferenceSet = tuple[tuple[int, ...], np.ndarray]
 """`(orders, elements)`: the set `[k, len(orders)]` in the group Z_orders[0] x Z_orders[1] x ..."""
 
 
-def harmonic(family: Callable[..., DifferenceSet | None], *parameters: int) -> np.ndarray:
+def harmonic(family: Callable[..., DifferenceSet], *parameters: int) -> np.ndarray:
     """The harmonic frame of a difference set of k elements in a group of v: `[v, k]` unit rows.
 
     It attains the Welch bound, and is real where every order is 2.
 
     Source: Strohmer, Heath, Appl. Comput. Harmon. Anal. 14 (2003); Xia, Zhou, Giannakis 2005.
     """
-    found = family(*parameters)
-    assert found is not None, "offered only where the set exists"
-    orders, elements = np.array(found[0]), found[1]
+    orders, elements = map(np.array, family(*parameters))
     group = np.stack(np.meshgrid(*(np.arange(o) for o in orders), indexing="ij"), -1)
     scale = int(np.lcm.reduce(orders))
     phase = (group.reshape(-1, len(orders)) * (scale // orders)) @ elements.T % scale
@@ -108,12 +106,6 @@ def singer(q: int, m: int) -> DifferenceSet:
     return (v,), np.flatnonzero(field.trace(field.exp[:v], q) == 0)[:, None]
 
 
-def paley(q: int) -> DifferenceSet:
-    """The (q - 1)/2 nonzero squares of GF(q), for a prime power q = 3 mod 4 (Paley 1933)."""
-    field = FiniteField(q)
-    return (field.p,) * field.k, field.digits[field.squares == 1]
-
-
 def twin_prime(p: int) -> DifferenceSet:
     """(p^2 + 2p - 1)/2 elements of Z_p x Z_(p+2), p and p + 2 primes (Stanton, Sprott 1958)."""
     like = np.outer(FiniteField(p).squares, FiniteField(p + 2).squares)
@@ -121,18 +113,23 @@ def twin_prime(p: int) -> DifferenceSet:
     return (p, p + 2), np.argwhere(inside)
 
 
-def power_residues(p: int, e: int, zero: bool = False) -> DifferenceSet | None:
-    """The e-th powers modulo a prime p = 1 mod e, with or without 0, or None.
+def power_residues(q: int, e: int, zero: bool = False) -> DifferenceSet:
+    """The e-th powers of GF(q), q = 1 mod e, with or without 0.
 
-    Some primes have a difference set for e = 4 or e = 8 (Lehmer, Canad. J. Math. 5, 1953).
+    They are a difference set for e = 2 and q = 3 mod 4 (Paley 1933), and for e = 4 or e = 8 and
+    some primes (Lehmer, Canad. J. Math. 5, 1953).
     """
+    field = FiniteField(q)
+    return (field.p,) * field.k, field.digits[np.unique(np.append(field.exp[::e], 1 - zero))]
+
+
+def _has_residues(p: int, e: int, zero: bool) -> bool:
+    """Whether the e-th powers modulo p are a difference set: every difference equally often."""
     if prime_power(p) != (p, 1) or (p - 1) % e:
-        return None
-    elements = np.unique(np.append(FiniteField(p).exp[::e], 0 if zero else 1))
+        return False
+    elements = power_residues(p, e, zero)[1][:, 0]
     differences = np.bincount(((elements[:, None] - elements) % p).ravel(), minlength=p)
-    if np.any(differences[1:] != differences[1]):
-        return None
-    return (p,), elements[:, None]
+    return bool(np.all(differences[1:] == differences[1]))
 
 
 def steiner(real: bool, system: Callable[..., np.ndarray], *parameters: int) -> np.ndarray:
@@ -261,11 +258,11 @@ def harmonic_frames(v: int, k: int) -> Named:
         if q and prime_power(q) and _pencil(m, q) == k:
             yield f"{name}Singer set PG({m}, {q})", partial(harmonic, singer, q, m)
     if v % 4 == 3 and k == (v - 1) // 2 and prime_power(v):
-        yield f"{name}Paley set of GF({v})", partial(harmonic, paley, v)
+        yield f"{name}Paley set of GF({v})", partial(harmonic, power_residues, v, 2)
     p = math.isqrt(v + 1) - 1
     odd_primes = p > 2 and prime_power(p) == (p, 1) and prime_power(p + 2) == (p + 2, 1)
     if p * (p + 2) == v and odd_primes and 2 * k == p * p + 2 * p - 1:
         yield f"{name}twin prime set {p}, {p + 2}", partial(harmonic, twin_prime, p)
     for e, zero in itertools.product((4, 8), (False, True)):
-        if v <= LARGEST_RESIDUE_PRIME and k == (v - 1) // e + zero and power_residues(v, e, zero):
+        if v <= LARGEST_RESIDUE_PRIME and k == (v - 1) // e + zero and _has_residues(v, e, zero):
             yield f"{name}{e}th powers modulo {v}", partial(harmonic, power_residues, v, e, zero)

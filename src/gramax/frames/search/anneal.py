@@ -45,7 +45,7 @@ def untie(x: Array, ties: Ties) -> Array:
 
 def soft_value(x: Array, ties: Ties, beta: Array, kind: Kind) -> tuple[Array, Array]:
     """The soft maximum of the codebook, and its gradient by the free rows."""
-    value, slope = soft_maximum(untie(x, ties), jnp.asarray(ties.mask), beta, kind)
+    value, slope, _ = soft_maximum(untie(x, ties), jnp.asarray(ties.mask), beta, kind)
     if ties.base is not None and ties.turn is not None:
         pulled = jnp.einsum("nkl,nk->nl", jnp.asarray(ties.turn), slope)
         slope = jnp.zeros_like(x).at[ties.base].add(pulled)
@@ -164,33 +164,47 @@ def lbfgs(
     return jax.vmap(one)(x, ties, first)
 
 
-@partial(jax.jit, static_argnames=("kind", "steps"))
+def adam_step(
+    x: Array,
+    mean: Array,
+    square: Array,
+    slope: Array,
+    count: Array,
+    rate: Array | float,
+    memory: float = 0.999,
+    damping: float = 0.0,
+) -> tuple[Array, Array, Array]:
+    """One step of Adam on unit rows, number `count` from 1: rows and both moments.
+
+    `damping` is the share of the largest root mean square slope that is added to each, so that
+    coordinates with next to no slope take small steps.
+    """
+    mean = 0.9 * mean + 0.1 * slope
+    square = memory * square + (1 - memory) * slope * slope
+    size = jnp.sqrt(square / (1 - memory**count))
+    x = x - rate * mean / (1 - 0.9**count) / (size + damping * jnp.max(size) + 1e-12)
+    return x / jnp.linalg.norm(x, axis=-1, keepdims=True), mean, square
+
+
+@partial(jax.jit, static_argnames="kind")
 def adam(
     x: Float[Array, "b n k"],
     ties: Ties,
     first: Float[Array, " b"],
     last: Float[Array, ""],
     kind: Kind,
-    steps: int = ADAM_STEPS,
 ) -> tuple[Float[Array, "b n k"], Float[Array, " b"]]:
     """Anneal every start by Adam, which ends in other basins than `lbfgs`; the same arguments."""
 
     def one(x: Array, ties: Ties, first: Array) -> tuple[Array, Array]:
         def step(i: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-            x, mean, square = carry
-            part = i / (steps - 1)
+            part = i / (ADAM_STEPS - 1)
             beta = first * (last / first) ** part
             rate = ADAM_RATES[0] * (ADAM_RATES[1] / ADAM_RATES[0]) ** part
-            _, slope = soft_value(x, ties, beta, kind)
-            mean = 0.9 * mean + 0.1 * slope
-            square = 0.999 * square + 0.001 * slope * slope
-            fair = mean / (1 - 0.9 ** (i + 1.0))
-            size = jnp.sqrt(square / (1 - 0.999 ** (i + 1.0)))
-            x = x - rate * fair / (size + 1e-12)
-            return x / jnp.linalg.norm(x, axis=-1, keepdims=True), mean, square
+            return adam_step(*carry, soft_value(carry[0], ties, beta, kind)[1], i + 1.0, rate)
 
         zero = jnp.zeros_like(x)
-        x, _, _ = jax.lax.fori_loop(0, steps, step, (x, zero, zero))
+        x, _, _ = jax.lax.fori_loop(0, ADAM_STEPS, step, (x, zero, zero))
         return x, soft_value(x, ties, last, kind)[0]
 
     return jax.vmap(one)(x, ties, first)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import jax
 import numpy as np
 
 from gramax.frames.codebooks import coherence_of_rows, unit
 from gramax.frames.search import anneal, starts
+from gramax.frames.search.best import Best
 from gramax.frames.search.polish import MAX_FREE_VARIABLES, free_variables, polish
-
-if TYPE_CHECKING:
-    from gramax.frames.search.packing import Best
 
 LAST_BETA = 1.3e5
 """Beta at the end of an annealing, before it is divided by the square of the floor."""

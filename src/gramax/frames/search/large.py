@@ -6,20 +6,18 @@ Memory is that of one tile, so c = 10 000 codes need no 10 000 x 10 000 matrix.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jax import Array
 
 from gramax.frames.codebooks import Kind, as_real, unit
 from gramax.frames.constructions.elementary import tight_frame
 from gramax.frames.search import starts
-from gramax.frames.search.objective import similarities, soft_slope, soft_terms
-
-if TYPE_CHECKING:
-    from gramax.frames.search.packing import Best
+from gramax.frames.search.anneal import adam_step
+from gramax.frames.search.best import Best
+from gramax.frames.search.objective import soft_maximum
 
 TILE_ENTRIES = 2**21  # Entries of the Gram matrix that are held at once
 BETA_RANGE = (0.3, 300.0)
@@ -28,32 +26,6 @@ ROUND_WORK = 3e9  # Multiplications in a round: half a second or so of one CPU c
 RESUMED_AT = 0.4  # A descent from codes that are good already skips this part of the annealing
 FLOAT32_WORK = 1e7
 """With more multiplications a step, descent runs in float32. Results are measured in float64."""
-
-
-def tiled(
-    u: Float[Array, "n k"], mask: Array, beta: Array, shift: Array, kind: Kind, tile: int
-) -> tuple[Array, Float[Array, "n k"], Array]:
-    """The soft maximum of unit rows, its gradient along the spheres, and the true maximum.
-
-    Value and gradient are those of `soft_maximum`, `tile` rows at a time; the number of rows is a
-    multiple of it. `shift` is about the largest s, so that the exponentials stay in range.
-    """
-    n, k = u.shape
-
-    def one(args: tuple[Array, Array]) -> tuple[Array, Array, Array]:
-        rows, index = args
-        s, g, h = similarities(rows, u, kind)
-        pairs = (mask > 0) & (index[:, None] != jnp.arange(n)) & (mask[index] > 0)[:, None]
-        s = jnp.where(pairs, s, -jnp.inf)
-        terms = soft_terms(s, beta, shift)
-        return jnp.sum(terms), soft_slope(terms, g, h, u, kind), jnp.max(s)
-
-    tiles = (u.reshape(-1, tile, k), jnp.arange(n).reshape(-1, tile))
-    total, slope, top = jax.lax.map(one, tiles)
-    total, slope = jnp.sum(total), slope.reshape(n, k)
-    slope = slope / total
-    slope = slope - jnp.sum(slope * u, axis=-1, keepdims=True) * u
-    return shift + jnp.log(total / 2) / beta, slope, jnp.max(top)
 
 
 @partial(jax.jit, static_argnames=("kind", "tile", "steps"))
@@ -70,12 +42,8 @@ def _adam(
 
     def step(_: Array, s: tuple[Array, ...]) -> tuple[Array, ...]:
         u, mean, square, count, top = s
-        _, slope, top = tiled(u, mask, beta, top, kind, tile)
-        mean, square = 0.9 * mean + 0.1 * slope, 0.99 * square + 0.01 * slope * slope
-        fair = mean / (1 - 0.9 ** (count + 1))
-        size = jnp.sqrt(square / (1 - 0.99 ** (count + 1)))
-        u = u - rate * fair / (jnp.max(size) * 0.05 + size)
-        return u / jnp.linalg.norm(u, axis=-1, keepdims=True), mean, square, count + 1, top
+        _, slope, top = soft_maximum(u, mask, beta, kind, tile, top)
+        return *adam_step(u, mean, square, slope, count + 1, rate, 0.99, 0.05), count + 1, top
 
     return jax.lax.fori_loop(0, steps, step, state)
 

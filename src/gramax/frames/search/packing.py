@@ -1,55 +1,34 @@
 """`pack`: the best codebook that descent finds, where no formula gives one at the floor.
 
-Here are the budget and the trace of a search. `batches` searches among few codes, `large` among
-many; both are imported, and JAX with them, only where a search runs.
+`batches` searches among few codes, `large` among many; both are imported, and JAX with them, only
+where a search runs.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from gramax._optional import need
 from gramax._shapes import Float
+from gramax.arrays import checks
+from gramax.arrays.namespace import Array
 from gramax.frames import sizes
-from gramax.frames.codebooks import Kind, as_codes, as_real, coherence_of_rows
+from gramax.frames.codebooks import Kind, as_codes, as_real
 from gramax.frames.constructions import catalogue
 from gramax.frames.floor import Floor, coherence_floor
-
-if TYPE_CHECKING:
-    from jax import Array
+from gramax.frames.search.best import Best, Progress
 
 MAX_BATCHED_CODES = 160
 """Up to so many codes are searched in batches of many starts, more in one descent in tiles."""
 
-ATTAINED_GAP = 1e-12  # A packing this close to the floor counts as at the floor
-
 FEW_CODES_ROUNDS, MANY_CODES_ROUNDS = 6, 40
 """Rounds for a head where no formula answers, for up to `MAX_BATCHED_CODES` and for more: some five
 seconds of a CPU core, and half a minute."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """One line of the trace, after a batch.
-
-    Attributes:
-        round: how many batches have run.
-        seconds: since the start.
-        coherence: the best so far.
-        gap: the best so far, less the floor.
-        how: what the batch was: "random", "hop", "structured", "closure", "adam", ...
-    """
-
-    round: int
-    seconds: float
-    coherence: float
-    gap: float
-    how: str
 
 
 @dataclass(frozen=True)
@@ -74,67 +53,6 @@ class Packing:
     trace: tuple[Progress, ...]
     stopped: str
     found: str
-
-
-@dataclass
-class Best:
-    """The best real rows so far, their trace, and the budget: what the searches share."""
-
-    kind: Kind
-    floor: float
-    seconds: float | None
-    rounds: int | None
-    patience: int
-    report: Callable[[Progress], bool | None] | None
-    clock: Callable[[], float]
-    target: float | None
-    x: np.ndarray | None = None
-    value: float = np.inf
-    how: str = ""
-    idle: int = 0
-    told: bool = False
-    trace: list[Progress] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.began = self.clock()
-
-    def offer(self, x: np.ndarray, how: str) -> None:
-        """Keep real rows `x` if they are the best so far."""
-        value = coherence_of_rows(x, self.kind)
-        if value < self.value:
-            if value < self.value - 1e-10:
-                self.idle = 0
-            self.x, self.value, self.how = x, value, how
-
-    def tick(self, how: str) -> None:
-        """Count a round and report it."""
-        self.idle += 1
-        gap, spent = self.value - self.floor, self.clock() - self.began
-        self.trace.append(Progress(len(self.trace) + 1, spent, self.value, gap, how))
-        self.told = self.report is not None and bool(self.report(self.trace[-1]))
-
-    def spent(self) -> float:
-        """The part of the budget that is spent, 0 to 1 and beyond."""
-        parts = [len(self.trace) / self.rounds] if self.rounds is not None else []
-        if self.seconds is not None:
-            parts.append((self.clock() - self.began) / self.seconds)
-        return max(parts)
-
-    def stop(self) -> str | None:
-        """Why to stop now, or None."""
-        if self.told:
-            return "told to stop"
-        if self.value <= self.floor + ATTAINED_GAP:
-            return "the floor is attained: nothing better exists"
-        if self.target is not None and self.value <= self.target:
-            return f"the target of {self.target:.12g} is reached"
-        if self.rounds is not None and len(self.trace) >= self.rounds:
-            return f"the budget of {self.rounds} rounds is spent"
-        if self.seconds is not None and self.clock() - self.began >= self.seconds:
-            return f"the budget of {self.seconds:g} seconds is spent"
-        if self.idle >= self.patience:
-            return f"{self.idle} rounds brought nothing better"
-        return None
 
 
 def pack(
@@ -168,8 +86,8 @@ def pack(
         rounds: batches to run; with it and without `seconds` the result is a function of the key.
         key: an integer or a JAX random key.
         start: `[c, d]` codes to start from as well.
-        starts: starts in a batch; left out, as many as take about a second and a half on a CPU
-            core, thousands on a GPU.
+        starts: starts in a batch; left out, as many as take about half a second on a CPU core,
+            thousands on a GPU.
         patience: stop after so many rounds that bring nothing.
         construct: whether a construction may answer, or be a start. Orthonormal rows and the
             regular simplex always may.
@@ -210,16 +128,7 @@ def pack(
         best.tick("construction")
     reason = best.stop()
     if reason is None and c > 1:
-        jax, random = need("jax", "the search for codebooks", extra="jax"), _generator(key)
-        with jax.enable_x64(True):
-            if c > MAX_BATCHED_CODES:
-                from gramax.frames.search.large import descend_large
-
-                reason = descend_large(best, c, d, random, construct)
-            else:
-                from gramax.frames.search.batches import search
-
-                reason = search(best, c, d, random, starts, construct)
+        reason = _search(best, c, d, key, starts, construct)
     if best.x is None:
         raise ValueError("the budget allows no round: give seconds > 0 or rounds > 0")
     codes, gap = as_codes(best.x, kind), best.value - floor.value
@@ -227,16 +136,21 @@ def pack(
     return Packing(codes, best.value, floor, gap, tuple(best.trace), stopped, best.how)
 
 
-def _generator(key: Any) -> np.random.Generator:
-    """NumPy's generator for an integer or a JAX key."""
-    if isinstance(key, int | np.integer):
-        return np.random.default_rng([int(key)])
-    import jax
-    from jax import numpy as jnp
+def _search(
+    best: Best, c: int, d: int, key: Any, starts: int | None, construct: bool
+) -> str | None:
+    """Search until the budget is spent; returns why it stopped."""
+    jax = need("jax", "the search for codebooks", extra="jax")
+    words = [int(key)] if isinstance(key, int | np.integer) else checks.key_words(key)
+    random = np.random.default_rng(words)
+    with jax.enable_x64(True):
+        if c > MAX_BATCHED_CODES:
+            from gramax.frames.search.large import descend_large
 
-    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    words = np.asarray(jax.random.key_data(key) if typed else key).ravel()
-    return np.random.default_rng([int(word) & 0xFFFFFFFF for word in words])
+            return descend_large(best, c, d, random, construct)
+        from gramax.frames.search.batches import search
+
+        return search(best, c, d, random, starts, construct)
 
 
 def _checked(start: np.ndarray, c: int, d: int, kind: Kind) -> np.ndarray:

@@ -36,7 +36,7 @@ def polish(x: np.ndarray, kind: Kind, steps: int = 60, beat: float = np.inf) -> 
     i, j = np.triu_indices(len(x), 1)
 
     def values(x: np.ndarray) -> np.ndarray:
-        return similarities(x, x, kind)[i, j]
+        return similarities(x, x, kind)[0][i, j]
 
     s = values(x)
     best, worst = x, s.max()
@@ -120,10 +120,7 @@ def _newton_step(
     """The primal-dual step, solved for the rows with slacks and multipliers eliminated.
 
     Returns the steps of rows, t, s and multipliers, and how far the rows are from stationary; None
-    where no shift makes the Newton matrix definite. That matrix is H + J' diag(multiplier / slack)
-    J, `[c free, c free]`. H is the sum of multiplier times the Riemannian Hessian of s; on the
-    diagonal that has the squares of the forms' gradients, and -2s (-s for points) from the spheres'
-    curvature.
+    where no shift makes the Newton matrix definite.
     """
     (i, j), c = pairs, len(x)
     normal = x[:, :, None]
@@ -132,23 +129,11 @@ def _newton_step(
     basis, _ = np.linalg.qr(normal, mode="complete")
     tangents = basis[:, :, normal.shape[-1] :]  # of each row, `[c, k, free]`
     free = tangents.shape[-1]
-    s, at_i, at_j, mixed, forms = _derivatives(x, tangents, i, j, kind)
+    slopes = _derivatives(x, tangents, i, j, kind)
+    _, at_i, at_j, _, _ = slopes
     weight, pull = multiplier / slack, barrier / slack
-
-    cross = multiplier[:, None, None] * mixed
-    cross += (weight[:, None] * at_i)[:, :, None] * at_j[:, None, :]
-    blocks = np.zeros((c, c, free, free))
-    blocks[i, j], blocks[j, i] = cross, np.swapaxes(cross, 1, 2)
-    bend = (1 if kind == "signed" else 2) * multiplier * s
-    bend = np.bincount(i, bend, c) + np.bincount(j, bend, c)
-    diagonal = -bend[:, None, None] * np.eye(free)
-    for gi, gj, scale in [*((*form, 2 * multiplier) for form in forms), (at_i, at_j, weight)]:
-        dense = np.zeros((c, c, free))
-        root = np.sqrt(scale)[:, None]
-        dense[i, j], dense[j, i] = root * gi, root * gj
-        diagonal += np.matmul(np.swapaxes(dense, 1, 2), dense)
-    blocks[np.arange(c), np.arange(c)] = diagonal
-    matrix = np.swapaxes(blocks, 1, 2).reshape(c * free, c * free)
+    bend = (1 if kind == "signed" else 2) * multiplier
+    matrix = _newton_matrix(c, pairs, slopes, multiplier, weight, bend)
 
     def gather(v: np.ndarray) -> np.ndarray:
         """J' v: gradients of s weighted by `v`, summed at each code."""
@@ -168,9 +153,41 @@ def _newton_step(
     return dx, dt, ds, pull - multiplier - weight * (dt - ds), np.abs(gather(multiplier)).max()
 
 
-def _derivatives(
-    x: np.ndarray, t: np.ndarray, i: np.ndarray, j: np.ndarray, kind: Kind
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+Slopes = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]
+"""The s of pairs, its gradients at both codes, its mixed second derivatives, and the forms'."""
+
+
+def _newton_matrix(
+    c: int,
+    pairs: tuple[np.ndarray, np.ndarray],
+    slopes: Slopes,
+    multiplier: np.ndarray,
+    weight: np.ndarray,
+    bend: np.ndarray,
+) -> np.ndarray:
+    """H + J' diag(weight) J, `[c free, c free]`, weight being multiplier / slack.
+
+    H is the sum of multiplier times the Riemannian Hessian of s; on the diagonal that has the
+    squares of the forms' gradients, and -2s (-s for points) from the spheres' curvature: `bend` s.
+    """
+    (i, j), (s, at_i, at_j, mixed, forms) = pairs, slopes
+    free = at_i.shape[-1]
+    cross = multiplier[:, None, None] * mixed
+    cross += (weight[:, None] * at_i)[:, :, None] * at_j[:, None, :]
+    blocks = np.zeros((c, c, free, free))
+    blocks[i, j], blocks[j, i] = cross, np.swapaxes(cross, 1, 2)
+    bend = np.bincount(i, bend * s, c) + np.bincount(j, bend * s, c)
+    diagonal = -bend[:, None, None] * np.eye(free)
+    for gi, gj, scale in [*((*form, 2 * multiplier) for form in forms), (at_i, at_j, weight)]:
+        dense = np.zeros((c, c, free))
+        root = np.sqrt(scale)[:, None]
+        dense[i, j], dense[j, i] = root * gi, root * gj
+        diagonal += np.matmul(np.swapaxes(dense, 1, 2), dense)
+    blocks[np.arange(c), np.arange(c)] = diagonal
+    return np.swapaxes(blocks, 1, 2).reshape(c * free, c * free)
+
+
+def _derivatives(x: np.ndarray, t: np.ndarray, i: np.ndarray, j: np.ndarray, kind: Kind) -> Slopes:
     """The s of pairs (i, j) and its derivatives along geodesics, in coordinates of tangents `t`.
 
     These are the gradients at the two codes, `[pairs, free]`, and the mixed second derivatives,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gramax.frames import sizes
-from gramax.frames.codebooks import Kind, as_real, similarities, times_i, unit
+from gramax.frames.codebooks import Kind, as_real, similarities, unit
 from gramax.frames.constructions import catalogue, weyl_heisenberg
 from gramax.frames.constructions.algebra import prime_power
 
@@ -103,7 +103,7 @@ def nearby(c: int, d: int, kind: Kind) -> tuple[np.ndarray, ...]:
 def shed(x: np.ndarray, c: int, kind: Kind) -> np.ndarray:
     """Drop unit rows until `c` are left, each time the row that crowds the others most."""
     while len(x) > c:
-        s = similarities(x, x, kind)
+        s = similarities(x, x, kind)[0]
         np.fill_diagonal(s, -np.inf)
         crowding = np.exp((s - s.max()) * 1e4).sum(axis=1)
         x = np.delete(x, np.argmax(crowding), axis=0)
@@ -154,12 +154,7 @@ def _orbit(
         for g in generators:
             y = g @ x
             known = np.array([vector for vector, _ in found])
-            cosine = known @ y
-            if kind == "complex":
-                cosine = np.hypot(cosine, known @ times_i(y))
-            elif kind == "real":
-                cosine = np.abs(cosine)
-            if cosine.max() < 1 - 1e-9:
+            if similarities(known, y[None], kind)[0].max() < 1 - 1e-9:
                 if len(found) == room:
                     return []
                 found.append((y, g @ made))
