@@ -10,11 +10,11 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, TypeVar
 
-from gramax._shapes import Bool, Float
+from gramax._shapes import Bool, Float, Int
 from gramax.arrays import linalg
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import Array, dot, epsilon, namespace, stop_gradient
-from gramax.arrays.rows import norms, unit_rows
+from gramax.arrays.rows import norms, present, unit_rows
 from gramax.metrics.options import Options
 from gramax.moments.class_moments import NOT_FINITE, ClassMoments
 from gramax.moments.update import displacement
@@ -62,17 +62,22 @@ class Evidence:
         self._once: dict[Any, object] = {}
         self.dim = moments.dim
         self.rows: Float[Array, " c"] = moments.rows[0] + moments.rows[1]
-        self.n: Float[Array, ""] = self.xp.sum(self.rows)
-        self.zero: Float[Array, ""] = 0 * self.n
         self.present: Bool[Array, " c"] = self.rows > 0
-        self.present_count = self.count(self.present)
         self.weights: Float[Array, " c"] = moments.counts
-        self.weight: Float[Array, ""] = self.xp.sum(self.weights)
-        self.row_share = self.share = ratio(self.weights, self.weight)
-        if self.options.weighting == "macro":
-            self.share = ratio(self.xp.astype(self.present, self.n.dtype), self.present_count)
         self.variances: Float[Array, " c"] = ratio(moments.spread, self.weights)
-        self.within_trace: Float[Array, ""] = self.xp.sum(self.share * self.variances)
+        exists = self.xp.astype(self.present, self.rows.dtype)
+        # XLA takes as long to compile one sum as to compile one of several rows.
+        of_classes = self.xp.stack([self.rows, exists, self.weights, moments.spread])
+        sums = self.xp.sum(of_classes, axis=1)
+        self.n: Float[Array, ""] = sums[0]
+        self.zero: Float[Array, ""] = 0 * self.n
+        self.present_count: Float[Array, ""] = sums[1]
+        self.weight: Float[Array, ""] = sums[2]
+        self.row_share = self.share = ratio(self.weights, self.weight)
+        self.within_trace: Float[Array, ""] = ratio(sums[3], self.weight)
+        if self.options.weighting == "macro":
+            self.share = ratio(exists, self.present_count)
+            self.within_trace = self.xp.sum(self.share * self.variances)
         self.not_finite: Float[Array, ""] = self.xp.sum(moments.left_out[:, NOT_FINITE])
         self.tolerance: float = MEAN_UNITS * moments.rounding
         self.exact: bool = moments.rounding < EXACT
@@ -94,20 +99,28 @@ class Evidence:
     # -- class means ----------------------------------------------------------------------------
 
     @cached_property
-    def base(self) -> Float[Array, "1 d"]:
-        """The anchor of the first class present, as a raw row: `means` are relative to it."""
-        return self._first(self.present, self.moments.anchor)
+    def heaviest(self) -> Int[Array, ""]:
+        """The class that weighs most, the first of several."""
+        return self.xp.argmax(self.weights)
 
-    def _first(self, where: Bool[Array, " c"], x: Float[Array, "c d"]) -> Float[Array, "1 d"]:
-        """The first row of those that are marked."""
-        xp = self.xp
-        return x[xp.argmax(xp.astype(where, xp.int32))][None]
+    def _of_heaviest(self, x: Float[Array, "c d"]) -> Float[Array, "1 d"]:
+        return x[self.heaviest][None]
+
+    @cached_property
+    def base(self) -> Float[Array, "1 d"]:
+        """The anchor of the class that weighs most, as a raw row: `means` are relative to it."""
+        return self._of_heaviest(self.moments.anchor)
+
+    @cached_property
+    def lengths(self) -> Float[Array, "c 1"]:
+        """Lengths of the anchors."""
+        return norms(self.moments.anchor)
 
     @cached_property
     def means(self) -> Float[Array, "c d"]:
         """Class means relative to the common base; 0 for an absent class."""
-        m = self.moments
-        base = displacement(m.anchor, norms(m.anchor), self.base, norms(self.base), m.normalize)
+        m, radius = self.moments, self._of_heaviest(self.lengths)
+        base = displacement(m.anchor, self.lengths, self.base, radius, m.normalize)
         return self.only(self.present[:, None], base + m.mean)
 
     @cached_property
@@ -120,15 +133,15 @@ class Evidence:
 
         That class may lie much closer to the mean than to the base: its digits are kept.
         """
-        xp = self.xp
-        means = self.means - self._first(share == xp.max(share), self.means)
-        mean = xp.sum(share[:, None] * means, axis=0)
-        return self.only(self.present[:, None], means - mean)
+        means = self.means - self._of_heaviest(self.means)
+        return self.only(self.present[:, None], means - dot(share, means))
 
     @cached_property
     def origin_means(self) -> Float[Array, "c d"]:
         """Class means as they lie, from the origin; 0 for an absent class."""
-        base = unit_rows(self.base) if self.moments.normalize else self.base
+        base = self.base
+        if self.moments.normalize:
+            base = ratio(base, self._of_heaviest(self.lengths))
         return self.only(self.present[:, None], base + self.means)
 
     @cached_property
@@ -167,15 +180,14 @@ class Evidence:
     @cached_property
     def code_count(self) -> Float[Array, ""]:
         """Number of classes whose mean has a direction."""
-        return self.count(self.xp.any(self.codes != 0, axis=1))
+        return self.count(present(self.codes))
 
     # -- scatter --------------------------------------------------------------------------------
 
     @cached_property
     def total_trace(self) -> Float[Array, ""]:
         """Trace of Σ_T: mean squared distance of a row to the global mean."""
-        between = self.xp.sum(self.share * self.xp.sum(self.centred**2, axis=1))
-        return self.within_trace + between
+        return self.within_trace + self.xp.sum(self.share[:, None] * self.centred**2)
 
     @cached_property
     def between_norm(self) -> Float[Array, ""]:

@@ -44,6 +44,10 @@ BLOCK_ROWS, BLOCK_NUMBERS, WIDE_BLOCK_ROWS = 1024, 1 << 18, 1 << 15
 a block of PyTorch's on an accelerator."""
 
 
+Factors = tuple[Float[Array, "n 1"], ...]
+"""What the rows are multiplied by, where they are taken on the sphere."""
+
+
 def displacement(
     x: Float[Array, "n d"],
     length: Float[Array, "n 1"],
@@ -59,21 +63,51 @@ def displacement(
     precise as t is. Anchors are first scaled to a length near 1, and rows to the length closest to
     their anchor's, by powers of two, which is exact.
     """
+    anchor, radius = _scaled_anchors(anchor, radius, normalize)
+    return _difference(x, anchor, _factors(length, radius, normalize))
+
+
+def _scaled_anchors(
+    anchor: Float[Array, "c d"], radius: Float[Array, "c 1"], normalize: bool
+) -> tuple[Float[Array, "c d"], Float[Array, "c 1"]]:
+    """Anchors that `_difference` takes, and their lengths; on the sphere, 1 for one of zeros."""
+    xp = namespace(anchor)
+    if not normalize or anchor.dtype == xp.float64:
+        return ratio(anchor, radius) if normalize else anchor, radius
+    radius = xp.where(radius > 0, radius, 1)
+    unit = power_of_two(1 / radius)
+    return anchor * unit, radius * unit
+
+
+def _factors(
+    length: Float[Array, "n 1"], radius: Float[Array, "#n 1"], normalize: bool
+) -> Factors:
+    """Numbers that `_difference` needs of each row; some finite ones for a row that is left out.
+
+    They are made apart from the rows, and once, as XLA compiles a kernel for each.
+    """
+    xp = namespace(length)
     if not normalize:
-        return x - anchor
-    xp = namespace(x)
-    usable = (length > 0) & (radius > 0) & xp.isfinite(length)
-    one = xp.ones_like(length)
-    if x.dtype == xp.float64:
-        there = xp.where(usable, length, one)
-        return xp.where(usable, x / there - anchor / xp.where(usable, radius, one), 0.0)
-    unit = power_of_two(1 / xp.where(usable, radius, one))
-    anchor, radius = anchor * unit, xp.where(usable, radius * unit, one)
-    scale = power_of_two(radius / xp.where(usable, length, one))
-    x, length = x * scale, xp.where(usable, length * scale, one)
+        return ()
+    length = xp.where((length > 0) & xp.isfinite(length), length, 1)
+    if length.dtype == xp.float64:
+        return (length,)
+    scale = power_of_two(radius / length)
+    length = length * scale
+    return scale, 1 / length, 1 / ((length + radius) * radius * length)
+
+
+def _difference(
+    x: Float[Array, "n d"], anchor: Float[Array, "#n d"], factors: Factors
+) -> Float[Array, "n d"]:
+    """`displacement` from what the two functions above give."""
+    if len(factors) < 3:
+        return x / factors[0] - anchor if factors else x - anchor
+    scale, near, far = factors
+    x = x * scale
     t = x - anchor
-    growth = xp.sum((x + anchor) * t, axis=-1, keepdims=True) / (length + radius)
-    return (t - (growth / radius) * anchor) / length
+    growth = namespace(x).sum((x + anchor) * t, axis=-1, keepdims=True)
+    return t * near - growth * far * anchor
 
 
 def add_exact(total: Float[Array, "2 ..."], more: Float[Array, "2 ..."]) -> Float[Array, "2 ..."]:
@@ -196,33 +230,38 @@ def _add(
     exists = xp.ones_like(y) > 0 if weight is None else weight > 0
     reason = _reasons(y, length[:, 0], c, moments.normalize)
     keep = exists & (reason < 0)
-    refused = _tally(exists & (reason >= 0), None, reason, moments.left_out, total)
+    # Rows are counted by class, and those left out by reason, in one pass.
+    place = xp.where(keep, y, xp.where(exists, c + reason, -1))
+    rows, refused = _counted(place, c, moments.left_out, total)
     y = xp.where(keep, y, 0)
-    rows = (z, length, y, weight)
-
     anchor = _anchors(moments, z, y, keep, axis_name)
-    relative = partial(_relative, anchor, norms(anchor), moments.normalize)
+    base, radius = _scaled_anchors(anchor, norms(anchor), moments.normalize)
+    factors = _factors(length, radius if c == 1 else radius[y], moments.normalize)
+    relative = partial(_relative, base)
+    batch_rows = (z, y, weight, factors)
     if not is_jax_array(z):  # a block: what is relative to the anchors is kept for both steps
-        found = relative(rows, keep)
+        found = relative(batch_rows, keep)
         relative = lambda *_: found  # noqa: E731
-    added = _tally(keep, weight, y, moments.count, total)
+    added = rows if weight is None else _weighed(keep, weight, y, moments.count, total)
     count = add_exact(moments.count, added)
     tiny = float(xp.finfo(z.dtype).smallest_normal)
     batch = xp.maximum(added[0], tiny)
     share = batch / xp.maximum(count[0], tiny)
-    sums = total(_class_sums(relative, rows, keep, c))
-    shift = xp.where((added[0] > 0)[:, None], sums / batch[:, None] - moments.mean, 0.0)
+    sums = total(_class_sums(relative, batch_rows, keep, c))
+    inverse = xp.where(added[0] > 0, 1 / batch, 0)
+    shift = sums * inverse[:, None] - xp.where((added[0] > 0)[:, None], moments.mean, 0)
     # 1 - sqrt(1 - share), without cancellation where the batch is a small share of the class.
     left = xp.sqrt(xp.where(share < 1, 1 - share, 0.0))
     centre = moments.mean + (share / (1 + left))[:, None] * shift
-    spread, scatter = _scatter(relative, centre, rows, keep, moments.scatter is not None, total)
-    squares = keep if weight is None else xp.where(keep, weight * weight, 0.0)
-    squares = total(segment_sum(xp.astype(squares, z.dtype), y, c))
-    there = added if weight is None else _tally(keep, None, y, moments.rows, total)
+    product = moments.scatter is not None
+    spread, scatter = _scatter(relative, centre, batch_rows, keep, product, total)
+    squares = rows[0] + rows[1]
+    if weight is not None:
+        squares = total(segment_sum(xp.where(keep, weight * weight, 0.0), y, c))
     return replace(
         moments,
         count=count,
-        rows=add_exact(moments.rows, there),
+        rows=add_exact(moments.rows, rows),
         weight_squares=moments.weight_squares + squares,
         anchor=anchor,
         mean=moments.mean + share[:, None] * shift,
@@ -233,26 +272,26 @@ def _add(
 
 
 def _relative(
-    anchor: Float[Array, "c d"], radius: Float[Array, "c 1"], normalize: bool, rows: Any, keep: Any
+    anchor: Float[Array, "c d"], rows: Any, keep: Any
 ) -> tuple[Float[Array, "b d"], Int[Array, " b"], Float[Array, "b 1"] | None]:
     """Rows from the anchors of their classes, labels, and weights: 0 for rows left out.
 
     On the host None says that all weights are 1.
     """
-    z, length, y, weight = rows
+    z, y, weight, factors = rows
     xp = namespace(z)
-    if normalize and z.dtype == xp.float64:  # as `displacement` has it, the anchors divided once
-        z, anchor, normalize = ratio(z, length), ratio(anchor, radius), False
-    base, reach = (anchor, radius) if anchor.shape[0] == 1 else (anchor[y], radius[y])
+    base = anchor if anchor.shape[0] == 1 else anchor[y]
     if is_numpy_array(z) and weight is None and keep.all():
-        return displacement(z, length, base, reach, normalize), y, None
-    v = displacement(xp.where(keep[:, None], z, base), length, base, reach, normalize)
+        return _difference(z, base, factors), y, None
+    v = _difference(xp.where(keep[:, None], z, 0), base, factors)
     w = xp.astype(keep, z.dtype) if weight is None else xp.where(keep, weight, 0.0)
     return v, y, w[:, None]
 
 
 def _add_by_class(sums: Any, values: Array, y: Int[Array, " b"], c: int) -> Array:
     """The sums by class so far and those of a block; JAX adds its rows to them in place."""
+    if c == 1:
+        return sums + namespace(values).sum(values, axis=0)[None]
     if is_jax_array(values):
         return sums.at[y].add(values)
     return sums + segment_sum(values, y, c)
@@ -276,12 +315,13 @@ def _scatter(
     relative: Any, centre: Float[Array, "c d"], rows: Any, keep: Array, product: bool, total: Any
 ) -> tuple[Float[Array, " c"], Float[Array, "d d"] | None]:
     """Squared distances to the centres summed by class, and the product RᵀR of the rows' own."""
-    c = centre.shape[0]
+    c, weight = centre.shape[0], rows[2]
 
     def add(sums: list[Any], rows: Any, keep: Array) -> list[Array]:
         v, y, w = relative(rows, keep)
         r = v - (centre if c == 1 else centre[y])
-        r = r if w is None else r * namespace(v).sqrt(w)
+        if w is not None:
+            r = r * (w if weight is None else namespace(v).sqrt(w))
         products = multiply(r) if product else []
         spread = _add_by_class(sums[0], row_squares(r), y, c)
         return [spread, *(s + p for s, p in zip(sums[1:], products, strict=True))]
@@ -301,24 +341,31 @@ def _scatter(
     return spread, join_strips(products) if product else None
 
 
-def _tally(
+def _counted(
+    place: Int[Array, " n"], c: int, like: Float[Array, "2 r"], total: Callable[[Any], Any]
+) -> tuple[Float[Array, "2 c"], Float[Array, "2 r"]]:
+    """Rows in each of the places 0..c-1 and c..c+r-1, as high and low parts as `like` has them.
+
+    They are counted as integers, exact to 2³¹ rows: sums of float32 ones end at 2²⁴.
+    """
+    xp, dtype = namespace(place), like.dtype
+    counts = total(segment_sum(xp.ones_like(place), place, c + like.shape[1]))
+    high = xp.astype(counts, dtype)
+    exact = xp.stack([high, xp.astype(counts - xp.astype(high, counts.dtype), dtype)])
+    return exact[:, :c], exact[:, c:]
+
+
+def _weighed(
     keep: Bool[Array, " n"],
-    weight: Float[Array, " n"] | None,
+    weight: Float[Array, " n"],
     y: Int[Array, " n"],
     like: Float[Array, "2 c"],
     total: Callable[[Any], Any],
 ) -> Float[Array, "2 c"]:
-    """Rows or weight of each class, as high and low parts as `like` has them.
-
-    Rows of weight 1 are counted as integers, exact to 2³¹ rows: sums of float32 ones end at 2²⁴.
-    """
-    xp, c, dtype = namespace(y), like.shape[1], like.dtype
-    ones = keep if weight is None else keep & (weight == 1)
-    counts = total(segment_sum(xp.astype(ones, xp.int32), y, c))
-    high = xp.astype(counts, dtype)
-    exact = xp.stack([high, xp.astype(counts - xp.astype(high, xp.int32), dtype)])
-    if weight is None:
-        return exact
+    """Weight of each class: rows of weight 1 exactly, and the sum of all other weights."""
+    xp, c = namespace(weight), like.shape[1]
+    alone = xp.where(keep & (weight == 1), y, -1)
+    exact, _ = _counted(alone, c, like[:, :0], total)
     rest = total(segment_sum(xp.where(keep & (weight != 1), weight, 0.0), y, c))
     return add_exact(exact, xp.stack([rest, 0 * rest]))
 
