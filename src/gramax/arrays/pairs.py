@@ -28,7 +28,7 @@ from gramax.arrays.namespace import (
     take_rows,
     top_k,
 )
-from gramax.arrays.rows import present, row_squares, unit_rows
+from gramax.arrays.rows import present, row_squares, unit_count, unit_rows
 
 TILE_SIDE, WIDE_TILE_SIDE = 1024, 4096
 """Side of a tile on a CPU, 4 to 8 MiB of cosines; on an accelerator, which those do not fill."""
@@ -194,7 +194,7 @@ def squared_gaps(
         def step(total: Array, products: Array, pair: Array, *_: object) -> Array:
             return total + xp.sum(xp.where(pair, (products - target) ** 2, 0.0))
 
-        return reduce_products(x, exists, step, xp.sum(x) * 0)
+        return reduce_products(x, exists, step, 0 * unit_count(x))
 
     def together() -> Float[Array, ""]:
         rows = xp.where(exists[:, None], x, 0.0)
@@ -218,7 +218,7 @@ def largest_size(x: Float[Array, "c d"], mesh: Any = None) -> Float[Array, ""]:
     def step(worst: Array, cosines: Array, pair: Array, *_: object) -> Array:
         return xp.maximum(worst, xp.max(xp.where(pair, xp.abs(cosines), -1.0)))
 
-    start = xp.sum(x) * 0 - 1
+    start = 0 * unit_count(x) - 1
     worst = reduce_products(x, present(x), step, start, xp.maximum, mesh)
     worst = xp.where(worst > 1 - 16 * epsilon(worst), 1.0, worst)
     return xp.where(worst < 0, xp.nan, worst)

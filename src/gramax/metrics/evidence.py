@@ -14,10 +14,10 @@ from gramax._shapes import Bool, Float, Int
 from gramax.arrays import linalg
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import Array, dot, epsilon, namespace, stop_gradient
-from gramax.arrays.rows import norms, present, unit_rows
+from gramax.arrays.rows import norms, row_squares, unit_count, unit_rows
 from gramax.metrics.options import Options
 from gramax.moments.class_moments import NOT_FINITE, ClassMoments
-from gramax.moments.update import displacement
+from gramax.moments.update import apart
 
 T = TypeVar("T")
 
@@ -49,6 +49,8 @@ class Evidence:
         share: `[c]` weight of each class, summing to 1: `row_share`, or 1/K with "macro".
         variances: `[c]` mean squared distance of a class's rows to their mean.
         within_trace: trace of Σ_W, the mean squared distance of a row to the mean of its class.
+        code_trace: mean squared distance of a row to the code of its class, its mean put back on
+            the sphere; of raw rows, to its mean.
         not_finite: how many rows are left out because they hold NaN or infinity.
         tolerance: the rounding of class means over √tr Σ_T; those no further apart are the same.
         exact: whether rows were summed in float64: nothing that matters is below rounding.
@@ -66,19 +68,27 @@ class Evidence:
         self.weights: Float[Array, " c"] = moments.counts
         self.variances: Float[Array, " c"] = ratio(moments.spread, self.weights)
         exists = self.xp.astype(self.present, self.rows.dtype)
-        # XLA takes as long to compile one sum as to compile one of several rows.
-        of_classes = self.xp.stack([self.rows, exists, self.weights, moments.spread])
-        sums = self.xp.sum(of_classes, axis=1)
+        of_codes = moments.spread
+        if moments.normalize:  # of a class with mean μ, 2(1-|μ|) for 1-|μ|²
+            inside = self.xp.minimum(self.variances, 1.0)
+            of_codes = self.weights * 2 * inside / (1 + safe_sqrt(1 - inside))
+        of_classes = [self.rows, exists, self.weights, moments.spread, of_codes]
+        if moments.num_classes == 1:
+            sums = [one[0] for one in of_classes]
+        else:  # XLA takes as long to compile one sum as to compile one of several rows
+            sums = self.xp.sum(self.xp.stack(of_classes), axis=1)
         self.n: Float[Array, ""] = sums[0]
         self.zero: Float[Array, ""] = 0 * self.n
         self.present_count: Float[Array, ""] = sums[1]
         self.weight: Float[Array, ""] = sums[2]
         self.row_share = self.share = ratio(self.weights, self.weight)
-        self.within_trace: Float[Array, ""] = ratio(sums[3], self.weight)
+        self.within_trace, self.code_trace = ratio(sums[3], self.weight), ratio(sums[4], self.weight)
         if self.options.weighting == "macro":
             self.share = ratio(exists, self.present_count)
             self.within_trace = self.xp.sum(self.share * self.variances)
-        self.not_finite: Float[Array, ""] = self.xp.sum(moments.left_out[:, NOT_FINITE])
+            self.code_trace = self.xp.sum(self.share * ratio(of_codes, self.weights))
+        high, low = moments.left_out[0, NOT_FINITE], moments.left_out[1, NOT_FINITE]
+        self.not_finite: Float[Array, ""] = high + low
         self.tolerance: float = MEAN_UNITS * moments.rounding
         self.exact: bool = moments.rounding < EXACT
 
@@ -119,8 +129,8 @@ class Evidence:
     @cached_property
     def means(self) -> Float[Array, "c d"]:
         """Class means relative to the common base; 0 for an absent class."""
-        m, radius = self.moments, self._of_heaviest(self.lengths)
-        base = displacement(m.anchor, self.lengths, self.base, radius, m.normalize)
+        m = self.moments
+        base = apart(m.anchor, self.lengths, self.heaviest, m.normalize)
         return self.only(self.present[:, None], base + m.mean)
 
     @cached_property
@@ -133,6 +143,8 @@ class Evidence:
 
         That class may lie much closer to the mean than to the base: its digits are kept.
         """
+        if self.moments.num_classes == 1:
+            return self.xp.zeros_like(self.moments.mean)
         means = self.means - self._of_heaviest(self.means)
         return self.only(self.present[:, None], means - dot(share, means))
 
@@ -169,7 +181,10 @@ class Evidence:
     @cached_property
     def codes(self) -> Float[Array, "c d"]:
         """Unit class means: one code a class; 0 for an absent class."""
-        return unit_rows(self.origin_means)
+        means = self.origin_means
+        if not self.moments.normalize:
+            return unit_rows(means)
+        return ratio(means, safe_sqrt(row_squares(means))[:, None])  # none is long or tiny
 
     @cached_property
     def centred_codes(self) -> Float[Array, "c d"]:
@@ -180,7 +195,7 @@ class Evidence:
     @cached_property
     def code_count(self) -> Float[Array, ""]:
         """Number of classes whose mean has a direction."""
-        return self.count(present(self.codes))
+        return unit_count(self.codes)
 
     # -- scatter --------------------------------------------------------------------------------
 
@@ -197,7 +212,7 @@ class Evidence:
     @cached_property
     def square_sum(self) -> Float[Array, ""]:
         """Sum of the squares of all rows: no other sum of squares here is larger."""
-        means = self.xp.sum(self.weights * self.xp.sum(self.origin_means**2, axis=1))
+        means = self.xp.sum(self.weights[:, None] * self.origin_means**2)
         return self.xp.sum(self.moments.spread) + means
 
     @cached_property
@@ -205,9 +220,8 @@ class Evidence:
         """Whether raw rows, or their class means, differ but their squares have lost digits."""
         xp, info = self.xp, self.xp.finfo(self.n.dtype)
         limit = float(info.smallest_normal) / float(info.eps)
-        differ = self.present[:, None] & (self.moments.mean != 0)
-        within = xp.any(differ) & (self.within_trace < limit)
-        between = xp.any(self.centred != 0) & (self.between_norm < limit)
+        differ, apart = (xp.max(xp.abs(x)) != 0 for x in (self.moments.mean, self.centred))
+        within, between = differ & (self.within_trace < limit), apart & (self.between_norm < limit)
         return (within | between) & (not self.moments.normalize)
 
     @cached_property
@@ -226,8 +240,10 @@ class Evidence:
     @cached_property
     def covariance(self) -> Float[Array, "d d"]:
         """Covariance of all rows about their mean, divisor n-1."""
-        spread = safe_sqrt(self.row_share)[:, None] * self.about(self.row_share)
         unbiased = self.n / self.xp.where(self.n > 1, self.n - 1, self.xp.nan)
+        if self.moments.num_classes == 1:
+            return ratio(self.moments.scatter, self.weight / unbiased)
+        spread = safe_sqrt(self.row_share)[:, None] * self.about(self.row_share)
         return (self.within + dot(spread.T, spread)) * unbiased
 
     @cached_property
@@ -245,8 +261,8 @@ class Evidence:
         return self.moments.rounding * units
 
     def _without_rounding(self, values: Float[Array, " d"]) -> Float[Array, " d"]:
-        """Eigenvalues with those that are rounding set to 0; NaN stays."""
-        return self.only(~(values <= self.resolution * self.xp.max(values)), values)
+        """Ascending eigenvalues, those that are rounding set to 0; NaN stays."""
+        return self.only(~(values <= self.resolution * values[-1]), values)
 
     def _of_rank(self, values: Float[Array, " d"], rank: Float[Array, ""]) -> Float[Array, " d"]:
         """Ascending eigenvalues, those beyond the rank set to 0."""

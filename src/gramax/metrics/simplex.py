@@ -17,7 +17,7 @@ from gramax._shapes import Float
 from gramax.arrays import checks, pairs
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import Array, compiled, dot, namespace, take_rows
-from gramax.arrays.rows import norms, present, unit_rows
+from gramax.arrays.rows import norms, present, unit_count, unit_rows
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.functions import ARGUMENTS, declares, measure, of_classes
 from gramax.metrics.options import Options
@@ -43,9 +43,8 @@ def _largest(codes: Float[Array, "c d"]) -> Float[Array, ""]:
 
 def _error(codes: Float[Array, "c d"]) -> Float[Array, ""]:
     """Of unit rows, and zeros for classes that are absent."""
-    xp, exists = namespace(codes), present(codes)
-    count = xp.sum(xp.astype(exists, codes.dtype))
-    total = pairs.squared_gaps(codes, exists, -ratio(1.0, count - 1))
+    xp, count = namespace(codes), unit_count(codes)
+    total = pairs.squared_gaps(codes, present(codes), -ratio(1.0, count - 1))
     return safe_sqrt(xp.where(count > 1, ratio(2 * total, count**2), xp.nan))
 
 

@@ -29,7 +29,7 @@ from gramax.arrays.namespace import (
     segment_sum,
     take_rows,
 )
-from gramax.arrays.rows import norms, power_of_two, row_squares
+from gramax.arrays.rows import inverse, norms, power_of_two, row_squares
 
 if TYPE_CHECKING:
     from gramax.moments.class_moments import ClassMoments
@@ -44,8 +44,8 @@ BLOCK_ROWS, BLOCK_NUMBERS, WIDE_BLOCK_ROWS = 1024, 1 << 18, 1 << 15
 a block of PyTorch's on an accelerator."""
 
 
-Factors = tuple[Float[Array, "n 1"], ...]
-"""What the rows are multiplied by, where they are taken on the sphere."""
+Factors = Float[Array, "n f"] | None
+"""Numbers of each row that `_difference` takes, where rows are taken on the sphere."""
 
 
 def displacement(
@@ -75,39 +75,48 @@ def _scaled_anchors(
     if not normalize or anchor.dtype == xp.float64:
         return ratio(anchor, radius) if normalize else anchor, radius
     radius = xp.where(radius > 0, radius, 1)
-    unit = power_of_two(1 / radius)
+    unit = inverse(power_of_two(radius))
     return anchor * unit, radius * unit
 
 
 def _factors(
     length: Float[Array, "n 1"], radius: Float[Array, "#n 1"], normalize: bool
 ) -> Factors:
-    """Numbers that `_difference` needs of each row; some finite ones for a row that is left out.
+    """Lengths in float64; in float32 the scale of a row, and two more, some for one left out.
 
-    They are made apart from the rows, and once, as XLA compiles a kernel for each.
+    They are made apart from the rows, once, and as one array: XLA compiles a kernel for each.
     """
     xp = namespace(length)
     if not normalize:
-        return ()
+        return None
     length = xp.where((length > 0) & xp.isfinite(length), length, 1)
     if length.dtype == xp.float64:
-        return (length,)
+        return length
     scale = power_of_two(radius / length)
     length = length * scale
-    return scale, 1 / length, 1 / ((length + radius) * radius * length)
+    return xp.concat([scale, 1 / length, 1 / ((length + radius) * radius * length)], axis=1)
 
 
 def _difference(
     x: Float[Array, "n d"], anchor: Float[Array, "#n d"], factors: Factors
 ) -> Float[Array, "n d"]:
     """`displacement` from what the two functions above give."""
-    if len(factors) < 3:
-        return x / factors[0] - anchor if factors else x - anchor
-    scale, near, far = factors
-    x = x * scale
-    t = x - anchor
-    growth = namespace(x).sum((x + anchor) * t, axis=-1, keepdims=True)
+    if factors is None:
+        return x - anchor
+    if factors.shape[1] == 1:
+        return x / factors - anchor
+    scale, near, far = (factors[:, k : k + 1] for k in range(3))
+    t = x * scale - anchor
+    growth = namespace(x).sum((t + 2 * anchor) * t, axis=-1, keepdims=True)
     return t * near - growth * far * anchor
+
+
+def apart(
+    anchor: Float[Array, "c d"], radius: Float[Array, "c 1"], k: Any, normalize: bool
+) -> Float[Array, "c d"]:
+    """`displacement` of all anchors from the one of class `k`."""
+    bases, radii = _scaled_anchors(anchor, radius, normalize)
+    return _difference(anchor, bases[k][None], _factors(radius, radii[k][None], normalize))
 
 
 def add_exact(total: Float[Array, "2 ..."], more: Float[Array, "2 ..."]) -> Float[Array, "2 ..."]:
@@ -123,24 +132,26 @@ def add_exact(total: Float[Array, "2 ..."], more: Float[Array, "2 ..."]) -> Floa
     return xp.stack([high, low])
 
 
-@compiled("axis_name")
+@compiled("axis_name", "fresh")
 def add_rows(
     moments: ClassMoments,
     z: Float[Array, "n d"],
     y: Int[Array, " n"],
     weight: Float[Array, " n"] | None,
     axis_name: AxisName | None,
+    fresh: bool,
 ) -> ClassMoments:
     """The moments with the rows added; over `axis_name`, with those of every shard.
 
-    Outside of JAX by blocks. With many classes the sums by class outweigh the rows.
+    Outside of JAX by blocks. With many classes the sums by class outweigh the rows. Moments are
+    `fresh` if they are known to hold no rows: what is zero then is not compiled.
     """
     xp, dtype, (n, d) = namespace(z), moments.mean.dtype, z.shape
     if is_jax_array(z):
         from gramax.arrays.mesh import over_devices
 
         weight = None if weight is None else weight.astype(dtype)
-        return over_devices(_add, moments, (z.astype(dtype), y, weight), axis_name)
+        return over_devices(partial(_add, fresh), moments, (z.astype(dtype), y, weight), axis_name)
     if is_numpy_array(z) and weight is None:
         added = _add_sorted(moments, z, y)
         if added is not None:
@@ -150,7 +161,8 @@ def add_rows(
     size = max(size, 2 * moments.num_classes)
     for part in (slice(start, start + size) for start in range(0, n, size)):
         w = None if weight is None else xp.astype(weight[part], dtype)
-        moments = _add(moments, xp.astype(z[part], dtype), y[part], w, None)
+        moments = _add(fresh, moments, xp.astype(z[part], dtype), y[part], w, None)
+        fresh = False
     return moments
 
 
@@ -218,6 +230,7 @@ def _add_sorted(
 
 
 def _add(
+    fresh: bool,
     moments: ClassMoments,
     z: Float[Array, "n d"],
     y: Int[Array, " n"],
@@ -225,16 +238,18 @@ def _add(
     axis_name: AxisName | None,
 ) -> ClassMoments:
     xp, c = namespace(z), moments.num_classes
+    sum_exact = (lambda total, more: more) if fresh else add_exact
     total = partial(over_shards, axis_name=axis_name)
     length = norms(z)
     exists = xp.ones_like(y) > 0 if weight is None else weight > 0
     reason = _reasons(y, length[:, 0], c, moments.normalize)
     keep = exists & (reason < 0)
     # Rows are counted by class, and those left out by reason, in one pass.
-    place = xp.where(keep, y, xp.where(exists, c + reason, -1))
+    nowhere = c + moments.left_out.shape[1]
+    place = xp.where(keep, y, xp.where(exists, c + reason, nowhere))
     rows, refused = _counted(place, c, moments.left_out, total)
     y = xp.where(keep, y, 0)
-    anchor = _anchors(moments, z, y, keep, axis_name)
+    anchor = _anchors(moments, z, place, axis_name)
     base, radius = _scaled_anchors(anchor, norms(anchor), moments.normalize)
     factors = _factors(length, radius if c == 1 else radius[y], moments.normalize)
     relative = partial(_relative, base)
@@ -243,10 +258,10 @@ def _add(
         found = relative(batch_rows, keep)
         relative = lambda *_: found  # noqa: E731
     added = rows if weight is None else _weighed(keep, weight, y, moments.count, total)
-    count = add_exact(moments.count, added)
+    count = sum_exact(moments.count, added)
     tiny = float(xp.finfo(z.dtype).smallest_normal)
     batch = xp.maximum(added[0], tiny)
-    share = batch / xp.maximum(count[0], tiny)
+    share = xp.ones_like(batch) if fresh else batch / xp.maximum(count[0], tiny)
     sums = total(_class_sums(relative, batch_rows, keep, c))
     inverse = xp.where(added[0] > 0, 1 / batch, 0)
     shift = sums * inverse[:, None] - xp.where((added[0] > 0)[:, None], moments.mean, 0)
@@ -261,31 +276,32 @@ def _add(
     return replace(
         moments,
         count=count,
-        rows=add_exact(moments.rows, rows),
+        rows=sum_exact(moments.rows, rows),
         weight_squares=moments.weight_squares + squares,
         anchor=anchor,
         mean=moments.mean + share[:, None] * shift,
         spread=moments.spread + spread,
         scatter=None if moments.scatter is None else moments.scatter + scatter,
-        left_out=add_exact(moments.left_out, refused),
+        left_out=sum_exact(moments.left_out, refused),
     )
 
 
 def _relative(
     anchor: Float[Array, "c d"], rows: Any, keep: Any
-) -> tuple[Float[Array, "b d"], Int[Array, " b"], Float[Array, "b 1"] | None]:
-    """Rows from the anchors of their classes, labels, and weights: 0 for rows left out.
-
-    On the host None says that all weights are 1.
-    """
-    z, y, weight, factors = rows
-    xp = namespace(z)
+) -> tuple[Float[Array, "b d"], Int[Array, " b"], Bool[Array, "b 1"] | None]:
+    """Rows from the anchors of their classes, labels, and which rows count (None: all do)."""
+    z, y, _, factors = rows
     base = anchor if anchor.shape[0] == 1 else anchor[y]
-    if is_numpy_array(z) and weight is None and keep.all():
+    if is_numpy_array(z) and keep.all():
         return _difference(z, base, factors), y, None
-    v = _difference(xp.where(keep[:, None], z, 0), base, factors)
-    w = xp.astype(keep, z.dtype) if weight is None else xp.where(keep, weight, 0.0)
-    return v, y, w[:, None]
+    there = keep[:, None]
+    return _difference(namespace(z).where(there, z, 0), base, factors), y, there
+
+
+def _weigh(v: Float[Array, "b d"], there: Any, weight: Any) -> Float[Array, "b d"]:
+    """Rows times their weights, 0 for those that do not count."""
+    v = v if weight is None else v * weight[:, None]
+    return v if there is None else namespace(v).where(there, v, 0)
 
 
 def _add_by_class(sums: Any, values: Array, y: Int[Array, " b"], c: int) -> Array:
@@ -301,8 +317,8 @@ def _class_sums(relative: Any, rows: Any, keep: Bool[Array, " n"], c: int) -> Fl
     """Weighted sums by class of the rows, each relative to its anchor."""
 
     def add(sums: list[Any], rows: Any, keep: Array) -> list[Array]:
-        v, y, w = relative(rows, keep)
-        return [_add_by_class(sums[0], v if w is None else v * w, y, c)]
+        v, y, there = relative(rows, keep)
+        return [_add_by_class(sums[0], _weigh(v, there, rows[2]), y, c)]
 
     if not is_jax_array(keep):
         return add([0.0], rows, keep)[0]
@@ -315,30 +331,26 @@ def _scatter(
     relative: Any, centre: Float[Array, "c d"], rows: Any, keep: Array, product: bool, total: Any
 ) -> tuple[Float[Array, " c"], Float[Array, "d d"] | None]:
     """Squared distances to the centres summed by class, and the product RᵀR of the rows' own."""
-    c, weight = centre.shape[0], rows[2]
+    c = centre.shape[0]
 
     def add(sums: list[Any], rows: Any, keep: Array) -> list[Array]:
-        v, y, w = relative(rows, keep)
-        r = v - (centre if c == 1 else centre[y])
-        if w is not None:
-            r = r * (w if weight is None else namespace(v).sqrt(w))
-        products = multiply(r) if product else []
+        v, y, there = relative(rows, keep)
+        weight = None if rows[2] is None else namespace(v).sqrt(rows[2])
+        r = _weigh(v - (centre if c == 1 else centre[y]), there, weight)
         spread = _add_by_class(sums[0], row_squares(r), y, c)
-        return [spread, *(s + p for s, p in zip(sums[1:], products, strict=True))]
+        return [spread, sums[1] + multiply(r)] if product else [spread]
 
     if not is_jax_array(centre):
         # The product of one array with itself, which BLAS does in half of the work.
-        multiply = lambda r: [dot(r.T, r)]  # noqa: E731
-        spread, *products = add([0.0] * (1 + product), rows, keep)
-        return spread, products[0] if product else None
-    import jax
-
-    from gramax.arrays.mesh import join_strips, over_blocks
+        multiply = lambda r: dot(r.T, r)  # noqa: E731
+        found = add([0.0, 0.0], rows, keep)
+        return found[0], found[1] if product else None
+    from gramax.arrays.mesh import mirrored, over_blocks
     from gramax.arrays.mesh import symmetric_product as multiply
 
-    strips = [s.shape for s in jax.eval_shape(multiply, rows[0])] if product else []
-    spread, *products = total(over_blocks(add, [(c,), *strips], rows, keep))
-    return spread, join_strips(products) if product else None
+    d = centre.shape[1]
+    found = total(over_blocks(add, [(c,), (d, d)][: 1 + product], rows, keep))
+    return found[0], mirrored(found[1]) if product else None
 
 
 def _counted(
@@ -384,13 +396,12 @@ def _reasons(
 def _anchors(
     moments: ClassMoments,
     z: Float[Array, "n d"],
-    y: Int[Array, " n"],
-    keep: Bool[Array, " n"],
+    place: Int[Array, " n"],
     axis_name: AxisName | None,
 ) -> Float[Array, "c d"]:
     """A class without rows is anchored at its first row here, of the first shard with one."""
     xp, n = namespace(z), z.shape[0]
-    first = first_places(y, keep, moments.num_classes)
+    first = first_places(place, moments.num_classes)
     found = first < n
     row = take_rows(z, xp.where(found, first, 0))
     if axis_name is not None:
