@@ -139,6 +139,14 @@ def exponent_alone(x: Array) -> Array:
     return jax.lax.bitcast_convert_type(whole, x.dtype)
 
 
+def inverse_exponent(power: Array) -> Array:
+    """1 over powers of two that are no subnormal numbers, nor theirs: twice the bias less the bits."""
+    about = jnp.finfo(power.dtype)
+    bits = jnp.dtype(f"int{about.bits}")
+    twice = np.array((2 - 2 * about.minexp) << about.nmant, bits)
+    return jax.lax.bitcast_convert_type(twice - jax.lax.bitcast_convert_type(power, bits), power.dtype)
+
+
 # -- blocks of rows -----------------------------------------------------------------------------
 
 BLOCK_ROWS, WIDE_BLOCK_ROWS = 512, 1 << 15
@@ -182,8 +190,8 @@ def over_blocks(
     return jax.lax.fori_loop(0, count, next_block, start)
 
 
-def symmetric_product(x: Float[Array, "n d"], strips: int = 3) -> list[Array]:
-    """xᵀx on and above its diagonal, as strips of rows: two thirds of the work of all of it.
+def symmetric_product(x: Float[Array, "n d"], strips: int = 3) -> Float[Array, "d d"]:
+    """xᵀx on and above its diagonal, by strips of rows: two thirds of the work of all of it.
 
     The products of `TERMS` rows are summed apart, as far as their sums take no more memory than
     the rows do. Without the barrier XLA may make one sum over all rows of it again.
@@ -197,13 +205,11 @@ def symmetric_product(x: Float[Array, "n d"], strips: int = 3) -> list[Array]:
         jnp.matmul(x[..., i : i + width].mT, x[..., i:], precision=jax.lax.Precision.HIGHEST)
         for i in range(0, d, width)
     ]
-    if parts <= 1:
-        return products
-    return [jnp.sum(p, axis=0) for p in jax.lax.optimization_barrier(products)]
+    if parts > 1:
+        products = [jnp.sum(p, axis=0) for p in jax.lax.optimization_barrier(products)]
+    return jnp.concatenate([jnp.pad(p, ((0, 0), (d - p.shape[1], 0))) for p in products])
 
 
-def join_strips(strips: list[Array]) -> Float[Array, "d d"]:
-    """The symmetric matrix whose upper strips `symmetric_product` gave."""
-    d = strips[0].shape[1]
-    upper = jnp.concatenate([jnp.pad(s, ((0, 0), (d - s.shape[1], 0))) for s in strips])
+def mirrored(upper: Float[Array, "d d"]) -> Float[Array, "d d"]:
+    """The symmetric matrix with these entries on and above its diagonal."""
     return jnp.triu(upper) + jnp.triu(upper, 1).T

@@ -185,16 +185,18 @@ def over_shards(tree: R, axis_name: str | tuple[str, ...] | None) -> R:
     return tree if axis_name is None else sys.modules["jax"].lax.psum(tree, axis_name)
 
 
-def first_places(index: Array, keep: Array, count: int) -> Array:
-    """`[count]` the first i with `keep[i]` and each `index[i]`; n where there is none."""
+def first_places(index: Array, count: int) -> Array:
+    """`[count]` the first i of each `index[i]` in 0..count-1; n where there is none."""
     n = index.shape[0]
     if is_jax_array(index):
         jnp = sys.modules["jax"].numpy
-        places = jnp.where(keep, jnp.arange(n), n)
-        return jnp.full(count, n).at[jnp.where(keep, index, count)].min(places, mode="drop")
-    first = np.full(count, n)
-    at = np.flatnonzero(to_numpy(keep))[::-1]  # a later assignment wins: backwards, the first row
-    first[to_numpy(index)[at]] = at
+        if count == 1:
+            first = jnp.argmax(index == 0)
+            return jnp.where(index[first] == 0, first, n)[None]
+        return jnp.full(count, n).at[index].min(jnp.arange(n), mode="drop")
+    first, places = np.full(count, n), to_numpy(index)
+    at = np.flatnonzero((places >= 0) & (places < count))[::-1]
+    first[places[at]] = at  # a later assignment wins: backwards, the first row
     return first if is_numpy_array(index) else like(first, index)
 
 

@@ -28,7 +28,7 @@ from gramax.arrays.namespace import (
     take_rows,
     top_k,
 )
-from gramax.arrays.rows import present, row_squares, unit_rows
+from gramax.arrays.rows import present, row_squares, unit_count, unit_rows
 
 TILE_SIDE, WIDE_TILE_SIDE = 1024, 4096
 """Side of a tile on a CPU, 4 to 8 MiB of cosines; on an accelerator, which those do not fill."""
@@ -71,10 +71,15 @@ def reduce_pairs(
 
 
 def reduce_products(
-    x: Float[Array, "c d"], exists: Bool[Array, " c"], step: Step, carry: Any
+    x: Float[Array, "c d"],
+    exists: Bool[Array, " c"],
+    step: Step,
+    carry: Any,
+    merge: Merge | None = None,
+    mesh: Any = None,
 ) -> Any:
     """`reduce_pairs` over the inner products of rows as they are; `exists` says which count."""
-    return _fold(x, exists, _products, step, carry)
+    return _fold(x, exists, _products, step, carry, merge, mesh)
 
 
 def reduce_distances(
@@ -141,20 +146,23 @@ def _fold(
     if not c:
         return carry
 
+    def fold(carry: Any, at: Array, to: Array, rows: Any, columns: Any) -> Any:
+        pair = (at[:, None] < to) & rows[1][:, None] & columns[1]
+        return step(carry, measure(rows[0], columns[0], pair), pair, at, to)
+
     def of_tile(rows: tuple[Array, Array], carry: Any, at: Array, to: Array) -> Any:
-        x, exists = rows
-        pair = (at[:, None] < to) & take_rows(exists, at)[:, None] & take_rows(exists, to)
-        pair = pair & (to < c)
-        return step(carry, measure(take_rows(x, at), take_rows(x, to), pair), pair, at, to)
+        sides = [[take_rows(one, side) for one in rows] for side in (at, to)]
+        sides[1][1] = sides[1][1] & (to < c)
+        return fold(carry, at, to, *sides)
 
     starts = tile * np.stack(np.triu_indices(-(-c // tile)), axis=1).astype(np.int32)
     if is_jax_array(x) and (len(starts) > 1 or mesh is not None):
         from gramax.arrays.mesh import fold_tiles
 
         return fold_tiles(of_tile, (x, exists), carry, starts, tile, merge, mesh)
-    for start in starts.tolist():
-        sides = (namespace(x).arange(s, min(s + tile, c)) for s in start)
-        carry = of_tile((x, exists), carry, *sides)
+    for parts in ([slice(s, min(s + tile, c)) for s in start] for start in starts.tolist()):
+        numbers = [namespace(x).arange(part.start, part.stop) for part in parts]
+        carry = fold(carry, *numbers, *((x[part], exists[part]) for part in parts))
     return carry
 
 
@@ -186,7 +194,7 @@ def squared_gaps(
         def step(total: Array, products: Array, pair: Array, *_: object) -> Array:
             return total + xp.sum(xp.where(pair, (products - target) ** 2, 0.0))
 
-        return reduce_products(x, exists, step, xp.sum(x) * 0)
+        return reduce_products(x, exists, step, 0 * unit_count(x))
 
     def together() -> Float[Array, ""]:
         rows = xp.where(exists[:, None], x, 0.0)
@@ -201,6 +209,19 @@ def squared_gaps(
 
 
 # -- the worst pairs ----------------------------------------------------------------------------
+
+
+def largest_size(x: Float[Array, "c d"], mesh: Any = None) -> Float[Array, ""]:
+    """The largest |cosine| of two unit rows, 1 within its rounding; NaN for one row, or of NaN."""
+    xp = namespace(x)
+
+    def step(worst: Array, cosines: Array, pair: Array, *_: object) -> Array:
+        return xp.maximum(worst, xp.max(xp.where(pair, xp.abs(cosines), -1.0)))
+
+    start = 0 * unit_count(x) - 1
+    worst = reduce_products(x, present(x), step, start, xp.maximum, mesh)
+    worst = xp.where(worst > 1 - 16 * epsilon(worst), 1.0, worst)
+    return xp.where(worst < 0, xp.nan, worst)
 
 
 def rounded(sizes: Array) -> Array:

@@ -35,18 +35,9 @@ _of_classes, _declares = partial(of_classes, **_SHARED), partial(declares, **_SH
 # -- within classes against everything ----------------------------------------------------------
 
 
-def _code_scatter(e: Evidence) -> Float[Array, ""]:
-    """Mean squared distance of a row to the code of its class."""
-    if not e.moments.normalize:
-        return e.within_trace
-    xp = e.xp
-    variance = xp.minimum(e.variances, 1.0)
-    return xp.sum(e.share * 2 * variance / (1 + safe_sqrt(1 - variance)))
-
-
 def _collapse(e: Evidence, epsilon: float = 1e-8) -> Float[Array, ""]:
     """The seed adds an epsilon to the total scatter of unit rows; raw rows have no such scale."""
-    return ratio(_code_scatter(e), e.total_trace + (epsilon if e.moments.normalize else 0.0))
+    return ratio(e.code_trace, e.total_trace + (epsilon if e.moments.normalize else 0.0))
 
 
 within_class_variance = _of_classes(
@@ -57,7 +48,7 @@ within_class_variance = _of_classes(
     source="Bouhsine 2026, Auditing Latent Space Geometry in JAX",
     interval=(0.0, 2.0),
     best="0 (each class a point)",
-    compute=_code_scatter,
+    compute=lambda e: e.code_trace,
     undefined=(*SQUARED, "few_rows", "no_samples", "no_scatter"),
     invariant=SCALED,
     degenerate="a class of one row adds 0",

@@ -55,13 +55,11 @@ def _count(x: Float[Array, "c d"]) -> Float[Array, ""]:
 
 @compiled("mesh")
 def _coherence(codes: Float[Array, "c d"], mesh: Any = None) -> Float[Array, ""]:
-    xp = namespace(codes)
-    worst = xp.abs(pairs.largest(codes, 1, mesh)[1][0])
-    return xp.where(xp.all(xp.isfinite(codes)), worst, xp.nan)
+    return pairs.largest_size(unit_rows(codes), mesh)
 
 
 def _worst(e: Evidence) -> Float[Array, ""]:
-    return _coherence(e.codes)
+    return pairs.largest_size(e.codes)
 
 
 def _floor(c: Float[Array, ""], d: int) -> Float[Array, ""]:

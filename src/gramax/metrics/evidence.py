@@ -10,14 +10,14 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, TypeVar
 
-from gramax._shapes import Bool, Float
+from gramax._shapes import Bool, Float, Int
 from gramax.arrays import linalg
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import Array, dot, epsilon, namespace, stop_gradient
-from gramax.arrays.rows import norms, unit_rows
+from gramax.arrays.rows import norms, row_squares, unit_count, unit_rows
 from gramax.metrics.options import Options
 from gramax.moments.class_moments import NOT_FINITE, ClassMoments
-from gramax.moments.update import displacement
+from gramax.moments.update import apart
 
 T = TypeVar("T")
 
@@ -49,6 +49,8 @@ class Evidence:
         share: `[c]` weight of each class, summing to 1: `row_share`, or 1/K with "macro".
         variances: `[c]` mean squared distance of a class's rows to their mean.
         within_trace: trace of Σ_W, the mean squared distance of a row to the mean of its class.
+        code_trace: mean squared distance of a row to the code of its class, its mean put back on
+            the sphere; of raw rows, to its mean.
         not_finite: how many rows are left out because they hold NaN or infinity.
         tolerance: the rounding of class means over √tr Σ_T; those no further apart are the same.
         exact: whether rows were summed in float64: nothing that matters is below rounding.
@@ -62,18 +64,31 @@ class Evidence:
         self._once: dict[Any, object] = {}
         self.dim = moments.dim
         self.rows: Float[Array, " c"] = moments.rows[0] + moments.rows[1]
-        self.n: Float[Array, ""] = self.xp.sum(self.rows)
-        self.zero: Float[Array, ""] = 0 * self.n
         self.present: Bool[Array, " c"] = self.rows > 0
-        self.present_count = self.count(self.present)
         self.weights: Float[Array, " c"] = moments.counts
-        self.weight: Float[Array, ""] = self.xp.sum(self.weights)
-        self.row_share = self.share = ratio(self.weights, self.weight)
-        if self.options.weighting == "macro":
-            self.share = ratio(self.xp.astype(self.present, self.n.dtype), self.present_count)
         self.variances: Float[Array, " c"] = ratio(moments.spread, self.weights)
-        self.within_trace: Float[Array, ""] = self.xp.sum(self.share * self.variances)
-        self.not_finite: Float[Array, ""] = self.xp.sum(moments.left_out[:, NOT_FINITE])
+        exists = self.xp.astype(self.present, self.rows.dtype)
+        of_codes = moments.spread
+        if moments.normalize:  # of a class with mean μ, 2(1-|μ|) for 1-|μ|²
+            inside = self.xp.minimum(self.variances, 1.0)
+            of_codes = self.weights * 2 * inside / (1 + safe_sqrt(1 - inside))
+        of_classes = [self.rows, exists, self.weights, moments.spread, of_codes]
+        if moments.num_classes == 1:
+            sums = [one[0] for one in of_classes]
+        else:  # XLA takes as long to compile one sum as to compile one of several rows
+            sums = self.xp.sum(self.xp.stack(of_classes), axis=1)
+        self.n: Float[Array, ""] = sums[0]
+        self.zero: Float[Array, ""] = 0 * self.n
+        self.present_count: Float[Array, ""] = sums[1]
+        self.weight: Float[Array, ""] = sums[2]
+        self.row_share = self.share = ratio(self.weights, self.weight)
+        self.within_trace, self.code_trace = ratio(sums[3], self.weight), ratio(sums[4], self.weight)
+        if self.options.weighting == "macro":
+            self.share = ratio(exists, self.present_count)
+            self.within_trace = self.xp.sum(self.share * self.variances)
+            self.code_trace = self.xp.sum(self.share * ratio(of_codes, self.weights))
+        high, low = moments.left_out[0, NOT_FINITE], moments.left_out[1, NOT_FINITE]
+        self.not_finite: Float[Array, ""] = high + low
         self.tolerance: float = MEAN_UNITS * moments.rounding
         self.exact: bool = moments.rounding < EXACT
 
@@ -94,20 +109,28 @@ class Evidence:
     # -- class means ----------------------------------------------------------------------------
 
     @cached_property
-    def base(self) -> Float[Array, "1 d"]:
-        """The anchor of the first class present, as a raw row: `means` are relative to it."""
-        return self._first(self.present, self.moments.anchor)
+    def heaviest(self) -> Int[Array, ""]:
+        """The class that weighs most, the first of several."""
+        return self.xp.argmax(self.weights)
 
-    def _first(self, where: Bool[Array, " c"], x: Float[Array, "c d"]) -> Float[Array, "1 d"]:
-        """The first row of those that are marked."""
-        xp = self.xp
-        return x[xp.argmax(xp.astype(where, xp.int32))][None]
+    def _of_heaviest(self, x: Float[Array, "c d"]) -> Float[Array, "1 d"]:
+        return x[self.heaviest][None]
+
+    @cached_property
+    def base(self) -> Float[Array, "1 d"]:
+        """The anchor of the class that weighs most, as a raw row: `means` are relative to it."""
+        return self._of_heaviest(self.moments.anchor)
+
+    @cached_property
+    def lengths(self) -> Float[Array, "c 1"]:
+        """Lengths of the anchors."""
+        return norms(self.moments.anchor)
 
     @cached_property
     def means(self) -> Float[Array, "c d"]:
         """Class means relative to the common base; 0 for an absent class."""
         m = self.moments
-        base = displacement(m.anchor, norms(m.anchor), self.base, norms(self.base), m.normalize)
+        base = apart(m.anchor, self.lengths, self.heaviest, m.normalize)
         return self.only(self.present[:, None], base + m.mean)
 
     @cached_property
@@ -120,15 +143,17 @@ class Evidence:
 
         That class may lie much closer to the mean than to the base: its digits are kept.
         """
-        xp = self.xp
-        means = self.means - self._first(share == xp.max(share), self.means)
-        mean = xp.sum(share[:, None] * means, axis=0)
-        return self.only(self.present[:, None], means - mean)
+        if self.moments.num_classes == 1:
+            return self.xp.zeros_like(self.moments.mean)
+        means = self.means - self._of_heaviest(self.means)
+        return self.only(self.present[:, None], means - dot(share, means))
 
     @cached_property
     def origin_means(self) -> Float[Array, "c d"]:
         """Class means as they lie, from the origin; 0 for an absent class."""
-        base = unit_rows(self.base) if self.moments.normalize else self.base
+        base = self.base
+        if self.moments.normalize:
+            base = ratio(base, self._of_heaviest(self.lengths))
         return self.only(self.present[:, None], base + self.means)
 
     @cached_property
@@ -156,7 +181,10 @@ class Evidence:
     @cached_property
     def codes(self) -> Float[Array, "c d"]:
         """Unit class means: one code a class; 0 for an absent class."""
-        return unit_rows(self.origin_means)
+        means = self.origin_means
+        if not self.moments.normalize:
+            return unit_rows(means)
+        return ratio(means, safe_sqrt(row_squares(means))[:, None])  # none is long or tiny
 
     @cached_property
     def centred_codes(self) -> Float[Array, "c d"]:
@@ -167,15 +195,14 @@ class Evidence:
     @cached_property
     def code_count(self) -> Float[Array, ""]:
         """Number of classes whose mean has a direction."""
-        return self.count(self.xp.any(self.codes != 0, axis=1))
+        return unit_count(self.codes)
 
     # -- scatter --------------------------------------------------------------------------------
 
     @cached_property
     def total_trace(self) -> Float[Array, ""]:
         """Trace of Σ_T: mean squared distance of a row to the global mean."""
-        between = self.xp.sum(self.share * self.xp.sum(self.centred**2, axis=1))
-        return self.within_trace + between
+        return self.within_trace + self.xp.sum(self.share[:, None] * self.centred**2)
 
     @cached_property
     def between_norm(self) -> Float[Array, ""]:
@@ -185,7 +212,7 @@ class Evidence:
     @cached_property
     def square_sum(self) -> Float[Array, ""]:
         """Sum of the squares of all rows: no other sum of squares here is larger."""
-        means = self.xp.sum(self.weights * self.xp.sum(self.origin_means**2, axis=1))
+        means = self.xp.sum(self.weights[:, None] * self.origin_means**2)
         return self.xp.sum(self.moments.spread) + means
 
     @cached_property
@@ -193,9 +220,8 @@ class Evidence:
         """Whether raw rows, or their class means, differ but their squares have lost digits."""
         xp, info = self.xp, self.xp.finfo(self.n.dtype)
         limit = float(info.smallest_normal) / float(info.eps)
-        differ = self.present[:, None] & (self.moments.mean != 0)
-        within = xp.any(differ) & (self.within_trace < limit)
-        between = xp.any(self.centred != 0) & (self.between_norm < limit)
+        differ, apart = (xp.max(xp.abs(x)) != 0 for x in (self.moments.mean, self.centred))
+        within, between = differ & (self.within_trace < limit), apart & (self.between_norm < limit)
         return (within | between) & (not self.moments.normalize)
 
     @cached_property
@@ -214,8 +240,10 @@ class Evidence:
     @cached_property
     def covariance(self) -> Float[Array, "d d"]:
         """Covariance of all rows about their mean, divisor n-1."""
-        spread = safe_sqrt(self.row_share)[:, None] * self.about(self.row_share)
         unbiased = self.n / self.xp.where(self.n > 1, self.n - 1, self.xp.nan)
+        if self.moments.num_classes == 1:
+            return ratio(self.moments.scatter, self.weight / unbiased)
+        spread = safe_sqrt(self.row_share)[:, None] * self.about(self.row_share)
         return (self.within + dot(spread.T, spread)) * unbiased
 
     @cached_property
@@ -233,8 +261,8 @@ class Evidence:
         return self.moments.rounding * units
 
     def _without_rounding(self, values: Float[Array, " d"]) -> Float[Array, " d"]:
-        """Eigenvalues with those that are rounding set to 0; NaN stays."""
-        return self.only(~(values <= self.resolution * self.xp.max(values)), values)
+        """Ascending eigenvalues, those that are rounding set to 0; NaN stays."""
+        return self.only(~(values <= self.resolution * values[-1]), values)
 
     def _of_rank(self, values: Float[Array, " d"], rank: Float[Array, ""]) -> Float[Array, " d"]:
         """Ascending eigenvalues, those beyond the rank set to 0."""

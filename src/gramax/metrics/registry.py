@@ -220,7 +220,7 @@ CONDITIONS: dict[str, Condition] = {
     ),
     "too_large": Condition(
         "",
-        lambda e: ~e.xp.isfinite(e.square_sum),
+        lambda e: e.zero > 0 if e.moments.normalize else ~e.xp.isfinite(e.square_sum),
         lambda e: (
             f"raw rows are too large to be squared in {e.n.dtype}: divide them all by one "
             "number, or use float64"
@@ -228,7 +228,7 @@ CONDITIONS: dict[str, Condition] = {
     ),
     "too_small": Condition(
         "",
-        lambda e: e.underflows,
+        lambda e: e.zero > 0 if e.moments.normalize else e.underflows,
         lambda e: (
             f"raw rows differ by too little to be squared in {e.n.dtype}: multiply them all "
             "by one number, or use float64"
@@ -267,7 +267,7 @@ CONDITIONS: dict[str, Condition] = {
     ),
     "no_samples": Condition(
         "classes of one row",
-        lambda e: e.xp.max(e.rows) < 2,
+        lambda e: e.n <= e.present_count,
         lambda e: "every class has a single row: nothing within a class to measure",
     ),
     "no_between": Condition(

@@ -17,7 +17,7 @@ from gramax._shapes import Float
 from gramax.arrays import checks, pairs
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import Array, compiled, dot, namespace, take_rows
-from gramax.arrays.rows import norms, present, unit_rows
+from gramax.arrays.rows import norms, present, unit_count, unit_rows
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.functions import ARGUMENTS, declares, measure, of_classes
 from gramax.metrics.options import Options
@@ -30,18 +30,22 @@ _declares, _of_classes = partial(declares, **_SHARED), partial(of_classes, **_SH
 
 
 def _largest(codes: Float[Array, "c d"]) -> Float[Array, ""]:
+    """Of unit rows."""
     xp = namespace(codes)
 
     def step(largest: Array, cosines: Array, pair: Array, *_: object) -> Array:
         cosines = xp.where(pair, cosines, -1)
         return xp.where(xp.max(cosines) > largest, xp.max(cosines), largest)
 
-    largest = pairs.reduce_pairs(codes, step, xp.sum(codes) * 0 - 1)
+    largest = pairs.reduce_products(codes, present(codes), step, xp.sum(codes) * 0 - 1)
     return xp.minimum(largest, 1.0)
 
 
-def _error(e: Evidence) -> Float[Array, ""]:
-    return simplex_error(e.codes)
+def _error(codes: Float[Array, "c d"]) -> Float[Array, ""]:
+    """Of unit rows, and zeros for classes that are absent."""
+    xp, count = namespace(codes), unit_count(codes)
+    total = pairs.squared_gaps(codes, present(codes), -ratio(1.0, count - 1))
+    return safe_sqrt(xp.where(count > 1, ratio(2 * total, count**2), xp.nan))
 
 
 @_declares(
@@ -51,7 +55,7 @@ def _error(e: Evidence) -> Float[Array, ""]:
     source="Bouhsine 2026, Auditing Latent Space Geometry in JAX",
     interval=(0.0, 2.0),
     best="0 (a simplex; possible for c ≤ d+1)",
-    compute=_error,
+    compute=lambda e: _error(e.codes),
     of_codes=lambda e: e.away_from_simplex(),
     undefined=("few_codes",),
     invariant=SCALED,
@@ -69,11 +73,7 @@ def simplex_error(means: Any) -> Float[Array, ""]:
         >>> print(simplex_error(triangle).round(5))
         0.0
     """
-    codes = checks.wide(checks.rows(means, "means"))
-    xp, exists = namespace(codes), present(codes)
-    count = xp.sum(xp.astype(exists, codes.dtype))
-    total = pairs.squared_gaps(unit_rows(codes), exists, -ratio(1.0, count - 1))
-    return safe_sqrt(xp.where(count > 1, ratio(2 * total, count**2), xp.nan))
+    return _error(unit_rows(checks.wide(checks.rows(means, "means"))))
 
 
 METRICS.add(
@@ -84,7 +84,7 @@ METRICS.add(
     source="Papyan, Han, Donoho 2020 (centring); Bouhsine 2026 (error)",
     interval=(0.0, 2.0),
     best="0 (a simplex; possible for c ≤ d+1)",
-    compute=lambda e: simplex_error(e.centred_codes),
+    compute=lambda e: _error(e.centred_codes),
     of_codes=lambda e: e.away_from_simplex(centred=True),
     undefined=("few_classes", "few_centred"),
     variants="centred by the mean of the class means, whatever the weighting",
@@ -191,7 +191,7 @@ def _equiangular(e: Evidence) -> Float[Array, ""]:
     def step(total: Array, cosines: Array, pair: Array, *_: object) -> Array:
         return total + e.xp.sum(e.only(pair, e.xp.abs(cosines - target)))
 
-    total = pairs.reduce_pairs(e.directions, step, e.zero)
+    total = pairs.reduce_products(e.directions, present(e.directions), step, e.zero)
     return ratio(total, pairs.pair_count(e.present, e.n))
 
 

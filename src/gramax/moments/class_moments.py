@@ -211,7 +211,8 @@ class ClassMoments:
             weight = checks.weights(weight, n, z)
         if not n:
             return self
-        return add_rows(self._beside(z), z, y, weight, axis_name)
+        fresh = is_numpy_array(self.rows) and not self.rows.any()
+        return add_rows(self._beside(z), z, y, weight, axis_name, fresh)
 
     def merge(self, other: ClassMoments) -> ClassMoments:
         """The moments of both sets of rows; merging with empty moments changes nothing.

@@ -29,7 +29,7 @@ from gramax.arrays.namespace import (
     segment_sum,
     take_rows,
 )
-from gramax.arrays.rows import norms, power_of_two, row_squares
+from gramax.arrays.rows import inverse, norms, power_of_two, row_squares
 
 if TYPE_CHECKING:
     from gramax.moments.class_moments import ClassMoments
@@ -42,6 +42,10 @@ SLICE_ROWS = 16
 BLOCK_ROWS, BLOCK_NUMBERS, WIDE_BLOCK_ROWS = 1024, 1 << 18, 1 << 15
 """Rows of a block on the host, and numbers of it: 2 MiB of float64, which stay in a cache. Rows of
 a block of PyTorch's on an accelerator."""
+
+
+Factors = Float[Array, "n f"] | None
+"""Numbers of each row that `_difference` takes, where rows are taken on the sphere."""
 
 
 def displacement(
@@ -59,21 +63,60 @@ def displacement(
     precise as t is. Anchors are first scaled to a length near 1, and rows to the length closest to
     their anchor's, by powers of two, which is exact.
     """
+    anchor, radius = _scaled_anchors(anchor, radius, normalize)
+    return _difference(x, anchor, _factors(length, radius, normalize))
+
+
+def _scaled_anchors(
+    anchor: Float[Array, "c d"], radius: Float[Array, "c 1"], normalize: bool
+) -> tuple[Float[Array, "c d"], Float[Array, "c 1"]]:
+    """Anchors that `_difference` takes, and their lengths; on the sphere, 1 for one of zeros."""
+    xp = namespace(anchor)
+    if not normalize or anchor.dtype == xp.float64:
+        return ratio(anchor, radius) if normalize else anchor, radius
+    radius = xp.where(radius > 0, radius, 1)
+    unit = inverse(power_of_two(radius))
+    return anchor * unit, radius * unit
+
+
+def _factors(
+    length: Float[Array, "n 1"], radius: Float[Array, "#n 1"], normalize: bool
+) -> Factors:
+    """Lengths in float64; in float32 the scale of a row, and two more, some for one left out.
+
+    They are made apart from the rows, once, and as one array: XLA compiles a kernel for each.
+    """
+    xp = namespace(length)
     if not normalize:
+        return None
+    length = xp.where((length > 0) & xp.isfinite(length), length, 1)
+    if length.dtype == xp.float64:
+        return length
+    scale = power_of_two(radius / length)
+    length = length * scale
+    return xp.concat([scale, 1 / length, 1 / ((length + radius) * radius * length)], axis=1)
+
+
+def _difference(
+    x: Float[Array, "n d"], anchor: Float[Array, "#n d"], factors: Factors
+) -> Float[Array, "n d"]:
+    """`displacement` from what the two functions above give."""
+    if factors is None:
         return x - anchor
-    xp = namespace(x)
-    usable = (length > 0) & (radius > 0) & xp.isfinite(length)
-    one = xp.ones_like(length)
-    if x.dtype == xp.float64:
-        there = xp.where(usable, length, one)
-        return xp.where(usable, x / there - anchor / xp.where(usable, radius, one), 0.0)
-    unit = power_of_two(1 / xp.where(usable, radius, one))
-    anchor, radius = anchor * unit, xp.where(usable, radius * unit, one)
-    scale = power_of_two(radius / xp.where(usable, length, one))
-    x, length = x * scale, xp.where(usable, length * scale, one)
-    t = x - anchor
-    growth = xp.sum((x + anchor) * t, axis=-1, keepdims=True) / (length + radius)
-    return (t - (growth / radius) * anchor) / length
+    if factors.shape[1] == 1:
+        return x / factors - anchor
+    scale, near, far = (factors[:, k : k + 1] for k in range(3))
+    t = x * scale - anchor
+    growth = namespace(x).sum((t + 2 * anchor) * t, axis=-1, keepdims=True)
+    return t * near - growth * far * anchor
+
+
+def apart(
+    anchor: Float[Array, "c d"], radius: Float[Array, "c 1"], k: Any, normalize: bool
+) -> Float[Array, "c d"]:
+    """`displacement` of all anchors from the one of class `k`."""
+    bases, radii = _scaled_anchors(anchor, radius, normalize)
+    return _difference(anchor, bases[k][None], _factors(radius, radii[k][None], normalize))
 
 
 def add_exact(total: Float[Array, "2 ..."], more: Float[Array, "2 ..."]) -> Float[Array, "2 ..."]:
@@ -89,24 +132,26 @@ def add_exact(total: Float[Array, "2 ..."], more: Float[Array, "2 ..."]) -> Floa
     return xp.stack([high, low])
 
 
-@compiled("axis_name")
+@compiled("axis_name", "fresh")
 def add_rows(
     moments: ClassMoments,
     z: Float[Array, "n d"],
     y: Int[Array, " n"],
     weight: Float[Array, " n"] | None,
     axis_name: AxisName | None,
+    fresh: bool,
 ) -> ClassMoments:
     """The moments with the rows added; over `axis_name`, with those of every shard.
 
-    Outside of JAX by blocks. With many classes the sums by class outweigh the rows.
+    Outside of JAX by blocks. With many classes the sums by class outweigh the rows. Moments are
+    `fresh` if they are known to hold no rows: what is zero then is not compiled.
     """
     xp, dtype, (n, d) = namespace(z), moments.mean.dtype, z.shape
     if is_jax_array(z):
         from gramax.arrays.mesh import over_devices
 
         weight = None if weight is None else weight.astype(dtype)
-        return over_devices(_add, moments, (z.astype(dtype), y, weight), axis_name)
+        return over_devices(partial(_add, fresh), moments, (z.astype(dtype), y, weight), axis_name)
     if is_numpy_array(z) and weight is None:
         added = _add_sorted(moments, z, y)
         if added is not None:
@@ -116,7 +161,8 @@ def add_rows(
     size = max(size, 2 * moments.num_classes)
     for part in (slice(start, start + size) for start in range(0, n, size)):
         w = None if weight is None else xp.astype(weight[part], dtype)
-        moments = _add(moments, xp.astype(z[part], dtype), y[part], w, None)
+        moments = _add(fresh, moments, xp.astype(z[part], dtype), y[part], w, None)
+        fresh = False
     return moments
 
 
@@ -184,6 +230,7 @@ def _add_sorted(
 
 
 def _add(
+    fresh: bool,
     moments: ClassMoments,
     z: Float[Array, "n d"],
     y: Int[Array, " n"],
@@ -191,68 +238,76 @@ def _add(
     axis_name: AxisName | None,
 ) -> ClassMoments:
     xp, c = namespace(z), moments.num_classes
+    sum_exact = (lambda total, more: more) if fresh else add_exact
     total = partial(over_shards, axis_name=axis_name)
     length = norms(z)
     exists = xp.ones_like(y) > 0 if weight is None else weight > 0
     reason = _reasons(y, length[:, 0], c, moments.normalize)
     keep = exists & (reason < 0)
-    refused = _tally(exists & (reason >= 0), None, reason, moments.left_out, total)
+    # Rows are counted by class, and those left out by reason, in one pass.
+    nowhere = c + moments.left_out.shape[1]
+    place = xp.where(keep, y, xp.where(exists, c + reason, nowhere))
+    rows, refused = _counted(place, c, moments.left_out, total)
     y = xp.where(keep, y, 0)
-    rows = (z, length, y, weight)
-
-    anchor = _anchors(moments, z, y, keep, axis_name)
-    relative = partial(_relative, anchor, norms(anchor), moments.normalize)
+    anchor = _anchors(moments, z, place, axis_name)
+    base, radius = _scaled_anchors(anchor, norms(anchor), moments.normalize)
+    factors = _factors(length, radius if c == 1 else radius[y], moments.normalize)
+    relative = partial(_relative, base)
+    batch_rows = (z, y, weight, factors)
     if not is_jax_array(z):  # a block: what is relative to the anchors is kept for both steps
-        found = relative(rows, keep)
+        found = relative(batch_rows, keep)
         relative = lambda *_: found  # noqa: E731
-    added = _tally(keep, weight, y, moments.count, total)
-    count = add_exact(moments.count, added)
+    added = rows if weight is None else _weighed(keep, weight, y, moments.count, total)
+    count = sum_exact(moments.count, added)
     tiny = float(xp.finfo(z.dtype).smallest_normal)
     batch = xp.maximum(added[0], tiny)
-    share = batch / xp.maximum(count[0], tiny)
-    sums = total(_class_sums(relative, rows, keep, c))
-    shift = xp.where((added[0] > 0)[:, None], sums / batch[:, None] - moments.mean, 0.0)
+    share = xp.ones_like(batch) if fresh else batch / xp.maximum(count[0], tiny)
+    sums = total(_class_sums(relative, batch_rows, keep, c))
+    inverse = xp.where(added[0] > 0, 1 / batch, 0)
+    shift = sums * inverse[:, None] - xp.where((added[0] > 0)[:, None], moments.mean, 0)
     # 1 - sqrt(1 - share), without cancellation where the batch is a small share of the class.
     left = xp.sqrt(xp.where(share < 1, 1 - share, 0.0))
     centre = moments.mean + (share / (1 + left))[:, None] * shift
-    spread, scatter = _scatter(relative, centre, rows, keep, moments.scatter is not None, total)
-    squares = keep if weight is None else xp.where(keep, weight * weight, 0.0)
-    squares = total(segment_sum(xp.astype(squares, z.dtype), y, c))
-    there = added if weight is None else _tally(keep, None, y, moments.rows, total)
+    product = moments.scatter is not None
+    spread, scatter = _scatter(relative, centre, batch_rows, keep, product, total)
+    squares = rows[0] + rows[1]
+    if weight is not None:
+        squares = total(segment_sum(xp.where(keep, weight * weight, 0.0), y, c))
     return replace(
         moments,
         count=count,
-        rows=add_exact(moments.rows, there),
+        rows=sum_exact(moments.rows, rows),
         weight_squares=moments.weight_squares + squares,
         anchor=anchor,
         mean=moments.mean + share[:, None] * shift,
         spread=moments.spread + spread,
         scatter=None if moments.scatter is None else moments.scatter + scatter,
-        left_out=add_exact(moments.left_out, refused),
+        left_out=sum_exact(moments.left_out, refused),
     )
 
 
 def _relative(
-    anchor: Float[Array, "c d"], radius: Float[Array, "c 1"], normalize: bool, rows: Any, keep: Any
-) -> tuple[Float[Array, "b d"], Int[Array, " b"], Float[Array, "b 1"] | None]:
-    """Rows from the anchors of their classes, labels, and weights: 0 for rows left out.
+    anchor: Float[Array, "c d"], rows: Any, keep: Any
+) -> tuple[Float[Array, "b d"], Int[Array, " b"], Bool[Array, "b 1"] | None]:
+    """Rows from the anchors of their classes, labels, and which rows count (None: all do)."""
+    z, y, _, factors = rows
+    base = anchor if anchor.shape[0] == 1 else anchor[y]
+    if is_numpy_array(z) and keep.all():
+        return _difference(z, base, factors), y, None
+    there = keep[:, None]
+    return _difference(namespace(z).where(there, z, 0), base, factors), y, there
 
-    On the host None says that all weights are 1.
-    """
-    z, length, y, weight = rows
-    xp = namespace(z)
-    if normalize and z.dtype == xp.float64:  # as `displacement` has it, the anchors divided once
-        z, anchor, normalize = ratio(z, length), ratio(anchor, radius), False
-    base, reach = (anchor, radius) if anchor.shape[0] == 1 else (anchor[y], radius[y])
-    if is_numpy_array(z) and weight is None and keep.all():
-        return displacement(z, length, base, reach, normalize), y, None
-    v = displacement(xp.where(keep[:, None], z, base), length, base, reach, normalize)
-    w = xp.astype(keep, z.dtype) if weight is None else xp.where(keep, weight, 0.0)
-    return v, y, w[:, None]
+
+def _weigh(v: Float[Array, "b d"], there: Any, weight: Any) -> Float[Array, "b d"]:
+    """Rows times their weights, 0 for those that do not count."""
+    v = v if weight is None else v * weight[:, None]
+    return v if there is None else namespace(v).where(there, v, 0)
 
 
 def _add_by_class(sums: Any, values: Array, y: Int[Array, " b"], c: int) -> Array:
     """The sums by class so far and those of a block; JAX adds its rows to them in place."""
+    if c == 1:
+        return sums + namespace(values).sum(values, axis=0)[None]
     if is_jax_array(values):
         return sums.at[y].add(values)
     return sums + segment_sum(values, y, c)
@@ -262,8 +317,8 @@ def _class_sums(relative: Any, rows: Any, keep: Bool[Array, " n"], c: int) -> Fl
     """Weighted sums by class of the rows, each relative to its anchor."""
 
     def add(sums: list[Any], rows: Any, keep: Array) -> list[Array]:
-        v, y, w = relative(rows, keep)
-        return [_add_by_class(sums[0], v if w is None else v * w, y, c)]
+        v, y, there = relative(rows, keep)
+        return [_add_by_class(sums[0], _weigh(v, there, rows[2]), y, c)]
 
     if not is_jax_array(keep):
         return add([0.0], rows, keep)[0]
@@ -279,46 +334,50 @@ def _scatter(
     c = centre.shape[0]
 
     def add(sums: list[Any], rows: Any, keep: Array) -> list[Array]:
-        v, y, w = relative(rows, keep)
-        r = v - (centre if c == 1 else centre[y])
-        r = r if w is None else r * namespace(v).sqrt(w)
-        products = multiply(r) if product else []
+        v, y, there = relative(rows, keep)
+        weight = None if rows[2] is None else namespace(v).sqrt(rows[2])
+        r = _weigh(v - (centre if c == 1 else centre[y]), there, weight)
         spread = _add_by_class(sums[0], row_squares(r), y, c)
-        return [spread, *(s + p for s, p in zip(sums[1:], products, strict=True))]
+        return [spread, sums[1] + multiply(r)] if product else [spread]
 
     if not is_jax_array(centre):
         # The product of one array with itself, which BLAS does in half of the work.
-        multiply = lambda r: [dot(r.T, r)]  # noqa: E731
-        spread, *products = add([0.0] * (1 + product), rows, keep)
-        return spread, products[0] if product else None
-    import jax
-
-    from gramax.arrays.mesh import join_strips, over_blocks
+        multiply = lambda r: dot(r.T, r)  # noqa: E731
+        found = add([0.0, 0.0], rows, keep)
+        return found[0], found[1] if product else None
+    from gramax.arrays.mesh import mirrored, over_blocks
     from gramax.arrays.mesh import symmetric_product as multiply
 
-    strips = [s.shape for s in jax.eval_shape(multiply, rows[0])] if product else []
-    spread, *products = total(over_blocks(add, [(c,), *strips], rows, keep))
-    return spread, join_strips(products) if product else None
+    d = centre.shape[1]
+    found = total(over_blocks(add, [(c,), (d, d)][: 1 + product], rows, keep))
+    return found[0], mirrored(found[1]) if product else None
 
 
-def _tally(
+def _counted(
+    place: Int[Array, " n"], c: int, like: Float[Array, "2 r"], total: Callable[[Any], Any]
+) -> tuple[Float[Array, "2 c"], Float[Array, "2 r"]]:
+    """Rows in each of the places 0..c-1 and c..c+r-1, as high and low parts as `like` has them.
+
+    They are counted as integers, exact to 2³¹ rows: sums of float32 ones end at 2²⁴.
+    """
+    xp, dtype = namespace(place), like.dtype
+    counts = total(segment_sum(xp.ones_like(place), place, c + like.shape[1]))
+    high = xp.astype(counts, dtype)
+    exact = xp.stack([high, xp.astype(counts - xp.astype(high, counts.dtype), dtype)])
+    return exact[:, :c], exact[:, c:]
+
+
+def _weighed(
     keep: Bool[Array, " n"],
-    weight: Float[Array, " n"] | None,
+    weight: Float[Array, " n"],
     y: Int[Array, " n"],
     like: Float[Array, "2 c"],
     total: Callable[[Any], Any],
 ) -> Float[Array, "2 c"]:
-    """Rows or weight of each class, as high and low parts as `like` has them.
-
-    Rows of weight 1 are counted as integers, exact to 2³¹ rows: sums of float32 ones end at 2²⁴.
-    """
-    xp, c, dtype = namespace(y), like.shape[1], like.dtype
-    ones = keep if weight is None else keep & (weight == 1)
-    counts = total(segment_sum(xp.astype(ones, xp.int32), y, c))
-    high = xp.astype(counts, dtype)
-    exact = xp.stack([high, xp.astype(counts - xp.astype(high, xp.int32), dtype)])
-    if weight is None:
-        return exact
+    """Weight of each class: rows of weight 1 exactly, and the sum of all other weights."""
+    xp, c = namespace(weight), like.shape[1]
+    alone = xp.where(keep & (weight == 1), y, -1)
+    exact, _ = _counted(alone, c, like[:, :0], total)
     rest = total(segment_sum(xp.where(keep & (weight != 1), weight, 0.0), y, c))
     return add_exact(exact, xp.stack([rest, 0 * rest]))
 
@@ -337,13 +396,12 @@ def _reasons(
 def _anchors(
     moments: ClassMoments,
     z: Float[Array, "n d"],
-    y: Int[Array, " n"],
-    keep: Bool[Array, " n"],
+    place: Int[Array, " n"],
     axis_name: AxisName | None,
 ) -> Float[Array, "c d"]:
     """A class without rows is anchored at its first row here, of the first shard with one."""
     xp, n = namespace(z), z.shape[0]
-    first = first_places(y, keep, moments.num_classes)
+    first = first_places(place, moments.num_classes)
     found = first < n
     row = take_rows(z, xp.where(found, first, 0))
     if axis_name is not None:
