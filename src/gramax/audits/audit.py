@@ -338,13 +338,13 @@ def _regression(evidence: Evidence, targets: int) -> tuple[float, str | None]:
 
 def _worth(collected: Collected, neighbours: Neighbours | None) -> Worth | None:
     """What held-out rows say of the classes; of a sample of the rows no neighbours are told."""
-    parts, nearest = collected.totals.blocks, None
+    parts, nearest = collected.totals.blocks, (None, 0.0)
     rows, labels, numbers, groups = collected.totals.sample
     if neighbours is not None and len(rows) == sum(float(p.total) for p in parts):
         nearest = labels_nearby(rows, labels, groups, parts[0].normalize, neighbours)
     block = blocks_of(numbers, len(parts), 0, groups, collected.groups)
     with np.errstate(all="ignore"):
-        return worth_of(parts, rows, labels, block, nearest)
+        return worth_of(parts, rows, labels, block, *nearest)
 
 
 def _numbers(

@@ -134,6 +134,7 @@ def worth_of(
     labels: Int[np.ndarray, " m"],
     block: Int[np.ndarray, " m"],
     neighbour_labels: Int[np.ndarray, " m"] | None = None,
+    neighbours_tied: float = 0.0,
 ) -> Worth | None:
     """Accuracies on held-out rows; None where fewer than two classes have two rows.
 
@@ -143,6 +144,7 @@ def worth_of(
         labels: `[m]` their classes.
         block: `[m]` the block that each is in (`moments.blocks.blocks_of`).
         neighbour_labels: `[m]` the class of the closest other row; -1 where there is none.
+        neighbours_tied: as `labels_nearby` gives it with them.
 
     Source:
         Hastie, Tibshirani & Friedman 2009, The Elements of Statistical Learning, sections 4.2,
@@ -177,7 +179,7 @@ def worth_of(
     if neighbour_labels is not None and np.any(neighbour_labels >= 0):
         named = np.where(neighbour_labels >= 0, neighbour_labels == labels, -1)
         hits["nearest_neighbour"] = np.where(named < 0, np.nan, named)
-        neighbours = _outcome(named, fold, "nearest neighbour, each row left out")
+        neighbours = _outcome(named, fold, "nearest neighbour, each row left out", neighbours_tied)
     method = f"{kinds[best % 2]}, shrunk by {STRENGTHS[best // 2]:g}"
     return Worth(
         rows=len(rows),
@@ -377,8 +379,12 @@ def labels_nearby(
     groups: Int[np.ndarray, " m"],
     normalize: bool,
     near: Neighbours,
-) -> Int[np.ndarray, " m"]:
+) -> tuple[Int[np.ndarray, " m"], float]:
     """The class of the closest row of another group; -1 for copies, and where there is none.
+
+    And by how much groups that are each other's closest count for fewer rows, as `tied_rows` tells
+    of classifiers: D_fg is then how many more rows of group f are right for having group g beside
+    them.
 
     Args:
         rows: `[m, d]` as they were read.
@@ -388,6 +394,7 @@ def labels_nearby(
         near: their nearest neighbours.
     """
     unit = np.where(groups < 0, -1 - np.arange(len(rows)), groups)
+    unit = np.unique(unit, return_inverse=True)[1]
     apart = np.isfinite(near.distances) & (unit[near.where] != unit[:, None])
     apart &= near.exists[:, None]
     first = np.take_along_axis(near.where, np.argmax(apart, axis=1)[:, None], axis=1)[:, 0]
@@ -404,7 +411,25 @@ def labels_nearby(
             best = np.argmin(far, axis=1)
             there = np.isfinite(far[np.arange(len(some)), best])
             found[some] = np.where(there, labels[best], -1)
-    return found
+    return found, _tied_neighbours(near.where, apart, unit, labels)
+
+
+def _tied_neighbours(
+    where: Int[np.ndarray, "m k"], apart: np.ndarray, unit: np.ndarray, labels: np.ndarray
+) -> float:
+    """Σ D_fg D_gf/n over groups f ≠ g, of the neighbours that are `apart` from each row."""
+    group = np.take_along_axis(unit[where], np.argmax(apart, axis=1)[:, None], axis=1)
+    beyond = apart & (unit[where] != group)
+    right = labels[where] == labels[:, None]
+    first, then = (
+        np.take_along_axis(right, np.argmax(one, axis=1)[:, None], axis=1)[:, 0] * 1.0
+        for one in (apart, beyond)
+    )
+    gain, many = np.where(beyond.any(axis=1), first - then, 0.0), len(unit)
+    pairs, place = np.unique(unit * many + group[:, 0], return_inverse=True)
+    gains, back = np.bincount(place, gain), pairs % many * many + pairs // many
+    mutual = np.minimum(np.searchsorted(pairs, back), len(pairs) - 1)
+    return max(0.0, float(np.sum(gains * gains[mutual] * (pairs[mutual] == back)))) / len(unit)
 
 
 def explained(
