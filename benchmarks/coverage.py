@@ -12,8 +12,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,7 @@ from gramax.uncertainty.probes import Worth
 from gramax.uncertainty.rows import bars_of_rows
 
 PAGE = Path(__file__).parent.parent / "docs" / "coverage.md"
-SIZES, DIM, MANY = (60, 200, 1000), 16, 200_000
+SIZES, DIM, MANY, NEW = (60, 200, 1000), 16, 200_000, 40_000
 VIEWS, SHOWN = 5, 200
 """Rows of a cluster; and the number of rows at which every number is shown."""
 
@@ -94,15 +94,23 @@ def truth_of(law: Law) -> dict[str, float]:
     return {metric.name: float(metric.value(e)) for metric in METRICS.of(True)}
 
 
+@lru_cache(maxsize=1)
+def new_rows(law: Law) -> tuple[np.ndarray, np.ndarray]:
+    """Directions and classes: so many that their own chance is small beside that of 1,000 rows."""
+    rows, right, _ = replace(law, clusters=False).draw(np.random.default_rng(2), NEW)
+    return unit_rows(rows).astype(np.float32), right
+
+
 def right_on_new_rows(worth: Worth, law: Law, z: np.ndarray, y: np.ndarray) -> dict[str, float]:
     """How many of new rows get their class, by the classifiers made of all rows."""
-    fresh, right, _ = law.draw(np.random.default_rng(2), 4000)
-    u, fresh, there = unit_rows(z), unit_rows(fresh), np.unique(y)
+    (fresh, right), u, there = new_rows(law), unit_rows(z), np.unique(y)
     means = np.stack([u[y == k].mean(axis=0) for k in there])
     head = np.argmax(fresh @ worth.head.weights.T + worth.head.bias, axis=1)
     near = np.argmax(fresh @ means.T - 0.5 * np.sum(means**2, axis=1), axis=1)
     named = {"probe": there[head], "nearest_mean": there[near]}
-    named["nearest_neighbour"] = y[np.argmax(fresh @ u.T, axis=1)]
+    tiles = np.array_split(fresh, 20)
+    nearest = [np.argmax(tile @ u.T.astype(np.float32), axis=1) for tile in tiles]
+    named["nearest_neighbour"] = y[np.concatenate(nearest)]
     return {name: float(np.mean(one == right)) for name, one in named.items()}
 
 

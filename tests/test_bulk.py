@@ -11,6 +11,7 @@ from gramax.arrays.rows import unit_rows
 from gramax.cli import main
 from gramax.errors import InputError
 from gramax.metrics import bulk_share, nrc1, outlier_directions, wasserstein_uniformity
+from gramax.moments.blocks import dealt
 
 
 @pytest.mark.parametrize(("n", "d"), [(400, 40), (60, 60), (30, 200)])
@@ -66,6 +67,13 @@ def test_the_audit_of_a_regression(tmp_path, monkeypatch, capsys):
         found = gramax.audit(z, targets=targets)
         assert found["nrc1"] == pytest.approx(right, rel=1e-6)
         assert found["nrc1"] == pytest.approx(gramax.audit(z, targets=3)["nrc1"], abs=0.1)
+    left = [nrc1(unit_rows(z[dealt(0, 300, 20, 0) != b].astype(float)), 2) for b in range(20)]
+    told = gramax.audit(z, targets=2, explain=True, portrait=False).numbers["nrc1"].error
+    assert told.error == pytest.approx(np.sqrt(19 / 20 * np.sum((left - np.mean(left)) ** 2)), 0.02)
+    assert told.low < right < told.high
+    blurred = z + rng.standard_normal(z.shape).astype(np.float32)
+    assert gramax.compare(z, blurred, targets=y)["nrc1"].kind == "worse"
+    assert gramax.compare(z[:150], z[150:], targets=2, paired=False)["nrc1"].kind == "same"
     assert "nrc1" not in gramax.audit(z).numbers
     np.savez("z.npz", z=z, y=three)
     assert main(["audit", "z.npz", "--column", "z", "--targets", "y", "--json", "-"]) == 0

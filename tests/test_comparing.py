@@ -29,7 +29,7 @@ from gramax.decide.comparison.similarity import (
     similarities,
 )
 from gramax.errors import InputError
-from gramax.uncertainty.errorbars import TOO_MANY
+from gramax.uncertainty.errorbars import JUMP, TOO_MANY
 from gramax.uncertainty.probes import Outcome
 from tests.test_seed import clouds
 
@@ -167,10 +167,10 @@ def test_tighter_classes_are_better_and_paired_errors_tighter(found):
 
 
 def test_why_there_is_no_error():
-    names = ("class_babel", "two_nn")
-    sides = [Side("", 9, 3, 3, "", "", dict.fromkeys(names, value)) for value in (1.0, 2.0)]
+    names = ("class_babel", "two_nn", "bulk_share")
+    sides = [Side("", 9, 3, 5000, "", "", dict.fromkeys(names, value)) for value in (1.0, 2.0)]
     changes = changes_of(*sides, ({}, {}), True)
-    assert [one.reason for one in changes.values()] == [TOO_MANY, TOO_FEW]
+    assert [one.reason for one in changes.values()] == [TOO_MANY, TOO_FEW, JUMP]
     assert {one.kind for one in changes.values()} == {"unknown"}
 
 

@@ -21,8 +21,8 @@ same = np.testing.assert_allclose
 
 def test_distance_from_chance():
     sure, unknown = Chance(1.0, 0.0, ""), Chance(1.0, math.nan, "")
-    assert (Chance(1.0, 0.5, "").z(2.5), sure.z(1.0), sure.z(0.0)) == (3, 0, -math.inf)
-    assert math.isnan(unknown.z(2.0))
+    assert (Chance(1.0, 0.5, "").z(2.5), position(0.5, 1.0, 1.5)) == (3, -1)
+    assert all(math.isnan(one.z(z)) for one in (sure, unknown) for z in (0.0, 1.0))
     assert math.isnan(Chance(math.nan, 0.5, "").z(2.0))
     assert (position(3.0, 1.0, 5.0), position(1.0, 1.0, 5.0)) == (0.5, 0)
     assert math.isnan(position(3.0, 5.0, 5.0))

@@ -185,8 +185,9 @@ def audit(
         moments, rows = joined(totals.blocks), totals.sample.rows
         evidence = _evidence(collected.name, moments, options)
         of_rows, neighbours, notes = _of_rows(rows, moments, tell)
-        if targets is not None:
-            of_rows["nrc1"] = _regression(evidence, count_targets(targets, source, collected.rows))
+        many = 0 if targets is None else count_targets(targets, source, collected.rows)
+        if many:
+            of_rows["nrc1"] = _regression(evidence, many)
         found_worth = None
         if probe and labelled and len(totals.blocks) > 1:
             tell("held-out rows", 0, 1, 0)
@@ -201,7 +202,7 @@ def audit(
         if explain:
             tell("error bars", 0, 1, 0)
             parts = BlockMoments.of_parts(totals.blocks)
-            of_parts = error_bars(parts, options=options)
+            of_parts = error_bars(parts, options=options, targets=many)
             near = bars_of_rows(rows, moments.normalize, of_rows, totals.sample.groups)
             beside["error"] = of_parts | near
             beside["companion"] = companions_with_intervals(
@@ -337,13 +338,13 @@ def _regression(evidence: Evidence, targets: int) -> tuple[float, str | None]:
 
 def _worth(collected: Collected, neighbours: Neighbours | None) -> Worth | None:
     """What held-out rows say of the classes; of a sample of the rows no neighbours are told."""
-    parts, nearest = collected.totals.blocks, None
+    parts, nearest = collected.totals.blocks, (None, 0.0)
     rows, labels, numbers, groups = collected.totals.sample
     if neighbours is not None and len(rows) == sum(float(p.total) for p in parts):
         nearest = labels_nearby(rows, labels, groups, parts[0].normalize, neighbours)
     block = blocks_of(numbers, len(parts), 0, groups, collected.groups)
     with np.errstate(all="ignore"):
-        return worth_of(parts, rows, labels, block, nearest)
+        return worth_of(parts, rows, labels, block, *nearest)
 
 
 def _numbers(

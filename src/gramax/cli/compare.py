@@ -36,6 +36,11 @@ ROUNDING = 1e-6
 @file_option("--labels-b", metavar="LABELS", help="Those of B, where they are others.")
 @row_options
 @file_option("--groups-b", metavar="GROUPS", help="Those of B, where they are others.")
+@file_option(
+    "--targets",
+    metavar="TARGETS",
+    help="Continuous targets of a regression (adds nrc1): their number, files, or a column of A.",
+)
 @reading_options
 @click.option(
     "--paired/--unpaired",

@@ -30,7 +30,7 @@ from gramax.metrics.registry import METRICS
 from gramax.moments import BlockMoments
 from gramax.moments.blocks import blocks_of
 from gramax.streaming import Collected, Execution, Progress, Request, collect
-from gramax.uncertainty.errorbars import jackknife, too_many, without_each
+from gramax.uncertainty.errorbars import jackknife, no_error, without_each
 from gramax.uncertainty.probes import worth_of
 from gramax.uncertainty.rows import rows_without_each
 
@@ -295,12 +295,11 @@ def _measure(space: Collected, layer: Layer, by: str) -> Measure:
     if by not in left:
         return Measure(Estimate(math.nan), np.full(1, math.nan), sample.numbers, 0, "undefined")
     value, without = left[by]
-    if too_many(by, blocks[0].num_classes):
-        without = np.full(BLOCKS, math.nan)
     bar = jackknife(value, without, metric.bounds(blocks[0].normalize), LEVEL)
     estimate = Estimate(bar.value, bar.low, bar.high)
     numbers = sample.numbers if metric in of_rows else np.arange(len(without))
-    return Measure(estimate, without, numbers, 0, bar.reason)
+    why = no_error(by, blocks[0].num_classes) or bar.reason
+    return Measure(estimate, without, numbers, 0, why)
 
 
 def _accuracy(space: Collected, layer: Layer, by: str) -> Measure:

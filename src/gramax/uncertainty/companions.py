@@ -45,9 +45,6 @@ LEVEL, SMOOTH = 0.95, ("collapse", "rank")
 """The probability with which an interval is to cover; and questions whose numbers are smooth in the
 moments, so that their bias falls like 1/n."""
 
-JUMPS = frozenset({"outlier_directions", "bulk_share"})
-"""Numbers that count: they jump, and bias says nothing of them."""
-
 ACROSS_BLOCKS = ("participation_ratio", "isoscore")
 
 LESS_BIAS = "its bias taken out, by the jackknife"
@@ -124,7 +121,7 @@ def companions_with_intervals(
             without = as_of_equal_blocks(value, [one[name].value for one in left], sizes)
             own = jackknife(value, without, bounds, LEVEL)
             made[name] = replace(found[name], low=own.low, high=own.high)
-        elif METRICS[name].question in SMOOTH and name not in JUMPS and bar.bias is not None:
+        elif METRICS[name].question in SMOOTH and bar.bias is not None:
             value = bar.value - bar.bias
             if bounds[0] <= value <= bounds[1]:
                 ends = interval_about(value, bar, bounds)

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-import gramax.metrics  # noqa: F401  (fills the registry)
 from gramax._shapes import Float
 from gramax.arrays.linalg import few_threads
 from gramax.arrays.namespace import to_numpy
 from gramax.arrays.pytree import mapped
+from gramax.metrics.bulk import regression_collapse
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
@@ -59,8 +59,12 @@ about as many rows as dimensions."""
 
 NEAR_SQUARE = "of about as many rows as dimensions: its error is up to five times too large"
 
-COUNTS, SAME = frozenset({"outlier_directions"}), "the same without each block: no error is known"
-"""Numbers that count; where no block changes them, that says little of the next sample."""
+JUMPS = frozenset({"outlier_directions", "bulk_share"})
+"""Numbers that hang on how many directions stand out. That jumps, so that the jackknife does not
+tell their spread (Miller 1974): intervals of the share of the bulk covered 57 % of the time."""
+
+SAME = "the same without each block: no error is known"
+JUMP = "it jumps where a direction comes to stand out of the noise: no error is known"
 
 WORST = "the worst of many: its error is rather too large than too small"
 TOO_MANY = (
@@ -229,6 +233,7 @@ def error_bars(
     level: float = 0.95,
     options: Options | None = None,
     names: Sequence[str] | None = None,
+    targets: int = 0,
 ) -> dict[str, ErrorBar]:
     """Every metric with its standard error and an interval that covers its mean at this n.
 
@@ -240,6 +245,7 @@ def error_bars(
         level: probability with which an interval is to cover.
         options: as for `report`.
         names: the metrics to leave it at, where all would take too long.
+        targets: continuous targets of a regression, whose `nrc1` is then among the numbers.
 
     Returns:
         The bars by the name of the metric, each with what to keep in mind of it.
@@ -254,26 +260,28 @@ def error_bars(
     one, lone, bars = blocks.parts[0], int(np.sum(_filled(blocks).sum(axis=0) == 1)), {}
     rows, d = sum(float(part.total) for part in blocks.parts), one.dim
     near_square = d / 2 < rows < 2 * d
-    for name, (value, left) in without_each(blocks, options=options, names=names).items():
+    found = without_each(blocks, options=options, names=names, targets=targets)
+    for name, (value, left) in found.items():
         metric, said = METRICS[name], [WORST] if name in EXTREMES else []
         said += [NEAR_SQUARE] if name in SQUARE and near_square else []
         bar = jackknife(value, left, metric.bounds(one.normalize), level)
-        if name in COUNTS and bar.error == 0:
-            bars[name] = ErrorBar(value, None, None, None, None, SAME)
-            continue
         if lone and metric.labels:
             rest = "class(es) have all their rows in one block: their absence widens the error"
             said.append(f"{lone} {rest}")
         if bar.error is not None:
             bar = replace(bar, reason="; ".join(said))
-        elif too_many(name, one.num_classes) and math.isfinite(value):
-            bar = replace(bar, reason=TOO_MANY)
+        elif math.isfinite(value):
+            bar = replace(bar, reason=no_error(name, one.num_classes) or bar.reason)
         bars[name] = bar
     return bars
 
 
 def without_each(
-    blocks: BlockMoments, *, options: Options | None = None, names: Sequence[str] | None = None
+    blocks: BlockMoments,
+    *,
+    options: Options | None = None,
+    names: Sequence[str] | None = None,
+    targets: int = 0,
 ) -> dict[str, tuple[float, Float[np.ndarray, " b"]]]:
     """Every metric of all rows, and without each block of them; blocks without rows are left out.
 
@@ -281,9 +289,11 @@ def without_each(
         blocks: the moments, kept apart by blocks.
         options: as for `report`.
         names: the metrics to leave it at, where all would take too long.
+        targets: as for `error_bars`.
 
     Returns:
-        By the name of the metric, its value and its values without each block.
+        By the name of the metric, its value and its values without each block: NaN where an error
+        cannot be had (see `no_error`).
 
     Raises:
         KeyError: no metric has such a name.
@@ -291,12 +301,13 @@ def without_each(
     wanted = None if names is None else {METRICS[name].name for name in names}
     first, options = blocks.parts[0], options or Options()
     asked = [m.name for m in METRICS.of(first.scatter) if wanted is None or m.name in wanted]
-    quick = [name for name in asked if not too_many(name, first.num_classes)]
+    asked += ["nrc1"] if targets and first.scatter is not None else []
+    quick = [name for name in asked if not no_error(name, first.num_classes)]
     used = np.flatnonzero(_filled(blocks).any(axis=1))
     parts = [blocks.parts[k].widened() for k in used] or [first.widened()]
     with few_threads(first.mean.shape[1]), np.errstate(all="ignore"):
-        whole = _values(BlockMoments(tuple(parts), 0).whole, asked, options)
-        left = [_values(moments, quick, options) for moments in _leave_out(parts, None)]
+        whole = _values(BlockMoments(tuple(parts), 0).whole, asked, options, targets)
+        left = [_values(moments, quick, options, targets) for moments in _leave_out(parts, None)]
     sizes = np.array([float(part.total) for part in parts])
     return {
         name: (value, as_of_equal_blocks(value, [one.get(name, np.nan) for one in left], sizes))
@@ -329,9 +340,11 @@ def _filled(blocks: BlockMoments) -> np.ndarray:
     return np.stack([to_numpy(part.rows).sum(axis=0) > 0 for part in blocks.parts])
 
 
-def too_many(name: str, c: int) -> bool:
-    """Whether the number has no error bar, for want of time."""
-    return name in EXTREMES and c > MAX_PAIRED_CLASSES
+def no_error(name: str, c: int) -> str:
+    """Why the number has no error bar, whatever the rows of c classes; "" where it has one."""
+    if name in JUMPS:
+        return JUMP
+    return TOO_MANY if name in EXTREMES and c > MAX_PAIRED_CLASSES else ""
 
 
 def _leave_out(
@@ -352,9 +365,14 @@ def _leave_out(
         yield from _leave_out(here, outside if others is None else others.merge(outside))
 
 
-def _values(moments: ClassMoments, names: Sequence[str], options: Options) -> dict[str, float]:
-    evidence = Evidence(moments, options)
-    return {name: float(METRICS[name].value(evidence)) for name in names}
+def _values(
+    moments: ClassMoments, names: Sequence[str], options: Options, targets: int
+) -> dict[str, float]:
+    e = Evidence(moments, options)
+    return {
+        name: float(regression_collapse(e, targets) if name == "nrc1" else METRICS[name].value(e))
+        for name in names
+    }
 
 
 # -- warnings -----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from itertools import combinations
 
 import numpy as np
 
@@ -35,6 +36,9 @@ WIDE, WIDE_FOLDS = 1024, 5
 
 TILE_NUMBERS = 1 << 22
 """Scores that are held at once."""
+
+PAIRED_FOLDS, PAIRED_ROWS = 10, 5000
+"""Parts of the rows of which two are left out at a time, and rows that are judged then."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,7 @@ def worth_of(
     labels: Int[np.ndarray, " m"],
     block: Int[np.ndarray, " m"],
     neighbour_labels: Int[np.ndarray, " m"] | None = None,
+    neighbours_tied: float = 0.0,
 ) -> Worth | None:
     """Accuracies on held-out rows; None where fewer than two classes have two rows.
 
@@ -139,10 +144,12 @@ def worth_of(
         labels: `[m]` their classes.
         block: `[m]` the block that each is in (`moments.blocks.blocks_of`).
         neighbour_labels: `[m]` the class of the closest other row; -1 where there is none.
+        neighbours_tied: as `labels_nearby` gives it with them.
 
     Source:
         Hastie, Tibshirani & Friedman 2009, The Elements of Statistical Learning, sections 4.2,
-        4.3 and 7.10; Wilson 1927 for the intervals.
+        4.3 and 7.10; for the intervals Wilson 1927, Rogers & Wagner 1978 and Bates, Hastie &
+        Tibshirani 2024 (see `tied_rows`).
     """
     counts = np.sum([part.counts for part in parts], axis=0)
     if np.sum(counts >= 2) < 2 or len(rows) < 2:
@@ -162,6 +169,7 @@ def worth_of(
         if len(at):
             right[:, at] = judged(list(heads_of(rest)), rows, labels, at)
     probe, best = chosen(right[1:], fold, folds)
+    tied = tied_rows(groups, rows, labels, fold, best)
     share = counts / counts.sum()
     final = list(heads_of(merged(groups)))[1 + best]
     weights = final.weights if axes is None else final.weights @ axes.T
@@ -171,13 +179,13 @@ def worth_of(
     if neighbour_labels is not None and np.any(neighbour_labels >= 0):
         named = np.where(neighbour_labels >= 0, neighbour_labels == labels, -1)
         hits["nearest_neighbour"] = np.where(named < 0, np.nan, named)
-        neighbours = _outcome(named, fold, folds, "nearest neighbour, each row left out")
+        neighbours = _outcome(named, fold, "nearest neighbour, each row left out", neighbours_tied)
     method = f"{kinds[best % 2]}, shrunk by {STRENGTHS[best // 2]:g}"
     return Worth(
         rows=len(rows),
         folds=folds,
-        nearest_mean=_outcome(right[0], fold, folds, "nearest class mean"),
-        probe=_outcome(probe, fold, folds, method),
+        nearest_mean=_outcome(right[0], fold, "nearest class mean", tied[0]),
+        probe=_outcome(probe, fold, method, tied[1]),
         nearest_neighbour=neighbours,
         chance=float(np.sum(share**2)),
         largest=float(share.max()),
@@ -295,12 +303,54 @@ def chosen(right: np.ndarray, fold: Int[np.ndarray, " m"], folds: int) -> tuple[
     )
 
 
-def _outcome(hits: np.ndarray, fold: Int[np.ndarray, " m"], folds: int, method: str) -> Outcome:
+def tied_rows(
+    groups: list[ClassMoments],
+    rows: Float[np.ndarray, "m d"],
+    labels: Int[np.ndarray, " m"],
+    fold: Int[np.ndarray, " m"],
+    best: int,
+) -> Float[np.ndarray, " 2"]:
+    """By how much rows that train each other's classifiers count for fewer: by nearest mean, probe.
+
+    Each row is judged by a classifier that most others have trained, and has trained theirs. With
+    D_fg how many more rows of fold f are right for having fold g in training, the mean square
+    distance of the share that is right from that of new rows exceeds the variance of independent
+    rows by Σ D_fg D_gf/n², f ≠ g, to first order: all other products have mean zero, as rows are
+    independent (Rogers & Wagner 1978). That is why plain intervals of cross-validation cover too
+    seldom (Bates, Hastie & Tibshirani 2024). Told as the part of one row's variance, for Σ/n.
+    """
+    some = np.random.default_rng(0).permutation(len(rows))[:PAIRED_ROWS]
+    many = min(PAIRED_FOLDS, len(groups))
+    part = fold[some] * many // len(groups)
+    parts = [
+        merged([one for k, one in enumerate(groups) if k * many // len(groups) == f])
+        for f in range(many)
+    ]
+    strength, kind = (STRENGTHS[best // 2],), 1 + best % 2
+
+    def right(moments: ClassMoments, f: int) -> np.ndarray:
+        """How many rows of a part are right."""
+        heads = list(heads_of(moments, strength))
+        found = judged([heads[0], heads[kind]], rows, labels, some[part == f])
+        return found.sum(axis=1, dtype=np.float64)
+
+    alone = [right(rest, f) for f, rest in enumerate(without_each(parts))]
+    total = np.zeros(2)
+    for f, g in combinations(range(many if many > 2 else 0), 2):
+        rest = merged([one for k, one in enumerate(parts) if k not in (f, g)])
+        total += 2 * (alone[f] - right(rest, f)) * (alone[g] - right(rest, g))
+    return np.maximum(total, 0) * len(rows) / len(some) ** 2
+
+
+def _outcome(
+    hits: np.ndarray, fold: Int[np.ndarray, " m"], method: str, tied: float = 0.0
+) -> Outcome:
     """The share that is right, with Wilson's interval for as many rows as the folds bear out."""
     asked = hits >= 0
     right, count = hits[asked], len(np.unique(fold[asked]))
-    accuracy, _, spread = spread_of(right, fold[asked])
+    accuracy, variance, spread = spread_of(right, fold[asked])
     z = student_quantile(0.95, max(count - 1, 2)) if spread > 1 else NORMAL_95
+    spread += tied / variance if variance > 0 else 0.0
     ends = wilson(accuracy, len(right) / spread, z)
     return Outcome(accuracy, *ends, method, hits.astype(np.int8), fold.astype(np.int16))
 
@@ -329,8 +379,12 @@ def labels_nearby(
     groups: Int[np.ndarray, " m"],
     normalize: bool,
     near: Neighbours,
-) -> Int[np.ndarray, " m"]:
+) -> tuple[Int[np.ndarray, " m"], float]:
     """The class of the closest row of another group; -1 for copies, and where there is none.
+
+    And by how much groups that are each other's closest count for fewer rows, as `tied_rows` tells
+    of classifiers: D_fg is then how many more rows of group f are right for having group g beside
+    them.
 
     Args:
         rows: `[m, d]` as they were read.
@@ -340,6 +394,7 @@ def labels_nearby(
         near: their nearest neighbours.
     """
     unit = np.where(groups < 0, -1 - np.arange(len(rows)), groups)
+    unit = np.unique(unit, return_inverse=True)[1]
     apart = np.isfinite(near.distances) & (unit[near.where] != unit[:, None])
     apart &= near.exists[:, None]
     first = np.take_along_axis(near.where, np.argmax(apart, axis=1)[:, None], axis=1)[:, 0]
@@ -356,7 +411,25 @@ def labels_nearby(
             best = np.argmin(far, axis=1)
             there = np.isfinite(far[np.arange(len(some)), best])
             found[some] = np.where(there, labels[best], -1)
-    return found
+    return found, _tied_neighbours(near.where, apart, unit, labels)
+
+
+def _tied_neighbours(
+    where: Int[np.ndarray, "m k"], apart: np.ndarray, unit: np.ndarray, labels: np.ndarray
+) -> float:
+    """Σ D_fg D_gf/n over groups f ≠ g, of the neighbours that are `apart` from each row."""
+    group = np.take_along_axis(unit[where], np.argmax(apart, axis=1)[:, None], axis=1)
+    beyond = apart & (unit[where] != group)
+    right = labels[where] == labels[:, None]
+    first, then = (
+        np.take_along_axis(right, np.argmax(one, axis=1)[:, None], axis=1)[:, 0] * 1.0
+        for one in (apart, beyond)
+    )
+    gain, many = np.where(beyond.any(axis=1), first - then, 0.0), len(unit)
+    pairs, place = np.unique(unit * many + group[:, 0], return_inverse=True)
+    gains, back = np.bincount(place, gain), pairs % many * many + pairs // many
+    mutual = np.minimum(np.searchsorted(pairs, back), len(pairs) - 1)
+    return max(0.0, float(np.sum(gains * gains[mutual] * (pairs[mutual] == back)))) / len(unit)
 
 
 def explained(
@@ -401,7 +474,7 @@ def explained(
         for f in np.unique(fold):
             right[fold == f] = _logistic(x, y, fold != f)
         method = f"logistic regression (scikit-learn), {FITTED_FOLDS} folds"
-        found["logistic"] = _outcome(right, fold, FITTED_FOLDS, method)
+        found["logistic"] = _outcome(right, fold, method)
     return found
 
 

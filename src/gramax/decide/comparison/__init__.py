@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from gramax.audits.audit import BLOCKS, audit
+from gramax.audits.targets import count_targets
 from gramax.data import Reading
 from gramax.decide.comparison.changes import changes_of, most_moved, without_each_of
 from gramax.decide.comparison.conclusion import concluded, uses_of
@@ -57,6 +58,7 @@ def compare(
     column: str | None = None,
     groups: Any = None,
     groups_b: Any = None,
+    targets: Any = None,
     moved: int = 10,
     options: Options | None = None,
     progress: Progress | None = None,
@@ -85,6 +87,8 @@ def compare(
         groups: which rows hang together, as for `gramax.audit`; and of `b` unless `groups_b` is
             given.
         groups_b: of the rows of `b`.
+        targets: of a regression, as for `gramax.audit`: `nrc1` is compared then. Where both sides
+            have targets, those of `a` are counted.
         moved: how many of the pairs of classes that moved most to name.
         options: the choices in which published definitions differ.
         progress: as for `gramax.audit`, of one side after the other.
@@ -126,6 +130,7 @@ def compare(
     if codes:
         return compare_codes(requests, options, progress)
     spaces = [collect(request, progress) for request in requests]
+    many = None if targets is None else count_targets(targets, a, spaces[0].rows)
     why_apart = mismatch(spaces[0], spaces[1])
     if paired and why_apart:
         ask = "; pair them by a column of ids (--id, ids=)" if ids is None else ""
@@ -137,13 +142,12 @@ def compare(
         told = drawn or told
     sides: list[Side] = []
     for one in spaces:
-        report = audit(
-            one, worst=1, portrait=False, headroom=False, options=options, progress=progress
-        )
+        known = {"targets": many, "options": options, "progress": progress}
+        report = audit(one, worst=1, portrait=False, headroom=False, **known)
         sides.append(side_of(report, one.left_out))
     if progress:
         progress("comparing", 0, 1, 0)
-    left = [without_each_of(*both, options) for both in zip(spaces, sides, strict=True)]
+    left = [without_each_of(*both, options, many or 0) for both in zip(spaces, sides, strict=True)]
     blocks = min(len(one.totals.blocks) for one in spaces)
     changes = changes_of(sides[0], sides[1], left, paired, blocks, unbiased)
     more: dict[str, Any] = {"alignment": _aligned(spaces) if paired else ()}

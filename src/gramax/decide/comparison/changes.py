@@ -19,11 +19,9 @@ from gramax.moments import ClassMoments
 from gramax.streaming import Collected
 from gramax.uncertainty.chance.cosines import student_quantile, student_tail
 from gramax.uncertainty.errorbars import (
-    EXTREMES,
-    TOO_MANY,
     BlockMoments,
     jackknife,
-    too_many,
+    no_error,
     without_each,
 )
 from gramax.uncertainty.rows import rows_without_each
@@ -43,11 +41,13 @@ TILE_CODES, MAX_TILE_COSINES = 1024, 1 << 22
 TOO_FEW = "too few rows for an error bar"
 
 
-def without_each_of(collected: Collected, side: Side, options: Options) -> dict[str, Without]:
+def without_each_of(
+    collected: Collected, side: Side, options: Options, targets: int = 0
+) -> dict[str, Without]:
     """Every number of a space, and without each of its blocks."""
     blocks, sample = collected.totals.blocks, collected.totals.sample
-    found = without_each(BlockMoments.of_parts(blocks), options=options)
-    usable = {n: left for n, left in found.items() if not too_many(n, blocks[0].num_classes)}
+    found = without_each(BlockMoments.of_parts(blocks), options=options, targets=targets)
+    usable = {n: left for n, left in found.items() if not no_error(n, blocks[0].num_classes)}
     groups = sample.groups if collected.groups else None
     return usable | rows_without_each(sample.rows, blocks[0].normalize, side.numbers, groups)
 
@@ -67,7 +67,7 @@ def changes_of(
     """
     found = {}
     for name in (name for name in a.numbers if name in b.numbers):
-        error, reason = None, TOO_MANY if name in EXTREMES else TOO_FEW
+        error, reason = None, no_error(name, max(a.c, b.c)) or TOO_FEW
         before, after = a.numbers[name], b.numbers[name]
         if all(name in side for side in left):
             error, reason = error_of(left[0][name], left[1][name], paired)

@@ -58,16 +58,13 @@ class Chance:
     reference: str = ISOTROPIC
 
     def z(self, value: float) -> float:
-        """Distance of `value` from chance, in standard deviations; infinite where chance is sure.
+        """Distance of `value` from chance, in standard deviations; NaN where chance has no spread.
 
         Example:
-            >>> Chance(1.0, 0.0, "sure").z(1.0), Chance(1.0, 0.0, "sure").z(0.5)
-            (0.0, -inf)
+            >>> Chance(1.0, 2.0, "an example").z(0.0), Chance(1.0, 0.0, "sure").z(0.5)
+            (-0.5, nan)
         """
-        gap = float(value) - self.mean
-        if self.sd > 0 or math.isnan(gap) or math.isnan(self.sd):
-            return gap / self.sd
-        return math.copysign(math.inf, gap) if gap else 0.0
+        return (float(value) - self.mean) / self.sd if self.sd > 0 else math.nan
 
 
 def position(value: float, chance_mean: float, ideal: float) -> float:
