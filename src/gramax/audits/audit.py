@@ -16,12 +16,12 @@ from gramax.arrays.nearest import Neighbours
 from gramax.arrays.rows import unit_rows
 from gramax.audits.attachments import Attached, Attachments
 from gramax.audits.build import build_report, left_out_by_reason
+from gramax.audits.corpus import measure as measure_corpus
 from gramax.audits.findings import find
 from gramax.audits.next_steps import next_steps
 from gramax.audits.portrait import CHEAP, Portrait, portrait_of
 from gramax.audits.report import LEFT_OUT_WORDS, Number, Report
 from gramax.audits.targets import count_targets
-from gramax.audits.unlabelled import measure as measure_corpus
 from gramax.audits.verdict import UNLABELLED
 from gramax.data import Reading
 from gramax.errors import InputError, telling_memory
@@ -227,6 +227,7 @@ def audit(
             ),
             left_out=left_out,
             worth=found_worth,
+            sample=totals.sample,
             **_odd(collected, moments, neighbours),
         )
         found = replace(found, array=collected.array)

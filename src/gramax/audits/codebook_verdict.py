@@ -9,10 +9,10 @@ import math
 from collections.abc import Iterator, Sequence
 
 from gramax._text import named, number, percent
-from gramax.audits import thresholds, verdict
+from gramax.audits import facts, thresholds, verdict
 from gramax.audits.codebook_findings import CodebookFindings
+from gramax.audits.facts import chance_of, defined, number_of, simplex_fits
 from gramax.audits.report import Answer, Diagnosis, Report
-from gramax.audits.thresholds import chance_of, defined, number_of, simplex_fits
 from gramax.frames import coherence_floor
 
 MAX_NAMED = 5
@@ -86,9 +86,9 @@ def _simplex(report: Report) -> Answer:
     told = f"cosines {number(error)} off {number(ideal)}{_by_chance(chance.mean)}."
     if report.c == 2:
         status, text = "open", "Two centred codes always form a simplex."
-    elif thresholds.is_simplex(report) and z < -thresholds.SURE:
+    elif facts.is_simplex(report) and z < -thresholds.SURE:
         status, text = "good", f"Centred, the codes form a simplex: {told}"
-    elif thresholds.is_simplex(report):
+    elif facts.is_simplex(report):
         status, text = (
             "open",
             f"Centred, the codes nearly form a simplex, as random ones do: {told}",

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from gramax.audits.facts import number_of
 from gramax.audits.report import Report, Step
-from gramax.audits.thresholds import CONE_COSINE, number_of
+from gramax.audits.thresholds import CONE_COSINE
 from gramax.streaming.inputs import is_places
 
 MAX_STEPS = 2
