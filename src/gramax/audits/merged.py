@@ -13,8 +13,9 @@ from gramax.metrics.evidence import Evidence
 from gramax.moments import ClassMoments
 from gramax.uncertainty.chance.spectrum import unbiased_squares
 
-MAX_TRIED_ROWS = 64
-"""Rows of either class that a pair is tried with."""
+TRIED_ROWS = 16, 128
+"""Rows of either class that a pair is tried with: at least, as fewer would not show that two are
+apart, and at most."""
 
 SHRUNK = 0.1
 """Ridge of the linear rule that tries a pair, beside the mean variance of its rows."""
@@ -29,7 +30,8 @@ def merged_pairs(
     """Pairs of a class and its nearest whose means lie as close as two means of one class do.
 
     Means can coincide where classes do not, in a direction of little variance, or around each
-    other: where rows are at hand, pairs that these tell apart are left out.
+    other: where rows are at hand, pairs that these tell apart are left out, and so are those of too
+    few rows to show it.
     """
     counts, spread = evidence.moments.counts, evidence.moments.spread
     noise = spread / np.maximum(counts * (counts - 1), 1)  # variance of each mean
@@ -41,7 +43,8 @@ def merged_pairs(
         return pairs
     x = unit_rows(rows) if evidence.moments.normalize else rows
     places = {k: np.flatnonzero(labels == k) for k in {k for pair in pairs for k in pair}}
-    return [(a, b) for a, b in pairs if not told_apart(x[places[a]], x[places[b]])]
+    enough = [pair for pair in pairs if min(len(places[k]) for k in pair) >= TRIED_ROWS[0]]
+    return [(a, b) for a, b in enough if not told_apart(x[places[a]], x[places[b]])]
 
 
 def told_apart(a: Float[np.ndarray, "m d"], b: Float[np.ndarray, "k d"]) -> bool:
@@ -56,9 +59,7 @@ def told_apart(a: Float[np.ndarray, "m d"], b: Float[np.ndarray, "k d"]) -> bool
         >>> told_apart(one, far), told_apart(one, rng.normal(size=(30, 5)))
         (True, False)
     """
-    m = min(len(a), len(b), MAX_TRIED_ROWS)
-    if m < 2:
-        return False
+    m = min(len(a), len(b), TRIED_ROWS[1])
     x = np.concatenate([a[:m], b[:m]]).astype(np.float64)
     x, side = x - np.mean(x, axis=0), np.repeat([-1.0, 1.0], m)
     gram = x @ x.T

@@ -6,7 +6,7 @@ What counts as good or poor is decided by the thresholds in `thresholds`; this m
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from gramax._text import listed, named, number, percent
@@ -54,6 +54,8 @@ def tell_worth(report: Report) -> tuple[str, str, str]:
         status, text = "poor", "The classes cannot be told apart"
     elif way > thresholds.TOLD_APART:
         status, text = "good", "The classes can be told apart"
+        if report.merged:
+            text += f", all but {_pairs_named(report.merged)}"
     else:
         status, text = "fair", "The classes can be told apart in part"
     first, *others = (
@@ -230,7 +232,8 @@ def _crosstalk(report: Report) -> Answer:
     else:
         text = f"Worst crosstalk {worst:.3g} is above that of {others}{random}."
         for pair in report.worst_pairs[:1]:
-            text += f" The worst pair is {named(pair.a)} and {named(pair.b)}."
+            opposite = ", which are opposite" if pair.cosine < 0 else ""
+            text += f" The worst pair is {named(pair.a)} and {named(pair.b)}{opposite}."
     against = f"{floor:.3g} ({bound}){_by_chance(chance, floor)}"
     return _answer(report, "crosstalk", status, text, against, (floor, bound))
 
@@ -387,10 +390,10 @@ def _packing_seen(report: Report) -> dict[str, str]:
     if not report.c or simplex_fits(report) or not defined(report, "class_coherence"):
         return {}
     worst, chance = report["class_coherence"], chance_of(report, "class_coherence")
-    floor = coherence_floor(report.c, report.d).value
+    floor, apart = coherence_floor(report.c, report.d).value, _separation(report).status
     codes = f"{report.c:,} codes in {report.d:,} dimensions are"
     crosstalk = f"packed: their worst crosstalk is {worst:.3g}"
-    if chance.z(worst) > thresholds.SURE:
+    if chance.z(worst) > thresholds.SURE and apart == "poor":  # opposite codes do not crowd
         others = f"that of {_others(chance)} {number(chance.mean)}"
         return {"crowded codes": f"{codes} badly {crosstalk}, {others}."}
     if thresholds.is_near_floor(worst, floor, chance.mean, _random_cosine(report)):
@@ -423,6 +426,12 @@ def _rows_seen(report: Report) -> dict[str, str]:
     return seen
 
 
+def _pairs_named(pairs: Sequence[Pair]) -> str:
+    """Some pairs of classes, and how many more there are."""
+    names = ", ".join(f"{named(pair.a)} and {named(pair.b)}" for pair in pairs[:3])
+    return names + (f", and {len(pairs) - 3:,} more pairs" if len(pairs) > 3 else "")
+
+
 def _names(names: list[str]) -> str:
     """Some names of classes, and how many more there are."""
     shown = ", ".join(map(named, names[:3]))
@@ -446,9 +455,7 @@ def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
             text = "Labels and geometry are unrelated: the space is as good as random for them."
         yield "random", text
     if report.merged and labels_matter(report):
-        names = ", ".join(f"{named(pair.a)} and {named(pair.b)}" for pair in report.merged[:3])
-        more = f", and {len(report.merged) - 3} more pairs" if len(report.merged) > 3 else ""
-        text = f"Classes have merged: these rows cannot tell apart {names}{more}."
+        text = f"Classes have merged: these rows cannot tell apart {_pairs_named(report.merged)}."
         yield "classes merged", text
     share = percent(number_of(report, "scatter_ratio").value)
     if facts.is_simplex(report) and facts.is_tight(report):
