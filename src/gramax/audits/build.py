@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,11 +15,14 @@ from gramax.audits.corpus import Corpus
 from gramax.audits.findings import Findings
 from gramax.audits.headroom import measure
 from gramax.audits.merged import merged_pairs
+from gramax.audits.portrait import CHEAP
 from gramax.audits.report import ClassView, Diagnosis, Number, Pair, Report
 from gramax.audits.verdict import diagnose, judge
 from gramax.metrics.evidence import Evidence
+from gramax.metrics.options import Options
+from gramax.metrics.registry import Metric
 from gramax.moments import REASONS, ClassMoments
-from gramax.streaming import LeftOut, Sample
+from gramax.streaming import LeftOut, Progress, Sample
 from gramax.uncertainty.chance import for_answers
 from gramax.uncertainty.errorbars import warnings_for
 from gramax.uncertainty.probes import Worth
@@ -31,16 +34,54 @@ MAX_PAIRED = 4096
 """Classes up to which the pairs most alike and most opposite are listed."""
 
 
+Value = tuple[float, str | None]
+"""A number, and why it is undefined."""
+
+Values = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for beyond the verdict; see `gramax.audit`."""
+
+    worst: int = 10
+    explain: bool = False
+    probe: bool = True
+    portrait: bool | None = None
+    headroom: bool | None = None
+    searching: Callable[[Searched], None] | None = None
+    options: Options = field(default_factory=Options)
+    tell: Progress = lambda *_: None
+
+    def pictures(self, report: Report) -> bool:
+        """Whether a portrait is to be made."""
+        return max(report.c, report.d) <= CHEAP if self.portrait is None else self.portrait
+
+
+def value_of(metric: Metric, evidence: Evidence) -> Value:
+    """A number of moments, with the reason where it is undefined."""
+    value = float(metric.value(evidence))
+    return value, (metric.reason(evidence) or "not a number") if value != value else None
+
+
+def told(values: Values, beside: Mapping[str, Mapping[str, Any]]) -> dict[str, Number]:
+    """Numbers with what there is beside them, by its place in `Number`, where they are defined."""
+    return {
+        name: Number(value, reason)
+        if reason
+        else Number(value, **{what: found.get(name) for what, found in beside.items()})
+        for name, (value, reason) in values.items()
+    }
+
+
 def build_report(
     name: str,
     evidence: Evidence,
     names: tuple[str, ...],
     numbers: dict[str, Number],
     *,
+    wanted: Wanted,
     labelled: bool = True,
-    worst: int = 10,
-    search: bool | None = None,
-    searching: Callable[[Searched], None] | None = None,
     notes: tuple[str, ...] = (),
     left_out: tuple[LeftOut, ...] = (),
     worth: Worth | None = None,
@@ -50,8 +91,8 @@ def build_report(
 ) -> Report:
     """Numbers, and the moments that they are of, to a judged report, made once on the host.
 
-    `search` is for headroom, which is looked up by default; `notes` stand beside the warnings;
-    `sample` holds the rows that pairs of classes which may have merged are tried with.
+    `notes` stand beside the warnings; `sample` holds the rows that pairs of classes which may have
+    merged are tried with.
     """
     moments, d = evidence.moments, evidence.moments.dim
     sizes = np.asarray(moments.rows).sum(axis=0)
@@ -60,7 +101,7 @@ def build_report(
     if labelled:
         with np.errstate(all="ignore"):
             classes, merged = _classes(evidence, names, sample)
-            most = min(worst, max(1, c * (c - 1) // 2))
+            most = min(wanted.worst, max(1, c * (c - 1) // 2))
             codes, coherence = evidence.codes, numbers["class_coherence"]
             worst_pairs = _pairs(names, codes, most)
             if c < n and 2 < c <= MAX_PAIRED:
@@ -75,8 +116,8 @@ def build_report(
                     d,
                     coherence.value,
                     random,
-                    search=search,
-                    report=searching,
+                    search=wanted.headroom,
+                    report=wanted.searching,
                 )
     report = Report(
         source=name,
