@@ -17,6 +17,7 @@ from gramax.audits.thresholds import (
     TIGHT_CDNV,
     TOLD_APART,
 )
+from gramax.frames import coherence_floor
 from gramax.uncertainty.chance.laws import Chance
 from gramax.uncertainty.intervals import NORMAL_95
 
@@ -39,6 +40,20 @@ def defined(report: Report, *names: str) -> bool:
 def simplex_fits(report: Report) -> bool:
     """Whether c codes can be a simplex in d dimensions."""
     return report.c <= report.d + 1
+
+
+def crosstalk_floor(report: Report) -> tuple[float, str]:
+    """What no codes of this number and dimension are below, and its name.
+
+    Codes that fit need not be orthogonal: a simplex is what they reach.
+    """
+    if report.codebook and report.codebook.complex:
+        best = coherence_floor(report.c, report.d, "complex")
+    elif simplex_fits(report) and report.c > 1:
+        return 1 / (report.c - 1), "simplex"
+    else:
+        best = coherence_floor(report.c, report.d)
+    return best.value, best.bound
 
 
 MAX_DECOMPOSED = 512

@@ -106,26 +106,16 @@ def _answer(
 
 def _collapse(report: Report) -> Answer:
     """The share of the scatter is the number shown: it has no origin, as the question has none."""
-    share, law = (
-        percent(number_of(report, "scatter_ratio").value),
-        chance_of(report, "scatter_ratio"),
-    )
-    within = f"{share} of the scatter is within classes"
+    law = chance_of(report, "scatter_ratio")
+    within = f"{percent(number_of(report, 'scatter_ratio').value)} of the scatter is within classes"
     if not labels_matter(report):
-        status = "poor"
-        text = (
-            f"Class means are where random labels put them: {within}, {percent(law.mean)} "
-            f"{thresholds.held_against(law)}."
-        )
+        put = f"{percent(law.mean)} {thresholds.held_against(law)}"
+        status, text = "poor", f"Class means are where random labels put them: {within}, {put}."
     elif facts.is_tight(report):
-        status = "good"
-        text = (
-            f"Classes are tight: their variance is {number(report['cdnv'])} of the squared "
-            f"distance between means (CDNV), and {within}."
-        )
+        cdnv = f"{number(report['cdnv'])} of the squared distance between means (CDNV)"
+        status, text = "good", f"Classes are tight: their variance is {cdnv}, and {within}."
     else:
-        status = "fair"
-        text = f"Classes differ, but are loose: {within}."
+        status, text = "fair", f"Classes differ, but are loose: {within}."
     against = f"0 collapsed{_by_chance(law)}; collapse_ratio {number(report['collapse_ratio'])}"
     return _answer(report, "collapse", status, text, against, metric="scatter_ratio")
 
@@ -133,20 +123,18 @@ def _collapse(report: Report) -> Answer:
 def _rank(report: Report) -> Answer:
     rank, chance = report["effective_rank"], chance_of(report, "effective_rank")
     need, most = facts.directions_needed(report), min(report.n - 1, report.d)
-    spread = f"Rows spread over {rank:.3g} dimensions"
     use = f"the {number(need)} that {report.c:,} classes use on a simplex"
     if report.c > 1 and defined(report, "scatter_ratio") and not labels_matter(report):
-        status = "open"
-        text = f"{spread}; class means do not differ, so classes need none of these."
+        status, text = "open", "; class means do not differ, so classes need none of these"
     elif rank >= need * (1 - thresholds.AT_FLOOR):
-        status, text = "good", f"{spread}, no fewer than {use}."
+        status, text = "good", f", no fewer than {use}"
     elif not facts.is_rank_lost(report):
-        status, text = "fair", f"{spread}, fewer than {use}."
-    elif tell_worth(report)[0] == "good":
-        status = "fair"
-        text = f"{spread}, less than half of {use}; and yet rows held out get their class."
+        status, text = "fair", f", fewer than {use}"
     else:
-        status, text = "poor", f"{spread}, less than half of {use}."
+        status, text = "poor", f", less than half of {use}"
+        if tell_worth(report)[0] == "good":
+            status, text = "fair", f"{text}; and yet rows held out get their class"
+    text = f"Rows spread over {rank:.3g} dimensions{text}."
     classes = f", {number(need)} for {report.c} classes" if need < most else ""
     return _answer(report, "rank", status, text, f"{most} at most{_by_chance(chance)}{classes}")
 
@@ -157,27 +145,26 @@ def _simplex(report: Report) -> Answer:
     error, raw = report["class_simplex_error_centred"], report["class_simplex_error"]
     c, chance = report.c, chance_of(report, "class_simplex_error_centred")
     random = chance.mean if math.isfinite(chance.mean) else 1 / math.sqrt(report.d)
-    others = _others(chance)
-    beats_chance = (
-        chance.z(error) < -thresholds.SURE and error < (1 - thresholds.ON_THE_WAY) * random
-    )
+    others, z = _others(chance), chance.z(error)
+    nearer = z < -thresholds.SURE and error < (1 - thresholds.ON_THE_WAY) * random
     off = f"cosines {error:.3g} off, {others} {random:.3g}."
     if c == 2:
         status, text = "open", "Two centred means always form a simplex. Ask whether they are far."
-    elif facts.is_simplex(report) and not beats_chance:
-        status, text = (
-            "open",
-            f"{others[0].upper()}{others[1:]} nearly form a simplex here too: {off}",
-        )
-    elif facts.is_simplex(report):
+    elif facts.is_simplex(report) and nearer:
         status = "good"
         text = f"Class means form a simplex, centred: cosines {error:.2g} from {-1 / (c - 1):.3g}."
-    elif beats_chance:
+    elif facts.is_simplex(report):
+        also = f"{others[0].upper()}{others[1:]} nearly form a simplex here too"
+        status, text = "open", f"{also}: {off}"
+    elif nearer:
         status, text = "fair", f"On the way to a simplex: {off}"
-    elif chance.z(error) > thresholds.SURE:
-        status, text = "poor", f"Further from a simplex than {others}: {off}"
     else:
-        status, text = "poor", f"About as far from a simplex as {others}: {off}"
+        far = (
+            "Further from a simplex than"
+            if z > thresholds.SURE
+            else "About as far from a simplex as"
+        )
+        status, text = "poor", f"{far} {others}: {off}"
     if raw > thresholds.SHARED_OFFSET * error and raw > thresholds.SIMPLEX_ERROR / (c - 1):
         text += f" Uncentred they are {raw:.2g} off: the means share an offset."
     against = f"0 (a simplex of {c}){_by_chance(chance)}"
@@ -210,30 +197,25 @@ def _separation(report: Report) -> Answer:
 
 def _crosstalk(report: Report) -> Answer:
     worst, chance = report["class_coherence"], chance_of(report, "class_coherence")
-    if simplex_fits(report):  # codes that fit need not be orthogonal: a simplex is what they reach
-        floor, bound = 1 / (report.c - 1), "simplex"
-        ideal = f"a simplex has {floor:.3g}"
-    else:
-        best = coherence_floor(report.c, report.d)
-        floor, bound = best.value, best.bound
-        ideal = f"the floor is {floor:.3g}"
+    floor, bound = facts.crosstalk_floor(report)
+    ideal = f"a simplex has {floor:.3g}" if bound == "simplex" else f"the floor is {floor:.3g}"
     status = thresholds.status_of(worst, floor, chance, _random_cosine(report))
     others = _others(chance)
     random = f" ({number(chance.mean)})" if math.isfinite(chance.mean) else ""
-    if status == "good":
-        below = worst <= floor * (1 - thresholds.AT_FLOOR)
-        text = f"Worst crosstalk {worst:.3g}; {ideal}{', which is more' if below else ''}."
-    elif status == "open":
-        text = f"Worst crosstalk {worst:.3g}; {ideal}, and {others} have less."
-    elif status == "fair" and chance.z(worst) < -thresholds.SURE:
-        text = f"Worst crosstalk {worst:.3g} is below that of {others}{random}; {ideal}."
-    elif status == "fair":
-        text = f"Worst crosstalk {worst:.3g} is about what {others} have."
-    else:
-        text = f"Worst crosstalk {worst:.3g} is above that of {others}{random}."
-        for pair in report.worst_pairs[:1]:
-            opposite = ", which are opposite" if pair.cosine < 0 else ""
-            text += f" The worst pair is {named(pair.a)} and {named(pair.b)}{opposite}."
+    more = ", which is more" if worst <= floor * (1 - thresholds.AT_FLOOR) else ""
+    how = {
+        "good": f"; {ideal}{more}.",
+        "open": f"; {ideal}, and {others} have less.",
+        "fair": f" is about what {others} have.",
+        "poor": f" is above that of {others}{random}.",
+    }
+    if chance.z(worst) < -thresholds.SURE:
+        how["fair"] = f" is below that of {others}{random}; {ideal}."
+    text = f"Worst crosstalk {worst:.3g}{how[status]}"
+    if status == "poor" and report.worst_pairs:
+        pair = report.worst_pairs[0]
+        opposite = ", which are opposite" if pair.cosine < 0 else ""
+        text += f" The worst pair is {named(pair.a)} and {named(pair.b)}{opposite}."
     against = f"{floor:.3g} ({bound}){_by_chance(chance, floor)}"
     return _answer(report, "crosstalk", status, text, against, (floor, bound))
 
