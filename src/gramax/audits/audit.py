@@ -15,13 +15,21 @@ from gramax.arrays.linalg import few_threads
 from gramax.arrays.nearest import Neighbours
 from gramax.arrays.rows import unit_rows
 from gramax.audits.attachments import Attached, Attachments
-from gramax.audits.build import build_report, left_out_by_reason
+from gramax.audits.build import (
+    Value,
+    Values,
+    Wanted,
+    build_report,
+    left_out_by_reason,
+    told,
+    value_of,
+)
+from gramax.audits.corpus import measure as measure_corpus
 from gramax.audits.findings import find
 from gramax.audits.next_steps import next_steps
-from gramax.audits.portrait import CHEAP, Portrait, portrait_of
+from gramax.audits.portrait import Portrait, portrait_of
 from gramax.audits.report import LEFT_OUT_WORDS, Number, Report
 from gramax.audits.targets import count_targets
-from gramax.audits.unlabelled import measure as measure_corpus
 from gramax.audits.verdict import UNLABELLED
 from gramax.data import Reading
 from gramax.errors import InputError, telling_memory
@@ -39,7 +47,6 @@ from gramax.streaming import (
     Progress,
     Request,
     collect,
-    in_words,
     joined,
 )
 from gramax.uncertainty.companions import companions_with_intervals
@@ -143,100 +150,97 @@ def audit(
         >>> print(found.c, round(found["collapse_ratio"], 4))
         2 0.0099
     """
-    options, tell = options or Options(), progress or (lambda *_: None)
     beside_rows, attached = Attachments(head, bias, pairs, outliers), Attached({}, ())
     beside_rows.check(labels, codes)
+    request = Request(
+        source,
+        labels,
+        column,
+        codes,
+        1 if codes or not (probe or explain) else BLOCKS if explain else None,
+        not raw,
+        execution or Execution(),
+        groups=groups,
+        reading=reading or Reading(),
+    )
+    tell = progress or (lambda *_: None)
+    wanted = Wanted(
+        worst, explain, probe, portrait, headroom, searching, options or Options(), tell
+    )
     if codes:
         if groups is not None:
             raise InputError("--groups are of rows: each code stands by itself; leave it out")
         from gramax.audits.codebook import audit_codes
 
-        return audit_codes(
-            source,
-            labels,
-            raw=raw,
-            column=column,
-            worst=worst,
-            explain=explain,
-            portrait=portrait,
-            headroom=headroom,
-            searching=searching,
-            options=options,
-            progress=progress,
-            execution=execution,
-            reading=reading,
-        )
+        return audit_codes(request, wanted)
     if isinstance(source, Collected):  # as a comparison has read its two sides
         collected = source
     else:
-        how = execution or Execution()
-        blocks = BLOCKS if explain else None if probe else 1
-        request = Request(source, labels, column, False, blocks, not raw, how, groups=groups)
-        request = replace(request, reading=reading or Reading())
         collected = collect(request, progress)
         attached = beside_rows.measure(collected, request, progress)
-    totals, labelled = collected.totals, collected.labelled
     sizes = f"{len(collected.names):,} classes"
     with (
         telling_memory(f"computing the numbers of {collected.name}, {sizes}"),
-        few_threads(math.isqrt(totals.sample.rows.size)),
+        few_threads(math.isqrt(collected.totals.sample.rows.size)),
     ):
-        tell("numbers", 0, 1, 0)
-        moments, rows = joined(totals.blocks), totals.sample.rows
-        evidence = _evidence(collected.name, moments, options)
-        of_rows, neighbours, notes = _of_rows(rows, moments, tell)
-        many = 0 if targets is None else count_targets(targets, source, collected.rows)
-        if many:
-            of_rows["nrc1"] = _regression(evidence, many)
-        found_worth = None
-        if probe and labelled and len(totals.blocks) > 1:
-            tell("held-out rows", 0, 1, 0)
-            found_worth = _worth(collected, neighbours)
-            if found_worth and explain:
-                sample = totals.sample
-                more = explained(rows, sample.labels, moments.normalize, sample.groups)
-                found_worth = replace(found_worth, more=more)
-        tell("chance", 0, 1, 0)
-        law = references(evidence, rows, labelled=labelled, codes=False, every=explain)
-        beside: dict[str, Mapping[str, Any]] = {"chance": law}
-        if explain:
-            tell("error bars", 0, 1, 0)
-            parts = BlockMoments.of_parts(totals.blocks)
-            of_parts = error_bars(parts, options=options, targets=many)
-            near = bars_of_rows(rows, moments.normalize, of_rows, totals.sample.groups)
-            beside["error"] = of_parts | near
-            beside["companion"] = companions_with_intervals(
-                parts, of_parts, options, not collected.groups
-            )
-        left_out = collected.left_out
-        if headroom:
-            tell("searching", 0, 1, 0)
-        found = build_report(
-            collected.name,
-            evidence,
-            collected.names,
-            _numbers(evidence, beside, of_rows, labelled) | attached.numbers,
-            labelled=labelled,
-            worst=worst,
-            search=headroom,
-            searching=searching,
-            notes=(
-                *notes,
-                *attached.notes,
-                *collected.notes,
-                *([in_words(left_out)] if left_out else []),
-            ),
-            left_out=left_out,
-            worth=found_worth,
-            **_odd(collected, moments, neighbours),
-        )
-        found = replace(found, array=collected.array)
-        steps = next_steps(found, source, labels, column, raw)
-        found = replace(found, next_steps=steps)
-        if portrait or (portrait is None and max(found.c, found.d) <= CHEAP):
-            tell("drawing", 0, 1, 0)
-            found = replace(found, portrait=_portrait(evidence, collected))
+        return _audited(collected, attached, targets, request, wanted)
+
+
+def _audited(
+    collected: Collected, attached: Attached, targets: Any, request: Request, wanted: Wanted
+) -> Report:
+    """The report of rows that are read; numbers of what came with them are `attached`."""
+    tell, totals, labelled = wanted.tell, collected.totals, collected.labelled
+    tell("numbers", 0, 1, 0)
+    moments, rows = joined(totals.blocks), totals.sample.rows
+    evidence = _evidence(collected.name, moments, wanted.options)
+    of_rows, neighbours, notes = _of_rows(rows, moments, tell)
+    many = 0 if targets is None else count_targets(targets, request.source, collected.rows)
+    if many:
+        of_rows["nrc1"] = _regression(evidence, many)
+    worth = None
+    if wanted.probe and labelled and len(totals.blocks) > 1:
+        tell("held-out rows", 0, 1, 0)
+        worth = _worth(collected, neighbours, wanted.explain)
+    beside = _beside(evidence, collected, of_rows, many, wanted)
+    if wanted.headroom:
+        tell("searching", 0, 1, 0)
+    found = build_report(
+        collected.name,
+        evidence,
+        collected.names,
+        _numbers(evidence, beside, of_rows, labelled) | attached.numbers,
+        labelled=labelled,
+        wanted=wanted,
+        notes=(*notes, *attached.notes, *collected.told),
+        left_out=collected.left_out,
+        worth=worth,
+        sample=totals.sample,
+        **_odd(collected, moments, neighbours),
+    )
+    found = replace(found, array=collected.array)
+    found = replace(found, next_steps=next_steps(found, request))
+    if wanted.pictures(found):
+        tell("drawing", 0, 1, 0)
+        found = replace(found, portrait=_portrait(evidence, collected))
     return found
+
+
+def _beside(
+    evidence: Evidence, collected: Collected, of_rows: Values, targets: int, wanted: Wanted
+) -> dict[str, Mapping[str, Any]]:
+    """What stands beside the numbers, by its place in `Number`: chance, error, companion."""
+    sample, every = collected.totals.sample, wanted.explain
+    wanted.tell("chance", 0, 1, 0)
+    law = references(evidence, sample.rows, labelled=collected.labelled, codes=False, every=every)
+    if not every:
+        return {"chance": law}
+    wanted.tell("error bars", 0, 1, 0)
+    parts = BlockMoments.of_parts(collected.totals.blocks)
+    bars = error_bars(parts, options=wanted.options, targets=targets)
+    near = bars_of_rows(sample.rows, evidence.moments.normalize, of_rows, sample.groups)
+    many = companions_with_intervals(parts, bars, wanted.options, not collected.groups)
+    return {"chance": law, "error": bars | near, "companion": many}
 
 
 def audit_moments(
@@ -278,7 +282,8 @@ def audit_moments(
     evidence = _evidence(source, moments, options)
     law = references(evidence, np.zeros((0, moments.dim)), labelled=True, codes=False)
     numbers = _numbers(evidence, {"chance": law})
-    return build_report(source, evidence, names, numbers, worst=worst, search=False)
+    wanted = Wanted(worst, headroom=False, options=options)
+    return build_report(source, evidence, names, numbers, wanted=wanted)
 
 
 def _evidence(name: str, moments: ClassMoments, options: Options) -> Evidence:
@@ -293,7 +298,7 @@ def _evidence(name: str, moments: ClassMoments, options: Options) -> Evidence:
 
 def _of_rows(
     rows: Float[np.ndarray, "m d"], moments: ClassMoments, tell: Progress
-) -> tuple[dict[str, tuple[float, str | None]], Neighbours | None, list[str]]:
+) -> tuple[dict[str, Value], Neighbours | None, list[str]]:
     """The metrics of the rows themselves; what to say of a sample, and of copies in it."""
     tell("neighbours", 0, 1, 0)
     neighbours = None
@@ -336,39 +341,36 @@ def _regression(evidence: Evidence, targets: int) -> tuple[float, str | None]:
     return value, None if math.isfinite(value) else METRICS["nrc1"].degenerate
 
 
-def _worth(collected: Collected, neighbours: Neighbours | None) -> Worth | None:
+def _worth(collected: Collected, neighbours: Neighbours | None, explain: bool) -> Worth | None:
     """What held-out rows say of the classes; of a sample of the rows no neighbours are told."""
     parts, nearest = collected.totals.blocks, (None, 0.0)
     rows, labels, numbers, groups = collected.totals.sample
+    normalize = parts[0].normalize
     if neighbours is not None and len(rows) == sum(float(p.total) for p in parts):
-        nearest = labels_nearby(rows, labels, groups, parts[0].normalize, neighbours)
+        nearest = labels_nearby(rows, labels, groups, normalize, neighbours)
     block = blocks_of(numbers, len(parts), 0, groups, collected.groups)
     with np.errstate(all="ignore"):
-        return worth_of(parts, rows, labels, block, *nearest)
+        found = worth_of(parts, rows, labels, block, *nearest)
+    if found and explain:
+        found = replace(found, more=explained(rows, labels, normalize, groups))
+    return found
 
 
 def _numbers(
     evidence: Evidence,
     beside: Mapping[str, Mapping[str, Any]],
-    of_rows: Mapping[str, tuple[float, str | None]] = MappingProxyType({}),
+    of_rows: Values = MappingProxyType({}),
     labelled: bool = True,
 ) -> dict[str, Number]:
     """Every number: with its reason where undefined, else with what there is beside it."""
-    values: dict[str, tuple[float, str | None]] = {}
     with np.errstate(all="ignore"):
-        for metric in METRICS.of(evidence.moments.scatter):
-            if metric.labels and not labelled:
-                values[metric.name] = math.nan, UNLABELLED
-                continue
-            value = float(metric.value(evidence))
-            undefined = (metric.reason(evidence) or "not a number") if value != value else None
-            values[metric.name] = value, undefined
-    return {
-        name: Number(value, reason)
-        if reason
-        else Number(value, **{what: found.get(name) for what, found in beside.items()})
-        for name, (value, reason) in {**values, **of_rows}.items()
-    }
+        values = {
+            metric.name: value_of(metric, evidence)
+            if labelled or not metric.labels
+            else (math.nan, UNLABELLED)
+            for metric in METRICS.of(evidence.moments.scatter)
+        }
+    return told({**values, **of_rows}, beside)
 
 
 def _portrait(evidence: Evidence, collected: Collected) -> Portrait:

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gramax._shapes import Float
 from gramax.arrays import pairs
+from gramax.audits.corpus import Corpus
 from gramax.audits.findings import Findings
 from gramax.audits.headroom import measure
+from gramax.audits.merged import merged_pairs
+from gramax.audits.portrait import CHEAP
 from gramax.audits.report import ClassView, Diagnosis, Number, Pair, Report
-from gramax.audits.thresholds import merged_gap
-from gramax.audits.unlabelled import Corpus
 from gramax.audits.verdict import diagnose, judge
 from gramax.metrics.evidence import Evidence
+from gramax.metrics.options import Options
+from gramax.metrics.registry import Metric
 from gramax.moments import REASONS, ClassMoments
-from gramax.streaming import (
-    LeftOut,
-)
+from gramax.streaming import LeftOut, Progress, Sample
 from gramax.uncertainty.chance import for_answers
-from gramax.uncertainty.chance.spectrum import unbiased_squares
 from gramax.uncertainty.errorbars import warnings_for
 from gramax.uncertainty.probes import Worth
 
@@ -34,25 +34,65 @@ MAX_PAIRED = 4096
 """Classes up to which the pairs most alike and most opposite are listed."""
 
 
+Value = tuple[float, str | None]
+"""A number, and why it is undefined."""
+
+Values = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for beyond the verdict; see `gramax.audit`."""
+
+    worst: int = 10
+    explain: bool = False
+    probe: bool = True
+    portrait: bool | None = None
+    headroom: bool | None = None
+    searching: Callable[[Searched], None] | None = None
+    options: Options = field(default_factory=Options)
+    tell: Progress = lambda *_: None
+
+    def pictures(self, report: Report) -> bool:
+        """Whether a portrait is to be made."""
+        return max(report.c, report.d) <= CHEAP if self.portrait is None else self.portrait
+
+
+def value_of(metric: Metric, evidence: Evidence) -> Value:
+    """A number of moments, with the reason where it is undefined."""
+    value = float(metric.value(evidence))
+    return value, (metric.reason(evidence) or "not a number") if value != value else None
+
+
+def told(values: Values, beside: Mapping[str, Mapping[str, Any]]) -> dict[str, Number]:
+    """Numbers with what there is beside them, by its place in `Number`, where they are defined."""
+    return {
+        name: Number(value, reason)
+        if reason
+        else Number(value, **{what: found.get(name) for what, found in beside.items()})
+        for name, (value, reason) in values.items()
+    }
+
+
 def build_report(
     name: str,
     evidence: Evidence,
     names: tuple[str, ...],
     numbers: dict[str, Number],
     *,
+    wanted: Wanted,
     labelled: bool = True,
-    worst: int = 10,
-    search: bool | None = None,
-    searching: Callable[[Searched], None] | None = None,
     notes: tuple[str, ...] = (),
     left_out: tuple[LeftOut, ...] = (),
     worth: Worth | None = None,
     findings: Findings | None = None,
     corpus: Corpus | None = None,
+    sample: Sample | None = None,
 ) -> Report:
     """Numbers, and the moments that they are of, to a judged report, made once on the host.
 
-    `search` is for headroom, which is looked up by default; `notes` stand beside the warnings.
+    `notes` stand beside the warnings; `sample` holds the rows that pairs of classes which may have
+    merged are tried with.
     """
     moments, d = evidence.moments, evidence.moments.dim
     sizes = np.asarray(moments.rows).sum(axis=0)
@@ -60,8 +100,8 @@ def build_report(
     classes, merged, worst_pairs, alike, opposite, room = (), (), (), (), (), None
     if labelled:
         with np.errstate(all="ignore"):
-            classes, merged = _classes(evidence, names)
-            most = min(worst, max(1, c * (c - 1) // 2))
+            classes, merged = _classes(evidence, names, sample)
+            most = min(wanted.worst, max(1, c * (c - 1) // 2))
             codes, coherence = evidence.codes, numbers["class_coherence"]
             worst_pairs = _pairs(names, codes, most)
             if c < n and 2 < c <= MAX_PAIRED:
@@ -76,8 +116,8 @@ def build_report(
                     d,
                     coherence.value,
                     random,
-                    search=search,
-                    report=searching,
+                    search=wanted.headroom,
+                    report=wanted.searching,
                 )
     report = Report(
         source=name,
@@ -120,7 +160,7 @@ def _pairs(
 
 
 def _classes(
-    evidence: Evidence, names: tuple[str, ...]
+    evidence: Evidence, names: tuple[str, ...], sample: Sample | None
 ) -> tuple[tuple[ClassView, ...], tuple[Pair, ...]]:
     """The classes, each beside the one nearest to it; pairs that the rows do not tell apart."""
     who, cosines = pairs.nearest_codes(evidence.codes)
@@ -140,22 +180,11 @@ def _classes(
     )
     if counts.max() < 2:
         return views, ()
-    noise = spread / np.maximum(counts * (counts - 1), 1)  # variance of each mean
-    gaps = np.sum((evidence.means - evidence.means[who]) ** 2, axis=1)
-    bound = merged_gap(_dimensions_within(evidence.moments))
-    close = (who >= 0) & (gaps <= bound * (noise + noise[who]))
-    ends = {(min(k, who[k]), max(k, who[k])): float(cosines[k]) for k in np.flatnonzero(close)}
-    return views, tuple(Pair(names[a], names[b], ends[a, b]) for a, b in sorted(ends))
-
-
-def _dimensions_within(moments: ClassMoments) -> float:
-    """Participation ratio (Σλ)²/Σλ² of the covariance within classes, without its bias."""
-    if moments.scatter is None:
-        return 1.0
-    free = float(moments.counts.sum() - np.sum(moments.counts > 0))
-    trace, squares = float(np.trace(moments.scatter)), float(np.sum(moments.scatter**2))
-    unbiased = unbiased_squares(trace, squares, free) if free > 1 else 0.0
-    return min(trace**2 / unbiased, moments.dim) if unbiased > 0 else 1.0
+    rows, labels = sample[:2] if sample else (None, None)
+    return views, tuple(
+        Pair(names[a], names[b], float(evidence.codes[a] @ evidence.codes[b]))
+        for a, b in merged_pairs(evidence, who, rows, labels)
+    )
 
 
 def left_out_by_reason(moments: ClassMoments) -> dict[str, int]:

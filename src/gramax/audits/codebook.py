@@ -8,31 +8,29 @@ computed of small codebooks, with all codes in memory.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gramax.arrays.codebook import NEAR_PAIR, Codebook, cosines_of
 from gramax.arrays.rows import spanned, unit_rows
 from gramax.audits import codebook_verdict
+from gramax.audits.build import Value, Wanted, left_out_by_reason, told, value_of
 from gramax.audits.codebook_findings import findings_of
-from gramax.audits.headroom import measure
-from gramax.audits.portrait import CHEAP, Portrait, portrait_of
-from gramax.audits.report import ClassView, Diagnosis, Number, Pair, Report
-from gramax.data import Reading
+from gramax.audits.headroom import Headroom, measure
+from gramax.audits.portrait import Portrait, portrait_of
+from gramax.audits.report import ClassView, Diagnosis, Pair, Report
 from gramax.errors import InputError, telling_memory
 from gramax.frames import coherence_floor
 from gramax.metrics.dictionary import NEIGHBOURS_KEPT, CodeEvidence
 from gramax.metrics.evidence import Evidence
-from gramax.metrics.options import Options
 from gramax.metrics.registry import CONDITIONS, METRICS, Metric
-from gramax.moments import REASONS, ClassMoments
-from gramax.streaming import Collected, Execution, Progress, Request, in_words, joined
+from gramax.moments import ClassMoments
+from gramax.streaming import Collected, Progress, Request, joined
 from gramax.streaming.codebooks import collect_codes
 from gramax.streaming.tasks import SAMPLED_ROWS
-from gramax.uncertainty.chance import Chance, chance
+from gramax.uncertainty.chance import chance
 from gramax.uncertainty.chance.baselines import for_codes
 from gramax.uncertainty.chance.codes import (
     active_at_random,
@@ -40,9 +38,6 @@ from gramax.uncertainty.chance.codes import (
     near_pairs_at_random,
 )
 from gramax.uncertainty.rows import bars_of_rows, chance_of_rows, measure_rows
-
-if TYPE_CHECKING:
-    from gramax.frames import Progress as Searched
 
 SMALL_CODES, SMALL_NUMBERS = 4096, 1 << 22
 """Codebooks up to which all codes are held in float64, and every number of codes is given."""
@@ -55,37 +50,17 @@ PICTURED_CODES = 1000
 """Codes in the pictures of a codebook that is not small: a random sample of them."""
 
 
-def audit_codes(
-    source: Any,
-    labels: Any = None,
-    *,
-    raw: bool = False,
-    column: str | None = None,
-    worst: int = 10,
-    explain: bool = False,
-    portrait: bool | None = None,
-    headroom: bool | None = None,
-    searching: Callable[[Searched], None] | None = None,
-    options: Options | None = None,
-    progress: Progress | None = None,
-    execution: Execution | None = None,
-    reading: Reading | None = None,
-) -> Report:
-    """The audit of a codebook; arguments as for `gramax.audit`, `labels` are names of the codes."""
-    tell, options = progress or (lambda *_: None), options or Options()
-    how = execution or Execution()
-    request = Request(source, labels, column, True, 1, not raw, how)
-    request = replace(request, reading=reading or Reading())
-    collected, book = collect_codes(request, progress)
+def audit_codes(request: Request, wanted: Wanted) -> Report:
+    """The audit of a codebook; the labels of the request are names of its codes."""
+    tell = wanted.tell
+    collected, book = collect_codes(request, tell)
     with telling_memory(f"computing the numbers of {collected.name}, {book.count:,} codes"):
-        e = evidence_of(collected, book, tell, worst, not raw)
-        report = report_of(e, collected, options, worst, explain)
+        e = evidence_of(collected, book, tell, wanted.worst, request.normalize)
+        report = report_of(e, collected, wanted)
         if math.isfinite(report["class_coherence"]) and not book.complex:
             tell("searching", 0, 1, 0)
-            room = _headroom(e, report, headroom, searching)
-            report = replace(report, headroom=room)
-        cheap = max(report.c, report.d) <= CHEAP
-        if not book.complex and (cheap if portrait is None else portrait):
+            report = replace(report, headroom=_headroom(e, report, wanted))
+        if not book.complex and wanted.pictures(report):
             tell("drawing", 0, 1, 0)
             report = _pictured(report, collected)
     return judged(report)
@@ -101,18 +76,17 @@ def evidence_of(
     collected: Collected, book: Codebook, tell: Progress, worst: int = 1, centred: bool = True
 ) -> CodeEvidence:
     """What the numbers of a codebook are computed from; `InputError` where every code is zero."""
-    told = lambda phase, share: tell(phase, round(1000 * share), 1000, 0)  # noqa: E731
-    e = CodeEvidence(book, told, max(NEIGHBOURS_KEPT, worst), centred)
+    share = lambda phase, part: tell(phase, round(1000 * part), 1000, 0)  # noqa: E731
+    e = CodeEvidence(book, share, max(NEIGHBOURS_KEPT, worst), centred)
     if not e.count:
         raise InputError(f"{collected.name}: every code is zero; there is nothing to audit")
     return e
 
 
-def report_of(
-    e: CodeEvidence, collected: Collected, options: Options, worst: int, explain: bool
-) -> Report:
+def report_of(e: CodeEvidence, collected: Collected, wanted: Wanted) -> Report:
     """All but the verdict, headroom and pictures."""
     moments, book, names = joined(collected.totals.blocks), e.book, collected.names
+    worst, explain, options = wanted.worst, wanted.explain, wanted.options
     small = _small(e, moments.normalize)
     law = complex_at_random(e.count, e.dim) if book.complex else for_codes(moments, options)
     beside: dict[str, dict[str, Any]] = {"chance": law}
@@ -127,7 +101,6 @@ def report_of(
         beside["error"] = bars_of_rows(rows, moments.normalize, of_rows)
     with np.errstate(all="ignore"):
         numbers = _numbers(e, Evidence(moments, options), small and Evidence(small, options))
-    left_out = np.asarray(moments.left_out).sum(axis=0)
     where, cosines = (e.worst[0][:worst], e.worst[1][:worst]) if e.count > 1 else ((), ())
     expected = near_pairs_at_random(e.count, e.dim, NEAR_PAIR, book.complex)
     return Report(
@@ -137,7 +110,7 @@ def report_of(
         d=e.dim,
         c=e.count,
         normalized=moments.normalize,
-        numbers=_told({**numbers, **of_rows}, beside),
+        numbers=told({**numbers, **of_rows}, beside),
         worst_pairs=tuple(
             Pair(names[a], names[b], float(x)) for (a, b), x in zip(where, cosines, strict=True)
         ),
@@ -145,12 +118,8 @@ def report_of(
         classes=_views(e, names) if small else (),
         answers=(),
         diagnosis=Diagnosis("", "", ""),
-        warnings=(
-            *notes,
-            *collected.notes,
-            *([in_words(collected.left_out)] if collected.left_out else []),
-        ),
-        left_out={why: round(float(k)) for why, k in zip(REASONS, left_out, strict=True)},
+        warnings=(*notes, *collected.told),
+        left_out=left_out_by_reason(moments),
         left_out_fragments=collected.left_out,
         options=asdict(options),
         codebook=findings_of(e, names, expected),
@@ -180,22 +149,16 @@ def _sample_of_rows(collected: Collected) -> tuple[np.ndarray, list[str]]:
     return rows, [f"{names} are of a random sample of {len(rows):,} codes"]
 
 
-Values = dict[str, tuple[float, str | None]]
-
-
-def _numbers(e: CodeEvidence, rows: Evidence, small: Evidence | None) -> Values:
+def _numbers(e: CodeEvidence, rows: Evidence, small: Evidence | None) -> dict[str, Value]:
     """Every number, and why one has none."""
-    found: Values = {}
+    found: dict[str, Value] = {}
     for metric in METRICS.everything():
         if metric.of_codes and not (small and metric.compute and e.count > 1):
             found[metric.name] = _of_codes(metric, e)
         elif (metric.compute or metric.of_rows) and e.book.complex:
             found[metric.name] = math.nan, UNKNOWN_OF_COMPLEX
         elif metric.compute and (small or not metric.labels):
-            evidence = small or rows
-            value = float(metric.value(evidence))
-            reason = (metric.reason(evidence) or "not a number") if value != value else None
-            found[metric.name] = value, reason
+            found[metric.name] = value_of(metric, small or rows)
         elif metric.compute:
             alone = CONDITIONS["no_samples"].text(rows)
             why = alone if "no_samples" in metric.undefined else f"it is {FEW_CODES}"
@@ -203,22 +166,13 @@ def _numbers(e: CodeEvidence, rows: Evidence, small: Evidence | None) -> Values:
     return found
 
 
-def _of_codes(metric: Metric, e: CodeEvidence) -> tuple[float, str | None]:
+def _of_codes(metric: Metric, e: CodeEvidence) -> Value:
     if e.count < 2 and metric.name != "dead_codes":
         return math.nan, f"needs at least two codes that are not zero, got {e.count}"
     value = float(metric.of_codes(e)) if metric.of_codes else math.nan
     why = metric.degenerate if e.centred else f"of raw rows, it is {FEW_CODES}"
     why = UNKNOWN_OF_COMPLEX if e.book.complex else why
     return value, None if math.isfinite(value) else why
-
-
-def _told(values: Values, beside: Mapping[str, Mapping[str, Any]]) -> dict[str, Number]:
-    return {
-        name: Number(value, reason)
-        if reason
-        else Number(value, **{what: found.get(name) for what, found in beside.items()})
-        for name, (value, reason) in values.items()
-    }
 
 
 def _views(e: CodeEvidence, names: tuple[str, ...]) -> tuple[ClassView, ...]:
@@ -234,22 +188,16 @@ def _views(e: CodeEvidence, names: tuple[str, ...]) -> tuple[ClassView, ...]:
     )
 
 
-def _headroom(
-    e: CodeEvidence,
-    report: Report,
-    search: bool | None,
-    searching: Callable[[Searched], None] | None,
-) -> Any:
-    law = report.numbers["class_coherence"].chance or Chance(math.nan, math.nan, "")
-    codes = lambda: np.concatenate([x for _, x in e.book.directions()])  # noqa: E731
+def _headroom(e: CodeEvidence, report: Report, wanted: Wanted) -> Headroom:
+    law = report.numbers["class_coherence"].chance
     return measure(
-        codes,
+        lambda: np.concatenate([x for _, x in e.book.directions()]),
         e.count,
         e.dim,
         report["class_coherence"],
-        law.mean,
-        search=search,
-        report=searching,
+        law.mean if law else math.nan,
+        search=wanted.headroom,
+        report=wanted.searching,
     )
 
 

@@ -9,11 +9,10 @@ import math
 from collections.abc import Iterator, Sequence
 
 from gramax._text import named, number, percent
-from gramax.audits import thresholds, verdict
+from gramax.audits import facts, thresholds, verdict
 from gramax.audits.codebook_findings import CodebookFindings
+from gramax.audits.facts import chance_of, defined, number_of, simplex_fits
 from gramax.audits.report import Answer, Diagnosis, Report
-from gramax.audits.thresholds import chance_of, defined, number_of, simplex_fits
-from gramax.frames import coherence_floor
 
 MAX_NAMED = 5
 """Codes or groups that a line names; the JSON has all of them."""
@@ -40,17 +39,11 @@ ADVICE = {
 def judge(report: Report) -> tuple[Answer, ...]:
     """The five questions, as a codebook answers them."""
     alone = "Not asked of a codebook: a code is one row, with no samples around it."
-    answers = [
-        Answer("collapse", "open", alone, "collapse_ratio", math.nan, ""),
-        _rank(report),
-        _simplex(report),
-        _crosstalk(report),
-        _reach(report),
-    ]
-    return tuple(answers)
+    first = Answer("collapse", "open", alone, "collapse_ratio", math.nan, "")
+    return (first, _rank(report), _simplex(report), _crosstalk(report), _reach(report))
 
 
-def _open(question, report: Report, metric: str) -> Answer:
+def _open(question: str, report: Report, metric: str) -> Answer:
     why = number_of(report, metric).reason or "the number is not defined"
     return Answer(question, "open", f"Cannot be told: {why}.", metric, math.nan, "")
 
@@ -82,21 +75,17 @@ def _simplex(report: Report) -> Answer:
     if not simplex_fits(report):
         return verdict._separation(report)
     error, chance = report[metric], chance_of(report, metric)
-    ideal, z = -1 / (report.c - 1), chance.z(error)
-    told = f"cosines {number(error)} off {number(ideal)}{_by_chance(chance.mean)}."
+    told = f"cosines {number(error)} off {number(-1 / (report.c - 1))}{_by_chance(chance.mean)}."
+    near, sure = facts.is_simplex(report), chance.z(error) < -thresholds.SURE
+    status, text = {
+        (True, True): ("good", "the codes form a simplex"),
+        (True, False): ("open", "the codes nearly form a simplex, as random ones do"),
+        (False, True): ("fair", "the codes are on the way to a simplex"),
+        (False, False): ("poor", "the codes are no simplex"),
+    }[near, sure]
+    text = f"Centred, {text}: {told}"
     if report.c == 2:
         status, text = "open", "Two centred codes always form a simplex."
-    elif thresholds.is_simplex(report) and z < -thresholds.SURE:
-        status, text = "good", f"Centred, the codes form a simplex: {told}"
-    elif thresholds.is_simplex(report):
-        status, text = (
-            "open",
-            f"Centred, the codes nearly form a simplex, as random ones do: {told}",
-        )
-    elif z < -thresholds.SURE:
-        status, text = "fair", f"Centred, the codes are on the way to a simplex: {told}"
-    else:
-        status, text = "poor", f"Centred, the codes are no simplex: {told}"
     return Answer("simplex", status, text, metric, error, "0 (a simplex)", 0.0, "simplex")
 
 
@@ -105,7 +94,7 @@ def _crosstalk(report: Report) -> Answer:
     if not defined(report, metric) or found is None:
         return _open("crosstalk", report, metric)
     worst, chance = report[metric], chance_of(report, metric)
-    floor = _floor(report)
+    floor = facts.crosstalk_floor(report)
     status = thresholds.status_of(worst, floor[0], chance)
     text = pairs_told(report)
     if not found.pairs:
@@ -117,16 +106,6 @@ def _crosstalk(report: Report) -> Answer:
     text += f" (random codes: {number(random)})." if math.isfinite(random) else "."
     against = f"{floor[0]:.3g} ({floor[1]}){_by_chance(chance.mean)}"
     return Answer("crosstalk", status, text, metric, worst, against, *floor)
-
-
-def _floor(report: Report) -> tuple[float, str]:
-    if report.codebook and report.codebook.complex:
-        best = coherence_floor(report.c, report.d, "complex")
-        return best.value, best.bound
-    if simplex_fits(report) and report.c > 1:
-        return 1 / (report.c - 1), "simplex"
-    best = coherence_floor(report.c, report.d)
-    return best.value, best.bound
 
 
 def _reach(report: Report) -> Answer:

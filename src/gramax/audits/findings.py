@@ -15,6 +15,7 @@ from gramax._shapes import Float, Int
 from gramax.arrays.cloud import Directions, representatives
 from gramax.arrays.nearest import Neighbours
 from gramax.arrays.rows import unit_rows
+from gramax.audits.thresholds import A_POINT
 from gramax.metrics.neighbours import HUB_NEIGHBOURS
 from gramax.uncertainty.chance.spectrum import unbiased_squares
 
@@ -103,8 +104,10 @@ def find(
         normalize: whether they are taken on the unit sphere.
         neighbours: of the rows, so taken.
     """
-    far = outliers(neighbours)
     groups = copies(rows, normalize, neighbours)
+    far = outliers(neighbours)
+    if groups:  # a row that has copies is not far from all others
+        far = far[~np.isin(far, np.concatenate(groups))]
     return Findings(
         looked_at=len(rows),
         outliers=tuple(numbers[far[:MAX_NAMED]].tolist()),
@@ -162,7 +165,7 @@ def flat_classes(
     """
     order = np.argsort(labels, kind="stable")
     classes, first = np.unique(labels[order], return_index=True)
-    found = np.full(len(classes), math.nan)
+    found, traces = np.full((2, len(classes)), math.nan)
     for k, some in enumerate(np.split(order, first[1:])):
         if len(some) >= FEWEST_CLASS_ROWS:
             x = np.asarray(rows[some[:CLASS_ROWS]], np.float64)
@@ -171,9 +174,10 @@ def flat_classes(
             gram = x @ x.T
             trace, squares = float(np.trace(gram)), float(np.sum(gram**2))
             unbiased = unbiased_squares(trace, squares, len(x) - 1)
-            # A class that is a point has lost more than rank, and is told elsewhere.
-            if trace > 0:
-                found[k] = trace**2 / unbiased if unbiased > 0 else math.inf
+            traces[k] = trace / len(x)
+            found[k] = trace**2 / unbiased if unbiased > 0 else math.inf
+    if np.any(np.isfinite(traces)):  # a class that is a point has lost more, and is told elsewhere
+        found[traces <= A_POINT * np.nanmedian(traces)] = math.nan
     if np.sum(np.isfinite(found)) < 2:
         return []
     return classes[found < LOST_DIRECTIONS * np.nanmedian(found)].tolist()

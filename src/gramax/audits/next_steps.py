@@ -6,10 +6,11 @@ import os
 import shlex
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
 
+from gramax.audits.facts import number_of
 from gramax.audits.report import Report, Step
-from gramax.audits.thresholds import CONE_COSINE, number_of
+from gramax.audits.thresholds import CONE_COSINE
+from gramax.streaming import Request
 from gramax.streaming.inputs import is_places
 
 MAX_STEPS = 2
@@ -24,22 +25,13 @@ MANY_CLASSES = 20
 """Classes from which on labels are likely identities, of which new ones come."""
 
 
-def next_steps(
-    report: Report, source: Any, labels: Any, column: str | None, raw: bool
-) -> tuple[Step, ...]:
+def next_steps(report: Report, request: Request) -> tuple[Step, ...]:
     """What to decide next, most urgent first; empty where nothing calls for a decision.
 
-    Args:
-        report: the audit.
-        source: what was audited, as the caller has named it.
-        labels: its labels, likewise.
-        column: the embedding column.
-        raw: whether rows were taken as they are.
+    The request is that of the audit, with sources as the caller has named them.
     """
     called_for = islice(_called_for(report), MAX_STEPS)
-    return tuple(
-        Step(why, _typed(decision, source, labels, column, raw)) for decision, why in called_for
-    )
+    return tuple(Step(why, _typed(decision, request)) for decision, why in called_for)
 
 
 def _called_for(report: Report) -> Iterator[tuple[str, str]]:
@@ -58,9 +50,10 @@ def _called_for(report: Report) -> Iterator[tuple[str, str]]:
         yield "shrink", text
 
 
-def _typed(decision: str, source: Any, labels: Any, column: str | None, raw: bool) -> str:
+def _typed(decision: str, request: Request) -> str:
     """The command for files, or the call for arrays."""
-    raw = raw and decision != "threshold"  # cosines are of directions in any case
+    source, labels, column = request.source, request.labels, request.column
+    raw = not request.normalize and decision != "threshold"  # cosines are of directions
     if not is_places(source):
         more = (", labels" if labels is not None else "") + (", raw=True" if raw else "")
         return f"gramax.{decision}(embeddings{more})"

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from gramax.audits.codebook_findings import CodebookFindings
+    from gramax.audits.corpus import Corpus
     from gramax.audits.findings import Findings
     from gramax.audits.headroom import Headroom
     from gramax.audits.portrait import Portrait
-    from gramax.audits.unlabelled import Corpus
     from gramax.streaming import LeftOut
     from gramax.uncertainty.chance.laws import Chance
     from gramax.uncertainty.companions import Companion

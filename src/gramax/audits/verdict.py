@@ -6,22 +6,16 @@ What counts as good or poor is decided by the thresholds in `thresholds`; this m
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from gramax._text import listed, named, number, percent
-from gramax.audits import thresholds
+from gramax.audits import facts, thresholds
+from gramax.audits.facts import chance_of, defined, labels_matter, number_of, simplex_fits
 from gramax.audits.findings import Confused
 from gramax.audits.headline_metrics import HEADLINE, potential_floor, simplex_floor
 from gramax.audits.headroom import Headroom
 from gramax.audits.report import Answer, Diagnosis, Pair, Report
-from gramax.audits.thresholds import (
-    chance_of,
-    defined,
-    held_against,
-    labels_matter,
-    number_of,
-    simplex_fits,
-)
 from gramax.audits.unlabelled import judge_rows
 from gramax.frames import coherence_floor
 from gramax.metrics.registry import Question
@@ -30,6 +24,13 @@ from gramax.uncertainty.chance.laws import SHUFFLED, Chance
 
 UNLABELLED = "needs labels (or --codes, where each row is itself a code)"
 
+
+APART = "Rows held out get their class all the same."
+
+ALL_THE_SAME = {
+    "simplex": "That matters for a classifier at the end of training, not for search.",
+}
+"""What is said beside poor geometry of classes that can be told apart, if not `APART`."""
 
 WORTH = {
     "probe": "a linear probe",
@@ -48,11 +49,13 @@ def tell_worth(report: Report) -> tuple[str, str, str]:
     if worth is None:
         return "open", "", ""
     best, base = worth.best, worth.largest
-    way = thresholds.way_of(best.accuracy, report)
+    way = facts.way_of(best.accuracy, report)
     if best.low <= base or way < thresholds.HARDLY_APART:
         status, text = "poor", "The classes cannot be told apart"
     elif way > thresholds.TOLD_APART:
         status, text = "good", "The classes can be told apart"
+        if report.merged:
+            text += f", all but {_pairs_named(report.merged)}"
     else:
         status, text = "fair", "The classes can be told apart in part"
     first, *others = (
@@ -74,11 +77,18 @@ def judge(report: Report) -> tuple[Answer, ...]:
     answers = []
     for (question, metric), ask in zip(HEADLINE.items(), asks, strict=True):
         if defined(report, metric, needed.get(question, metric)):
-            answers.append(ask(report))
+            answers.append(_beside_worth(ask(report), report))
         else:
             why = number_of(report, metric).reason or UNLABELLED
             answers.append(_answer(report, question, "open", f"Cannot be told: {why}."))
     return tuple(answers)
+
+
+def _beside_worth(answer: Answer, report: Report) -> Answer:
+    """What geometry lacks, told so that it does not speak of worth where that is well."""
+    if answer.status != "poor" or tell_worth(report)[0] != "good":
+        return answer
+    return replace(answer, text=f"{answer.text} {ALL_THE_SAME.get(answer.question, APART)}")
 
 
 def _answer(
@@ -96,50 +106,35 @@ def _answer(
 
 def _collapse(report: Report) -> Answer:
     """The share of the scatter is the number shown: it has no origin, as the question has none."""
-    share, law = (
-        percent(number_of(report, "scatter_ratio").value),
-        chance_of(report, "scatter_ratio"),
-    )
-    within = f"{share} of the scatter is within classes"
+    law = chance_of(report, "scatter_ratio")
+    within = f"{percent(number_of(report, 'scatter_ratio').value)} of the scatter is within classes"
     if not labels_matter(report):
-        status = "poor"
-        text = (
-            f"Class means are where random labels put them: {within}, {percent(law.mean)} "
-            f"{held_against(law)}."
-        )
-    elif thresholds.is_tight(report):
-        status = "good"
-        text = (
-            f"Classes are tight: their variance is {number(report['cdnv'])} of the squared "
-            f"distance between means (CDNV), and {within}."
-        )
+        put = f"{percent(law.mean)} {thresholds.held_against(law)}"
+        status, text = "poor", f"Class means are where random labels put them: {within}, {put}."
+    elif facts.is_tight(report):
+        cdnv = f"{number(report['cdnv'])} of the squared distance between means (CDNV)"
+        status, text = "good", f"Classes are tight: their variance is {cdnv}, and {within}."
     else:
-        status = "fair"
-        text = f"Classes differ, but are loose: {within}."
+        status, text = "fair", f"Classes differ, but are loose: {within}."
     against = f"0 collapsed{_by_chance(law)}; collapse_ratio {number(report['collapse_ratio'])}"
     return _answer(report, "collapse", status, text, against, metric="scatter_ratio")
 
 
 def _rank(report: Report) -> Answer:
     rank, chance = report["effective_rank"], chance_of(report, "effective_rank")
-    need, most = thresholds.directions_needed(report), min(report.n - 1, report.d)
-    spread = f"Rows spread over {rank:.3g} dimensions"
-    use = f"the {number(need)} that {report.c:,} classes"
+    need, most = facts.directions_needed(report), min(report.n - 1, report.d)
+    use = f"the {number(need)} that {report.c:,} classes use on a simplex"
     if report.c > 1 and defined(report, "scatter_ratio") and not labels_matter(report):
-        status = "open"
-        text = f"{spread}; class means do not differ, so classes need none of these."
+        status, text = "open", "; class means do not differ, so classes need none of these"
     elif rank >= need * (1 - thresholds.AT_FLOOR):
-        status, text = "good", f"{spread}: enough for {use} need."
-    elif not thresholds.is_rank_lost(report):
-        status, text = "fair", f"{spread}, fewer than {use} use on a simplex."
-    elif tell_worth(report)[0] == "good":
-        status = "fair"
-        text = (
-            f"{spread}, less than half of {use} use on a simplex; and yet rows held out get "
-            "their class."
-        )
+        status, text = "good", f", no fewer than {use}"
+    elif not facts.is_rank_lost(report):
+        status, text = "fair", f", fewer than {use}"
     else:
-        status, text = "poor", f"{spread}, less than half of {use} use on a simplex."
+        status, text = "poor", f", less than half of {use}"
+        if tell_worth(report)[0] == "good":
+            status, text = "fair", f"{text}; and yet rows held out get their class"
+    text = f"Rows spread over {rank:.3g} dimensions{text}."
     classes = f", {number(need)} for {report.c} classes" if need < most else ""
     return _answer(report, "rank", status, text, f"{most} at most{_by_chance(chance)}{classes}")
 
@@ -150,31 +145,28 @@ def _simplex(report: Report) -> Answer:
     error, raw = report["class_simplex_error_centred"], report["class_simplex_error"]
     c, chance = report.c, chance_of(report, "class_simplex_error_centred")
     random = chance.mean if math.isfinite(chance.mean) else 1 / math.sqrt(report.d)
-    others = _others(chance)
-    beats_chance = (
-        chance.z(error) < -thresholds.SURE and error < (1 - thresholds.ON_THE_WAY) * random
-    )
+    others, z = _others(chance), chance.z(error)
+    nearer = z < -thresholds.SURE and error < (1 - thresholds.ON_THE_WAY) * random
     off = f"cosines {error:.3g} off, {others} {random:.3g}."
     if c == 2:
         status, text = "open", "Two centred means always form a simplex. Ask whether they are far."
-    elif thresholds.is_simplex(report) and not beats_chance:
-        status, text = (
-            "open",
-            f"{others[0].upper()}{others[1:]} nearly form a simplex here too: {off}",
-        )
-    elif thresholds.is_simplex(report):
+    elif facts.is_simplex(report) and nearer:
         status = "good"
         text = f"Class means form a simplex, centred: cosines {error:.2g} from {-1 / (c - 1):.3g}."
-    elif beats_chance:
+    elif facts.is_simplex(report):
+        also = f"{others[0].upper()}{others[1:]} nearly form a simplex here too"
+        status, text = "open", f"{also}: {off}"
+    elif nearer:
         status, text = "fair", f"On the way to a simplex: {off}"
-    elif chance.z(error) > thresholds.SURE:
-        status, text = "poor", f"Further from a simplex than {others}: {off}"
     else:
-        status, text = "poor", f"About as far from a simplex as {others}: {off}"
+        far = (
+            "Further from a simplex than"
+            if z > thresholds.SURE
+            else "About as far from a simplex as"
+        )
+        status, text = "poor", f"{far} {others}: {off}"
     if raw > thresholds.SHARED_OFFSET * error and raw > thresholds.SIMPLEX_ERROR / (c - 1):
         text += f" Uncentred they are {raw:.2g} off: the means share an offset."
-    if status == "poor" and tell_worth(report)[0] == "good":
-        text += " That matters for a classifier at the end of training, not for search."
     against = f"0 (a simplex of {c}){_by_chance(chance)}"
     return _answer(report, "simplex", status, text, against, (0.0, "simplex"))
 
@@ -205,29 +197,25 @@ def _separation(report: Report) -> Answer:
 
 def _crosstalk(report: Report) -> Answer:
     worst, chance = report["class_coherence"], chance_of(report, "class_coherence")
-    if simplex_fits(report):  # codes that fit need not be orthogonal: a simplex is what they reach
-        floor, bound = 1 / (report.c - 1), "simplex"
-        ideal = f"a simplex has {floor:.3g}"
-    else:
-        best = coherence_floor(report.c, report.d)
-        floor, bound = best.value, best.bound
-        ideal = f"the floor is {floor:.3g}"
+    floor, bound = facts.crosstalk_floor(report)
+    ideal = f"a simplex has {floor:.3g}" if bound == "simplex" else f"the floor is {floor:.3g}"
     status = thresholds.status_of(worst, floor, chance, _random_cosine(report))
     others = _others(chance)
     random = f" ({number(chance.mean)})" if math.isfinite(chance.mean) else ""
-    if status == "good":
-        below = worst <= floor * (1 - thresholds.AT_FLOOR)
-        text = f"Worst crosstalk {worst:.3g}; {ideal}{', which is more' if below else ''}."
-    elif status == "open":
-        text = f"Worst crosstalk {worst:.3g}; {ideal}, and {others} have less."
-    elif status == "fair" and chance.z(worst) < -thresholds.SURE:
-        text = f"Worst crosstalk {worst:.3g} is below that of {others}{random}; {ideal}."
-    elif status == "fair":
-        text = f"Worst crosstalk {worst:.3g} is about what {others} have."
-    else:
-        text = f"Worst crosstalk {worst:.3g} is above that of {others}{random}."
-        for pair in report.worst_pairs[:1]:
-            text += f" The worst pair is {named(pair.a)} and {named(pair.b)}."
+    more = ", which is more" if worst <= floor * (1 - thresholds.AT_FLOOR) else ""
+    how = {
+        "good": f"; {ideal}{more}.",
+        "open": f"; {ideal}, and {others} have less.",
+        "fair": f" is about what {others} have.",
+        "poor": f" is above that of {others}{random}.",
+    }
+    if chance.z(worst) < -thresholds.SURE:
+        how["fair"] = f" is below that of {others}{random}; {ideal}."
+    text = f"Worst crosstalk {worst:.3g}{how[status]}"
+    if status == "poor" and report.worst_pairs:
+        pair = report.worst_pairs[0]
+        opposite = ", which are opposite" if pair.cosine < 0 else ""
+        text += f" The worst pair is {named(pair.a)} and {named(pair.b)}{opposite}."
     against = f"{floor:.3g} ({bound}){_by_chance(chance, floor)}"
     return _answer(report, "crosstalk", status, text, against, (floor, bound))
 
@@ -281,7 +269,7 @@ def _by_chance(chance: Chance, ideal: float = -math.inf) -> str:
     """What chance gives; less than a simplex has where dimensions are many."""
     if not math.isfinite(chance.mean):
         return ""
-    value = f", {number(chance.mean)} {held_against(chance)}"
+    value = f", {number(chance.mean)} {thresholds.held_against(chance)}"
     return value + " (less)" * (chance.mean < ideal)
 
 
@@ -306,9 +294,6 @@ KINDS = {
     "classes merged": "Look at the labels of these classes first; then give them more rows or a "
     "larger margin.",
     "neural-collapsed": "",
-    "overloaded, poor": "Train the codes against their crosstalk (smooth_coherence_loss), use a "
-    "fixed packing as the classifier, or more dimensions.",
-    "overloaded, near-optimal": "",
     "overlapping": "",
     "cannot be told": "Audit more rows.",
     "amiss": "",
@@ -326,6 +311,9 @@ PROPERTIES = {
     "point classes": "Look whether the rows of these classes are copies of one.",
     "flat classes": "Look what the rows of these classes are, and whether they are enough.",
     "copies": "Keep one row of each group of copies, and look where they come from.",
+    "crowded codes": "Train the codes against their crosstalk (smooth_coherence_loss), use a fixed "
+    "packing as the classifier, or more dimensions.",
+    "well-packed codes": "",
     "outliers": "Look at these rows: broken or empty input, a wrong unit, another model.",
 }
 """What can hold beside any kind, and what to try for each."""
@@ -342,8 +330,10 @@ def diagnose(report: Report) -> Diagnosis:
     advice = KINDS[kind]
     if kind == "amiss":
         advice = " ".join(answer.advice for answer in report.answers if answer.status == "poor")
+    apart = tell_worth(report)[0] == "good"
     for name in seen:
-        advice = advice or PROPERTIES[name]
+        if not (apart and name == "crowded codes"):  # there is nothing to mend
+            advice = advice or PROPERTIES[name]
     return Diagnosis(kind, " ".join([text, *seen.values()]), advice, tuple(seen))
 
 
@@ -351,30 +341,46 @@ def _properties_seen(report: Report) -> dict[str, str]:
     """What holds of a space beside its kind, and what is seen of it."""
     seen, labelled = {}, report.c > 0
     lost = tell_worth(report)[0] != "good" and labels_matter(report)
-    if labelled and thresholds.is_cone(report):
-        share = number(thresholds.common_share(report))
+    if labelled and facts.is_cone(report):
+        share = number(facts.common_share(report))
         seen["cone"] = (
             f"All classes share a direction, by {share} of the squared length of a row: centre "
             "rows before their cosines are compared."
         )
-    if labelled and lost and thresholds.is_rank_lost(report):
-        rank, need = number(report["effective_rank"]), number(thresholds.directions_needed(report))
+    if labelled and lost and facts.is_rank_lost(report):
+        rank, need = number(report["effective_rank"]), number(facts.directions_needed(report))
         seen["narrow spectrum"] = (
             f"The spectrum is narrow: rows spread over {rank} dimensions where classes could use "
             f"{need}."
         )
-    if thresholds.is_imbalanced(report):
+    if facts.is_imbalanced(report):
         largest = max(report.classes, key=lambda view: view.count)
         share = percent(largest.count / report.n)
         seen["imbalance"] = (
             f"{named(largest.name)} holds {share} of the rows, so most numbers tell of it."
         )
-    if points := thresholds.point_classes(report):
+    if points := facts.point_classes(report):
         what = "is a point" if len(points) == 1 else "are points"
         seen["point classes"] = f"{_names(points)} {what}: all its rows are one."
         if len(points) > 1:
             seen["point classes"] = f"{_names(points)} {what}: all rows of each are one."
-    return seen | _rows_seen(report)
+    return seen | _packing_seen(report) | _rows_seen(report)
+
+
+def _packing_seen(report: Report) -> dict[str, str]:
+    """How more codes than fit on a simplex are packed, beside others of their number."""
+    if not report.c or simplex_fits(report) or not defined(report, "class_coherence"):
+        return {}
+    worst, chance = report["class_coherence"], chance_of(report, "class_coherence")
+    floor, apart = coherence_floor(report.c, report.d).value, _separation(report).status
+    codes = f"{report.c:,} codes in {report.d:,} dimensions are"
+    crosstalk = f"packed: their worst crosstalk is {worst:.3g}"
+    if chance.z(worst) > thresholds.SURE and apart == "poor":  # opposite codes do not crowd
+        others = f"that of {_others(chance)} {number(chance.mean)}"
+        return {"crowded codes": f"{codes} badly {crosstalk}, {others}."}
+    if thresholds.is_near_floor(worst, floor, chance.mean, _random_cosine(report)):
+        return {"well-packed codes": f"{codes} well {crosstalk}, the floor {floor:.3g}."}
+    return {}
 
 
 def _rows_seen(report: Report) -> dict[str, str]:
@@ -402,6 +408,12 @@ def _rows_seen(report: Report) -> dict[str, str]:
     return seen
 
 
+def _pairs_named(pairs: Sequence[Pair]) -> str:
+    """Some pairs of classes, and how many more there are."""
+    names = ", ".join(f"{named(pair.a)} and {named(pair.b)}" for pair in pairs[:3])
+    return names + (f", and {len(pairs) - 3:,} more pairs" if len(pairs) > 3 else "")
+
+
 def _names(names: list[str]) -> str:
     """Some names of classes, and how many more there are."""
     shown = ", ".join(map(named, names[:3]))
@@ -413,28 +425,25 @@ def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
     rank, cosine = number_of(report, "effective_rank"), number_of(report, "mean_cosine").value
     if "same point" in (rank.reason or ""):
         yield "point-collapsed", "All rows are one point."
-    if cosine > thresholds.POINT_COSINE:
-        yield "point-collapsed", "All rows point in one direction, to float32's precision."
     worth = tell_worth(report)[0]
+    if cosine > thresholds.POINT_COSINE and worth in ("poor", "open"):
+        yield "point-collapsed", "All rows point in one direction, to float32's precision."
     if defined(report, "scatter_ratio") and not labels_matter(report):
         if worth in ("good", "fair"):
             text = "Class means coincide, and yet rows held out get their class: classes lie in "
             yield "interleaved", f"{text}several places, or around each other."
-        text = (
-            "Labels and geometry are unrelated: the space is as good as random for these classes."
-        )
+        text = "Class means are where random labels put them."
+        if worth == "poor":
+            text = "Labels and geometry are unrelated: the space is as good as random for them."
         yield "random", text
     if report.merged and labels_matter(report):
-        names = ", ".join(f"{named(pair.a)} and {named(pair.b)}" for pair in report.merged[:3])
-        more = f", and {len(report.merged) - 3} more pairs" if len(report.merged) > 3 else ""
-        text = f"Classes have merged: these rows cannot tell apart {names}{more}."
+        text = f"Classes have merged: these rows cannot tell apart {_pairs_named(report.merged)}."
         yield "classes merged", text
     share = percent(number_of(report, "scatter_ratio").value)
-    if thresholds.is_simplex(report) and thresholds.is_tight(report):
+    if facts.is_simplex(report) and facts.is_tight(report):
         on = f" on a simplex of {report.c}" if report.c > 2 else ", of which any two form a simplex"
         text = f"Collapsed well: tight classes ({share} of the scatter){on}."
         yield "neural-collapsed", text
-    yield from _packings_seen(report)
     if not defined(report, "effective_rank") and not defined(report, "scatter_ratio"):
         why = rank.reason or "no number is defined"
         yield "cannot be told", f"These rows are too few to tell: {why}."
@@ -446,7 +455,7 @@ def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
         more = {0: ".", 1: "; one answer is worth a look."}
         text = "Nothing is badly amiss that can be seen without labels"
         yield "healthy", text + more.get(fair, f"; {fair} answers are worth a look.")
-    if thresholds.is_tight(report):
+    if facts.is_tight(report):
         simplex = ", but their means are no simplex" if simplex_fits(report) else ""
         yield "healthy", f"Classes are tight ({share} of the scatter){simplex}."
     if worth in ("fair", "poor"):
@@ -459,18 +468,3 @@ def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
 def _most_confused(report: Report) -> tuple[Pair | Confused, ...]:
     """Pairs of classes that neighbours confuse, else those most alike."""
     return report.findings.confused if report.findings else report.alike
-
-
-def _packings_seen(report: Report) -> Iterator[tuple[str, str]]:
-    """The kinds of more codes than fit on a simplex."""
-    if simplex_fits(report) or not defined(report, "class_coherence"):
-        return
-    worst, chance = report["class_coherence"], chance_of(report, "class_coherence")
-    floor = coherence_floor(report.c, report.d).value
-    codes = f"{report.c:,} codes in {report.d:,} dimensions have a worst crosstalk of {worst:.3g}"
-    if not chance.z(worst) <= thresholds.SURE:
-        others = f"{_others(chance)} {number(chance.mean)}"
-        yield "overloaded, poor", f"Overloaded, and badly packed: {codes}, {others}."
-    if thresholds.is_near_floor(worst, floor, chance.mean, _random_cosine(report)):
-        text = f"Overloaded, and well packed: {codes}; the floor is {floor:.3g}."
-        yield "overloaded, near-optimal", text

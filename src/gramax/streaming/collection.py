@@ -39,7 +39,7 @@ from gramax.streaming.inputs import (
     is_places,
     open_source,
 )
-from gramax.streaming.results import LeftOut, Sample, Totals
+from gramax.streaming.results import LeftOut, Sample, Totals, in_words
 from gramax.streaming.tasks import CHUNK_BYTES
 
 
@@ -94,6 +94,11 @@ class Collected:
     def left_out(self) -> tuple[LeftOut, ...]:
         """Files and fragments that could not be read, and were left out as was asked for."""
         return self.unopened + self.totals.left_out
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What a report says of how the files were read."""
+        return (*self.notes, *([in_words(self.left_out)] if self.left_out else []))
 
 
 def collect(request: Request, progress: Progress | None = None) -> Collected:

@@ -14,6 +14,7 @@ import numpy as np
 from gramax._optional import need
 from gramax._shapes import Float, Int
 from gramax.arrays.codebook import Codebook, groups_of, sweep_across
+from gramax.audits.build import Wanted
 from gramax.audits.codebook import evidence_of, judged, report_of
 from gramax.decide.comparison.changes import turn
 from gramax.decide.comparison.conclusion import concluded
@@ -51,7 +52,7 @@ def compare_codes(
             _check_alike(spaces[0][1].whole, book)
         e = evidence_of(collected, book, tell, centred=request.normalize)
         sides.append(
-            side_of(judged(report_of(e, collected, options, 1, False)), collected.left_out)
+            side_of(judged(report_of(e, collected, Wanted(1, options=options))), collected.left_out)
         )
         spaces.append((collected, e))
     a, b = sides
