@@ -21,7 +21,6 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -85,23 +84,35 @@ def mutants(file: str, share: float, seed: int) -> Iterator[Mutant]:
         ((p.lineno, p.col_offset), (p.end_lineno, p.end_col_offset))  # type: ignore[attr-defined]
         for p in parts
     ]
-    nodes = list(ast_nodes(get_ast(source)))
-    every = []
-    for name in filter(OPERATORS.fullmatch, operator_names()):
-        operator = get_operator(name)()
-        places = [place for node in nodes for place in operator.mutation_positions(node)]
-        every += [
-            (operator, occurrence, start)
-            for occurrence, (start, _) in enumerate(places)
-            if not any(low <= start < high for low, high in spans)
-        ]
     lines = source.splitlines()
-    for operator, occurrence, start in random.Random(seed).sample(every, round(share * len(every))):
-        text = mutate_code(source, operator, occurrence)
-        if text is not None and _compiles(text):
+    operators = [get_operator(name)() for name in operator_names() if OPERATORS.fullmatch(name)]
+    every = []
+    for first, last in statements(source):  # one at a time: each change parses its own alone
+        nodes = list(ast_nodes(get_ast("\n".join(lines[first:last]) + "\n")))
+        for operator in operators:
+            places = [place for node in nodes for place in operator.mutation_positions(node)]
+            for occurrence, ((line, column), _) in enumerate(places):
+                start = line + first, column
+                if not any(low <= start < high for low, high in spans):
+                    every.append((operator, occurrence, start[0], first, last))
+    for operator, occurrence, line, first, last in random.Random(seed).sample(
+        every, round(share * len(every))
+    ):
+        changed = mutate_code("\n".join(lines[first:last]) + "\n", operator, occurrence)
+        if changed is None:
+            continue
+        text = "\n".join([*lines[:first], *changed.splitlines(), *lines[last:], ""])
+        if _compiles(text):
             pairs = zip(lines, text.splitlines(), strict=False)
             before, after = next((a, b) for a, b in pairs if a != b)
-            yield Mutant(file, start[0], before.strip(), after.strip(), text)
+            yield Mutant(file, line, before.strip(), after.strip(), text)
+
+
+def statements(source: str) -> Iterator[tuple[int, int]]:
+    """The lines of each statement of a module, as a slice; decorators belong to theirs."""
+    for node in ast.parse(source).body:
+        above = [d.lineno for d in getattr(node, "decorator_list", ())]
+        yield min([node.lineno, *above]) - 1, node.end_lineno or node.lineno
 
 
 def _compiles(text: str) -> bool:
@@ -161,8 +172,8 @@ def page(tried: list[Mutant], alive: list[Mutant], args: argparse.Namespace, old
         "here, after the colon; a later run keeps them for the lines that still survive.",
         "",
         f"`python -m tests.mutation --share {args.share:g} --seed {args.seed}`: of a sample of",
-        f"{len(tried):,} mutants {killed:,} are killed, {100 * killed / len(tried):.1f} % (95 % interval:",
-        f"{low:.1f} to {high:.1f} %).",
+        f"{len(tried):,} mutants {killed:,} are killed, {100 * killed / len(tried):.1f} %",
+        f"(95 % interval: {low:.1f} to {high:.1f} %).",
         "",
         "| file | mutants | survived |",
         "| --- | ---: | ---: |",
@@ -193,9 +204,8 @@ def main() -> None:
         if not passes(Path(folder, "one"), needed):
             said = Path(folder, "one", "said.txt").read_text(encoding="utf-8")
             raise SystemExit(f"without a mutant the tests do not pass:\n{said}")
-        for mutant, lives in zip(
-            chosen, pool.map(partial(survives, trees=trees, last=last), chosen), strict=True
-        ):
+        found = pool.map(lambda mutant: survives(mutant, trees, last), chosen)
+        for mutant, lives in zip(chosen, found, strict=True):
             if lives is None:
                 break
             print(
