@@ -65,7 +65,7 @@ def silent(node: ast.AST) -> list[ast.AST | None]:
             return [node]
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in DECLARES:
             return [k.value for k in node.keywords if k.arg not in ("compute", "of_rows")]
-        case ast.Assign(targets=[ast.Name(id=name), *_]) if name.isupper():
+        case ast.Assign(targets=[target]) if ast.unparse(target).isupper():
             return [node]  # sizes of blocks and samples: any gives the same numbers
         case ast.If(test=ast.Name(id="TYPE_CHECKING")):
             return [node]
