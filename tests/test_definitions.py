@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from scipy import stats
 
 import gramax
 from gramax.arrays.rows import unit_rows
+from gramax.decide.codecs import Codecs, Way
 from gramax.decide.held_out import Judged, Neighbourhoods
+from gramax.decide.remedies import Axes
 from gramax.metrics.options import Options
 from gramax.moments import BlockMoments, ClassMoments
 from gramax.uncertainty.chance.laws import SHUFFLED
@@ -54,40 +57,74 @@ def test_participation_ratio_from_products_of_different_blocks(rng, center):
         fours = over_different(sizes, 4, lambda a, b, c, d: (s[a] @ s[b]) * (s[c] @ s[d]))
         above, below = above + fours, below + fours
     assert found["participation_ratio"].value == pytest.approx(above / below, rel=1e-10)
+    two = companions(BlockMoments.of_parts(parts[:2]), Options(center=center))
+    assert np.isfinite(two["participation_ratio"].value) == (center == "none")
 
 
-def test_distances_between_several_classes_without_their_noise(rng):
-    """CDNV divides by distances drawn to their mean; the quotient by their trace."""
-    sizes = np.array([9, 14, 7, 20])
-    y = np.repeat(np.arange(4), sizes)
-    z = 3 * rng.normal(size=(4, 5))[y] + rng.normal(size=(50, 5)) * [0.5, 1, 1, 1.5, 2]
-    n, k = len(z), 4
+@pytest.fixture
+def classes(rng):
+    """Four unequal classes, and by loops over them what their companions are made of."""
+    sizes, k = np.array([9, 14, 7, 20]), 4
+    y, f = np.repeat(np.arange(k), sizes), 50 - k
+    z = 3 * rng.normal(size=(k, 5))[y] + rng.normal(size=(50, 5)) * [0.5, 1, 1, 1.5, 2]
     rows = [z[y == c] for c in range(k)]
-    means, noise = np.stack([x.mean(axis=0) for x in rows]), 1 / sizes
     spread = np.array([np.var(x, axis=0, ddof=1).sum() for x in rows])
-    f = n - k
     within = sum((x - x.mean(axis=0)).T @ (x - x.mean(axis=0)) for x in rows) / f
-    square = f**2 / ((f - 1) * (f + 2)) * (np.trace(within @ within) - np.trace(within) ** 2 / f)
-    distances, variances, both = [], [], []
-    for a, b in combinations(range(k), 2):
-        gap, h = means[a] - means[b], noise[a] + noise[b]
-        distances.append(gap @ gap - spread[a] * noise[a] - spread[b] * noise[b])
-        along = max(gap @ within @ gap - h * square, 0)
-        variances.append(2 * h**2 * square + 4 * h * along)
-        both.append(spread[a] + spread[b])
+    first, second, third = (np.trace(np.linalg.matrix_power(within, p)) for p in (1, 2, 3))
+    square = f**2 / ((f - 1) * (f + 2)) * (second - first**2 / f)
+    cube = third - 3 * first * square / f - first**3 / f**2
+    means = np.stack([x.mean(axis=0) for x in rows])
+    found = companions(BlockMoments.empty(k, 5, normalize=False).update(z, y))
+    return SimpleNamespace(
+        means=means, spread=spread, within=within, square=square, cube=cube, found=found,
+        noise=1 / sizes, share=sizes / 50, k=k, f=f,
+    )  # fmt: skip
+
+
+def test_cdnv_divides_by_distances_that_are_drawn_to_their_mean(classes):
+    e, distances, variances, both = classes, [], [], []
+    for a, b in combinations(range(e.k), 2):
+        gap, h = e.means[a] - e.means[b], e.noise[a] + e.noise[b]
+        distances.append(gap @ gap - e.spread[a] * e.noise[a] - e.spread[b] * e.noise[b])
+        along = max(gap @ e.within @ gap - h * e.square, 0)
+        variances.append(2 * h**2 * e.square + 4 * h * along)
+        both.append(e.spread[a] + e.spread[b])
     mean, varied = np.mean(distances), np.var(distances, ddof=1) - np.mean(variances)
     assert varied > 0
     drawn = mean + np.sqrt(varied / (varied + np.mean(variances))) * (distances - mean)
-    blocks = BlockMoments.empty(k, 5, normalize=False).update(z, y)
-    found = companions(blocks)
-    assert found["cdnv"].value == pytest.approx(np.mean(both / (2 * drawn)), rel=1e-9)
-    # Σ of |m_k - m|² over classes, whose noise is v_k/n_k (1 - 2 p_k), and that of m k times.
-    share = sizes / n
-    lone = spread * noise
-    between = np.sum((means - share @ means) ** 2)
-    between -= np.sum(lone * (1 - 2 * share)) + k * np.sum(share**2 * lone)
-    right = share @ spread * k / between
-    assert found["nc1_quotient"].value == pytest.approx(right, rel=1e-9)
+    assert e.found["cdnv"].value == pytest.approx(np.mean(both / (2 * drawn)), rel=1e-9)
+
+
+def gram(e, power):
+    """Products of the centred means in Σ_W to a power, less those of their noise."""
+    s = e.within
+    matrix = (np.eye(5), s, (e.f * s @ s - np.trace(s) * s) / (e.f + 1))[power]
+    lone = (e.spread, e.square, e.cube)[power] * e.noise
+    centring = np.eye(e.k) - e.share
+    centred = centring @ e.means
+    return centred @ matrix @ centred.T - centring @ np.diag(lone) @ centring.T
+
+
+def test_nc1_by_traces_of_gram_matrices_without_noise(classes):
+    e = classes
+    g, within, twice = (gram(e, power) for power in range(3))
+    right = e.share @ e.spread * e.k / np.trace(g)
+    assert e.found["nc1_quotient"].value == pytest.approx(right, rel=1e-9)
+    across = np.linalg.svd(e.share[None])[2][1:].T
+    values, turn = np.linalg.eigh(across.T @ g @ across)
+    within, twice = (
+        np.einsum("ij,ij->j", across @ turn, h @ across @ turn) for h in (within, twice)
+    )
+    h, excess = np.mean(e.noise), 0.0
+    for (i, a), (j, b) in product(enumerate(values), repeat=2):
+        # The variance of an entry of the noise of G, and its covariance with that of H.
+        own = (1 + (i == j)) * (h**2 * e.square + h * (within[i] + within[j]))
+        shared = (1 + (i == j)) * (h**2 * e.cube + h * (twice[i] + twice[j]))
+        excess += own * (2 * within[i] / (a**3 * b) + within[j] / (a * b) ** 2)
+        excess -= 2 * shared / (a**2 * b)
+    right = np.sum(within / values**2) - excess
+    assert abs(excess) > 0.03 * right
+    assert e.found["nc1_pinv"].value == pytest.approx(right, rel=1e-9)
 
 
 def test_squares_of_eigenvalues_are_without_bias():
@@ -170,6 +207,50 @@ def test_the_fall_of_hubness_has_students_interval(rng):
     gaps = hubs[0] - hubs[1]
     ends = stats.t.interval(0.95, 4, gaps.mean(), stats.sem(gaps))
     assert (found.value, found.low, found.high) == pytest.approx((gaps.mean(), *ends), rel=1e-3)
+
+
+def test_spectra_are_drawn_together_by_oracle_approximating_shrinkage(rng):
+    """Chen, Wiesel, Eldar & Hero 2010, equation 23."""
+    x, d = rng.normal(size=(40, 6)) * np.arange(1, 7), 6
+    axes = Axes(ClassMoments.of(x, np.arange(40) % 2, 2, normalize=False))
+    s = np.diag(axes.principal[0])
+    above = (1 - 2 / d) * np.trace(s @ s) + np.trace(s) ** 2
+    rho = above / (40 + 1 - 2 / d) / (np.trace(s @ s) - np.trace(s) ** 2 / d)
+    assert 0 < rho < 1
+    right = (1 - rho) * s + rho * np.trace(s) / d * np.eye(d)
+    np.testing.assert_allclose(axes.shrunk(np.diag(s)), np.diag(right), rtol=1e-12)
+    np.testing.assert_allclose(axes.shrunk(np.full(d, 2.0)), 2.0)  # nothing to draw together
+    np.testing.assert_array_equal(axes.shrunk(np.zeros(d)), 1)
+
+
+def shape_of(rows):
+    """Rows about their mean, of length 1 together: searches may move and scale them."""
+    x = rows - rows.mean(axis=0)
+    return x / np.linalg.norm(x)
+
+
+@pytest.mark.parametrize("n", [60, 12], ids=["many rows", "few rows"])
+def test_coordinates_are_stored_in_the_steps_that_their_rows_span(rng, n):
+    x = rng.normal(size=(n, 16)) * np.linspace(2, 0.5, 16) + 1
+    codecs = Codecs(x, np.arange(n), normalize=False)
+    variances = np.var(x, axis=0)
+    low, high = x[:, :4].min(axis=0), x[:, :4].max(axis=0)
+    step = (high - low) / 255
+    found = codecs.stored(Way("first", 4, "int8"))
+    read = step * np.rint((x[:, :4] - low) / step)
+    np.testing.assert_allclose(shape_of(found.g), shape_of(read), atol=1e-6)
+    kept = (variances[:4].sum() - np.sum(step**2) / 12) / variances.sum()
+    assert found.kept == pytest.approx(kept, rel=1e-5)
+    components = codecs.stored(Way("PCA", 4, "float32"))
+    left, sizes, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+    assert components.kept == pytest.approx(np.sum(sizes[:4] ** 2) / np.sum(sizes**2), rel=1e-9)
+    right = np.abs(shape_of(left[:, :4] * sizes[:4]))  # an axis may point either way
+    np.testing.assert_allclose(np.abs(shape_of(components.g)), right, atol=1e-5)
+    np.testing.assert_allclose(
+        2 * components.half, np.sum(components.g**2, axis=1), rtol=1e-4, atol=1e-4
+    )
+    signs = codecs.stored(Way("all", 16, "binary"))
+    np.testing.assert_array_equal(signs.g > 0, x > x.mean(axis=0))
 
 
 @pytest.fixture(scope="module")
