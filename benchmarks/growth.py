@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -128,12 +129,12 @@ def show(console: Console, name: str, results: list[dict[str, float]]) -> None:
     console.print(table)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Every sweep, or one point of one."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--point", type=int, nargs=3, metavar=("N", "D", "C"))
     parser.add_argument("--compile", action="store_true", help="only compile the point")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.point:
         print(json.dumps(point(*options.point, options.compile)))
         return

@@ -20,17 +20,21 @@ BATCHES = 16
 """Different ones, on the device; they come round again."""
 
 
-def small_updates(updates: int = UPDATES) -> dict[str, tuple[float, int]]:
+def small_updates(
+    updates: int = UPDATES, batches: Array | None = None
+) -> dict[str, tuple[float, int]]:
     """Updates a second, and how often the update was traced for all of them, the first included.
 
     Args:
         updates: of every kind.
+        batches: `BATCHES` of them, on the device; normal rows unless given.
 
     Raises:
         jax.errors.JaxRuntimeError: something was sent to the device on the way.
     """
     n, d, c = SMALL
-    batches = jax.random.normal(jax.random.key(0), (BATCHES, n, d))
+    if batches is None:
+        batches = jax.random.normal(jax.random.key(0), (BATCHES, n, d))
     y, traced = jnp.arange(n) % c, {"one by one": 0, "loop": 0}
 
     def added(moments: gramax.ClassMoments, z: Array, how: str) -> gramax.ClassMoments:

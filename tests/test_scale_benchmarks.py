@@ -12,9 +12,8 @@ def test_exponent_is_the_power():
     assert growth.exponent(x, [7.0, 7.0, 7.0]) == pytest.approx(0, abs=1e-12)
 
 
-def test_point_reports_all_that_the_table_shows(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["growth", "--point", "50", "4", "3"])
-    growth.main()
+def test_point_reports_all_that_the_table_shows(capsys):
+    growth.main(["--point", "50", "4", "3"])
     got = json.loads(capsys.readouterr().out)
     assert (got["n"], got["d"], got["c"]) == (50, 4, 3)
     assert set(growth.MEASURED) < set(got)

@@ -1,21 +1,21 @@
 """`python -m tests.mutation`: change one operator or number of the numeric core, and run its tests.
 
 cosmic-ray makes the mutants, of the files that `core.toml` lists. Each is tested in a copy
-of the checkout, on NumPy alone, so that nothing is compiled. `SURVIVORS.md` says what lives, and
-why it may, as far as `core.toml` has reasons, by the text of a line.
+of the checkout, on NumPy alone, so that nothing is compiled. `SURVIVORS.md` says what lives; the
+reasons that stand there, why it may, are kept when it is written anew.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import math
 import os
 import random
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
+import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
@@ -24,12 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
+from tests.mutation.running import passes
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CORE = tomllib.loads((HERE / "core.toml").read_text(encoding="utf-8"))
-SECONDS = 300
-"""A mutant that takes longer counts as killed: it loops."""
-
 # Of each operator its opposite; of inequalities also the one that differs at equality alone.
 # Others (`<<` for `+` between floats) can only fail, or repeat these.
 OPERATORS = re.compile(
@@ -66,15 +65,15 @@ def silent(node: ast.AST) -> list[ast.AST | None]:
             return [node]
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in DECLARES:
             return [k.value for k in node.keywords if k.arg not in ("compute", "of_rows")]
-        case ast.Assign(targets=[ast.Name(id=name), *_]) if name.isupper():
+        case ast.Assign(targets=[target]) if ast.unparse(target).isupper():
             return [node]  # sizes of blocks and samples: any gives the same numbers
         case ast.If(test=ast.Name(id="TYPE_CHECKING")):
             return [node]
     return []
 
 
-def mutants(file: str) -> Iterator[Mutant]:
-    """All mutants of a file that may change a number."""
+def mutants(file: str, share: float, seed: int) -> Iterator[Mutant]:
+    """A share of the mutants of a file that may change a number, drawn at random."""
     from cosmic_ray.ast import ast_nodes, get_ast
     from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator, operator_names
@@ -86,19 +85,34 @@ def mutants(file: str) -> Iterator[Mutant]:
         for p in parts
     ]
     lines = source.splitlines()
-    tree = get_ast(source)
-    for name in filter(OPERATORS.fullmatch, operator_names()):
-        operator = get_operator(name)()
-        places = [p for node in ast_nodes(tree) for p in operator.mutation_positions(node)]
-        for occurrence, (start, _) in enumerate(places):
-            if any(low <= start < high for low, high in spans):
-                continue
-            text = mutate_code(source, operator, occurrence)
-            if text is None or not _compiles(text):
-                continue
+    operators = [get_operator(name)() for name in operator_names() if OPERATORS.fullmatch(name)]
+    every = []
+    for first, last in statements(source):  # one at a time: each change parses its own alone
+        nodes = list(ast_nodes(get_ast("\n".join(lines[first:last]) + "\n")))
+        for operator in operators:
+            places = [place for node in nodes for place in operator.mutation_positions(node)]
+            for occurrence, ((line, column), _) in enumerate(places):
+                start = line + first, column
+                if not any(low <= start < high for low, high in spans):
+                    every.append((operator, occurrence, start[0], first, last))
+    for operator, occurrence, line, first, last in random.Random(seed).sample(
+        every, round(share * len(every))
+    ):
+        changed = mutate_code("\n".join(lines[first:last]) + "\n", operator, occurrence)
+        if changed is None:
+            continue
+        text = "\n".join([*lines[:first], *changed.splitlines(), *lines[last:], ""])
+        if _compiles(text):
             pairs = zip(lines, text.splitlines(), strict=False)
             before, after = next((a, b) for a, b in pairs if a != b)
-            yield Mutant(file, start[0], before.strip(), after.strip(), text)
+            yield Mutant(file, line, before.strip(), after.strip(), text)
+
+
+def statements(source: str) -> Iterator[tuple[int, int]]:
+    """The lines of each statement of a module, as a slice; decorators belong to theirs."""
+    for node in ast.parse(source).body:
+        above = [d.lineno for d in getattr(node, "decorator_list", ())]
+        yield min([node.lineno, *above]) - 1, node.end_lineno or node.lineno
 
 
 def _compiles(text: str) -> bool:
@@ -121,56 +135,55 @@ def copies(folder: str) -> SimpleQueue[Path]:
     return trees
 
 
-def survives(mutant: Mutant, trees: SimpleQueue[Path]) -> bool:
-    """Whether all tests of the file pass with it, in a copy that nobody works in."""
+def survives(mutant: Mutant, trees: SimpleQueue[Path], last: float) -> bool | None:
+    """Whether all tests of the file pass with it, in a copy that nobody works in; late, None."""
+    if time.monotonic() > last:
+        return None
     tree = trees.get()
     path = tree / "src/gramax" / mutant.file
-    original = path.read_text(encoding="utf-8")
+    original, written = path.read_text(encoding="utf-8"), path.stat()
     path.write_text(mutant.text, encoding="utf-8")
     try:
         return passes(tree, CORE["tests"][mutant.file])
     finally:
         path.write_text(original, encoding="utf-8")
+        os.utime(path, ns=(written.st_atime_ns, written.st_mtime_ns))  # its bytecode holds again
         trees.put(tree)
 
 
-def passes(tree: Path, tests: list[str]) -> bool:
-    """Whether the tests pass in a copy of the checkout."""
-    options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-k", "not jax and not torch"]
-    paths = os.pathsep.join([str(tree / "src"), str(tree)])
-    try:
-        ended = subprocess.run(
-            [sys.executable, "-B", "-m", "pytest", *options, *tests],
-            cwd=tree,
-            env=os.environ | {"PYTHONPATH": paths, "JAX_PLATFORMS": "cpu"},
-            capture_output=True,
-            timeout=SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return ended.returncode == 0
+def interval(hits: int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share, in percent."""
+    z2 = 1.96**2
+    middle = (hits + z2 / 2) / (n + z2)
+    half = 1.96 / (n + z2) * math.sqrt(hits * (n - hits) / n + z2 / 4)
+    return 100 * (middle - half), 100 * (middle + half)
 
 
-def page(tried: list[Mutant], alive: list[Mutant], share: float, seed: int) -> str:
-    """SURVIVORS.md."""
+def page(tried: list[Mutant], alive: list[Mutant], args: argparse.Namespace, old: str) -> str:
+    """SURVIVORS.md, with the reasons of the page as it was."""
     run, left = Counter(m.file for m in tried), Counter(m.file for m in alive)
     killed = len(tried) - len(alive)
+    low, high = interval(killed, len(tried))
     lines = [
         "# Mutants of the numeric core that live, and why",
         "",
         "Written by `make mutants`, which changes one operator, comparison or number at a time in",
-        "the files that `core.toml` lists, and runs their tests on NumPy. Reasons stand there.",
-        f"Of a share of {share:g} of the mutants (seed {seed}), {killed:,} of {len(tried):,} are",
-        f"killed: {100 * killed / len(tried):.1f} %.",
+        "the files that `core.toml` lists, and runs their tests on NumPy. Reasons are written",
+        "here, after the colon; a later run keeps them for the lines that still survive.",
+        "",
+        f"`python -m tests.mutation --share {args.share:g} --seed {args.seed}`: of a sample of",
+        f"{len(tried):,} mutants {killed:,} are killed, {100 * killed / len(tried):.1f} %",
+        f"(95 % interval: {low:.1f} to {high:.1f} %).",
         "",
         "| file | mutants | survived |",
         "| --- | ---: | ---: |",
-        *(f"| {file} | {run[file]} | {left[file]} |" for file in run),
+        *(f"| {file} | {run[file]} | {left[file]} |" for file in CORE["tests"] if run[file]),
         "",
     ]
-    for mutant in alive:
-        why = CORE["reasons"].get(mutant.before, "not explained")
-        lines.append(f"- {mutant.file}: `{mutant.before}` → `{mutant.after}`: {why}")
+    reasons = dict(re.findall(r"^(- .+`): (.+)$", old, re.MULTILINE))
+    for mutant in sorted(alive, key=lambda mutant: (mutant.file, mutant.line)):
+        told = f"- {mutant.file}: `{mutant.before}` → `{mutant.after}`"
+        lines.append(f"{told}: {reasons.get(told, 'not explained')}")
     return "\n".join(lines) + "\n"
 
 
@@ -179,22 +192,36 @@ def main() -> None:
     parser.add_argument("files", nargs="*", default=list(CORE["tests"]), help="below src/gramax")
     parser.add_argument("--share", type=float, default=1.0, help="of the mutants of each file")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after them")
     args = parser.parse_args()
-    chosen: list[Mutant] = []
-    for file in args.files:
-        every = list(mutants(file))
-        chosen += random.Random(args.seed).sample(every, round(args.share * len(every)))
-    needed = sorted({test for mutant in chosen for test in CORE["tests"][mutant.file]})
-    alive = []
+    chosen = [m for file in args.files for m in mutants(file, args.share, args.seed)]
+    random.Random(args.seed).shuffle(chosen)  # those tried when time is up are a sample of all
+    last = time.monotonic() + 60 * args.minutes
+    tried, alive = [], []
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
         trees = copies(folder)
+        needed = sorted({test for mutant in chosen for test in CORE["tests"][mutant.file]})
         if not passes(Path(folder, "one"), needed):
-            raise SystemExit(f"without a mutant these do not pass: {' '.join(needed)}")
-        found = pool.map(lambda mutant: survives(mutant, trees), chosen)
+            said = Path(folder, "one", "said.txt").read_text(encoding="utf-8")
+            raise SystemExit(f"without a mutant the tests do not pass:\n{said}")
+        found = pool.map(lambda mutant: survives(mutant, trees, last), chosen)
         for mutant, lives in zip(chosen, found, strict=True):
-            print("S" if lives else ".", mutant.file, mutant.line, mutant.after, flush=True)
+            if lives is None:
+                break
+            print(
+                "S" if lives else ".",
+                mutant.file,
+                mutant.line,
+                mutant.before,
+                "→",
+                mutant.after,
+                flush=True,
+            )
+            tried.append(mutant)
             alive += [mutant] * lives
-    (HERE / "SURVIVORS.md").write_text(page(chosen, alive, args.share, args.seed), encoding="utf-8")
+    path = HERE / "SURVIVORS.md"
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    path.write_text(page(tried, alive, args, old), encoding="utf-8")
 
 
 if __name__ == "__main__":

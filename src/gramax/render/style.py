@@ -86,7 +86,8 @@ _SETTINGS = {
 
 def require() -> None:
     """Raise `MissingExtraError` where matplotlib or Pillow is not installed."""
-    for module, package in (("matplotlib", "matplotlib"), ("PIL", "pillow")):
+    # Pillow first: importing matplotlib fails without it, and names no extra.
+    for module, package in (("PIL", "pillow"), ("matplotlib", "matplotlib")):
         need(module, "drawing figures", package, "plot")
 
 
