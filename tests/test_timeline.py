@@ -112,7 +112,7 @@ def test_a_page_asks_for_nothing_and_escapes_names(folder):
     assert "&lt;script&gt;alert(1)" in page
     assert not re.search(r'(?:src|href)="(?!data:,|#)|url\(|@import', page)
     assert page.count('<path class="line"') == 4
-    assert page.count("Collapse ratio, log scale</h3>") == 1
+    assert page.count("collapse ratio, log scale</text>") == 1
     assert page.count("Effective rank</h3>") == 1
     figures = re.findall(r"<figure .*?</figure>", page, re.DOTALL)
     assert len(figures) == 4
