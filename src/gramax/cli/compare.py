@@ -33,9 +33,9 @@ ROUNDING = 1e-6
 @file_argument("a")
 @file_argument("b")
 @file_option("--labels", metavar="LABELS", help="Files of labels, or a column, for A and B.")
-@file_option("--labels-b", metavar="LABELS", help="Those of B, where they are others.")
+@file_option("--labels-b", metavar="LABELS", help="Labels of B, where they are not those of A.")
 @row_options
-@file_option("--groups-b", metavar="GROUPS", help="Those of B, where they are others.")
+@file_option("--groups-b", metavar="GROUPS", help="Groups of B, where they are not those of A.")
 @reading_options
 @click.option(
     "--paired/--unpaired",
@@ -49,7 +49,7 @@ ROUNDING = 1e-6
     help="Pair the rows by their ids: a column of A and B, or a file of ids. Rows that both have "
     "are compared.",
 )
-@file_option("--id-b", "ids_b", metavar="COLUMN", help="The ids of B, where they are others.")
+@file_option("--id-b", "ids_b", metavar="COLUMN", help="Ids of B, where they are not those of A.")
 @click.option("--moved", default=10, show_default=True, help="Pairs that moved most to name.")
 @definition_options
 @engine_options

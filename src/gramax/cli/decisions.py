@@ -222,7 +222,7 @@ def rank(sources: tuple[str, ...], **given: Any) -> int:
     metavar="LABELS",
     help="Rows with the same label match: files of labels, or a column, for A and B.",
 )
-@file_option("--labels-b", metavar="LABELS", help="Those of B, where they are others.")
+@file_option("--labels-b", metavar="LABELS", help="Labels of B, where they are not those of A.")
 @column_option
 @file_option(
     "--save-centres", metavar="OUT", help="Write the centroids to subtract (.safetensors)."
