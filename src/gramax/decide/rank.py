@@ -23,7 +23,7 @@ from gramax.decide.comparison.similarity import CentredRows, debiased_cka_bar
 from gramax.decide.decision import Chart, Decision, Estimate, Line, Table
 from gramax.decide.differences import Differences, of_blocks, of_hits
 from gramax.decide.layers import Layer, layers_of
-from gramax.decide.rows import BLOCKS
+from gramax.decide.rows import BLOCKS, notes_of
 from gramax.errors import InputError, telling_memory
 from gramax.metrics.names import full_name
 from gramax.metrics.registry import METRICS
@@ -376,7 +376,7 @@ def _differences(measures: Sequence[Measure], by: str) -> Differences | None:
 
 
 def _notes(space: Collected, found: Sequence[Ranked]) -> tuple[str, ...]:
-    notes = list(space.notes)
+    notes = notes_of(space)
     if space.rows > MAX_COMPARED_ROWS:
         notes.append(f"CKA is of {MAX_COMPARED_ROWS:,} random rows")
     kept, every = len(space.totals.sample.rows), sum(float(b.total) for b in space.totals.blocks)
