@@ -398,11 +398,10 @@ def _headline(found: Rank) -> str:
     is_best = "is best by" if found.direction != "neither" else "has the largest"
     start = f"{best.name} {is_best} {found.by} ({shown})"
     if not others:
-        return (
-            f"{start}; all others are {'worse' if 'best' in is_best else 'smaller'}, beyond noise."
-        )
+        rest = "all others are" if len(found.spaces) > 2 else f"{found.spaces[1].name} is"
+        return f"{start}; {rest} {'worse' if 'best' in is_best else 'smaller'}, beyond noise."
     if len(others) == len(found.spaces) - 1:
-        return f"{start}, but none of the others can be told from it."
+        return f"{start}, but no other can be told from it."
     if len(others) > MAX_NAMED:
         return f"{start}; {len(others)} of the others cannot be told from it."
     *most, last = others
