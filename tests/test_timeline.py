@@ -151,7 +151,7 @@ def test_a_number_that_no_audit_has_leaves_an_empty_chart_of_1():
         (["none.jsonl"], "none.jsonl: there is no such file"),
         (["run.jsonl", "--out", "x.pdf"], "ends in none of .png, .gif, .html"),
         (["run.jsonl", "--out", "no/x.png"], "there is no folder"),
-        (["run.jsonl", "run.jsonl"], "the same run is named twice"),
+        (["run.jsonl", "run.jsonl"], "the same file is named twice"),
         (["bad.jsonl"], "bad.jsonl: line 1 is not JSON"),
         ([f"r{k}.jsonl" for k in range(11)], "up to 10 can be told apart"),
     ],

@@ -29,16 +29,11 @@ Tell = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Matches:
-    """Which rows of one side match which of another: by codes, or as pairs of places.
+    """Which rows of one side match which of another: by codes, or as pairs of places."""
 
-    Attributes:
-        a: `[n]` codes of one side, -1 for a row that matches none; b: `[m]` of the other. Without
-            `pairs`, rows of one code match.
-        pairs: `[p, 2]` places in both, in ascending order, each pair once; None where codes say it.
-    """
-
-    a: Int[np.ndarray, " n"]
-    b: Int[np.ndarray, " m"]
+    a: Int[np.ndarray, " n"]  # codes of one side, -1 for a row that matches none
+    b: Int[np.ndarray, " m"]  # of the other. Without `pairs`, rows of one code match
+    # places in both, in ascending order, each pair once; None where codes say it
     pairs: Int[np.ndarray, "p 2"] | None = None
 
     @classmethod
@@ -102,23 +97,18 @@ class Matches:
 
 @dataclass(frozen=True)
 class Search:
-    """What queries found.
+    """What queries found."""
 
-    Attributes:
-        above: `[q]` rows that match no query and come before its best match, of the queries that
-            have a match; tied: `[q]` those at the same place; twins: `[q]` matches there.
-        wanted: `[q]` how many rows match each of these.
-        nearest: `[n]` cosine of every query with the row that is nearest to it.
-        counts: `[m]` how often each row is among the ten nearest of a query.
-        outer: the cosine below which a query lies outside; NaN where no row has another.
-    """
-
+    # rows that match no query and come before its best match, of the queries that have a
+    # match
     above: Int[np.ndarray, " q"]
-    tied: Int[np.ndarray, " q"]
-    twins: Int[np.ndarray, " q"]
-    wanted: Int[np.ndarray, " q"]
+    tied: Int[np.ndarray, " q"]  # those at the same place
+    twins: Int[np.ndarray, " q"]  # matches there
+    wanted: Int[np.ndarray, " q"]  # how many rows match each of these
+    # cosine of every query with the row that is nearest to it
     nearest: Float[np.ndarray, " n"]
-    counts: Int[np.ndarray, " m"]
+    counts: Int[np.ndarray, " m"]  # how often each row is among the ten nearest of a query
+    # the cosine below which a query lies outside; NaN where no row has another
     outer: float = np.nan
 
     def hits(self, k: int) -> Float[np.ndarray, " q"]:

@@ -41,19 +41,14 @@ once; and steps between the ends of int8."""
 class Way:
     """A way to store a row.
 
-    Attributes:
-        axes: which coordinates are kept.
-        dims: how many.
-        store: how each is written.
-
     Example:
         >>> print(Way("first", 96, "int8").name, Way("all", 20, "binary").size)
         first 96 int8 3
     """
 
-    axes: Axes
-    dims: int
-    store: Store
+    axes: Axes  # which coordinates are kept
+    dims: int  # how many
+    store: Store  # how each is written
 
     @property
     def name(self) -> str:
@@ -113,17 +108,13 @@ def ways_for(d: int, present: Store) -> list[Way]:
 
 @dataclass(frozen=True)
 class Stored:
-    """Rows after they were stored and read again, as a search compares them.
+    """Rows after they were stored and read again, as a search compares them."""
 
-    Attributes:
-        g: `[n, m]` float32 rows: the neighbours of a row are those at the least distance.
-        half: `[n]` half their squares.
-        kept: the share of the variance that is kept, predicted from the spectrum and the width of
-            the steps; NaN where there is no prediction.
-    """
-
+    # float32 rows: the neighbours of a row are those at the least distance
     g: Float[np.ndarray, "n m"]
-    half: Float[np.ndarray, " n"]
+    half: Float[np.ndarray, " n"]  # half their squares
+    # the share of the variance that is kept, predicted from the spectrum and the width of the
+    # steps; NaN where there is no prediction
     kept: float
 
 

@@ -143,16 +143,11 @@ def plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class HeatMaps:
-    """Cosines of all pairs of classes, in one order, with a button for each view.
+    """Cosines of all pairs of classes, in one order, with a button for each view."""
 
-    Attributes:
-        text: what is shown, in a sentence.
-        names: of the classes.
-        views: the label of each, the cosines, and the largest that there can be.
-    """
-
-    text: str
-    names: tuple[str, ...]
+    text: str  # what is shown, in a sentence
+    names: tuple[str, ...]  # of the classes
+    # the label of each, the cosines, and the largest that there can be
     views: tuple[tuple[str, Heat, float], ...]
 
 

@@ -23,16 +23,12 @@ which on the errors themselves are taken to be known."""
 
 @dataclass(frozen=True)
 class Differences:
-    """Differences of m spaces by one number, with their errors.
+    """Differences of m spaces by one number, with their errors."""
 
-    Attributes:
-        values: `[m]` the number.
-        errors: `[m, m]` the standard error of each difference; NaN where there is none.
-        sure: the standard errors beyond which a difference is real, in 95 % for all pairs together.
-    """
-
-    values: Float[np.ndarray, " m"]
+    values: Float[np.ndarray, " m"]  # the number
+    # the standard error of each difference; NaN where there is none
     errors: Float[np.ndarray, "m m"]
+    # the standard errors beyond which a difference is real, in 95 % for all pairs together
     sure: float
 
     def between(self, one: int, other: int) -> tuple[float, float, float]:
@@ -50,10 +46,6 @@ def of_hits(hits: Float[np.ndarray, "m n"], folds: int) -> Differences:
     would give other shares too, which the rows that are judged do not tell. Without an allowance
     for that, one in seven comparisons of five equal layers (400 rows, 16 dimensions) finds a
     difference. That of Nadeau & Bengio 2003 doubles the variance, too much for very many rows.
-
-    Args:
-        hits: whether each space is right about each row.
-        folds: in how many parts rows were held out.
 
     Example:
         >>> found = of_hits(np.eye(2)[np.arange(400) % 4 // 3].T, folds=20)

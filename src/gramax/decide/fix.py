@@ -57,25 +57,18 @@ LEAVE = "Leave it as it is"
 
 @dataclass(frozen=True)
 class Trial:
-    """One remedy and what it does.
+    """One remedy and what it does."""
 
-    Attributes:
-        remedy: what was tried.
-        dim: dimensions that it leaves.
-        predicted: numbers of an audit after it, by name.
-        accuracy: share of the held-out rows that get their class, by use; empty without labels.
-        gain: how much more that is than in the space as it is, by use.
-        hubness: skewness of how often held-out rows are neighbours; None with labels.
-        overlap: share of the ten nearest neighbours that stay; None with labels.
-    """
-
-    remedy: Remedy
-    dim: int
-    predicted: Mapping[str, float]
+    remedy: Remedy  # what was tried
+    dim: int  # dimensions that it leaves
+    predicted: Mapping[str, float]  # numbers of an audit after it, by name
+    # share of the held-out rows that get their class, by use; empty without labels
     accuracy: Mapping[str, float] = field(default_factory=dict)
+    # how much more that is than in the space as it is, by use
     gain: Mapping[str, Estimate] = field(default_factory=dict)
+    # skewness of how often held-out rows are neighbours; None with labels
     hubness: Estimate | None = None
-    overlap: float | None = None
+    overlap: float | None = None  # share of the ten nearest neighbours that stay; None with labels
 
     def numbers(self) -> dict[str, Any]:
         """Its numbers, by name."""

@@ -51,20 +51,13 @@ STRENGTHS = (1e-3, 1e-2, 0.1)
 
 @dataclass(frozen=True)
 class Folds:
-    """Rows and moments in the same coordinates, dealt into folds.
+    """Rows and moments in the same coordinates, dealt into folds."""
 
-    Attributes:
-        rows: `[m, r]` on the sphere, or as they are.
-        labels: `[m]` their classes; 0 without them.
-        block: `[m]` the block of the moments that each is in.
-        parts: the moments of the blocks.
-        own: `[r, d]` the rows' own coordinate axes, where these are others; else None.
-    """
-
-    rows: Float[np.ndarray, "m r"]
-    labels: Int[np.ndarray, " m"]
-    block: Int[np.ndarray, " m"]
-    parts: tuple[ClassMoments, ...]
+    rows: Float[np.ndarray, "m r"]  # on the sphere, or as they are
+    labels: Int[np.ndarray, " m"]  # their classes; 0 without them
+    block: Int[np.ndarray, " m"]  # the block of the moments that each is in
+    parts: tuple[ClassMoments, ...]  # the moments of the blocks
+    # the rows' own coordinate axes, where these are others; else None
     own: Float[np.ndarray, "r d"] | None
 
     @property
@@ -95,15 +88,10 @@ class Folds:
 
 @dataclass(frozen=True)
 class Judged:
-    """Rows that were judged after every remedy.
+    """Rows that were judged after every remedy."""
 
-    Attributes:
-        right: `[uses, remedies, m]` whether each got its class.
-        block: `[m]` the block that each is in.
-    """
-
-    right: Bool[np.ndarray, "uses remedies m"]
-    block: Int[np.ndarray, " m"]
+    right: Bool[np.ndarray, "uses remedies m"]  # whether each got its class
+    block: Int[np.ndarray, " m"]  # the block that each is in
 
     def gain(self, use: int, remedy: int, tried: int) -> Estimate:
         """How much more often rows are right than as they are, with its interval of 95 %.
@@ -195,14 +183,11 @@ def nearest_labels(
 
 @dataclass(frozen=True)
 class Neighbourhoods:
-    """What remedies do to the neighbours of rows held out, without their classes.
+    """What remedies do to the neighbours of rows held out, without their classes."""
 
-    Attributes:
-        hubness: `[remedies, folds]` skewness of how often rows are neighbours.
-        overlap: `[remedies, folds]` the share of the neighbours that stay.
-    """
-
+    # skewness of how often rows are neighbours
     hubness: Float[np.ndarray, "remedies folds"]
+    # the share of the neighbours that stay
     overlap: Float[np.ndarray, "remedies folds"]
 
     def fall(self, remedy: int) -> Estimate:

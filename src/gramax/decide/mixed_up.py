@@ -34,22 +34,14 @@ ALIKE = 0.9
 
 @dataclass(frozen=True)
 class MixedUp:
-    """Two classes, and how often their rows are called the same.
+    """Two classes, and how often their rows are called the same."""
 
-    Attributes:
-        a: the name of one; b: of the other.
-        passing: share of the pairs of a row of `a` and one of `b` that pass the threshold.
-        own: share of the pairs within `a`, and within `b`, that pass, averaged.
-        of_accepts: their share of all pairs of two classes that pass.
-        distance: between the two means, over that of a row to its mean in the tighter class.
-    """
-
-    a: str
-    b: str
-    passing: float
-    own: float
-    of_accepts: float
-    distance: float
+    a: str  # the name of one
+    b: str  # of the other
+    passing: float  # share of the pairs of a row of `a` and one of `b` that pass the threshold
+    own: float  # share of the pairs within `a`, and within `b`, that pass, averaged
+    of_accepts: float  # their share of all pairs of two classes that pass
+    distance: float  # between the two means, over that of a row to its mean in the tighter class
 
 
 def check_name(path: str | os.PathLike[str]) -> None:

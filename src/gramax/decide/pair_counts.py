@@ -31,28 +31,20 @@ BINS, STRIDE, TILE_SIDE, PROBED_ROWS = 8192, 32, 2048, 1000
 
 @dataclass(frozen=True)
 class PairCounts:
-    """Pairs by cosine in even bins from `edges[0]`, cosines below it included, to 1.
+    """Pairs by cosine in even bins from `edges[0]`, cosines below it included, to 1."""
 
-    Attributes:
-        edges: `[b+1]` of the bins.
-        same: `[g, b]` pairs of two rows of one class, for each group of classes.
-        different: `[g, b]` pairs of rows of two classes, one of which at least is in the group.
-        all_different: `[b]` pairs of rows of two classes.
-        dyads: `[3, s+1]` sums over pairs of groups, at every `STRIDE`-th edge: of their squared
-            pairs above it, of those times all their pairs, and of all their pairs squared.
-        sizes: `[2, g]` rows, and pairs of one class, in each group.
-        group: `[c]` the group of each class.
-        rows: rows whose pairs of two classes, and of one class, were looked at.
-    """
-
-    edges: Float[np.ndarray, " b1"]
+    edges: Float[np.ndarray, " b1"]  # of the bins
+    # pairs of two rows of one class, for each group of classes
     same: Float[np.ndarray, "g b"]
+    # pairs of rows of two classes, one of which at least is in the group
     different: Float[np.ndarray, "g b"]
-    all_different: Float[np.ndarray, " b"]
+    all_different: Float[np.ndarray, " b"]  # pairs of rows of two classes
+    # sums over pairs of groups, at every `STRIDE`-th edge: of their squared pairs above
+    # it, of those times all their pairs, and of all their pairs squared
     dyads: Float[np.ndarray, "3 s1"]
-    sizes: Float[np.ndarray, "2 g"]
-    group: Int[np.ndarray, " c"]
-    rows: tuple[int, int]
+    sizes: Float[np.ndarray, "2 g"]  # rows, and pairs of one class, in each group
+    group: Int[np.ndarray, " c"]  # the group of each class
+    rows: tuple[int, int]  # rows whose pairs of two classes, and of one class, were looked at
 
     @cached_property
     def all_same(self) -> Float[np.ndarray, " b"]:

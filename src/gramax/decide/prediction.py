@@ -43,11 +43,7 @@ def after(
 ) -> ClassMoments:
     """Moments of all rows after a map, on the sphere again where they were on it.
 
-    Args:
-        moments: of all rows.
-        to: the map.
-        y: `[n, m]` some of the rows after it, not yet on the sphere again.
-        labels: `[n]` their classes.
+    `y` are some of the rows after it, not yet on the sphere again, with their classes.
     """
     if not moments.normalize:
         return mapped(moments, to)

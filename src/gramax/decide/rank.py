@@ -23,13 +23,13 @@ from gramax.decide.comparison.similarity import CentredRows, debiased_cka_bar
 from gramax.decide.decision import Chart, Decision, Estimate, Line, Table
 from gramax.decide.differences import Differences, of_blocks, of_hits
 from gramax.decide.layers import Layer, layers_of
-from gramax.decide.rows import BLOCKS
+from gramax.decide.rows import BLOCKS, notes_of
 from gramax.errors import InputError, telling_memory
 from gramax.metrics.names import full_name
 from gramax.metrics.registry import METRICS
 from gramax.moments import BlockMoments
 from gramax.moments.blocks import blocks_of
-from gramax.streaming import Collected, Execution, Progress, Request, Sample, collect
+from gramax.streaming import Collected, Execution, Progress, Request, collect
 from gramax.uncertainty.errorbars import jackknife, too_many, without_each
 from gramax.uncertainty.probes import worth_of
 from gramax.uncertainty.rows import rows_without_each
@@ -47,28 +47,18 @@ LEVEL, MAX_COMPARED_ROWS, MAX_NAMED = 0.95, 4096, 6
 
 @dataclass(frozen=True)
 class Ranked:
-    """One space of a ranking.
+    """One space of a ranking."""
 
-    Attributes:
-        name: of the space.
-        place: in the order given, from 0.
-        d: its dimensions.
-        value: the number with its own 95 % interval; NaN where it is undefined.
-        behind: how far it is behind the best, with an interval that holds for all pairs together;
-            None for the best, and where there is no error.
-        worse: whether that is real.
-        likeness: debiased CKA with the space before it; None for the first.
-        reason: why there is no value or no error, or "".
-    """
-
-    name: str
-    place: int
-    d: int
-    value: Estimate
+    name: str  # of the space
+    place: int  # in the order given, from 0
+    d: int  # its dimensions
+    value: Estimate  # the number with its own 95 % interval; NaN where it is undefined
+    # how far it is behind the best, with an interval that holds for all pairs together; None for
+    # the best, and where there is no error
     behind: Estimate | None
-    worse: bool
-    likeness: Estimate | None
-    reason: str
+    worse: bool  # whether that is real
+    likeness: Estimate | None  # debiased CKA with the space before it; None for the first
+    reason: str  # why there is no value or no error, or ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -277,14 +267,9 @@ def _wanted(by: str | None, labelled: bool) -> str:
             "without labels there is no accuracy to rank by; give --labels, or say by what, as "
             "--by uniformity (`gramax metrics` lists all)"
         )
-    by = "_".join((by or "probe").split())
-    if by in CLASSIFIERS:
-        needs = True
-    else:
-        known = [m.name for m in METRICS.everything() if m.compute or m.of_rows]
-        by = full_name(by, [*CLASSIFIERS, *known], "--by")
-        needs = METRICS[by].labels
-    if needs and not labelled:
+    known = [metric.name for metric in METRICS.everything() if metric.compute or metric.of_rows]
+    by = full_name("_".join((by or "probe").split()), [*CLASSIFIERS, *known], "--by")
+    if (by in CLASSIFIERS or METRICS[by].labels) and not labelled:
         raise InputError(f"--by {by} needs labels: give --labels (a file, or the name of a column)")
     return by
 
@@ -340,15 +325,11 @@ def _likeness(before: Collected, space: Collected) -> Estimate:
     numbers = np.intersect1d(one.numbers, other.numbers, assume_unique=True)
     some = np.random.default_rng(0).permutation(len(numbers))[:MAX_COMPARED_ROWS]
     numbers = np.sort(numbers[some])
+    normalize = space.totals.blocks[0].normalize
     with np.errstate(all="ignore"):
-        x, y = (_centred(sample, numbers, space) for sample in (one, other))
-        bar = debiased_cka_bar(x, y, BLOCKS)
+        both = (x.rows[np.searchsorted(x.numbers, numbers)] for x in (one, other))
+        bar = debiased_cka_bar(*(CentredRows(rows, normalize) for rows in both), BLOCKS)
     return Estimate(bar.value, bar.low, None if bar.high is None else min(bar.high, 1.0))
-
-
-def _centred(sample: Sample, numbers: np.ndarray, space: Collected) -> CentredRows:
-    at = np.searchsorted(sample.numbers, numbers)
-    return CentredRows(sample.rows[at], space.totals.blocks[0].normalize)
 
 
 def _ranked(
@@ -395,7 +376,7 @@ def _differences(measures: Sequence[Measure], by: str) -> Differences | None:
 
 
 def _notes(space: Collected, found: Sequence[Ranked]) -> tuple[str, ...]:
-    notes = list(space.notes)
+    notes = notes_of(space)
     if space.rows > MAX_COMPARED_ROWS:
         notes.append(f"CKA is of {MAX_COMPARED_ROWS:,} random rows")
     kept, every = len(space.totals.sample.rows), sum(float(b.total) for b in space.totals.blocks)
@@ -417,11 +398,10 @@ def _headline(found: Rank) -> str:
     is_best = "is best by" if found.direction != "neither" else "has the largest"
     start = f"{best.name} {is_best} {found.by} ({shown})"
     if not others:
-        return (
-            f"{start}; all others are {'worse' if 'best' in is_best else 'smaller'}, beyond noise."
-        )
+        rest = "all others are" if len(found.spaces) > 2 else f"{found.spaces[1].name} is"
+        return f"{start}; {rest} {'worse' if 'best' in is_best else 'smaller'}, beyond noise."
     if len(others) == len(found.spaces) - 1:
-        return f"{start}, but none of the others can be told from it."
+        return f"{start}, but no other can be told from it."
     if len(others) > MAX_NAMED:
         return f"{start}; {len(others)} of the others cannot be told from it."
     *most, last = others

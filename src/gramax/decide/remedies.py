@@ -114,17 +114,11 @@ def _spectrum(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Remedy:
-    """A map that is tried.
+    """A map that is tried."""
 
-    Attributes:
-        key: its name in JSON and for `--remedy`.
-        words: what it does, as a table says it.
-        of: from the axes of a space to the map.
-    """
-
-    key: str
-    words: str
-    of: Callable[[Axes], Map]
+    key: str  # its name in JSON and for `--remedy`
+    words: str  # what it does, as a table says it
+    of: Callable[[Axes], Map]  # from the axes of a space to the map
 
 
 def remedies(d: int, r: int, classes: int) -> Iterator[Remedy]:

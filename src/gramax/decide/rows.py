@@ -10,10 +10,11 @@ import numpy as np
 from gramax._shapes import Float, Int
 from gramax._text import sizes
 from gramax.arrays.rows import unit_rows
+from gramax.audits.report import LEFT_OUT_WORDS
 from gramax.data import Reading
 from gramax.errors import InputError
-from gramax.moments import ClassMoments
-from gramax.streaming import Execution, Progress, Request, collect, in_words
+from gramax.moments import REASONS, ClassMoments
+from gramax.streaming import Collected, Execution, Progress, Request, collect, in_words
 
 BLOCKS = 20
 """Blocks that rows are dealt to: folds for what is measured on rows held out."""
@@ -21,29 +22,19 @@ BLOCKS = 20
 
 @dataclass(frozen=True)
 class Rows:
-    """What was read of a source.
+    """What was read of a source."""
 
-    Attributes:
-        name: of the source.
-        n: how many rows it has.
-        rows: `[m, d]` those that count, or a uniform sample of very many, as they were read.
-        labels: `[m]` their classes, all 0 without labels.
-        numbers: `[m]` their places among all rows.
-        names: of the classes; empty without labels.
-        blocks: the moments of all rows, one for each block that `moments.blocks.dealt` deals.
-        normalize: whether the moments are of unit rows.
-        notes: how the files were read, and what was left out.
-    """
-
-    name: str
-    n: int
+    name: str  # of the source
+    n: int  # how many rows it has
+    # those that count, or a uniform sample of very many, as they were read
     rows: Float[np.ndarray, "m d"]
-    labels: Int[np.ndarray, " m"]
-    numbers: Int[np.ndarray, " m"]
-    names: tuple[str, ...]
+    labels: Int[np.ndarray, " m"]  # their classes, all 0 without labels
+    numbers: Int[np.ndarray, " m"]  # their places among all rows
+    names: tuple[str, ...]  # of the classes; empty without labels
+    # the moments of all rows, one for each block that `moments.blocks.dealt` deals
     blocks: tuple[ClassMoments, ...]
-    normalize: bool
-    notes: tuple[str, ...]
+    normalize: bool  # whether the moments are of unit rows
+    notes: tuple[str, ...]  # how the files were read, and what was left out
 
     @property
     def labelled(self) -> bool:
@@ -90,12 +81,22 @@ def read_rows(
             f"{found.name}: {needs_labels} needs two classes at least; it has {has}: give "
             "--labels (a file, or the name of a column)"
         )
-    left_out = (in_words(found.left_out),) if found.left_out else ()
     sample = found.totals.sample
     return Rows(
         *(found.name, found.rows, sample.rows, sample.labels, sample.numbers),
         found.names if found.labelled else (),
         found.totals.blocks,
         not raw,
-        (*found.notes, *left_out),
+        tuple(notes_of(found)),
     )
+
+
+def notes_of(found: Collected) -> list[str]:
+    """How the files of a source were read, and what was left out."""
+    counts = np.sum([block.left_out.sum(axis=0) for block in found.totals.blocks], axis=0)
+    rows = [
+        f"{count:,.0f} rows are left out ({LEFT_OUT_WORDS[why]})"
+        for why, count in zip(REASONS, counts, strict=True)
+        if count
+    ]
+    return [*found.notes, *([in_words(found.left_out)] if found.left_out else []), *rows]

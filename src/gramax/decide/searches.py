@@ -25,30 +25,20 @@ nearest sets a bound."""
 
 
 class Found(NamedTuple):
-    """What searches found.
+    """What searches found."""
 
-    Attributes:
-        recall: `[q]` the share of the true neighbours that are among those found.
-        right: `[q]` the chance that the nearest row has the query's class.
-    """
-
+    # the share of the true neighbours that are among those found
     recall: Float[np.ndarray, " q"]
-    right: Float[np.ndarray, " q"]
+    right: Float[np.ndarray, " q"]  # the chance that the nearest row has the query's class
 
 
 class Truth(NamedTuple):
-    """The true neighbours of some queries, as pairs: more than k a query where they tie.
+    """The true neighbours of some queries, as pairs: more than k a query where they tie."""
 
-    Attributes:
-        queries: `[q]` the places of the queries among the rows.
-        query: `[m]` which of them; `row` `[m]` a true neighbour of it.
-        nearest: `[m]` whether no row is nearer.
-    """
-
-    queries: Int[np.ndarray, " q"]
-    query: Int[np.ndarray, " m"]
-    row: Int[np.ndarray, " m"]
-    nearest: Bool[np.ndarray, " m"]
+    queries: Int[np.ndarray, " q"]  # the places of the queries among the rows
+    query: Int[np.ndarray, " m"]  # which of them
+    row: Int[np.ndarray, " m"]  # a true neighbour of it
+    nearest: Bool[np.ndarray, " m"]  # whether no row is nearer
 
     def right(self, labels: Int[np.ndarray, " n"]) -> Float[np.ndarray, " q"]:
         """The chance that the nearest row has the query's class."""
@@ -57,13 +47,7 @@ class Truth(NamedTuple):
 
 
 def true_neighbours(rows: Cloud, queries: Int[np.ndarray, " q"], k: int = NEIGHBOURS) -> Truth:
-    """The k nearest other rows of each query, exactly.
-
-    Args:
-        rows: `[n, d]` more than k of them, all finite and no two at one place.
-        queries: `[q]` the places of the queries among them.
-        k: how many neighbours.
-    """
+    """The k nearest other rows of each query, exactly; all are finite, no two at one place."""
     prepared = prepare(rows, np.arange(rows.shape[0]))
 
     def work(start: int, near: Float[np.ndarray, "s n"]) -> tuple[np.ndarray, ...]:
@@ -90,15 +74,7 @@ def found_in(
     labels: Int[np.ndarray, " n"],
     k: int = NEIGHBOURS,
 ) -> Found:
-    """What the queries of the `truth` find among rows as they are stored.
-
-    Args:
-        g: `[n, m]` the rows, compared by their distances.
-        half: `[n]` half their squares.
-        truth: the queries, and who should be found.
-        labels: `[n]` the classes of the rows.
-        k: how many rows a search hands over.
-    """
+    """What the queries find among rows `g` as they are stored; `half` are half their squares."""
 
     def work(start: int, near: Float[np.ndarray, "s n"]) -> tuple[np.ndarray, np.ndarray]:
         stop = start + len(near)

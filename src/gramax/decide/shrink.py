@@ -55,19 +55,14 @@ NOTE = (
 
 @dataclass(frozen=True)
 class Measured:
-    """A way to store rows, and what it is worth.
+    """A way to store rows, and what it is worth."""
 
-    Attributes:
-        way: what is stored.
-        kept: the predicted share of the variance that is left; NaN where there is no prediction.
-        qualities: by name, each with its 95 % interval.
-        losses: what each quality loses against rows as they are, with an interval that covers
-            in 95 % of cases for all ways together.
-    """
-
-    way: Way
+    way: Way  # what is stored
+    # the predicted share of the variance that is left; NaN where there is no prediction
     kept: float
-    qualities: dict[str, Estimate]
+    qualities: dict[str, Estimate]  # by name, each with its 95 % interval
+    # what each quality loses against rows as they are, with an interval that covers in 95 % of
+    # cases for all ways together
     losses: dict[str, Estimate]
 
 

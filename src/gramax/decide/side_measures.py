@@ -30,23 +30,15 @@ ROUNDING = 1e-10
 
 @dataclass(frozen=True)
 class Gap:
-    """Where the two sides lie.
+    """Where the two sides lie."""
 
-    Attributes:
-        distance: of the two centroids of directions; spread: root mean square distance of a row to
-            the centroid of its side.
-        chance: the distance where all rows are dealt to two such sides at random, root mean square.
-        matched: mean cosine of rows that match; None without matches.
-        unmatched: mean cosine of rows that do not.
-        uniformity: of each side.
-    """
-
-    distance: Estimate
-    spread: float
+    distance: Estimate  # of the two centroids of directions
+    spread: float  # root mean square distance of a row to the centroid of its side
+    # the distance where all rows are dealt to two such sides at random, root mean square
     chance: float
-    matched: Estimate | None
-    unmatched: float
-    uniformity: tuple[float, float]
+    matched: Estimate | None  # mean cosine of rows that match; None without matches
+    unmatched: float  # mean cosine of rows that do not
+    uniformity: tuple[float, float]  # of each side
 
     @property
     def in_spreads(self) -> float:
@@ -81,20 +73,14 @@ class Gap:
 
 @dataclass(frozen=True)
 class Found:
-    """What one way of searching gives: recall, who is found, and which queries lie outside.
+    """What one way of searching gives: recall, who is found, and which queries lie outside."""
 
-    Attributes:
-        recall: share of the queries with a match among the k nearest, by k; empty without matches.
-        chance: the same in random order.
-        hubness: skewness of how often rows are found, and by chance.
-        never: share of the rows that are never found, and by chance.
-        outside: share of the queries further from the other side than 95 % of its own rows are.
-    """
-
+    # share of the queries with a match among the k nearest, by k; empty without matches
     recall: Mapping[int, Estimate]
-    chance: Mapping[int, float]
-    hubness: tuple[float, float]
-    never: tuple[float, float]
+    chance: Mapping[int, float]  # the same in random order
+    hubness: tuple[float, float]  # skewness of how often rows are found, and by chance
+    never: tuple[float, float]  # share of the rows that are never found, and by chance
+    # share of the queries further from the other side than 95 % of its own rows are
     outside: Estimate
 
     def numbers(self) -> dict[str, Any]:

@@ -13,10 +13,16 @@ import numpy as np
 from gramax._text import named
 from gramax.data import Reading
 from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Table
-from gramax.decide.error_rates import FEW_ERRORS, ErrorRates, LeaveOut, d_prime
+from gramax.decide.error_rates import (
+    FEW_ERRORS,
+    ErrorRates,
+    LeaveOut,
+    d_prime,
+    equal_error,
+    pair_moments,
+)
 from gramax.decide.mixed_up import ClassPairs, MixedUp, save_pairs
 from gramax.decide.pair_counts import PairCounts, count_pairs
-from gramax.decide.quick_threshold import equal_error, pair_moments
 from gramax.decide.rows import Rows, read_rows
 from gramax.errors import InputError
 from gramax.metrics.evidence import Evidence

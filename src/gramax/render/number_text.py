@@ -108,7 +108,7 @@ def _of_style(value: float, style: str, unit: str = " %") -> str:
     if not math.isfinite(value):
         return "–"
     if style == "percent":
-        return f"{100 * value:.1f}{unit}".replace("-", "−")
+        return f"{round(100 * value, 1) + 0.0:.1f}{unit}".replace("-", "−")  # no −0
     if style == "count":
         return f"{value:,.0f}"
     return {"signed": signed, "error": error_text, "share": share}.get(style, number)(value)

@@ -143,15 +143,10 @@ def _cosines(a: Codebook, b: Codebook, pairs: Int[np.ndarray, "m 2"]) -> Float[n
 def assigned(
     pairs: Int[np.ndarray, "m 2"], values: Float[np.ndarray, " m"], a: int
 ) -> tuple[Int[np.ndarray, " k"], int]:
-    """Which of the pairs match codes one to one with the largest sum of values.
+    """Places of the pairs that match codes one to one with the largest sum of values, above 0.
 
-    Args:
-        pairs: `[m, 2]` numbers of codes of the first codebook and of the second, no pair twice.
-        values: `[m]` what each is worth, above 0.
-        a: more than any number of the first codebook.
-
-    Returns:
-        Places in `pairs`, and how many codes are in groups too large to be matched in the best way.
+    No pair is there twice, and codes of the first codebook are numbered below `a`. Beside, how many
+    of these are in groups too large to be matched in the best way.
 
     Example:
         >>> pairs = np.array([[0, 0], [0, 1], [1, 0]])

@@ -33,25 +33,18 @@ Kind = Literal["better", "worse", "changed", "same", "unknown"]
 
 @dataclass(frozen=True)
 class Change:
-    """One number of the first space, of the second, and the difference.
+    """One number of the first space, of the second, and the difference."""
 
-    Attributes:
-        before: of the first; NaN where undefined.
-        after: of the second.
-        error: standard error of the difference; None where it cannot be had.
-        reason: why there is no error, or no number.
-        kind: "better", "worse" or "changed" (no side is better) where the difference is more than
-            `SURE` standard errors and its false rate at most `FALSE_RATE`, "same" where it is not,
-            "unknown" without an error.
-        false_rate: if this change is called real and so is every number with a larger z, the share
-            of these that is expected to be due to chance alone; NaN without an error.
-    """
-
-    before: float
-    after: float
-    error: float | None
-    reason: str
+    before: float  # of the first; NaN where undefined
+    after: float  # of the second
+    error: float | None  # standard error of the difference; None where it cannot be had
+    reason: str  # why there is no error, or no number
+    # "better", "worse" or "changed" (no side is better) where the difference is more than `SURE`
+    # standard errors and its false rate at most `FALSE_RATE`, "same" where it is not, "unknown"
+    # without an error
     kind: Kind
+    # if this change is called real and so is every number with a larger z, the share of these that
+    # is expected to be due to chance alone; NaN without an error
     false_rate: float = math.nan
 
     @property
@@ -84,27 +77,18 @@ class Change:
 
 @dataclass(frozen=True)
 class Side:
-    """What is known of one of the two spaces.
+    """What is known of one of the two spaces."""
 
-    Attributes:
-        source: what it is called.
-        n: rows; d: their length; c: classes (0 without labels).
-        kind: of the space, and `text` the diagnosis in a sentence.
-        numbers: value by metric, NaN where undefined.
-        errors: standard errors by metric, where there are.
-        left_out: what could not be read, where that was asked for.
-        worth: how often held-out rows get their class, by classifier.
-    """
-
-    source: str
-    n: int
-    d: int
-    c: int
-    kind: str
-    text: str
-    numbers: Mapping[str, float]
-    errors: Mapping[str, float] = field(default_factory=dict)
-    left_out: tuple[LeftOut, ...] = ()
+    source: str  # what it is called
+    n: int  # rows
+    d: int  # their length
+    c: int  # classes, 0 without labels
+    kind: str  # of the space
+    text: str  # the diagnosis in a sentence
+    numbers: Mapping[str, float]  # value by metric, NaN where undefined
+    errors: Mapping[str, float] = field(default_factory=dict)  # standard errors, where there are
+    left_out: tuple[LeftOut, ...] = ()  # what could not be read, where that was asked for
+    # how often held-out rows get their class, by classifier
     worth: Mapping[str, Outcome] = field(default_factory=dict)
 
     def about(self) -> dict[str, Any]:
@@ -116,21 +100,15 @@ class Side:
 
 @dataclass(frozen=True)
 class Moved:
-    """A pair of classes whose cosine changed.
+    """A pair of classes whose cosine changed."""
 
-    Attributes:
-        a: one class; b: the other.
-        before: cosine of their codes in the first space; after: in the second.
-        error: standard error of the change, or None.
-        sure: standard errors beyond which it is real: more the more pairs were compared, so that
-            in `FALSE_RATE` of all comparisons of equal spaces at most any pair is said to move.
-    """
-
-    a: str
-    b: str
-    before: float
-    after: float
-    error: float | None
+    a: str  # one class
+    b: str  # the other
+    before: float  # cosine of their codes in the first space
+    after: float  # in the second
+    error: float | None  # standard error of the change, or None
+    # standard errors beyond which it is real: more the more pairs were compared, so that in
+    # `FALSE_RATE` of all comparisons of equal spaces at most any pair is said to move
     sure: float = SURE
 
     @property
@@ -143,51 +121,32 @@ class Moved:
 
 @dataclass(frozen=True)
 class Alignment:
-    """One number for how alike the two spaces are.
+    """One number for how alike the two spaces are."""
 
-    Attributes:
-        name: of the number; meaning: in words.
-        value: at most 1, where one space is a rotation of the other; NaN where undefined.
-        error: standard error, or None.
-        chance: what it is where rows are paired at random.
-        reason: why there is no value, or no error; empty where there are both.
-    """
-
-    name: str
-    meaning: str
-    value: float
-    error: float | None
-    chance: Chance
-    reason: str = ""
+    name: str  # of the number
+    meaning: str  # in words
+    value: float  # at most 1, where one space is a rotation of the other; NaN where undefined
+    error: float | None  # standard error, or None
+    chance: Chance  # what it is where rows are paired at random
+    reason: str = ""  # why there is no value, or no error; empty where there are both
 
 
 @dataclass(frozen=True)
 class Matching:
-    """Codes of two codebooks, matched one to one.
+    """Codes of two codebooks, matched one to one."""
 
-    Attributes:
-        threshold: the |cosine| from which on two codes may be one.
-        pairs: of a code of A, one of B and their cosine, the largest |cosine| first.
-        opposite: pairs with a negative cosine.
-        share_a: share of the codes of A that are matched, without those that are zero; share_b: of
-            those of B.
-        expected: pairs of random codes above the threshold, matched or not.
-        nearest_a: the largest |cosine| of a code of A with one of B, on average; nearest_b: of B.
-        lost: names of the codes of A without a match; new: of those of B.
-        greedy: codes of A in groups too large for the best assignment: nearest first.
-    """
-
-    threshold: float
+    threshold: float  # the |cosine| from which on two codes may be one
+    # of a code of A, one of B and their cosine, the largest |cosine| first
     pairs: tuple[tuple[str, str, float], ...]
-    opposite: int
-    share_a: float
-    share_b: float
-    expected: float
-    nearest_a: float
-    nearest_b: float
-    lost: tuple[str, ...]
-    new: tuple[str, ...]
-    greedy: int = 0
+    opposite: int  # pairs with a negative cosine
+    share_a: float  # share of the codes of A that are matched, without those that are zero
+    share_b: float  # of those of B
+    expected: float  # pairs of random codes above the threshold, matched or not
+    nearest_a: float  # the largest |cosine| of a code of A with one of B, on average
+    nearest_b: float  # of B
+    lost: tuple[str, ...]  # names of the codes of A without a match
+    new: tuple[str, ...]  # of those of B
+    greedy: int = 0  # codes of A in groups too large for the best assignment: nearest first
 
     def numbers(self) -> dict[str, Any]:
         """Its numbers and names, by name."""

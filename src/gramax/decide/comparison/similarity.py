@@ -86,21 +86,15 @@ class CentredRows:
 
 
 class CrossMoments(NamedTuple):
-    """Sums over n rows x and the rows y that match them, from fixed centres, in float64.
+    """Sums over n rows x and the rows y that match them, from fixed centres, in float64."""
 
-    Attributes:
-        n: number of rows.
-        x: `[p]` Σx; y: `[q]` Σy.
-        xx: `[p, p]` XᵀX; xy: `[p, q]` XᵀY; yy: `[q, q]` YᵀY.
-        fourths: `[2, 2]` Σ|x|⁴ and Σ|x|²|y|², below them Σ|x|²|y|² and Σ|y|⁴.
-    """
-
-    n: int
-    x: Float[np.ndarray, " p"]
-    y: Float[np.ndarray, " q"]
-    xx: Float[np.ndarray, "p p"]
-    xy: Float[np.ndarray, "p q"]
-    yy: Float[np.ndarray, "q q"]
+    n: int  # number of rows
+    x: Float[np.ndarray, " p"]  # Σx
+    y: Float[np.ndarray, " q"]  # Σy
+    xx: Float[np.ndarray, "p p"]  # XᵀX
+    xy: Float[np.ndarray, "p q"]  # XᵀY
+    yy: Float[np.ndarray, "q q"]  # YᵀY
+    # Σ|x|⁴ and Σ|x|²|y|², below them Σ|x|²|y|² and Σ|y|⁴
     fourths: Float[np.ndarray, "2 2"]
 
     @classmethod
