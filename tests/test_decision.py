@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import html
 import json
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
+from gramax.cli import cli, main
 from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Table
+from gramax.decide.held_out import USES
 from gramax.decide.rows import read_rows
+from gramax.decide.shrink import QUALITIES
 from gramax.errors import InputError
 from gramax.render.page import decision_page
 
@@ -64,6 +69,53 @@ def test_json_has_a_stable_head_and_no_nan(example):
     assert json.loads(json.dumps(found, allow_nan=False))["size"]["high"] == 0.3
     undefined = replace(example, size=Estimate(float("nan"))).to_dict()
     assert undefined["size"] == {"value": None, "low": None, "high": None}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Digits, a noisy copy of them, and their classes."""
+    path = tmp_path_factory.mktemp("digits")
+    z, y = load_digits(return_X_y=True)
+    z, y = z[:500].astype(np.float32), y[:500]
+    noisy = z + 2 * np.random.default_rng(0).normal(size=z.shape)
+    for name, array in (("z", z), ("noisy", noisy), ("y", y)):
+        np.save(path / f"{name}.npy", array)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("threshold z.npy --labels y.npy", "Both errors over the cosine"),
+        ("fix z.npy --labels y.npy", "whiten_0.5"),
+        ("fix z.npy", "hubness falls by"),
+        ("shrink z.npy --labels y.npy --by nearest_mean", "Quality against size"),
+        ("rank z.npy noisy.npy --labels y.npy", "CKA with the one before"),
+        ("sides z.npy noisy.npy", "Recall@k"),
+        ("compare z.npy noisy.npy --labels y.npy", "Cosine of each pair of class codes"),
+        ("compare z.npy noisy.npy --codes", "Codes that are matched least closely"),
+    ],
+)
+def test_every_decision_is_printed_and_written(folder, monkeypatch, capsys, typed, shown):
+    monkeypatch.chdir(folder)
+    assert main([*typed.split(), "--json", "out.json", "--html", "out.html"]) == 0
+    told = json.loads((folder / "out.json").read_text(), parse_constant=pytest.fail)
+    assert told["decision"] == typed.split()[0]
+    printed = " ".join(capsys.readouterr().out.split())
+    page = (folder / "out.html").read_text()
+    for words in (told["headline"], *told["notes"]):
+        assert words in printed
+        assert html.escape(words, quote=False) in page.replace("&#39;", "'").replace("&#34;", '"')
+    assert shown in page
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "choices"),
+    [("shrink", "by", tuple(QUALITIES)), ("fix", "use", ("all", *USES))],
+)
+def test_commands_offer_every_choice(command, option, choices):
+    asked = cli.commands[command].params
+    assert tuple(next(one.type.choices for one in asked if one.name == option)) == choices
 
 
 def test_rows_are_read_with_their_classes():

@@ -14,9 +14,8 @@ from sklearn.datasets import load_digits
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.neighbors import KNeighborsClassifier
 
-import gramax
 from gramax.arrays.rows import unit_rows
-from gramax.decide.fix import Fix, fix
+from gramax.decide.fix import fix
 from gramax.decide.held_out import Folds, Judged, judge
 from gramax.decide.prediction import after, mapped
 from gramax.decide.remedies import Axes, Map, remedies
@@ -278,22 +277,6 @@ def test_of_what_has_no_remedy_none_is_recommended(x, y, raw):
         assert found.transform is None
         json.dumps(found.to_dict(), allow_nan=False)
         assert "Leave it as it is" in repr(found)
-
-
-def test_it_prints_and_has_json():
-    x, y = blobs(200, 20, 6)
-    found = gramax.fix(x, y)
-    assert isinstance(found, Fix)
-    text = repr(found)
-    assert "whiten_0.5" in text
-    assert found.headline.split()[0] in text
-    assert text.count("●") == 3
-    told = found.to_dict()
-    assert told["decision"] == "fix"
-    assert [one["remedy"] for one in told["trials"]][:2] == ["as_it_is", "centre"]
-    assert set(told["trials"][1]["gain"]) == {"nearest_neighbour", "nearest_mean", "probe"}
-    assert len(found.chart().lines) == 3
-    assert fix(x).chart() is None
 
 
 def test_what_cannot_be_asked_is_refused():

@@ -8,9 +8,12 @@ import pytest
 import gramax
 from gramax.cli import main
 from gramax.decide.comparison import compare
+from gramax.decide.comparison.pairing import thinned
 from gramax.errors import InputError
+from gramax.streaming import Request, collect, tasks
 
 N, D, C = 300, 10, 4
+CENTRES = 0.2 * np.random.default_rng(0).standard_normal((4, 64))
 
 
 def rows(n=N, seed=0, d=D):
@@ -97,20 +100,46 @@ def test_ids_that_pair_nothing_are_refused():
         compare(z, bad, ids=ids, ids_b=ids[::-1])
 
 
-@pytest.mark.parametrize("labelled", [True, False])
-def test_one_cloud_of_unlike_numbers_of_rows_does_not_change(labelled):
-    """Effective rank, dimension and hubs depend on n: 3,000 and 300 rows differed by ten errors."""
-    z, y = rows(3300, d=24)
-    names = (y[:3000], y[3000:]) if labelled else ()
-    found = compare(z[:3000], z[3000:], *names)
+@pytest.mark.parametrize("kept", [True, False])
+def test_two_draws_of_unequal_size_are_the_same(kept, monkeypatch):
+    """4,000 rows and 1,000: plain ranks differ by many errors, as those of few rows read low."""
+    if not kept:  # as of rows too many to be kept
+        for name in ("MAX_SAMPLED_ROWS", "SAMPLED_ROWS", "SAMPLE_BYTES"):
+            monkeypatch.setattr(tasks, name, 400)
+    rng = np.random.default_rng(7)
+    y = [np.arange(n) % 4 for n in (4000, 1000)]
+    a, b = (CENTRES[one] + rng.normal(size=(len(one), 64)) for one in y)
+    found, turned = compare(a, b, *y), compare(b, a, *y[::-1])
     assert not found.paired
-    changed = [n for n, one in found.items() if one.kind not in ("same", "unknown")]
-    assert len(changed) <= 1  # one in twenty may be due to chance
-    assert found.a.n == found.b.n == 300
-    assert any("A is taken at 300 of its 3,000 rows" in note for note in found.notes)
-    turned = compare(z[3000:], z[:3000], *reversed(names))
-    assert turned["effective_rank"].before == found["effective_rank"].after
-    assert turned["effective_rank"].after == found["effective_rank"].before
+    assert {one.kind for one in found.values()} <= {"same", "unknown"}
+    assert {one.kind for one in found.uses.values()} == {"same"}
+    rank, whole = found["effective_rank"], gramax.audit(a, y[0])["effective_rank"]
+    assert (rank.before, rank.after) == (
+        turned["effective_rank"].after,
+        turned["effective_rank"].before,
+    )
+    apart = whole - gramax.audit(b, y[1])["effective_rank"]
+    assert apart > 5 * rank.error
+    if kept:
+        assert (found.a.n, found.b.n) == (1000, 1000)
+        assert "A is taken at 1,000 of its 4,000 rows, as many as B has" in found.notes[1]
+        assert rank.before < whole - 4 * rank.error
+    else:
+        assert found.a.n == 4000
+        assert "4,000 and 1,000 rows: numbers are told without their bias" in found.notes
+        assert abs(rank.difference) < apart / 5
+
+
+def test_a_thinned_space_keeps_groups_whole():
+    rng = np.random.default_rng(3)
+    g = np.repeat(np.arange(100), 5)
+    space = collect(Request(rng.normal(size=(500, 4)), g % 3, blocks=20, groups=g))
+    some = thinned(space, 203)
+    sample = some.totals.sample
+    assert len(sample.rows) == 203
+    assert list(np.sort(np.bincount(sample.groups, minlength=100))[-41:]) == [3] + 40 * [5]
+    assert (sample.labels == sample.groups % 3).all()
+    assert sum(float(part.total) for part in some.totals.blocks) == 203
 
 
 def test_saved_reports_of_unlike_numbers_of_rows_say_so(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from fractions import Fraction
 
@@ -10,10 +9,9 @@ import numpy as np
 import pytest
 
 import gramax
-from gramax.cli import main
 from gramax.decide.codecs import Codecs, Way, precision_of, ways_for
 from gramax.decide.searches import found_in, true_neighbours
-from gramax.decide.shrink import QUALITIES, lost_of, share_of
+from gramax.decide.shrink import lost_of, share_of
 from gramax.errors import InputError
 
 K = 10
@@ -153,31 +151,6 @@ def test_the_precision_of_rows_is_what_they_were_stored_in():
     assert all(way.size < 16 for way in ways_for(8, "float16"))
     large = np.random.default_rng(0).normal(size=(50, 8)) * 1e6
     assert not [m for m in gramax.shrink(large, raw=True).ways if m.way.store == "float16"]
-
-
-def test_the_command_writes_json_and_a_page(tmp_path, capsys):
-    rng = np.random.default_rng(0)
-    y = np.arange(400) % 4
-    z = np.eye(4, 24)[y] + 0.1 * rng.normal(size=(400, 24))
-    np.save(tmp_path / "z.npy", z.astype(np.float32))
-    np.save(tmp_path / "y.npy", y)
-    given = ["shrink", str(tmp_path / "z.npy"), "--labels", str(tmp_path / "y.npy")]
-    out = tmp_path / "out.json"
-    assert main([*given, "--json", str(out), "--html", str(tmp_path / "out.html")]) == 0
-    told = json.loads(out.read_text())
-    assert told["by"] == "nearest_neighbour"
-    assert set(told["ways"][0]["qualities"]) == {
-        *("recall", "nearest_neighbour", "nearest_mean", "probe")
-    }
-    assert told["ways"][0]["losses"] == {}
-    assert told["headline"] in capsys.readouterr().out.replace("\n", " ").replace("  ", " ")
-    assert "1-NN accuracy" in (tmp_path / "out.html").read_text()
-
-
-def test_the_command_offers_every_quality():
-    from gramax.cli import shrink
-
-    assert tuple(QUALITIES) == next(p.type.choices for p in shrink.params if p.name == "by")
 
 
 @pytest.mark.parametrize(

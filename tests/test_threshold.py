@@ -261,13 +261,9 @@ def test_the_command_writes_all_that_is_asked_for(tmp_path, capsys):
     typed = ["threshold", files[0], "--labels", files[1], "--accepts", "0.01"]
     outputs = ["--json", files[2], "--html", files[3], "--merge-out", files[4]]
     assert main([*typed, *outputs]) == 0
-    printed = capsys.readouterr().out
-    assert "Call two rows the same above" in printed
     found = json.loads(Path(files[2]).read_text())
-    assert found["decision"] == "threshold"
     assert found["threshold"] == found["at_false_accept"][1]
     assert len(found["curve"]["cosine"]) == len(found["curve"]["false_accept"])
-    assert "Both errors over the cosine" in Path(files[3]).read_text()
     assert Path(files[4]).read_text().startswith("a,b,passing")
     assert main([*typed, "--merge-out", str(tmp_path / "m.txt")]) == 2
     assert main(["threshold", files[0]]) == 2

@@ -112,7 +112,7 @@ def test_a_page_asks_for_nothing_and_escapes_names(folder):
     assert "&lt;script&gt;alert(1)" in page
     assert not re.search(r'(?:src|href)="(?!data:,|#)|url\(|@import', page)
     assert page.count('<path class="line"') == 4
-    assert page.count("Collapse ratio, log scale</h3>") == 1
+    assert page.count("collapse ratio, log scale</text>") == 1
     assert page.count("Effective rank</h3>") == 1
     figures = re.findall(r"<figure .*?</figure>", page, re.DOTALL)
     assert len(figures) == 4
@@ -151,7 +151,7 @@ def test_a_number_that_no_audit_has_leaves_an_empty_chart_of_1():
         (["none.jsonl"], "none.jsonl: there is no such file"),
         (["run.jsonl", "--out", "x.pdf"], "ends in none of .png, .gif, .html"),
         (["run.jsonl", "--out", "no/x.png"], "there is no folder"),
-        (["run.jsonl", "run.jsonl"], "the same run is named twice"),
+        (["run.jsonl", "run.jsonl"], "the same file is named twice"),
         (["bad.jsonl"], "bad.jsonl: line 1 is not JSON"),
         ([f"r{k}.jsonl" for k in range(11)], "up to 10 can be told apart"),
     ],

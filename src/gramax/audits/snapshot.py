@@ -87,7 +87,8 @@ def snapshot(
         entry = Entry(step, numbers, reasons, name, d=found.dim, verdict=told, extra=own)
         return Snapshot(entry, classes=names)
     entry = _entry(step, name, audit_moments(found, names), own)
-    codes, spectrum = (None if x is None else to_numpy(x) for x in _pictures(found))
+    made, eigenvalues = _pictures(found)
+    codes, spectrum = to_numpy(made), None if eigenvalues is None else to_numpy(eigenvalues)
     if len(names) <= WHOLE:
         return _pictured(entry, codes @ codes.T, spectrum, names)
     return Snapshot(entry, heat_of(codes, np.arange(len(names)))[0].cosines, spectrum)

@@ -7,19 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gramax.cli.options import (
-    as_arguments,
-    audited_metrics,
-    complete_metrics,
-    definition_options,
-    engine_options,
-    file_argument,
-    file_option,
-    one_or_all,
-    output_options,
-    reading_options,
-    row_options,
-)
+from gramax.cli import options
 from gramax.cli.outputs import check_outputs, leave
 from gramax.cli.progress import showing
 from gramax.errors import InputError
@@ -42,31 +30,31 @@ def _check_attached(threshold: Threshold, given: dict[str, Any]) -> None:
 
 
 @click.command()
-@file_argument("embeddings", nargs=-1, required=True)
-@file_option("--labels", metavar="LABELS", help="Files of labels, or a column of EMBEDDINGS.")
-@row_options
-@reading_options
-@file_option(
+@options.embeddings_argument
+@options.labels_option
+@options.row_options
+@options.reading_options
+@options.file_option(
     "--head",
     metavar="W",
     help="Weights [classes, dimensions] of a linear classifier, to hold against the class means "
     "(NC3, NC4): a file, or file::fc.weight. A row a class, in the order of the names of the "
     "classes: numbers by size, texts by the alphabet.",
 )
-@file_option(
+@options.file_option(
     "--bias",
     metavar="B",
     help="Its bias [classes].  [default: what lies beside the weights in their file]",
 )
-@file_option(
+@options.file_option(
     "--pairs",
     metavar="OTHER",
     help="The other row of each positive pair, row i with row i (alignment): files, as EMBEDDINGS.",
 )
-@file_option(
+@options.file_option(
     "--outliers", metavar="OOD", help="Rows that belong to no class (NC5): files, as EMBEDDINGS."
 )
-@file_option(
+@options.file_option(
     "--targets",
     metavar="TARGETS",
     help="Continuous targets of a regression (adds nrc1): their number, files, or a column.",
@@ -82,7 +70,7 @@ def _check_attached(threshold: Threshold, given: dict[str, Any]) -> None:
     default=True,
     help="Measure on held-out rows how often they get their class.  [default: with labels]",
 )
-@file_option(
+@options.file_option(
     "--save-head", metavar="OUT", help="Write the linear probe of all rows (.safetensors)."
 )
 @click.option(
@@ -91,19 +79,19 @@ def _check_attached(threshold: Threshold, given: dict[str, Any]) -> None:
     help="Search for how low the worst crosstalk could be; takes up to a minute for many classes."
     "  [default: looked up where it is known]",
 )
-@definition_options
-@engine_options
-@file_option(
+@options.definition_options
+@options.engine_options
+@options.file_option(
     "--checkpoint",
     metavar="FILE",
     help="Keep what is done in FILE; the same command goes on from there.",
 )
-@output_options
+@options.output_options
 @click.option(
     "--fail-on",
     multiple=True,
     metavar="CONDITION",
-    shell_complete=complete_metrics,
+    shell_complete=options.complete_metrics,
     help='Exit with 1 where it holds, e.g. "effective_rank<50". Repeatable.',
 )
 def audit(
@@ -122,7 +110,7 @@ def audit(
     conditions = [thresholds.parse(text) for text in fail_on]
     if conditions:
         conditions = thresholds.named(
-            conditions, audited_metrics(*ATTACHED, *["codes"] * given["codes"])
+            conditions, options.audited_metrics(*ATTACHED, *["codes"] * given["codes"])
         )
         for one in conditions:
             _check_attached(one, given)
@@ -134,13 +122,13 @@ def audit(
 
     with showing(explain=given["explain"]) as progress:
         report = run(
-            one_or_all(embeddings),
+            options.one_or_all(embeddings),
             labels,
             worst=max(worst, 1),
             searching=search_progress.occasional_lines("headroom"),
             portrait=bool(html_out),
             progress=progress,
-            **as_arguments(given),
+            **options.as_arguments(given),
         )
     if save_head:
         if report.worth is None:

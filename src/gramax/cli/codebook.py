@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 number_of_codes = click.argument("c", type=click.IntRange(min=1))
 dimensions = click.argument("d", type=click.IntRange(min=1))
 field_option = click.option(
-    "--field", type=click.Choice(["real", "complex"]), default="real", help="Numbers of the codes."
+    "--field",
+    type=click.Choice(["real", "complex"]),
+    default="real",
+    help="Whether codes are real or complex.",
 )
 
 
@@ -68,14 +71,16 @@ def _check_asked(c: int, d: int, field: str, signed: bool) -> None:
 @field_option
 @click.option("--signed", is_flag=True, help="Spread points: least largest cosine, not |cosine|.")
 @click.option(
-    "--seconds", type=click.FloatRange(min=0, min_open=True), help="Time to search.  [default: 10]"
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds to search.  [default: 10]",
 )
 @click.option(
     "--rounds",
     type=click.IntRange(min=1),
-    help="Batches to run; without --seconds the codes depend on the seed alone.",
+    help="Rounds of the search; without --seconds the codes depend on the seed alone.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of the random starts.")
+@click.option("--seed", default=0, show_default=True, help="The seed of the random starts.")
 @file_option(
     "--start", metavar="FILE", help="Codes to improve: a .npy, or a .txt of the Game of Sloanes."
 )
@@ -84,7 +89,7 @@ def _check_asked(c: int, d: int, field: str, signed: bool) -> None:
     "--format",
     "form",
     type=click.Choice(["npy", "txt", "sloanes"]),
-    help="Of --out: NumPy's, one code a line, or that of submissions to the Game of Sloanes."
+    help="How --out is written: NumPy's .npy, a code a line, or as the Game of Sloanes takes it."
     "  [default: by the ending]",
 )
 @json_flag

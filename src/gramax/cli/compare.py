@@ -7,18 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gramax.cli.options import (
-    as_arguments,
-    audited_metrics,
-    complete_metrics,
-    definition_options,
-    engine_options,
-    file_argument,
-    file_option,
-    output_options,
-    reading_options,
-    row_options,
-)
+from gramax.cli import options
 from gramax.cli.outputs import check_outputs, leave
 from gramax.cli.progress import showing
 
@@ -30,45 +19,53 @@ ROUNDING = 1e-6
 
 
 @click.command()
-@file_argument("a")
-@file_argument("b")
-@file_option("--labels", metavar="LABELS", help="Files of labels, or a column, for A and B.")
-@file_option("--labels-b", metavar="LABELS", help="Those of B, where they are others.")
-@row_options
-@file_option("--groups-b", metavar="GROUPS", help="Those of B, where they are others.")
-@file_option(
+@options.file_argument("a")
+@options.file_argument("b")
+@options.file_option(
+    "--labels", metavar="LABELS", help="Files of labels, or a column, for A and B."
+)
+@options.file_option(
+    "--labels-b", metavar="LABELS", help="Labels of B, where they are not those of A."
+)
+@options.row_options
+@options.file_option(
+    "--groups-b", metavar="GROUPS", help="Groups of B, where they are not those of A."
+)
+@options.file_option(
     "--targets",
     metavar="TARGETS",
     help="Continuous targets of a regression (adds nrc1): their number, files, or a column of A.",
 )
-@reading_options
+@options.reading_options
 @click.option(
     "--paired/--unpaired",
     default=None,
     help="Row i is the same sample in both, or is not; by default where numbers and labels agree.",
 )
-@file_option(
+@options.file_option(
     "--id",
     "ids",
     metavar="COLUMN",
     help="Pair the rows by their ids: a column of A and B, or a file of ids. Rows that both have "
     "are compared.",
 )
-@file_option("--id-b", "ids_b", metavar="COLUMN", help="The ids of B, where they are others.")
+@options.file_option(
+    "--id-b", "ids_b", metavar="COLUMN", help="Ids of B, where they are not those of A."
+)
 @click.option("--moved", default=10, show_default=True, help="Pairs that moved most to name.")
-@definition_options
-@engine_options
-@file_option(
+@options.definition_options
+@options.engine_options
+@options.file_option(
     "--checkpoint",
     metavar="FILE",
     help="Keep what is done in FILE.a and FILE.b; the same command goes on from there.",
 )
-@output_options
+@options.output_options
 @click.option(
     "--fail-on-worse",
     multiple=True,
     metavar="METRIC",
-    shell_complete=complete_metrics,
+    shell_complete=options.complete_metrics,
     help="Exit with 1 where this number became worse beyond noise, or where noise is not known and "
     "it looks worse. Repeatable.",
 )
@@ -98,12 +95,12 @@ def compare(
     saved_reports = a.lower().endswith(".json") and b.lower().endswith(".json")
     if not saved_reports:
         for name in fail_on_worse:
-            full_name(name, audited_metrics(*["codes"] * given["codes"]), "--fail-on-worse")
+            full_name(name, options.audited_metrics(*["codes"] * given["codes"]), "--fail-on-worse")
     if saved_reports:
         found = compare_saved(a, b)
     else:
         with showing(sides=2) as progress:
-            known = as_arguments(given)
+            known = options.as_arguments(given)
             found = run(a, b, labels, labels_b, moved=max(moved, 1), progress=progress, **known)
     asked = [full_name(name, found, "--fail-on-worse") for name in fail_on_worse]
     worse = [_worse(name, found[name]) for name in asked]

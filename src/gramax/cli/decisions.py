@@ -9,27 +9,10 @@ from typing import Any
 
 import click
 
-from gramax.cli.options import (
-    OK,
-    as_arguments,
-    column_option,
-    complete_metrics,
-    engine_options,
-    file_argument,
-    file_option,
-    one_or_all,
-    output_options,
-    raw_option,
-    reading_options,
-)
+from gramax.cli import options
 from gramax.cli.outputs import check_outputs, leave
 from gramax.cli.progress import showing
 from gramax.errors import InputError
-
-embeddings_argument = file_argument("embeddings", nargs=-1, required=True)
-labels_option = file_option(
-    "--labels", metavar="LABELS", help="Files of labels, or the name of a column."
-)
 
 
 def _decide(
@@ -48,16 +31,16 @@ def _decide(
     check_outputs([*outputs, out], *places, *beside)
     run = getattr(import_module(f"gramax.decide.{name}"), name)
     with showing() as progress:
-        found = run(*sources, progress=progress, **as_arguments(given))
+        found = run(*sources, progress=progress, **options.as_arguments(given))
     if out:
         save(found)
     return leave(found, *outputs)
 
 
 @click.command()
-@embeddings_argument
-@labels_option
-@column_option
+@options.embeddings_argument
+@options.labels_option
+@options.column_option
 @click.option(
     "--accepts",
     type=float,
@@ -65,12 +48,12 @@ def _decide(
     help="The share of different pairs that may pass, such as 1e-3; by default as large a share as "
     "that of the same pairs that fail.",
 )
-@file_option(
+@options.file_option(
     "--merge-out", metavar="OUT", help="Write the classes to merge, or to look at (.csv, .json)."
 )
-@reading_options
-@engine_options
-@output_options
+@options.reading_options
+@options.engine_options
+@options.output_options
 def threshold(embeddings: tuple[str, ...], merge_out: str | None, **given: Any) -> int:
     """Find the cosine above which two rows are the same.
 
@@ -81,17 +64,17 @@ def threshold(embeddings: tuple[str, ...], merge_out: str | None, **given: Any) 
         from gramax.decide.mixed_up import check_name
 
         check_name(merge_out)
-    source = one_or_all(embeddings)
+    source = options.one_or_all(embeddings)
     return _decide(
         "threshold", given, source, out=merge_out, save=lambda found: found.save_merge(merge_out)
     )
 
 
 @click.command()
-@embeddings_argument
-@labels_option
-@column_option
-@raw_option
+@options.embeddings_argument
+@options.labels_option
+@options.column_option
+@options.raw_option
 @click.option(
     "--use",
     type=click.Choice(("all", "nearest_neighbour", "nearest_mean", "probe")),
@@ -99,7 +82,7 @@ def threshold(embeddings: tuple[str, ...], merge_out: str | None, **given: Any) 
     show_default=True,
     help="What is to become better: each use by itself, or one.",
 )
-@file_option(
+@options.file_option(
     "--out",
     metavar="OUT",
     help="Write the remedy (of the first use that becomes better) as .safetensors, for apply.",
@@ -107,9 +90,9 @@ def threshold(embeddings: tuple[str, ...], merge_out: str | None, **given: Any) 
 @click.option(
     "--remedy", metavar="NAME", help="Write this one to OUT, whatever is recommended: whiten_0.5."
 )
-@reading_options
-@engine_options
-@output_options
+@options.reading_options
+@options.engine_options
+@options.output_options
 def fix(embeddings: tuple[str, ...], out: str | None, remedy: str | None, **given: Any) -> int:
     """Whether to centre, cut or whiten EMBEDDINGS, or to leave them as they are.
 
@@ -126,20 +109,20 @@ def fix(embeddings: tuple[str, ...], out: str | None, remedy: str | None, **give
             transform.save(out)
             told = transform.name
 
-    code = _decide("fix", given, one_or_all(embeddings), out=out, save=save)
+    code = _decide("fix", given, options.one_or_all(embeddings), out=out, save=save)
     if out:
         click.echo(f"{out}: {told}", err=True)
     return code
 
 
 @click.command()
-@file_argument("transform")
-@embeddings_argument
-@file_option(
+@options.file_argument("transform")
+@options.embeddings_argument
+@options.file_option(
     "--out", metavar="OUT", required=True, help="Write .npy, .safetensors or .parquet, by its name."
 )
-@column_option
-@reading_options
+@options.column_option
+@options.reading_options
 def apply(transform: str, embeddings: tuple[str, ...], out: str, **given: Any) -> int:
     """Write EMBEDDINGS, of any size and format, after TRANSFORM of gramax fix.
 
@@ -150,17 +133,17 @@ def apply(transform: str, embeddings: tuple[str, ...], out: str, **given: Any) -
 
     check_outputs([check_format(out)], transform, *embeddings)
     with showing() as progress:
-        source = one_or_all(embeddings)
-        done = run(transform, source, out, progress=progress, **as_arguments(given))
+        source = options.one_or_all(embeddings)
+        done = run(transform, source, out, progress=progress, **options.as_arguments(given))
     click.echo(f"{done.path}: {done.rows:,} rows × {done.dim:,} dimensions")
-    return OK
+    return options.OK
 
 
 @click.command()
-@embeddings_argument
-@labels_option
-@column_option
-@raw_option
+@options.embeddings_argument
+@options.labels_option
+@options.column_option
+@options.raw_option
 @click.option(
     "--loss",
     default=0.01,
@@ -172,35 +155,35 @@ def apply(transform: str, embeddings: tuple[str, ...], out: str, **given: Any) -
     type=click.Choice(("recall", "nearest_neighbour", "nearest_mean", "probe")),
     help="The quality that decides.  [default: nearest_neighbour with labels, else recall]",
 )
-@reading_options
-@engine_options
-@output_options
+@options.reading_options
+@options.engine_options
+@options.output_options
 def shrink(embeddings: tuple[str, ...], **given: Any) -> int:
     """How few bytes a row will do: fewer dimensions, float16, int8, bits.
 
     Each way is searched by the same rows, and what it loses is told with an interval.
     """
-    return _decide("shrink", given, one_or_all(embeddings))
+    return _decide("shrink", given, options.one_or_all(embeddings))
 
 
 @click.command()
-@file_argument("sources", nargs=-1, required=True)
-@labels_option
+@options.file_argument("sources", nargs=-1, required=True)
+@options.labels_option
 @click.option(
     "--by",
     metavar="NAME",
-    shell_complete=complete_metrics,
+    shell_complete=options.complete_metrics,
     help="probe, nearest_mean, nearest_neighbour (accuracy on held-out rows), or a number of the "
     "audit.  [default: probe]",
 )
 @click.option(
     "--each", metavar="PATTERN", help="Rank all arrays or columns of that kind, as 'layer_*'."
 )
-@column_option
-@raw_option
-@reading_options
-@engine_options
-@output_options
+@options.column_option
+@options.raw_option
+@options.reading_options
+@options.engine_options
+@options.output_options
 def rank(sources: tuple[str, ...], **given: Any) -> int:
     """Which of many layers, checkpoints or models of the same rows to take.
 
@@ -210,26 +193,28 @@ def rank(sources: tuple[str, ...], **given: Any) -> int:
 
 
 @click.command()
-@file_argument("a")
-@file_argument("b")
-@file_option(
+@options.file_argument("a")
+@options.file_argument("b")
+@options.file_option(
     "--pairs",
     metavar="PAIRS",
     help="Numbers [p, 2] of a row of A and a row of B that match.  [default: row i and row i]",
 )
-@file_option(
+@options.file_option(
     "--labels",
     metavar="LABELS",
     help="Rows with the same label match: files of labels, or a column, for A and B.",
 )
-@file_option("--labels-b", metavar="LABELS", help="Those of B, where they are others.")
-@column_option
-@file_option(
+@options.file_option(
+    "--labels-b", metavar="LABELS", help="Labels of B, where they are not those of A."
+)
+@options.column_option
+@options.file_option(
     "--save-centres", metavar="OUT", help="Write the centroids to subtract (.safetensors)."
 )
-@reading_options
-@engine_options
-@output_options
+@options.reading_options
+@options.engine_options
+@options.output_options
 def sides(a: str, b: str, save_centres: str | None, **given: Any) -> int:
     """Two sides of one space: would centring each help search?
 

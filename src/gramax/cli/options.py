@@ -60,6 +60,10 @@ def _beginning(start: str, offers: Iterable[tuple[str, str | None]]) -> list[Com
 
 file_argument = partial(click.argument, shell_complete=complete_files)
 file_option = partial(click.option, shell_complete=complete_files)
+embeddings_argument = file_argument("embeddings", nargs=-1, required=True)
+labels_option = file_option(
+    "--labels", metavar="LABELS", help="Files of labels, or the name of a column."
+)
 json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -43,6 +43,7 @@ def timeline(runs: tuple[str, ...], out: str, rows: str | None, title: str) -> i
 def _labelled(paths: tuple[str, ...], rows: str | None) -> dict[str, list[Entry]]:
     """The audits of every run by the shortest name that tells the runs apart."""
     from gramax.audits.run_reader import read_runs
+    from gramax.decide.layers import short_names
 
     found: dict[str, list[Entry]] = {}
     for path, label in zip(paths, short_names(paths), strict=True):
@@ -54,21 +55,6 @@ def _labelled(paths: tuple[str, ...], rows: str | None) -> dict[str, list[Entry]
             if rows is None or name == rows:
                 found[f"{label} {name}".strip() if len(run) > 1 else label] = entries
     return found
-
-
-def short_names(paths: tuple[str, ...]) -> list[str]:
-    """Names of files without their ending; with folders in front as far as they differ.
-
-    Example:
-        >>> short_names(("a/run.jsonl", "b/run.jsonl"))
-        ['a/run', 'b/run']
-    """
-    parts = [Path(path).absolute().with_suffix("").parts for path in paths]
-    for take in range(1, max(map(len, parts)) + 1):
-        names = ["/".join(part[-take:]) for part in parts]
-        if len(set(names)) == len(names):
-            return names
-    raise InputError(f"the same run is named twice: {', '.join(paths)}")
 
 
 @click.command()

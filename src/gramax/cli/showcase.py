@@ -32,10 +32,12 @@ def metrics(name: str | None) -> int:
     default="demo",
     show_default=True,
     shell_complete=complete_folders,
-    help="Folder for what it leaves.",
+    help="Folder for what the demo leaves.",
 )
 @click.option("--epochs", default=300, show_default=True, help="Passes over the digits.")
-@click.option("--seed", default=0, show_default=True, help="Of the weights and the batches.")
+@click.option(
+    "--seed", default=0, show_default=True, help="The seed of the weights and the batches."
+)
 def demo(out: str, epochs: int, seed: int) -> int:
     """Train a network on handwritten digits and audit it as its classes collapse."""
     need("jax", "the demo", extra="demo")

@@ -39,7 +39,7 @@ def layers_of(sources: Any, each: str | None, column: str | None) -> tuple[Layer
     elif isinstance(sources, Mapping):
         found = [Layer(str(name), source, column) for name, source in sources.items()]
     else:
-        names = _short_names(list(sources))
+        names = _names(list(sources))
         found = [Layer(n, one, column) for n, one in zip(names, sources, strict=True)]
     if not 2 <= len(found) <= MAX_SPACES:
         more = "" if each else "; the layers of one file are named by --each 'layer_*'"
@@ -66,15 +66,30 @@ def _each(files: Any, pattern: str) -> list[Layer]:
     return found
 
 
-def _short_names(sources: Sequence[Any]) -> list[str]:
-    """The stems of files where no two are alike, else their paths; arrays are numbered.
+def _names(sources: Sequence[Any]) -> list[str]:
+    """Short names of files; arrays are numbered.
 
     Example:
-        >>> _short_names(["run/a.npy", "run/b.npy", [[1.0]]]), _short_names(["a/z.npy", "b/z.npy"])
-        (['a', 'b', '3'], ['a/z.npy', 'b/z.npy'])
+        >>> _names(["run/a.npy", "run/b.npy", [[1.0]]]), _names(["a/z.npy", "b/z.npy"])
+        (['a', 'b', '3'], ['a/z', 'b/z'])
     """
-    paths = [os.fspath(one) if isinstance(one, str | os.PathLike) else None for one in sources]
-    stems = [PurePath(path).stem if path else str(k + 1) for k, path in enumerate(paths)]
-    if len(set(stems)) < len(stems):
-        stems = [path or stem for path, stem in zip(paths, stems, strict=True)]
-    return [visible(name) for name in stems]
+    files = [os.fspath(one) if isinstance(one, str | os.PathLike) else None for one in sources]
+    short = iter(short_names([file for file in files if file is not None]))
+    return [str(k) if file is None else visible(next(short)) for k, file in enumerate(files, 1)]
+
+
+def short_names(paths: Sequence[str]) -> list[str]:
+    """Names of files without their ending; with folders in front as far as they differ.
+
+    Example:
+        >>> short_names(("a/run.jsonl", "b/run.jsonl"))
+        ['a/run', 'b/run']
+    """
+    parts = [PurePath(os.path.abspath(path)).with_suffix("").parts for path in paths]
+    for take in range(1, max(map(len, parts), default=0) + 1):
+        names = ["/".join(part[-take:]) for part in parts]
+        if len(set(names)) == len(names):
+            return names
+    if paths:
+        raise InputError(f"the same file is named twice: {', '.join(paths)}")
+    return []

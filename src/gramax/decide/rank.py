@@ -23,7 +23,7 @@ from gramax.decide.comparison.similarity import CentredRows, debiased_cka_bar
 from gramax.decide.decision import Chart, Decision, Estimate, Line, Table
 from gramax.decide.differences import Differences, of_blocks, of_hits
 from gramax.decide.layers import Layer, layers_of
-from gramax.decide.rows import BLOCKS
+from gramax.decide.rows import BLOCKS, notes_of
 from gramax.errors import InputError, telling_memory
 from gramax.metrics.names import full_name
 from gramax.metrics.registry import METRICS
@@ -375,7 +375,7 @@ def _differences(measures: Sequence[Measure], by: str) -> Differences | None:
 
 
 def _notes(space: Collected, found: Sequence[Ranked]) -> tuple[str, ...]:
-    notes = list(space.notes)
+    notes = notes_of(space)
     if space.rows > MAX_COMPARED_ROWS:
         notes.append(f"CKA is of {MAX_COMPARED_ROWS:,} random rows")
     kept, every = len(space.totals.sample.rows), sum(float(b.total) for b in space.totals.blocks)
@@ -397,11 +397,10 @@ def _headline(found: Rank) -> str:
     is_best = "is best by" if found.direction != "neither" else "has the largest"
     start = f"{best.name} {is_best} {found.by} ({shown})"
     if not others:
-        return (
-            f"{start}; all others are {'worse' if 'best' in is_best else 'smaller'}, beyond noise."
-        )
+        rest = "all others are" if len(found.spaces) > 2 else f"{found.spaces[1].name} is"
+        return f"{start}; {rest} {'worse' if 'best' in is_best else 'smaller'}, beyond noise."
     if len(others) == len(found.spaces) - 1:
-        return f"{start}, but none of the others can be told from it."
+        return f"{start}, but no other can be told from it."
     if len(others) > MAX_NAMED:
         return f"{start}; {len(others)} of the others cannot be told from it."
     *most, last = others

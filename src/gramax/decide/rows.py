@@ -10,10 +10,11 @@ import numpy as np
 from gramax._shapes import Float, Int
 from gramax._text import sizes
 from gramax.arrays.rows import unit_rows
+from gramax.audits.report import LEFT_OUT_WORDS
 from gramax.data import Reading
 from gramax.errors import InputError
-from gramax.moments import ClassMoments
-from gramax.streaming import Execution, Progress, Request, collect, in_words
+from gramax.moments import REASONS, ClassMoments
+from gramax.streaming import Collected, Execution, Progress, Request, collect, in_words
 
 BLOCKS = 20
 """Blocks that rows are dealt to: folds for what is measured on rows held out."""
@@ -80,12 +81,22 @@ def read_rows(
             f"{found.name}: {needs_labels} needs two classes at least; it has {has}: give "
             "--labels (a file, or the name of a column)"
         )
-    left_out = (in_words(found.left_out),) if found.left_out else ()
     sample = found.totals.sample
     return Rows(
         *(found.name, found.rows, sample.rows, sample.labels, sample.numbers),
         found.names if found.labelled else (),
         found.totals.blocks,
         not raw,
-        (*found.notes, *left_out),
+        tuple(notes_of(found)),
     )
+
+
+def notes_of(found: Collected) -> list[str]:
+    """How the files of a source were read, and what was left out."""
+    counts = np.sum([block.left_out.sum(axis=0) for block in found.totals.blocks], axis=0)
+    rows = [
+        f"{count:,.0f} rows are left out ({LEFT_OUT_WORDS[why]})"
+        for why, count in zip(REASONS, counts, strict=True)
+        if count
+    ]
+    return [*found.notes, *([in_words(found.left_out)] if found.left_out else []), *rows]

@@ -20,6 +20,7 @@ from gramax.audits.thresholds import SURE
 from gramax.data import Reading
 from gramax.decide.across import OUTSIDE_SHARE, Matches
 from gramax.decide.decision import Chart, Column, Decision, Estimate, Line, Style, Table
+from gramax.decide.rows import notes_of
 from gramax.decide.side_measures import (
     CURVE,
     RANKS,
@@ -33,8 +34,7 @@ from gramax.decide.side_measures import (
     searched,
 )
 from gramax.errors import InputError
-from gramax.moments import REASONS
-from gramax.streaming import Collected, Execution, Progress, Request, collect, in_words
+from gramax.streaming import Collected, Execution, Progress, Request, collect
 
 WAYS = ("A to B", "B to A")
 VARIANTS = ("as they are", "each centred")
@@ -240,13 +240,7 @@ def _notes(spaces: list[Collected]) -> Iterator[str]:
         if kept < round(counted):
             drawn = f"{kept:,} of {counted:,.0f} rows, drawn at random, stand for it"
             yield f"{letter}: {drawn}: recall among all of them is lower"
-        if one.left_out:
-            yield f"{letter}: {in_words(one.left_out)}"
-        counts = np.sum([block.left_out.sum(axis=0) for block in one.totals.blocks], axis=0)
-        for count, why in zip(counts, REASONS, strict=True):
-            if count:
-                yield f"{letter}: {count:,.0f} rows are left out ({why.replace('_', ' ')})"
-        yield from (f"{letter}: {note}" for note in one.notes)
+        yield from (f"{letter}: {note}" for note in notes_of(one))
 
 
 def _matches(

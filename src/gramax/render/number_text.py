@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from gramax import _text
 from gramax._text import named, sizes
 from gramax.audits.report import LEFT_OUT_WORDS
 
@@ -43,9 +44,7 @@ SPARKLINE_WIDTH = 32
 
 def number(value: float) -> str:
     """A number in four significant digits, large ones as integers; a dash where undefined."""
-    if not math.isfinite(value):
-        return "–"
-    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.4g}"
+    return _text.number(value, 4) if math.isfinite(value) else "–"
 
 
 def tick_text(value: float) -> str:
@@ -64,11 +63,6 @@ def error_text(error: float | None) -> str:
 def signed(value: float) -> str:
     """A cosine with its sign and four decimals."""
     return f"{value:+.4f}".replace("-", "−")
-
-
-def change(difference: float) -> str:
-    """A change with its sign, in three significant digits; a dash where undefined."""
-    return f"{difference:+.3g}".replace("-", "−") if math.isfinite(difference) else "–"
 
 
 def share(value: float) -> str:
@@ -114,7 +108,7 @@ def _of_style(value: float, style: str, unit: str = " %") -> str:
     if not math.isfinite(value):
         return "–"
     if style == "percent":
-        return f"{100 * value:.1f}{unit}".replace("-", "−")
+        return f"{round(100 * value, 1) + 0.0:.1f}{unit}".replace("-", "−")  # no −0
     if style == "count":
         return f"{value:,.0f}"
     return {"signed": signed, "error": error_text, "share": share}.get(style, number)(value)

@@ -132,7 +132,7 @@ def draw_chart(chart: Chart, ax: Axes) -> Axes:
     ax.set(title=chart.title, xlabel=chart.x_name, ylabel=chart.y_name)
     ax.set(xscale="log" if chart.x_log else "linear", yscale="log" if chart.y_log else "linear")
     if chart.lines or chart.marks:
-        ax.legend(frameon=False)
+        ax.legend(frameon=False, loc="best" if chart.bars is None else "upper left")
     return ax
 
 

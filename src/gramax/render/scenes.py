@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
 
 import jax
 import numpy as np
@@ -83,6 +85,11 @@ def random_rows(seed: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
+def along(path: np.ndarray, *measures: Callable[[np.ndarray], Any]) -> list[np.ndarray]:
+    """What each function gives of every array of a path."""
+    return [np.array([measure(x) for x in path]) for measure in measures]
+
+
 def class_collapse() -> Scene:
     """Three classes in the plane condense onto their codes while these spread to a simplex.
 
@@ -108,14 +115,11 @@ def class_collapse() -> Scene:
     points = plane.reshape(FRAMES, -1, 2).astype(np.float32)
     labels = np.repeat(np.arange(classes), grid**2)
 
-    @jax.jit
-    @jax.vmap
-    def measure(z: jax.Array) -> tuple[jax.Array, ...]:
-        codes = class_means(z, labels, classes)
-        numbers = collapse_ratio(z, labels, classes), within_class_variance(z, labels, classes)
-        return codes, gram(codes), *numbers
-
-    codes, cosines, ratio, within = map(np.asarray, measure(points))
+    codes, ratio, within = (
+        np.array([measure(z, labels, classes) for z in points])
+        for measure in (class_means, collapse_ratio, within_class_variance)
+    )
+    (cosines,) = along(codes, gram)
     half = spread[:, None] * widths / 2
     kept = np.prod(np.sin(grid * half) / (grid * np.sin(half)), axis=1)
     offset = np.abs(np.exp(1j * centres).mean(axis=1))
@@ -170,12 +174,9 @@ def rank_collapse() -> Scene:
     around = np.arctan2(cloud[:, 0], -cloud[:, 1])  # starts at a right angle to the axis
     chosen = np.argsort(around)[:: rows // shown]
 
-    @jax.jit
-    @jax.vmap
-    def measure(z: jax.Array) -> tuple[jax.Array, ...]:
-        return gram(z[chosen]), effective_rank(z), covariance_eigs(z)[::-1]
-
-    cosines, rank, eigenvalues = map(np.asarray, measure(points))
+    (cosines,) = along(points[:, chosen], gram)
+    rank, eigenvalues = along(points, effective_rank, covariance_eigs)
+    eigenvalues = eigenvalues[:, ::-1]
     share = 1 / (1 + squash**2)
     rest = np.where(share < 1, 1 - share, 1)
     theory = np.exp(-share * np.log(share) - (1 - share) * np.log(rest))
@@ -209,17 +210,10 @@ def simplex_descent() -> Scene:
     Theory: c ≤ d+1 codes can form a simplex, all off-diagonal cosines -1/(c-1).
     """
     c, steps = 4, 600
-    start = np.array([1.0, 0.4, 0.7], np.float32) + 0.5 * random_rows(2, c, 3)
+    start = unit_rows(np.array([1.0, 0.4, 0.7]) + 0.5 * random_rows(2, c, 3))
 
-    @jax.jit
-    def descend(start: jax.Array) -> tuple[jax.Array, ...]:
-        def step(codes: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
-            return simplex_step(codes), codes
-
-        _, path = jax.lax.scan(step, unit_rows(start), None, length=steps + 1)
-        return path, jax.vmap(gram)(path), jax.vmap(simplex_error)(path)
-
-    path, cosines, error = map(np.asarray, descend(start))
+    path = np.array([*accumulate(range(steps), lambda x, _: simplex_step(x), initial=start)])
+    cosines, error = along(path, gram, simplex_error)
     off = cosines[:, ~np.eye(c, dtype=bool)]
     at, turn = schedule(steps, 1.5), 20 + 1.5 * np.arange(FRAMES)
     codes = path[at][:, None]
@@ -256,12 +250,9 @@ def welch_descent(steps: int = 200) -> Scene:
     """
     c, floor = 6, 5**-0.5
 
-    @jax.jit
-    def descend(start: jax.Array) -> tuple[jax.Array, ...]:
-        path = descent(start, smooth_coherence_loss, optax.adam(0.02), steps)
-        return path, jax.vmap(gram)(path), jax.vmap(coherence)(path), jax.vmap(welch_gap)(path)
-
-    path, cosines, worst, gap = map(np.asarray, descend(random_rows(2, c, 3)))
+    path = descent(random_rows(2, c, 3), smooth_coherence_loss, optax.adam(0.02), steps)
+    path = np.asarray(path)
+    cosines, worst, gap = along(path, gram, coherence, welch_gap)
     least = np.abs(cosines[:, ~np.eye(c, dtype=bool)]).min(axis=1)
     at, turn = schedule(steps, 1.5), 35 + 1.5 * np.arange(FRAMES)
     codes = path[at][:, None]
@@ -303,15 +294,11 @@ def benign_landscape() -> Scene:
     c, d, starts, steps, seed = 7, 3, 6, 150, 6
     floor = c**2 / d - c
 
-    @jax.jit
-    def descend(first: jax.Array) -> tuple[jax.Array, ...]:
-        paths = jax.vmap(lambda x: descent(x, frame_potential, optax.sgd(0.005), steps))(first)
-        reached = run_many(jax.random.key(seed), c, d, starts, steps)[:, -1]
-        potential = jax.vmap(jax.vmap(frame_potential))(paths) - c
-        return paths, jax.vmap(gram)(paths[0]), potential, reached
-
-    first = random_rows(seed, starts, c, d)
-    paths, cosines, potential, reached = map(np.asarray, descend(first))
+    descend = jax.vmap(lambda x: descent(x, frame_potential, optax.sgd(0.005), steps))
+    paths = np.asarray(descend(random_rows(seed, starts, c, d)))
+    reached = np.asarray(run_many(jax.random.key(seed), c, d, starts, steps))[:, -1]
+    potential = np.concatenate([along(path, frame_potential) for path in paths]) - c
+    (cosines,) = along(paths[0], gram)
     at, turn = schedule(steps, 1.6), 20 + 1.5 * np.arange(FRAMES)
     codes, now = paths[:, at].swapaxes(0, 1), potential[:, at]
     return Scene(

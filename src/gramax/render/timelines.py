@@ -8,17 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from markupsafe import Markup
 
 from gramax._files import replacing, write_text
 from gramax.audits.run_log import Entry
+from gramax.decide.decision import Chart, Line
 from gramax.errors import InputError
 from gramax.render import style
 from gramax.render.canvas import CANVAS_SIZE, MARGIN, Canvas
 from gramax.render.gif import FRAMES, write_film
+from gramax.render.number_text import spoken
 from gramax.render.page.html_file import render_page
 from gramax.render.page.picture_data import pictures_data
-from gramax.render.page.svg_charts import BASE, LEFT, Frame, even_ticks, log_ticks
+from gramax.render.page.svg_charts import line_chart
 from gramax.render.panels import (
     Curve,
     KeyNumber,
@@ -53,9 +54,6 @@ GRID_BOXES = tuple(
 
 KEY_TEXTS = {"effective_rank": "{:.2f}".format, "class_coherence": "{:.3f}".format}
 """How a key number is written, where it is not `small_number`."""
-
-MAX_POINTS = 200
-"""Audits of a track up to which each of them tells its number on the page."""
 
 
 @dataclass(frozen=True)
@@ -263,47 +261,35 @@ def _legend(canvas: Canvas, tracks: Sequence[Track]) -> None:
 
 def write_timeline_page(tracks: Sequence[Track], path: str | Path, title: str) -> None:
     """Write the page, whole or not at all; names and verdicts are escaped."""
-    drawn = charts_of(tracks).items()
+    charts = [line_chart_of(tracks, metric, axis) for metric, axis in charts_of(tracks).items()]
     text = render_page(
         "timeline.html",
         pictures_data(()),
         title=title,
-        charts=[(chart, _drawing(chart, metric, tracks)) for metric, chart in drawn],
+        charts=[(chart, line_chart(chart)) for chart in charts],
         tracks=tracks,
-        metrics=list(CHARTS),
+        metrics=CHARTS,
         nan=math.nan,
     )
     write_text(path, text)
 
 
-def _drawing(chart: ValueAxis, metric: str, tracks: Sequence[Track]) -> Markup:
+def line_chart_of(tracks: Sequence[Track], metric: str, axis: ValueAxis) -> Chart:
+    """A metric of all tracks by step; audits that came denser at the start are spaced evenly."""
     steps = np.unique(np.concatenate([track.steps for track in tracks]))
-    stretch = stretch_of(steps)
+    uneven = stretch_of(steps) > 0
 
-    def across(step: np.ndarray) -> np.ndarray:
-        return np.log1p((step - steps[0]) / stretch) if stretch else step - steps[0]
+    def place(at: np.ndarray) -> np.ndarray:
+        return np.searchsorted(steps, at) if uneven else at
 
-    end = float(across(steps[-1])) or 1.0
-    frame = Frame((0, end), chart.limits, y_log=chart.log)
-    frame.value_ticks((log_ticks if chart.log else even_ticks)(*chart.ticks))
-    frame.words("tick", LEFT, BASE + 16, f"{steps[0]:g}")
-    last = f"{steps[-1]:g} steps{', log scale' if stretch else ''}"
-    frame.words("tick", frame.x(end), BASE + 16, last, "end")
-    if chart.floor is not None:
-        frame.path("dashed", (0, end), (chart.floor, chart.floor))
-    for index, track in enumerate(tracks):
-        values, places = track.values(metric), across(track.steps)
-        values = np.where(values > 0, values, np.nan) if chart.log else values
-        frame.parts.append(f'<g class="ink{index}">')
-        frame.path("line", places, values)
-        for k in np.flatnonzero(np.isfinite(values)) if len(values) <= MAX_POINTS else ():
-            told = f"{track.label}, step {track.steps[k]:g}: {values[k]:.4g}"
-            frame.dot(places[k], values[k], told)
-        frame.parts.append("</g>")
-    if chart.floor is not None:
-        y = frame.y(chart.floor) + (-6 if chart.above else 15)
-        frame.words("said", frame.x(end), y, chart.floor_text, "end")
-    return frame.drawing(f"{chart.title} over training; the last values are in the table below")
+    values = [track.values(metric) for track in tracks]
+    values = [np.where(one > 0, one, np.nan) if axis.log else one for one in values]
+    lines = [Line(t.label, place(t.steps), one) for t, one in zip(tracks, values, strict=True)]
+    if axis.floor is not None:
+        floor = np.full(2, axis.floor)
+        lines.append(Line(axis.floor_text, place(steps[[0, -1]]), floor, dashed=True))
+    names = tuple(f"{step:g}" for step in steps) if uneven else ()
+    return Chart(axis.title, "", "step", spoken(metric), tuple(lines), y_log=axis.log, names=names)
 
 
 WRITERS = {".png": draw_png, ".gif": draw_gif, ".html": write_timeline_page}

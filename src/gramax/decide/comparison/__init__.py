@@ -24,6 +24,7 @@ from gramax.decide.comparison.pairing import at_equal_size, by_ids
 from gramax.decide.comparison.results import Alignment, Comparison, Side, side_of
 from gramax.decide.comparison.saved_reports import compare_saved
 from gramax.decide.comparison.similarity import CentredRows, similarities
+from gramax.decide.rows import notes_of
 from gramax.errors import InputError
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
@@ -34,7 +35,6 @@ from gramax.streaming import (
     Request,
     Sample,
     collect,
-    in_words,
     joined,
 )
 
@@ -227,8 +227,7 @@ def _notes(
         both = f"{found.a.d:,} and {found.b.d:,} dimensions"
         notes.append(f"{both}: there is room for different ranks")
     for letter, side in zip("AB", spaces, strict=True):
-        notes += [f"{letter}: {note}" for note in side.notes]
-        notes += [f"{letter}: {in_words(side.left_out)}"] if side.left_out else []
+        notes += [f"{letter}: {note}" for note in notes_of(side)]
     names: dict[str, list[str]] = {}
     for name, one in found.items():
         if one.kind == "unknown":

@@ -153,6 +153,8 @@ def line_chart(chart: Chart) -> Markup:
         frame.parts.append(f'<g class="ink{k}">')  # the legend has the same colours
         _band(frame, line)
         frame.path("dashed" if line.dashed else "line", line.x, line.y)
+        if line.dashed:
+            _named(frame, line)
         few = len(line.x) <= MAX_DOTS and not line.dashed
         for x, y in zip(line.x, line.y, strict=True) if few else ():
             if math.isfinite(y):
@@ -190,6 +192,14 @@ def _bars(frame: Frame, edges: np.ndarray, heights: np.ndarray) -> None:
         if height
     )
     frame.parts.append(f'<path class="bars" d="{drawn}"/>')
+
+
+def _named(frame: Frame, line: Line) -> None:
+    """The name of a dashed line, which no legend has, above where it is highest."""
+    top = int(np.nanargmax(line.y))
+    x, y = frame.x(float(line.x[top])), frame.y(float(line.y[top]))
+    anchor = "start" if x < WIDTH / 3 else "end" if x > 2 * WIDTH / 3 else "middle"
+    frame.words("said", x + 4 * (anchor == "start"), y - 5, str(escape(line.name)), anchor)
 
 
 def _band(frame: Frame, line: Line) -> None:
