@@ -170,7 +170,7 @@ class Threshold(Decision):
         }
 
     def save_merge(self, path: str | os.PathLike[str]) -> None:
-        """Write the classes to merge as .csv (with a header) or .json.
+        """Write the classes to merge as .csv, with a header.
 
         Raises:
             InputError: the name ends otherwise, or the file cannot be written.
