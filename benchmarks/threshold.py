@@ -95,7 +95,7 @@ def covered(kind: Kind, runs: int, draws: int = DRAWS) -> np.ndarray:
         z, y = kind.drawn(np.random.default_rng((0, run)))
         known = LeaveOut(count_pairs(z, y, kind.classes))
         found = [known.rate(lambda r: r.equal()[1]), known.cosine(lambda r: r.equal()[0])]
-        found.append(known.positive(ErrorRates.d_prime))
+        found.append(known.estimate(ErrorRates.d_prime))
         for rate in FALSE_ACCEPTS:
             found.append(known.cosine_at(rate))
             found.append(known.rate(lambda r, rate=rate: r.at(r.cosine(rate))[1]))

@@ -136,12 +136,12 @@ def codebook(
         )
     write(found)
     if as_json:
-        told = {"c": c, "d": d, "field": field, "signed": signed}
-        told |= {"coherence": found.coherence, "gap": found.gap, "floor": vars(found.floor)}
-        told |= {"given": before, "found": found.found, "stopped": found.stopped}
         last = found.trace[-1] if found.trace else None
+        told = {"c": c, "d": d, "field": field, "signed": signed, "coherence": found.coherence}
+        told |= {"gap": found.gap, "floor": vars(found.floor), "given": before}
+        told |= {"found": found.found, "stopped": found.stopped, "out": out}
         told |= {"rounds": last.round if last else 0, "seconds": last.seconds if last else 0.0}
-        click.echo(json.dumps(told | {"out": out}, indent=2))
+        click.echo(json.dumps(told, indent=2))
     else:
         if before is not None:
             click.echo(f"given     {before:.12f}  {start}")

@@ -49,7 +49,7 @@ def _decide(
     "that of the same pairs that fail.",
 )
 @options.file_option(
-    "--merge-out", metavar="OUT", help="Write the classes to merge, or to look at (.csv, .json)."
+    "--merge-out", metavar="OUT", help="Write the classes to merge, or to look at (.csv)."
 )
 @options.reading_options
 @options.engine_options

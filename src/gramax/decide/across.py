@@ -169,8 +169,9 @@ def search(
             ranks.append(_ranks(cosines[with_match], matches.mask(some[with_match])))
         if tell:
             tell(sum(map(len, nearest)) / len(at))
-    ranks = np.concatenate([np.zeros((4, 0), np.int64), *ranks], axis=1)
-    return Search(*ranks, np.concatenate(nearest), counts, _outer_cosine(y))
+    above, tied, twins, wanted = np.concatenate([np.zeros((4, 0), np.int64), *ranks], axis=1)
+    found = np.concatenate(nearest), counts, _outer_cosine(y)
+    return Search(above, tied, twins, wanted, *found)
 
 
 def _strips(

@@ -68,14 +68,15 @@ class Table:
         cls,
         title: str,
         items: Iterable[Any],
-        columns: Iterable[tuple[str, Style, Callable[[Any], Any]]],
+        columns: Iterable[tuple[str, Any, Callable[[Any], Any]]],
         note: str = "",
         chosen: int | None = None,
     ) -> Table:
         """A row an item, from the headings, the styles and the cells of the columns."""
         columns = list(columns)
         rows = tuple(tuple(cell(item) for *_, cell in columns) for item in items)
-        return cls(title, tuple(Column(*head) for *head, _ in columns), rows, note, chosen)
+        heads = tuple(Column(heading, style) for heading, style, _ in columns)
+        return cls(title, heads, rows, note, chosen)
 
 
 @dataclass(frozen=True)

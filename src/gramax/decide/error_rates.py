@@ -156,7 +156,7 @@ class LeaveOut:
     def rate(self, number: Callable[[ErrorRates], float], by: Kind = "same") -> Estimate:
         """A share of pairs; where it is 0 or 1, as far off as classes without it allow."""
         least = max(self._least.values())
-        found = self._estimate(number, by, lambda p: float(_logit(p, least)), _share)
+        found = self.estimate(number, by, lambda p: float(_logit(p, least)), _share)
         reach = 1 - (1 - LEVEL) ** (1 / self.worth[by])  # the rule of three
         if found.low is not None and found.value <= least:
             return Estimate(found.value, 0.0, max(found.high or 0.0, reach))
@@ -186,37 +186,30 @@ class LeaveOut:
 
     def cosine(self, number: Callable[[ErrorRates], float]) -> Estimate:
         """A cosine that hangs on both kinds of pairs."""
-        return self._estimate(number, "same", float, lambda t: min(max(t, -1.0), 1.0))
-
-    def positive(self, number: Callable[[ErrorRates], float]) -> Estimate:
-        """A number that hangs on both kinds of pairs, and is rarely below 0."""
-        return self._estimate(number, "same", float, float)
+        return self.estimate(number, back=_within)
 
     def cosine_at(self, accepts: float) -> Estimate:
         """The cosine above which a share of the different pairs lies."""
+        part = self._part_of_variance(self.rates.cosine(accepts))
+        number = lambda rates: rates.cosine(accepts)  # noqa: E731
+        return self.estimate(number, "different", back=_within, part=part)
 
-        def number(rates: ErrorRates) -> float:
-            return rates.cosine(accepts)
-
-        part = self._part_of_variance(number(self.rates))
-        return self._estimate(number, "different", float, lambda t: min(max(t, -1.0), 1.0), part)
-
-    def _estimate(
+    def estimate(
         self,
         number: Callable[[ErrorRates], float],
-        by: Kind,
-        scale: Callable[[float], float],
-        back: Callable[[float], float],
+        by: Kind = "same",
+        scale: Callable[[float], float] = float,
+        back: Callable[[float], float] = float,
         part: float = 1.0,
     ) -> Estimate:
         """A number with an interval that is even on some scale."""
         value = number(self.rates)
         moved = np.array([scale(number(other)) for other in self._others]) - scale(value)
-        n, worth = len(moved), self.worth[by]
+        n = len(moved)
         deviation = math.sqrt(part * (n - 1) / n * float(moved @ moved)) if n else math.nan
         if not math.isfinite(deviation):
             return Estimate(value)
-        reach = deviation * _student(worth)
+        reach = deviation * _student(self.worth[by])
         ends = (float(back(scale(value) + sign * reach)) for sign in (-1, 1))
         return Estimate(value, *ends)
 
@@ -254,6 +247,10 @@ def _student(dof: float) -> float:
     low = max(1, math.floor(dof))
     ends = student_quantile(LEVEL, low), student_quantile(LEVEL, low + 1)
     return float(np.interp(dof, (low, low + 1), ends))
+
+
+def _within(cosine: float) -> float:
+    return min(max(cosine, -1.0), 1.0)
 
 
 def _logit(p: Any, least: float) -> Any:

@@ -21,7 +21,6 @@ from gramax.decide.held_out import (
     USES,
     Folds,
     Judged,
-    Neighbourhoods,
     judge,
     neighbourhoods,
 )
@@ -248,7 +247,11 @@ def _decided(found: Rows, use: str, progress: Progress | None) -> Fix:
         trials = _with_labels(trials, judged, asked)
         chosen = {u: _chosen(trials, judged, u) for u in asked}
     else:
-        trials = _without_labels(trials, neighbourhoods(folds, tried, tell))
+        falls, overlap = neighbourhoods(folds, tried, tell)
+        trials = [
+            replace(trial, hubness=falls[r] if r else None, overlap=float(overlap[r]))
+            for r, trial in enumerate(trials)
+        ]
         chosen = {USES[0]: _by_hubs(trials)}
     best = next((u for u, r in chosen.items() if r), asked[0] if labelled else USES[0])
 
@@ -307,14 +310,6 @@ def _chosen(trials: Sequence[Trial], judged: Judged, use: str) -> int:
         if np.mean(behind) <= np.std(behind) / math.sqrt(len(behind)):
             return r
     return best
-
-
-def _without_labels(trials: list[Trial], seen: Neighbourhoods) -> list[Trial]:
-    """The trials with what their neighbours are like."""
-    return [
-        replace(trial, hubness=seen.fall(r) if r else None, overlap=float(np.mean(seen.overlap[r])))
-        for r, trial in enumerate(trials)
-    ]
 
 
 def _by_hubs(trials: Sequence[Trial]) -> int:

@@ -181,28 +181,14 @@ def nearest_labels(
     return labels[np.concatenate(found)]
 
 
-@dataclass(frozen=True)
-class Neighbourhoods:
-    """What remedies do to the neighbours of rows held out, without their classes."""
-
-    # skewness of how often rows are neighbours
-    hubness: Float[np.ndarray, "remedies folds"]
-    # the share of the neighbours that stay
-    overlap: Float[np.ndarray, "remedies folds"]
-
-    def fall(self, remedy: int) -> Estimate:
-        """How much less hubness there is than in the space as it is, with its interval of 95 %."""
-        values = self.hubness[0] - self.hubness[remedy]
-        mean, count = float(np.mean(values)), len(values)
-        reach = student_quantile(0.95, count - 1) * float(np.std(values, ddof=1))
-        reach /= math.sqrt(count)
-        return Estimate(mean, mean - reach, mean + reach)
-
-
 def neighbourhoods(
     folds: Folds, remedies: Sequence[Remedy], tell: Tell | None = None
-) -> Neighbourhoods:
-    """Hubness and neighbour overlap among the rows of each fold, by maps made from the others."""
+) -> tuple[list[Estimate], Float[np.ndarray, " remedies"]]:
+    """What remedies do to the neighbours of rows held out, without their classes.
+
+    That is how much less hubness (skewness of how often rows are neighbours) there is than in the
+    space as it is, and the share of the neighbours that stay.
+    """
     fold, order = folds.fold, np.random.default_rng(0).permutation(len(folds.rows))
     hubs, overlap = (np.full((len(remedies), folds.count), np.nan) for _ in range(2))
 
@@ -218,4 +204,6 @@ def neighbourhoods(
             step()
 
     _by_folds(folds, len(remedies), work, tell)
-    return Neighbourhoods(hubs, overlap)
+    t = student_quantile(0.95, folds.count - 1) / math.sqrt(folds.count)
+    falls = [(float(np.mean(x)), t * float(np.std(x, ddof=1))) for x in hubs[0] - hubs]
+    return [Estimate(x, x - reach, x + reach) for x, reach in falls], overlap.mean(axis=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -46,21 +45,17 @@ class MixedUp:
 
 def check_name(path: str | os.PathLike[str]) -> None:
     """Raise `InputError` unless the name says how a list is to be written."""
-    if not str(path).lower().endswith((".csv", ".json")):
-        raise InputError(f"{path}: a list of classes to merge is written as .csv or .json")
+    if not str(path).lower().endswith(".csv"):
+        raise InputError(f"{path}: a list of classes to merge is written as .csv")
 
 
 def save_pairs(pairs: Sequence[MixedUp], path: str | os.PathLike[str]) -> None:
-    """Write a list as .csv (with a header) or .json, whole or not at all."""
+    """Write a list as .csv with a header, whole or not at all."""
     check_name(path)
-    rows = plain(pairs)
     out = io.StringIO()
-    if str(path).lower().endswith(".json"):
-        out.write(json.dumps(rows, indent=2, allow_nan=False) + "\n")
-    else:
-        writer = csv.DictWriter(out, [field.name for field in fields(MixedUp)])
-        writer.writeheader()
-        writer.writerows(rows)
+    writer = csv.DictWriter(out, [field.name for field in fields(MixedUp)])
+    writer.writeheader()
+    writer.writerows(plain(pairs))
     _files.write_text(path, out.getvalue())
 
 

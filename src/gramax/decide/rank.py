@@ -326,8 +326,9 @@ def _likeness(before: Collected, space: Collected) -> Estimate:
     numbers = np.sort(numbers[some])
     normalize = space.totals.blocks[0].normalize
     with np.errstate(all="ignore"):
-        both = (x.rows[np.searchsorted(x.numbers, numbers)] for x in (one, other))
-        bar = debiased_cka_bar(*(CentredRows(rows, normalize) for rows in both), BLOCKS)
+        both = (s.rows[np.searchsorted(s.numbers, numbers)] for s in (one, other))
+        x, y = (CentredRows(rows, normalize) for rows in both)
+        bar = debiased_cka_bar(x, y, BLOCKS)
     return Estimate(bar.value, bar.low, None if bar.high is None else min(bar.high, 1.0))
 
 
@@ -397,11 +398,12 @@ def _headline(found: Rank) -> str:
     is_best = "is best by" if found.direction != "neither" else "has the largest"
     start = f"{best.name} {is_best} {found.by} ({shown})"
     if not others:
-        rest = "all others are" if len(found.spaces) > 2 else f"{found.spaces[1].name} is"
+        *_, last = found.spaces
+        rest = "all others are" if len(found.spaces) > 2 else f"{last.name} is"
         return f"{start}; {rest} {'worse' if 'best' in is_best else 'smaller'}, beyond noise."
     if len(others) == len(found.spaces) - 1:
         return f"{start}, but no other can be told from it."
     if len(others) > MAX_NAMED:
         return f"{start}; {len(others)} of the others cannot be told from it."
-    *most, last = others
-    return f"{start}; {', '.join(most)}{' and ' if most else ''}{last} cannot be told from it."
+    *most, end = others
+    return f"{start}; {', '.join(most)}{' and ' if most else ''}{end} cannot be told from it."

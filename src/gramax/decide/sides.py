@@ -174,16 +174,27 @@ def sides(
     """
     if labels is not None and pairs is not None:
         raise InputError("rows match by --labels or by --pairs: give one of them")
+    how = {"execution": execution or Execution(), "reading": reading or Reading()}
+    labels_b = labels if labels_b is None else labels_b
     spaces = []
-    for side, names in ((a, labels), (b, labels if labels_b is None else labels_b)):
+    for side, names in ((a, labels), (b, labels_b)):
         source, named = place_and_column(side)
-        how = {"execution": execution or Execution(), "reading": reading or Reading()}
         spaces.append(collect(Request(source, names, named or column, **how), progress))
     _check(spaces)
+    return _decided(spaces, labels is not None, pairs, progress, how["execution"])
+
+
+def _decided(
+    spaces: list[Collected],
+    labelled: bool,
+    pairs: Any,
+    progress: Progress | None,
+    execution: Execution,
+) -> Sides:
     samples = [one.totals.sample for one in spaces]
     x, y = (unit_rows(np.asarray(one.rows, np.float64)) for one in samples)
     notes = [*_notes(spaces)]
-    matches = _matches(spaces, labels is not None, pairs, notes, progress, execution)
+    matches = _matches(spaces, labelled, pairs, notes, progress, execution)
     centres = x.mean(axis=0), y.mean(axis=0)
     gaps, searches, done = [], [], 0
 
@@ -199,7 +210,7 @@ def sides(
             x, y = (centred_rows(*side) for side in zip((x, y), centres, strict=True))
         gaps.append(gap_of(x, y, matches))
         searches.append(searched(x, y, matches, tell))
-    if labels is None and pairs is None and matches is not None and not _alike(gaps[0]):
+    if not labelled and pairs is None and matches is not None and not _alike(gaps[0]):
         notes.append("rows that are taken to match are no more alike than others: give --pairs")
     gain = gain_of(*searches) if matches is not None else None
     centred = gain is not None and gain[0] > SURE * gain[1]
@@ -249,7 +260,7 @@ def _matches(
     pairs: Any,
     notes: list[str],
     progress: Progress | None,
-    execution: Execution | None,
+    execution: Execution,
 ) -> Matches | None:
     """Which rows match; None where nothing says so."""
     samples = [one.totals.sample for one in spaces]
@@ -282,11 +293,11 @@ def _matches(
 
 
 def _read_pairs(
-    pairs: Any, spaces: list[Collected], progress: Progress | None, execution: Execution | None
+    pairs: Any, spaces: list[Collected], progress: Progress | None, execution: Execution
 ) -> Int[np.ndarray, "p 2"]:
     source, column = place_and_column(pairs)
-    how = execution or Execution()
-    found = collect(Request(source, None, column, normalize=False, execution=how), progress)
+    asked = Request(source, None, column, normalize=False, execution=execution)
+    found = collect(asked, progress)
     rows = found.totals.sample.rows
     if found.dim != 2:
         shape = f"shape [{found.rows}, {found.dim}]"

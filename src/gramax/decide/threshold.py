@@ -170,7 +170,7 @@ class Threshold(Decision):
         }
 
     def save_merge(self, path: str | os.PathLike[str]) -> None:
-        """Write the classes to merge as .csv (with a header) or .json.
+        """Write the classes to merge as .csv, with a header.
 
         Raises:
             InputError: the name ends otherwise, or the file cannot be written.
@@ -238,30 +238,34 @@ def threshold(
     points = _points(known, int(counts.all_different.sum()), accepts, rows.name)
     chosen = next((p for p in points if p.accepts.value == accepts), equal)
     usable = equal.accepts.value < min(HOPELESS, COIN * (1 - 3 / len(rows.rows) ** 0.5))
-    evidence, moments = Evidence(rows.blocks[0]), known.rates.moments()
-    mixed_up, failing, merge = (), (), ()
-    if usable:
-        scale = float(moments[1, 1]) or 1.0
-        by_class = ClassPairs(x, rows.labels, evidence, chosen.cosine.value, scale)
-        mixed_up, merge = by_class.listed(rows.names, known.rates.at(chosen.cosine.value)[0])
-        worst = np.argsort(by_class.own, kind="stable")[:MAX_LISTED]
-        failing = tuple(
-            (rows.names[k], 1 - float(by_class.own[k])) for k in worst if by_class.own[k] < 1
-        )
+    evidence = Evidence(rows.blocks[0])
+    mixed_up, failing, merge = _by_class(rows, x, evidence, known, chosen) if usable else 3 * ((),)
     quick = pair_moments(evidence)
     return Threshold(
         *(rows.name, rows.facts, _headline(chosen, equal, usable), _notes(rows, counts, known)),
         equal=equal,
         points=points,
         chosen=chosen if usable else None,
-        d_prime=known.positive(ErrorRates.d_prime),
+        d_prime=known.estimate(ErrorRates.d_prime),
         quick=(*equal_error(quick), d_prime(quick)),
         pairs=(int(counts.all_same.sum()), int(counts.all_different.sum())),
-        mixed_up=mixed_up[:MAX_KEPT],
+        mixed_up=mixed_up,
         failing=failing,
         merge=merge,
         curve=_curve(known),
     )
+
+
+def _by_class(
+    rows: Rows, x: np.ndarray, evidence: Evidence, known: LeaveOut, chosen: Point
+) -> tuple[Any, Any, Any]:
+    """Pairs of classes that pass as one, classes whose own rows fail, and pairs to merge."""
+    scale = float(known.rates.moments()[1, 1]) or 1.0
+    found = ClassPairs(x, rows.labels, evidence, chosen.cosine.value, scale)
+    mixed_up, merge = found.listed(rows.names, known.rates.at(chosen.cosine.value)[0])
+    worst = np.argsort(found.own, kind="stable")[:MAX_LISTED]
+    failing = ((rows.names[k], 1 - float(found.own[k])) for k in worst if found.own[k] < 1)
+    return mixed_up[:MAX_KEPT], tuple(failing), merge
 
 
 def _equal(known: LeaveOut) -> Point:

@@ -28,15 +28,7 @@ from gramax.decide.rows import notes_of
 from gramax.errors import InputError
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
-from gramax.streaming import (
-    Collected,
-    Execution,
-    Progress,
-    Request,
-    Sample,
-    collect,
-    joined,
-)
+from gramax.streaming import Collected, Execution, Progress, Request, Sample, collect, joined
 
 __all__ = ["Comparison", "compare", "compare_saved"]
 
@@ -76,21 +68,19 @@ def compare(
         labels_b: of the rows of `b`.
         paired: row i is the same sample in both; by default where both have as many rows, and the
             same labels if any. Without `ids` rows are paired by their position alone.
-        ids: pair the rows by these ids instead, and compare the rows that both have: the name of a
-            column, a file, or an array or list, of `a`, and of `b` unless `ids_b` is given. These
-            rows are held in memory.
+        ids: pair the rows by these ids instead, and compare the rows that both have, which are
+            held in memory: a column, a file or an array, of both unless `ids_b` is given.
         ids_b: of the rows of `b`.
         codes: the rows are codebooks, as for `gramax.audit`: their codes are matched one to one
             (`Comparison.matching`), and `paired` and `moved` are not used.
-        raw: take rows as they are, not on the unit sphere.
-        column: the embedding column of files that hold several.
-        groups: which rows hang together, as for `gramax.audit`; and of `b` unless `groups_b` is
-            given.
+        raw: as for `gramax.audit`.
+        column: as for `gramax.audit`.
+        groups: as for `gramax.audit`, of both unless `groups_b` is given.
         groups_b: of the rows of `b`.
         targets: of a regression, as for `gramax.audit`: `nrc1` is compared then. Where both sides
             have targets, those of `a` are counted.
         moved: how many of the pairs of classes that moved most to name.
-        options: the choices in which published definitions differ.
+        options: as for `gramax.audit`.
         progress: as for `gramax.audit`, of one side after the other.
         execution: who reads the rows, as for `gramax.audit`. What is done of `a` is kept in the
             file `checkpoint.a`, of `b` in `checkpoint.b`. With `skip_bad` rows are not paired where
@@ -153,7 +143,7 @@ def compare(
     more: dict[str, Any] = {"alignment": _aligned(spaces) if paired else ()}
     if all(one.labelled for one in spaces):
         more |= _classes(spaces, sides, paired, moved)
-    found = concluded(*sides, paired, changes, **more)
+    found = concluded(sides[0], sides[1], paired, changes, **more)
     return replace(found, notes=_notes(found, why_apart, told, spaces))
 
 
@@ -166,7 +156,7 @@ def _classes(
     found["names"] = names = tuple(name for name in spaces[0].names if name in others)
     if set(spaces[0].names) == others:
         same = _same_rows(*(one.totals.sample for one in spaces)) if paired else None
-        found["uses"] = uses_of(*sides, same)
+        found["uses"] = uses_of(sides[0], sides[1], same)
     codes = [_codes(one, names) for one in spaces]
     if len(names) > 1:
         found["moved"] = most_moved(names, codes, spaces, paired, moved)

@@ -232,49 +232,54 @@ class Comparison(Decision, Mapping[str, Change]):
 
     def tables(self) -> tuple[Table, ...]:
         """Uses or matched codes, every number, kinds of spaces, likeness, classes."""
-        found = list(self.matching.tables()) if self.matching else []
-        if self.uses:
-            columns = [
-                ("classifier", "words", lambda one: one[0].replace("_", " ")),
-                *_both("percent", lambda one: one[1]),
-                ("change", "percent", lambda one: one[1].estimate),
-                ("", "verdict", lambda one: one[1].kind),
-            ]
-            note = f"In brackets: {SURE:g} standard errors either way; a real change leaves out 0."
-            title = "Held-out rows that get their class"
-            found.append(Table.of(title, self.uses.items(), columns, note))
+        first = self.matching.tables() if self.matching else ()
+        rest = self._uses(), self._numbers(), self._spaces(), self._likeness(), self._moves()
+        return (*first, *(table for table in rest if table.rows))
+
+    def _uses(self) -> Table:
+        columns = [
+            ("classifier", "words", lambda one: one[0].replace("_", " ")),
+            *_both("percent", lambda one: one[1]),
+            ("change", "percent", lambda one: one[1].estimate),
+            ("", "verdict", lambda one: one[1].kind),
+        ]
+        note = f"In brackets: {SURE:g} standard errors either way; a real change leaves out 0."
+        title = "Held-out rows that get their class"
+        return Table.of(title, self.uses.items(), columns, note)
+
+    def _spaces(self) -> Table:
         columns = [
             ("", "words", lambda one: one[0]),
             ("kind", "words", lambda one: one[1].kind),
             ("what it is", "words", lambda one: one[1].text),
         ]
-        sides = (("A", self.a), ("B", self.b))
-        found += [self._numbers(), Table.of("What kind of spaces they are", sides, columns)]
-        if self.alignment:
-            columns = [
-                ("", "words", lambda one: one.name),
-                ("value", "number", lambda one: one.value),
-                ("±", "error", lambda one: one.error),
-                ("by chance", "number", lambda one: one.chance.mean),
-                ("what it is", "words", lambda one: one.meaning),
-            ]
-            title = "Are they the same space, up to a rotation?"
-            found.append(Table.of(title, self.alignment, columns))
-        if self.moved:
-            columns = [
-                ("class", "words", lambda pair: named(pair.a)),
-                ("and", "words", lambda pair: named(pair.b)),
-                *_both("signed", lambda pair: pair),
-                ("change", "signed", lambda pair: pair.after - pair.before),
-                ("±", "error", lambda pair: pair.error),
-                ("", "verdict", lambda pair: pair.kind),
-            ]
-            note = (
-                "Cosines of the codes of both classes. A move is real beyond "
-                f"{self.moved[0].sure:.2g} of its standard errors ±, as the largest of all pairs."
-            )
-            found.append(Table.of("Pairs of classes that moved most", self.moved, columns, note))
-        return tuple(found)
+        return Table.of("What kind of spaces they are", (("A", self.a), ("B", self.b)), columns)
+
+    def _likeness(self) -> Table:
+        columns = [
+            ("", "words", lambda one: one.name),
+            ("value", "number", lambda one: one.value),
+            ("±", "error", lambda one: one.error),
+            ("by chance", "number", lambda one: one.chance.mean),
+            ("what it is", "words", lambda one: one.meaning),
+        ]
+        return Table.of("Are they the same space, up to a rotation?", self.alignment, columns)
+
+    def _moves(self) -> Table:
+        columns = [
+            ("class", "words", lambda pair: named(pair.a)),
+            ("and", "words", lambda pair: named(pair.b)),
+            *_both("signed", lambda pair: pair),
+            ("change", "signed", lambda pair: pair.after - pair.before),
+            ("±", "error", lambda pair: pair.error),
+            ("", "verdict", lambda pair: pair.kind),
+        ]
+        sure = self.moved[0].sure if self.moved else SURE
+        note = (
+            f"Cosines of the codes of both classes. A move is real beyond {sure:.2g} of its "
+            "standard errors ±, as the largest of all pairs."
+        )
+        return Table.of("Pairs of classes that moved most", self.moved, columns, note)
 
     def _numbers(self) -> Table:
         name = ("number", "metric", lambda one: one[0])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -111,7 +111,8 @@ class CrossMoments(NamedTuple):
 
     def combined(self, other: CrossMoments, sign: int = 1) -> CrossMoments:
         """Both sets of rows; with sign -1, these rows without those."""
-        return CrossMoments(*(one + sign * more for one, more in zip(self, other, strict=True)))
+        sums: list[Any] = [one + sign * more for one, more in zip(self, other, strict=True)]
+        return CrossMoments(*sums)
 
     def centred(self) -> CrossMoments:
         """Measured from the means, but for the fourth powers, which only correct by O(1/n)."""
