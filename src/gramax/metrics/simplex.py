@@ -56,9 +56,9 @@ def _error(codes: Float[Array, "c d"]) -> Float[Array, ""]:
     interval=(0.0, 2.0),
     best="0 (a simplex; possible for c ≤ d+1)",
     compute=lambda e: _error(e.codes),
-    of_codes=lambda e: e.away_from_simplex(),
     undefined=("few_codes",),
     invariant=SCALED,
+    of_codes=lambda e: e.away_from_simplex(),
     variants="of the class means as they lie; see class_simplex_error_centred",
 )
 @compiled()
@@ -85,9 +85,9 @@ METRICS.add(
     interval=(0.0, 2.0),
     best="0 (a simplex; possible for c ≤ d+1)",
     compute=lambda e: _error(e.centred_codes),
-    of_codes=lambda e: e.away_from_simplex(centred=True),
     undefined=("few_classes", "few_centred"),
     variants="centred by the mean of the class means, whatever the weighting",
+    of_codes=lambda e: e.away_from_simplex(centred=True),
     function="simplex_error",
 )
 
