@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -31,8 +31,8 @@ from gramax.arrays.namespace import (
 )
 from gramax.arrays.rows import inverse, norms, power_of_two, row_squares
 
-if TYPE_CHECKING:
-    from gramax.moments.class_moments import ClassMoments
+ClassMoments = Any
+"""The class itself is in a file that imports this one."""
 
 AxisName = str | tuple[str, ...]
 
