@@ -108,7 +108,9 @@ def test_sums_by_class_and_first_rows(library, count):
     np.testing.assert_allclose(found, right, rtol=1e-6)
     found = library.run(lambda i: namespace.first_places(i, count), np.abs(index[1:]))
     np.testing.assert_array_equal(found[:4], [3, 2, 0, 5])
-    np.testing.assert_array_equal(library.run(lambda i: namespace.first_places(i, 1), index + 1), [3])
+    np.testing.assert_array_equal(
+        library.run(lambda i: namespace.first_places(i, 1), index + 1), [3]
+    )
 
 
 @every_library

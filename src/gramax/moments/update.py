@@ -79,9 +79,7 @@ def _scaled_anchors(
     return anchor * unit, radius * unit
 
 
-def _factors(
-    length: Float[Array, "n 1"], radius: Float[Array, "#n 1"], normalize: bool
-) -> Factors:
+def _factors(length: Float[Array, "n 1"], radius: Float[Array, "#n 1"], normalize: bool) -> Factors:
     """Lengths in float64; in float32 the scale of a row, and two more, some for one left out.
 
     They are made apart from the rows, once, and as one array: XLA compiles a kernel for each.
@@ -151,7 +149,9 @@ def add_rows(
         from gramax.arrays.mesh import over_devices
 
         weight = None if weight is None else weight.astype(dtype)
-        return over_devices(partial(_add, fresh=fresh), moments, (z.astype(dtype), y, weight), axis_name)
+        return over_devices(
+            partial(_add, fresh=fresh), moments, (z.astype(dtype), y, weight), axis_name
+        )
     if is_numpy_array(z) and weight is None:
         added = _add_sorted(moments, z, y)
         if added is not None:
