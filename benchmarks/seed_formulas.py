@@ -52,3 +52,12 @@ def report_without_eigenvalues(z, y, c):
         "class_simplex_error": simplex_error(means),
         "class_coherence": coherence(means),
     }
+
+
+def report(z, y, c):
+    found = report_without_eigenvalues(z, y, c)
+    values = jnp.linalg.eigvalsh(found.pop("covariance"))
+    p = values / values.sum()
+    floor = jnp.sqrt(max(c - z.shape[1], 0) / (z.shape[1] * max(c - 1, 1)))
+    rank = jnp.exp(-jnp.sum(p * jnp.log(p + 1e-12)))
+    return found | {"effective_rank": rank, "class_welch_gap": found["class_coherence"] - floor}

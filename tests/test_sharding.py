@@ -52,7 +52,7 @@ def seen(folder):
 def test_devices_exchange_sums_and_no_rows(seen, program):
     found = seen["programs"][program]
     assert found["names"] == ["all-reduce"]
-    # Anchors and sums of c·d, the scatter (two thirds of it), a few numbers a class.
+    # Anchors and sums of c·d, the scatter, a few numbers a class.
     assert found["numbers"] <= 2 * C * D + 2 * D + D * D + 8 * C < N
 
 

@@ -140,11 +140,13 @@ def exponent_alone(x: Array) -> Array:
 
 
 def inverse_exponent(power: Array) -> Array:
-    """1 over powers of two that are no subnormal numbers, nor theirs: twice the bias less the bits."""
+    """1 over powers of two: their bits taken from twice the bias. Neither may be subnormal."""
     about = jnp.finfo(power.dtype)
     bits = jnp.dtype(f"int{about.bits}")
     twice = np.array((2 - 2 * about.minexp) << about.nmant, bits)
-    return jax.lax.bitcast_convert_type(twice - jax.lax.bitcast_convert_type(power, bits), power.dtype)
+    return jax.lax.bitcast_convert_type(
+        twice - jax.lax.bitcast_convert_type(power, bits), power.dtype
+    )
 
 
 # -- blocks of rows -----------------------------------------------------------------------------

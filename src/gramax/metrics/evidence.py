@@ -82,7 +82,10 @@ class Evidence:
         self.present_count: Float[Array, ""] = sums[1]
         self.weight: Float[Array, ""] = sums[2]
         self.row_share = self.share = ratio(self.weights, self.weight)
-        self.within_trace, self.code_trace = ratio(sums[3], self.weight), ratio(sums[4], self.weight)
+        self.within_trace, self.code_trace = (
+            ratio(sums[3], self.weight),
+            ratio(sums[4], self.weight),
+        )
         if self.options.weighting == "macro":
             self.share = ratio(exists, self.present_count)
             self.within_trace = self.xp.sum(self.share * self.variances)

@@ -54,7 +54,7 @@ _declares, _of_rows = partial(declares, **_SHARED), partial(of_rows, **_SHARED)
 
 def _entropy_rank(values: Float[Array, " d"], xp: Any, eps: float = 1e-12) -> Float[Array, ""]:
     """Exponential of the entropy of `values` over their sum; no less than 1, whatever `eps`."""
-    p = ratio(values, xp.sum(values))
+    p = values / xp.maximum(xp.sum(values), float(xp.finfo(values.dtype).smallest_normal))
     rank = xp.exp(-xp.sum(p * xp.log(p + eps)))
     return xp.maximum(rank, 1.0)
 

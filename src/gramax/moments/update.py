@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -31,8 +31,8 @@ from gramax.arrays.namespace import (
 )
 from gramax.arrays.rows import inverse, norms, power_of_two, row_squares
 
-if TYPE_CHECKING:
-    from gramax.moments.class_moments import ClassMoments
+ClassMoments = Any
+"""The class itself is in a file that imports this one."""
 
 AxisName = str | tuple[str, ...]
 
@@ -79,9 +79,7 @@ def _scaled_anchors(
     return anchor * unit, radius * unit
 
 
-def _factors(
-    length: Float[Array, "n 1"], radius: Float[Array, "#n 1"], normalize: bool
-) -> Factors:
+def _factors(length: Float[Array, "n 1"], radius: Float[Array, "#n 1"], normalize: bool) -> Factors:
     """Lengths in float64; in float32 the scale of a row, and two more, some for one left out.
 
     They are made apart from the rows, once, and as one array: XLA compiles a kernel for each.
@@ -151,7 +149,9 @@ def add_rows(
         from gramax.arrays.mesh import over_devices
 
         weight = None if weight is None else weight.astype(dtype)
-        return over_devices(partial(_add, fresh), moments, (z.astype(dtype), y, weight), axis_name)
+        return over_devices(
+            partial(_add, fresh=fresh), moments, (z.astype(dtype), y, weight), axis_name
+        )
     if is_numpy_array(z) and weight is None:
         added = _add_sorted(moments, z, y)
         if added is not None:
@@ -161,7 +161,7 @@ def add_rows(
     size = max(size, 2 * moments.num_classes)
     for part in (slice(start, start + size) for start in range(0, n, size)):
         w = None if weight is None else xp.astype(weight[part], dtype)
-        moments = _add(fresh, moments, xp.astype(z[part], dtype), y[part], w, None)
+        moments = _add(moments, xp.astype(z[part], dtype), y[part], w, None, fresh)
         fresh = False
     return moments
 
@@ -230,12 +230,12 @@ def _add_sorted(
 
 
 def _add(
-    fresh: bool,
     moments: ClassMoments,
     z: Float[Array, "n d"],
     y: Int[Array, " n"],
     weight: Float[Array, " n"] | None,
     axis_name: AxisName | None,
+    fresh: bool = False,
 ) -> ClassMoments:
     xp, c = namespace(z), moments.num_classes
     sum_exact = (lambda total, more: more) if fresh else add_exact
