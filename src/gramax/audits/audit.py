@@ -206,7 +206,7 @@ def audit(
             near = bars_of_rows(rows, moments.normalize, of_rows, totals.sample.groups)
             beside["error"] = of_parts | near
             beside["companion"] = companions_with_intervals(
-                parts, of_parts, options, not collected.groups
+                parts, of_parts, options, collected.groups
             )
         left_out = collected.left_out
         if headroom:
