@@ -24,6 +24,7 @@ from gramax import compare
 from gramax._files import write_text
 from gramax.arrays.rows import unit_rows
 from gramax.audits.audit import BLOCKS, audit
+from gramax.metrics.bulk import regression_collapse
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.registry import METRICS
 from gramax.moments import BlockMoments, ClassMoments
@@ -35,8 +36,8 @@ from gramax.uncertainty.rows import bars_of_rows
 
 PAGE = Path(__file__).parent.parent / "docs" / "coverage.md"
 SIZES, DIM, MANY, NEW = (60, 200, 1000), 16, 200_000, 40_000
-VIEWS, SHOWN = 5, 200
-"""Rows of a cluster; and the number of rows at which every number is shown."""
+VIEWS, SHOWN, TARGETS = 5, 200, 2
+"""Rows of a cluster; the number of rows at which every number is shown; and targets of `nrc1`."""
 
 Shares = dict[str, float]
 """By name, of samples."""
@@ -91,7 +92,8 @@ def truth_of(law: Law) -> dict[str, float]:
     """Every number of very many rows."""
     z, y, _ = law.draw(np.random.default_rng(1), MANY)
     e = Evidence(ClassMoments.of(z, y, law.classes))
-    return {metric.name: float(metric.value(e)) for metric in METRICS.of(True)}
+    found = {metric.name: float(metric.value(e)) for metric in METRICS.of(True)}
+    return found | {"nrc1": float(regression_collapse(e, TARGETS))}
 
 
 @lru_cache(maxsize=1)
@@ -120,9 +122,9 @@ def one_draw(law: Law, n: int, seed: int) -> dict[str, dict[str, tuple[float, ..
     groups = groups if law.clusters else None
     collected = collect(Request(z, y, blocks=BLOCKS, groups=groups))
     parts = BlockMoments.of_parts(collected.totals.blocks)
-    of_parts = error_bars(parts)
+    of_parts = error_bars(parts, targets=TARGETS)
     bars = of_parts | bars_of_rows(z, True, None, groups)
-    beside = companions_with_intervals(parts, of_parts, None, not law.clusters)
+    beside = companions_with_intervals(parts, of_parts, None, collected.groups)
     worth, probes = audit(collected, portrait=False).worth, {}
     if worth:
         true = right_on_new_rows(worth, law, z, y)

@@ -277,5 +277,8 @@ def test_intervals_of_companions_cover_what_many_rows_give():
             if name in names:
                 hits[name] += one.low is not None and one.low <= truth[name] <= one.high
                 plain[name] += bars[name].low <= truth[name] <= bars[name].high
+    few, enough = ({*companions_with_intervals(blocks, bars, None, groups)} for groups in (23, 24))
+    assert few == {"participation_ratio", "isoscore"}
+    assert few | {"cdnv", "rankme"} <= enough
     assert min(hits.values()) >= 17, hits
     assert plain["cdnv"] < 17, plain

@@ -1,6 +1,7 @@
 """What held-out rows say of the classes: references, spaces of known worth, and coverage."""
 
 import json
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -9,13 +10,14 @@ from scipy import stats
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 import gramax
+from gramax.arrays.nearest import nearest_on_host
 from gramax.arrays.rows import unit_rows
 from gramax.audits.verdict import tell_worth
 from gramax.cli import main
-from gramax.moments import BlockMoments
+from gramax.moments import BlockMoments, ClassMoments
 from gramax.moments.blocks import blocks_of, dealt
 from gramax.uncertainty import probes
-from gramax.uncertainty.probes import explained, worth_of
+from gramax.uncertainty.probes import explained, labels_nearby, tied_rows, worth_of
 
 SEED = 3
 
@@ -104,12 +106,41 @@ def test_no_class_of_two_rows_has_no_worth():
     assert gramax.audit(np.ones((6, 3)), [0, 0, 0, 1, 1, 1]).worth.nearest_neighbour is None
 
 
+def test_rows_that_train_each_other_count_for_fewer_by_definition():
+    """Every pair of folds left out anew, of classifiers and of neighbours."""
+    z, y, _ = clouds(90, 3, 4, 0.5, np.random.default_rng(SEED))
+    u, fold = unit_rows(z), dealt(0, 90, 6, 0)
+    groups = [ClassMoments.of(z[fold == f], y[fold == f], 3) for f in range(6)]
+
+    def right(f, without):  # rows of f that are right without these folds
+        kept = ~np.isin(fold, without)
+        means = np.stack([u[kept & (y == k)].mean(0) for k in range(3)])
+        far = np.sum((u[fold == f, None] - means) ** 2, axis=2)
+        return np.sum(np.argmin(far, axis=1) == y[fold == f])
+
+    def near(f, without):
+        kept = np.flatnonzero(~np.isin(fold, without))
+        return np.sum(y[kept[np.argmax(u[fold == f] @ u[kept].T, axis=1)]] == y[fold == f])
+
+    def tied(count):
+        gain = {
+            (f, g): count(f, [f]) * 1.0 - count(f, [f, g]) for f, g in permutations(range(6), 2)
+        }
+        return max(0, sum(gain[f, g] * gain[g, f] for f, g in gain)) / 90
+
+    assert tied_rows(groups, z, y, fold, 0)[0] == pytest.approx(tied(right), abs=1e-12)
+    found, of_neighbours = labels_nearby(z, y, fold, True, nearest_on_host(z, 60, True)[0])
+    assert sum(near(f, [f]) for f in range(6)) == np.sum(found == y)
+    assert of_neighbours == pytest.approx(tied(near), abs=1e-12)
+    assert min(tied(right), of_neighbours) > 0
+
+
 @pytest.mark.parametrize("draws", [40, pytest.param(300, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("heavy", "zipf"), [(False, False), (True, False), (True, True)])
 def test_intervals_cover_the_accuracy_on_new_rows(draws, heavy, zipf):
     rng, hits = np.random.default_rng(SEED), np.zeros(3)
     for _ in range(draws):
-        z, y, draw = clouds(200, 4, 8, 0.6, rng, heavy, zipf)
+        z, y, draw = clouds(60, 4, 8, 0.6, rng, heavy, zipf)  # of few rows it is hardest
         found, (fresh, right) = held_out(z, y, 4), draw(4000)
         u, fresh = unit_rows(z), unit_rows(fresh)
         means = np.stack([u[y == k].mean(0) if np.any(y == k) else np.full(8, 9) for k in range(4)])

@@ -15,7 +15,7 @@ from gramax.metrics.evidence import Evidence
 from gramax.metrics.options import Options
 from gramax.metrics.registry import METRICS
 from gramax.moments.class_moments import ClassMoments
-from gramax.uncertainty.chance import baselines, by_law, for_answers
+from gramax.uncertainty.chance import baselines, for_answers
 from gramax.uncertainty.chance import draws as chance_draws
 from gramax.uncertainty.chance.baselines import ANSWERED, chance
 from gramax.uncertainty.chance.draws import answers_of_codes, answers_of_spectrum
@@ -151,7 +151,7 @@ def test_chance_has_the_sizes_and_the_scale_of_the_data(small):
     n, c = sum(UNEQUAL), 6
     assert (setting.classes, setting.rows, setting.dim) == (c, n, 6)
     assert setting.variance == pytest.approx(np.mean(np.var(Z, axis=0, ddof=1)), rel=1e-12)
-    law = by_law(small)["within_class_variance"]
+    law = baselines._laws(setting)["within_class_variance"]
     assert law.mean == pytest.approx(6 * setting.variance * (n - c) / n)
     for normalize, variance in ((False, 1), (True, 0.25)):
         still = ClassMoments.of(np.ones((3, 4)), None, 1, normalize=normalize)
@@ -171,14 +171,18 @@ def test_what_is_too_dear_is_left_out(small, monkeypatch):
 
 
 def test_answers_are_held_against_laws_and_quick_draws(small):
-    known, found, whole = by_law(small), for_answers(small), chance(small, draws=200)
+    known, found, whole = (
+        baselines._laws(baselines.setting_of(small, Options())),
+        for_answers(small),
+        chance(small, draws=200),
+    )
     for name in ANSWERED:
         assert found[name].mean == pytest.approx(whole[name].mean, abs=0.3 * whole[name].sd)
         assert found[name].sd == pytest.approx(whole[name].sd, rel=0.35)
         assert (name in known) != ("draws" in found[name].method)
     single = ClassMoments.of(np.random.default_rng(0).normal(size=(40, 3)), None, 1)
     assert "effective_rank" in for_answers(single)
-    assert "class_coherence" not in by_law(single)
+    assert "class_coherence" not in for_answers(single)
 
 
 def test_snapshots_of_a_run_share_what_chance_gives(monkeypatch):

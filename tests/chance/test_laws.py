@@ -12,7 +12,7 @@ from gramax.metrics.evidence import Evidence
 from gramax.metrics.registry import METRICS
 from gramax.moments.class_moments import ClassMoments
 from gramax.uncertainty.chance import cosines
-from gramax.uncertainty.chance.laws import LAWS, Chance, position
+from gramax.uncertainty.chance.laws import LAWS, Chance
 from gramax.uncertainty.chance.spectrum import Spectrum, purity
 
 COUNTS, N, K = (9, 4, 1, 6), 20, 4
@@ -21,11 +21,9 @@ same = np.testing.assert_allclose
 
 def test_distance_from_chance():
     sure, unknown = Chance(1.0, 0.0, ""), Chance(1.0, math.nan, "")
-    assert (Chance(1.0, 0.5, "").z(2.5), position(0.5, 1.0, 1.5)) == (3, -1)
+    assert Chance(1.0, 0.5, "").z(2.5) == 3
     assert all(math.isnan(one.z(z)) for one in (sure, unknown) for z in (0.0, 1.0))
     assert math.isnan(Chance(math.nan, 0.5, "").z(2.0))
-    assert (position(3.0, 1.0, 5.0), position(1.0, 1.0, 5.0)) == (0.5, 0)
-    assert math.isnan(position(3.0, 5.0, 5.0))
 
 
 # -- cosines ------------------------------------------------------------------------------------

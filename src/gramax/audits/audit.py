@@ -239,7 +239,7 @@ def _beside(
     parts = BlockMoments.of_parts(collected.totals.blocks)
     bars = error_bars(parts, options=wanted.options, targets=targets)
     near = bars_of_rows(sample.rows, evidence.moments.normalize, of_rows, sample.groups)
-    many = companions_with_intervals(parts, bars, wanted.options, not collected.groups)
+    many = companions_with_intervals(parts, bars, wanted.options, collected.groups)
     return {"chance": law, "error": bars | near, "companion": many}
 
 

@@ -24,13 +24,13 @@ from gramax.decide.remedies import Axes, Remedy
 from gramax.metrics.neighbours import HUB_NEIGHBOURS, hubness_of
 from gramax.moments import ClassMoments
 from gramax.uncertainty.chance.cosines import student_quantile
+from gramax.uncertainty.errorbars import merges_without
 from gramax.uncertainty.probes import (
     TILE_NUMBERS,
     chosen,
     heads_of,
     judged,
     merged,
-    without_each,
 )
 
 USES = ("nearest_neighbour", "nearest_mean", "probe")
@@ -83,7 +83,7 @@ class Folds:
             merged([part for k, part in enumerate(self.parts) if k * folds // many == f])
             for f in range(folds)
         ]
-        return [Axes(rest, self.own) for rest in without_each(groups)]
+        return [Axes(rest, self.own) for rest in merges_without(groups)]
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def companions_with_intervals(
     blocks: BlockMoments,
     bars: Mapping[str, ErrorBar],
     options: Options | None = None,
-    independent: bool = True,
+    groups: int = 0,
 ) -> dict[str, Companion]:
     """`companions` and, of the other numbers of tightness and rank, the value less its bias.
 
@@ -97,14 +97,16 @@ def companions_with_intervals(
         blocks: as for `companions`.
         bars: of these blocks, as `error_bars` gives them.
         options: as for the metrics.
-        independent: whether rows are; those of groups are not, and of their companions only those
-            stand that are made of products across blocks.
+        groups: how many groups of rows hang together; 0 where rows are independent. Of groups only
+            those companions stand that are made of products across blocks, and the values less
+            their bias where groups are at least twice as many as dimensions: of fewer the bias
+            does not fall like 1/n yet, and intervals covered 73 to 89 %.
 
     Source:
         Quenouille, Notes on bias in estimation, 1956.
     """
     normalize, parts, found = blocks.parts[0].normalize, blocks.parts, companions(blocks, options)
-    if not independent:
+    if groups:
         found = {name: one for name, one in found.items() if name in ACROSS_BLOCKS}
     side, count, left, made = parts[0].mean.shape[1], len(parts), [], {}
     few = 1 if side <= MAX_LONE_SIDE else 2  # blocks left out at a time, as each time takes long
@@ -114,6 +116,7 @@ def companions_with_intervals(
             left.append(companions(rest, options))
     rows = np.array([float(part.total) for part in parts])
     sizes = np.add.reduceat(rows, np.arange(0, count, few))[: len(left)]
+    few_groups = 0 < groups < 2 * parts[0].dim
     for name, bar in bars.items():
         bounds = METRICS[name].bounds(normalize)
         if name in found:
@@ -121,7 +124,7 @@ def companions_with_intervals(
             without = as_of_equal_blocks(value, [one[name].value for one in left], sizes)
             own = jackknife(value, without, bounds, LEVEL)
             made[name] = replace(found[name], low=own.low, high=own.high)
-        elif METRICS[name].question in SMOOTH and bar.bias is not None:
+        elif METRICS[name].question in SMOOTH and bar.bias is not None and not few_groups:
             value = bar.value - bar.bias
             if bounds[0] <= value <= bounds[1]:
                 ends = interval_about(value, bar, bounds)

@@ -32,7 +32,6 @@ __all__ = [
     "ErrorBar",
     "error_bars",
     "jackknife",
-    "standard_errors",
     "warnings_for",
     "without_each",
 ]
@@ -200,33 +199,6 @@ def _deviation(without: np.ndarray) -> float:
 # -- every number -------------------------------------------------------------------------------
 
 
-def standard_errors(
-    blocks: BlockMoments, *, options: Options | None = None, names: Sequence[str] | None = None
-) -> dict[str, float | None]:
-    """Standard error of every metric by the jackknife; None where it cannot be had.
-
-    Args:
-        blocks: the moments, kept apart by blocks.
-        options: as for `report`.
-        names: the metrics to leave it at, where all would take too long.
-
-    Returns:
-        The errors by the name of the metric, in its own units; `error_bars` has the reasons.
-
-    Raises:
-        KeyError: no metric has such a name.
-
-    Example:
-        >>> import numpy as np
-        >>> z = np.random.default_rng(0).normal(size=(400, 3))
-        >>> blocks = BlockMoments.empty(2, 3).update(z, np.arange(400) % 2)
-        >>> 0 < standard_errors(blocks, names=["scatter_ratio"])["scatter_ratio"] < 0.01
-        True
-    """
-    bars = error_bars(blocks, options=options, names=names)
-    return {name: bar.error for name, bar in bars.items()}
-
-
 def error_bars(
     blocks: BlockMoments,
     *,
@@ -307,7 +279,7 @@ def without_each(
     parts = [blocks.parts[k].widened() for k in used] or [first.widened()]
     with few_threads(first.mean.shape[1]), np.errstate(all="ignore"):
         whole = _values(BlockMoments(tuple(parts), 0).whole, asked, options, targets)
-        left = [_values(moments, quick, options, targets) for moments in _leave_out(parts, None)]
+        left = [_values(moments, quick, options, targets) for moments in merges_without(parts)]
     sizes = np.array([float(part.total) for part in parts])
     return {
         name: (value, as_of_equal_blocks(value, [one.get(name, np.nan) for one in left], sizes))
@@ -347,8 +319,8 @@ def no_error(name: str, c: int) -> str:
     return TOO_MANY if name in EXTREMES and c > MAX_PAIRED_CLASSES else ""
 
 
-def _leave_out(
-    parts: Sequence[ClassMoments], others: ClassMoments | None
+def merges_without(
+    parts: Sequence[ClassMoments], others: ClassMoments | None = None
 ) -> Iterator[ClassMoments]:
     """The moments without each part, in order: of the rest of them and of `others`.
 
@@ -362,7 +334,7 @@ def _leave_out(
     halves = parts[:middle], parts[middle:]
     for here, there in (halves, halves[::-1]):
         outside = BlockMoments(tuple(there), 0).whole
-        yield from _leave_out(here, outside if others is None else others.merge(outside))
+        yield from merges_without(here, outside if others is None else others.merge(outside))
 
 
 def _values(

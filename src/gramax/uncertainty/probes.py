@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from importlib.util import find_spec
 from itertools import combinations
 
@@ -26,6 +27,7 @@ from gramax.metrics.evidence import Evidence
 from gramax.moments import ClassMoments
 from gramax.moments.blocks import random_parts
 from gramax.uncertainty.chance.cosines import student_quantile
+from gramax.uncertainty.errorbars import merges_without
 from gramax.uncertainty.intervals import NORMAL_95, wilson
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 0.1, 0.4)
@@ -164,7 +166,7 @@ def worth_of(
         for f in range(folds)
     ]
     right = np.zeros((1 + 2 * len(STRENGTHS), len(rows)), bool)
-    for f, rest in enumerate(without_each(groups)):
+    for f, rest in enumerate(merges_without(groups)):
         at = np.flatnonzero(fold == f)
         if len(at):
             right[:, at] = judged(list(heads_of(rest)), rows, labels, at)
@@ -216,26 +218,7 @@ def turned_alike(
 
 def merged(parts: list[ClassMoments]) -> ClassMoments:
     """The moments of all parts together."""
-    first, *rest = parts
-    for part in rest:
-        first = first.merge(part)
-    return first
-
-
-def without_each(groups: list[ClassMoments]) -> Iterator[ClassMoments]:
-    """The merge of all groups but each: of those before it and those after it."""
-    after = [groups[-1]]
-    for group in groups[-2:0:-1]:
-        after.append(group.merge(after[-1]))
-    before = None
-    for group in groups:
-        rest = after.pop() if after else None
-        if before is None:
-            assert rest is not None
-            yield rest
-        else:
-            yield before if rest is None else before.merge(rest)
-        before = group if before is None else before.merge(group)
+    return reduce(ClassMoments.merge, parts)
 
 
 def heads_of(moments: ClassMoments, strengths: tuple[float, ...] | None = None) -> Iterator[Head]:
@@ -334,7 +317,7 @@ def tied_rows(
         found = judged([heads[0], heads[kind]], rows, labels, some[part == f])
         return found.sum(axis=1, dtype=np.float64)
 
-    alone = [right(rest, f) for f, rest in enumerate(without_each(parts))]
+    alone = [right(rest, f) for f, rest in enumerate(merges_without(parts))]
     total = np.zeros(2)
     for f, g in combinations(range(many if many > 2 else 0), 2):
         rest = merged([one for k, one in enumerate(parts) if k not in (f, g)])

@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from gramax._shapes import Float
+from gramax.arrays.rows import unit_rows
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.neighbours import RowEvidence
 from gramax.metrics.registry import METRICS
@@ -25,8 +26,9 @@ from gramax.uncertainty.chance.shuffled import shuffled, shuffled_answers, summe
 from gramax.uncertainty.chance.spectrum import Spectrum, purity, unbiased_squares
 from gramax.uncertainty.rows import MIN_ROWS, chance_of_rows
 
-DRAWS, MAX_WORK = 20, 4e9
-"""Draws of normal rows and of noise, and multiply-adds of one beyond which there are none."""
+DRAWS, MAX_WORK, MAX_WEIGHED = 20, 4e9, 2000
+"""Draws of normal rows and of noise; multiply-adds of one beyond which there are none; and rows of
+which the lengths are looked at."""
 
 SURE_EDGE, NOISE_SHARE, NOISE_DIRECTIONS, NOISE_FIT = 3.0, 0.5, 32, 3.0
 """Deviations above the law of the largest eigenvalue of noise from which on a direction is strong;
@@ -63,7 +65,7 @@ def references(
             found = chance(moments, options=options) | found
             found = chance_of_rows(n, d, normalize) | found
     else:
-        found = _noise(evidence, found, every)
+        found = _noise(evidence, rows, found, every)
         if labelled and np.sum(counts > 0) > 1 and np.max(counts) > 1:
             found |= (shuffled if every else shuffled_answers)(moments, rows, options)
         if every:
@@ -74,58 +76,92 @@ def references(
 # -- noise beside strong directions ---------------------------------------------------------------
 
 
-def strong_directions(evidence: Evidence) -> int | None:
-    """How many eigenvalues stand out of a bulk of noise; None where there is no such bulk.
+def strong_directions(
+    evidence: Evidence, rows: Float[np.ndarray, "m d"]
+) -> tuple[int, float] | None:
+    """How many eigenvalues stand out of a bulk of noise, and of how many normal rows that bulk is.
 
-    Eigenvalues count as strong, from the largest down, while they lie beyond what the largest of
-    as many as remain would be in noise (Johnstone 2001). What remains is noise if it holds half of
-    the directions at least and its eigenvalues vary as those of noise do.
+    None where there is no such bulk. Eigenvalues count as strong, from the largest down, while they
+    lie beyond what the largest of as many as remain would be in noise (Johnstone 2001). What
+    remains is noise if it holds half of the directions at least and its eigenvalues vary as those
+    of noise do.
     """
     setting = setting_of(evidence.moments, evidence.options)
     values = np.sort(np.asarray(evidence.eigenvalues))[::-1]
-    values, longer = values[values > 0], max(setting.rows - 1, setting.dim)
+    values, as_normal = values[values > 0], _as_normal(evidence, rows, setting)
     tails = np.cumsum(values[::-1])[::-1]
     for k in range(math.floor(len(values) * (1 - NOISE_SHARE)) + 1):
         rank = len(values) - k
         if rank < (NOISE_DIRECTIONS if k else 2):
             break
+        longer = max(as_normal[k] - 1, setting.dim)
         noise = Spectrum(rank, longer - k)
         mean, sd = noise.largest()
         if values[k] <= (mean + SURE_EDGE * sd) * tails[k] / rank:
             short, long = (rank, longer - k) if setting.rows > setting.dim else (longer - k, rank)
             expected, sd = purity(long + 1, round(short), False, True)
             seen = float(np.sum(values[k:] ** 2)) / tails[k] ** 2
-            return k if abs(seen - expected) < NOISE_FIT * sd else None
+            return (k, float(as_normal[k])) if abs(seen - expected) < NOISE_FIT * sd else None
     return None
 
 
-def _noise(evidence: Evidence, isotropic: dict[str, Chance], every: bool) -> dict[str, Chance]:
+def _as_normal(
+    evidence: Evidence, rows: Float[np.ndarray, "m d"], setting: Setting
+) -> Float[np.ndarray, " d"]:
+    """How many normal rows have as wide a bulk as these without their k strongest directions.
+
+    Rows on the sphere that differ along strong directions have unequal lengths in all others, w²,
+    and count for (Σw²)²/Σw⁴ rows of one length, r/(r+2) of them for normal ones in r dimensions:
+    then tr A² is the same. Of fewer rows than dimensions it is their own number.
+    """
+    known = np.full(setting.dim, setting.rows)
+    if setting.rows <= setting.dim or len(rows) <= setting.dim:
+        return known
+    x = np.asarray(rows[:MAX_WEIGHED], np.float64)
+    x = unit_rows(x) if setting.normalize else x / max(float(np.max(np.abs(x))), 1e-300)
+    x = x - np.mean(x, axis=0) if setting.options.center == "global" else x
+    squares = (x @ np.linalg.eigh(evidence.covariance)[1]) ** 2
+    left = np.cumsum(squares, axis=1)[:, ::-1]
+    even = np.mean(left, axis=0) ** 2 / np.maximum(np.mean(left**2, axis=0), 1e-300)
+    side = setting.dim - np.arange(setting.dim)
+    return known * even * (side + 2) / side
+
+
+def _noise(
+    evidence: Evidence,
+    rows: Float[np.ndarray, "m d"],
+    isotropic: dict[str, Chance],
+    every: bool,
+) -> dict[str, Chance]:
     """The numbers of the spectrum; of noise without a strong direction the rank is known."""
-    strong = strong_directions(evidence)
-    if strong is None:
+    bulk = strong_directions(evidence, rows)
+    if bulk is None:
         return {}
-    found = {}
+    found, strong = {}, bulk[0]
     if strong == 0 and "effective_rank" in isotropic:
         found["effective_rank"] = replace(isotropic["effective_rank"], reference=NOISE)
     if not every or min(len(evidence.eigenvalues), float(evidence.n)) ** 3 > MAX_WORK / 10:
         return found
     names = [m.name for m in METRICS.of(evidence.moments.scatter) if m.spectrum and not m.labels]
+    # Strong directions stay as they are, and of the largest alone these numbers are made.
+    names = [name for name in names if not (strong and name in ("nesum", "stable_rank"))]
     table = []
     with np.errstate(all="ignore"):
         for i in range(DRAWS):
-            drawn = Evidence(_noisy(evidence, strong, np.random.default_rng(i)), evidence.options)
+            drawn = Evidence(_noisy(evidence, *bulk, np.random.default_rng(i)), evidence.options)
             table.append([float(METRICS[name].value(drawn)) for name in names])
     how = f"{strong} strong directions in noise"
     columns = zip(names, np.array(table).T, strict=True)
     return {name: summed_up(values, NOISE, how) for name, values in columns} | found
 
 
-def _noisy(evidence: Evidence, strong: int, rng: np.random.Generator) -> ClassMoments:
+def _noisy(evidence: Evidence, strong: int, count: float, rng: np.random.Generator) -> ClassMoments:
     """Moments of rows with the strong directions of these, and noise in all others."""
     whole = setting_of(evidence.moments, evidence.options)
     values, vectors = np.linalg.eigh(evidence.covariance * (whole.rows - 1))
     values, vectors = values[::-1], vectors[:, ::-1]
-    rest = replace(whole, counts=(whole.rows - strong,), dim=whole.dim - strong)
+    normal = whole.normalize and whole.rows <= whole.dim
+    rest = replace(whole, counts=(count - strong,), dim=whole.dim - strong, normalize=normal)
     noise = isotropic_scatter(rest, rng)
     noise *= np.sum(values[strong:]) / np.trace(noise)
     side = strong + len(noise)

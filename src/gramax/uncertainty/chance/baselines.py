@@ -96,28 +96,6 @@ def chance(
     return {name: known[name] for name in usable}
 
 
-def by_law(moments: ClassMoments, options: Options | None = None) -> dict[str, Chance]:
-    """The part of `chance` that needs no simulation: numbers of which a law is known.
-
-    Args:
-        moments: of the data, as for `chance`.
-        options: as for the numbers that it is compared with.
-
-    Returns:
-        What chance gives, by the name of the metric.
-
-    Raises:
-        ValueError: the moments hold no rows.
-
-    Example:
-        >>> import numpy as np
-        >>> found = by_law(ClassMoments.of(np.eye(4), np.array([0, 1, 0, 1]), 2))
-        >>> round(found["scatter_ratio"].mean, 4)  # (n-c)/(n-1)
-        0.6667
-    """
-    return _laws(setting_of(moments, options or Options()))
-
-
 def for_answers(moments: ClassMoments, options: Options | None = None) -> dict[str, Chance]:
     """The part of `chance` that is quick and enough for a verdict.
 

@@ -67,26 +67,6 @@ class Chance:
         return (float(value) - self.mean) / self.sd if self.sd > 0 else math.nan
 
 
-def position(value: float, chance_mean: float, ideal: float) -> float:
-    """Where a value lies between chance (0) and the ideal (1).
-
-    Args:
-        value: the number of the data.
-        chance_mean: `Chance.mean`.
-        ideal: the best value, or the floor that the number is held against.
-
-    Returns:
-        (value - chance)/(ideal - chance): below 0 where it is worse than chance, above 1 where the
-        ideal is passed; NaN where chance is ideal already.
-
-    Example:
-        >>> position(0.25, 1.0, 0.0), position(1.5, 1.0, 0.0)
-        (0.75, -0.5)
-    """
-    span = ideal - chance_mean
-    return (value - chance_mean) / span if span else math.nan
-
-
 @dataclass(frozen=True)
 class Setting:
     """The sizes that chance depends on.

@@ -168,11 +168,6 @@ def shuffled(
 ) -> dict[str, Chance]:
     """What every number with labels is under shuffled labels: `shuffled_answers`, and the rest.
 
-    Args:
-        moments: of the data in float64, with their scatter; two classes, and several rows in one.
-        rows: all of these rows, where they are at hand.
-        options: as for the numbers that it is held against.
-
     Example:
         >>> z = np.random.default_rng(0).normal(size=(60, 4))
         >>> found = shuffled(ClassMoments.of(z, np.arange(60) % 3, 3), z)
