@@ -101,6 +101,15 @@ def labels_matter(report: Report) -> bool:
     )
 
 
+def neighbours_lead(report: Report) -> bool:
+    """Whether the nearest neighbour surely gets more rows right than any linear classifier."""
+    worth = report.worth
+    if worth is None or worth.nearest_neighbour is None:
+        return False
+    linear = max(worth.nearest_mean.accuracy, worth.probe.accuracy)
+    return worth.nearest_neighbour.low > linear
+
+
 def common_share(report: Report) -> float:
     """Share of the squared length of rows that is common to all classes, each weighing alike.
 

@@ -38,7 +38,8 @@ def merged_pairs(
     gaps = np.sum((evidence.means - evidence.means[nearest]) ** 2, axis=1)
     bound = merged_gap(dimensions_within(evidence.moments))
     close = (nearest >= 0) & (gaps <= bound * (noise + noise[nearest]))
-    pairs = sorted({(min(k, nearest[k]), max(k, nearest[k])) for k in np.flatnonzero(close)})
+    ends = np.sort(np.stack([np.arange(len(nearest)), nearest])[:, close], axis=0)
+    pairs = sorted(set(zip(*ends.tolist(), strict=True)))
     if rows is None or labels is None or not len(rows):
         return pairs
     x = unit_rows(rows) if evidence.moments.normalize else rows

@@ -429,13 +429,14 @@ def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
     if cosine > thresholds.POINT_COSINE and worth in ("poor", "open"):
         yield "point-collapsed", "All rows point in one direction, to float32's precision."
     if defined(report, "scatter_ratio") and not labels_matter(report):
-        if worth in ("good", "fair"):
-            text = "Class means coincide, and yet rows held out get their class: classes lie in "
-            yield "interleaved", f"{text}several places, or around each other."
-        text = "Class means are where random labels put them."
         if worth == "poor":
             text = "Labels and geometry are unrelated: the space is as good as random for them."
-        yield "random", text
+            yield "random", text
+        if worth == "open":
+            yield "random", "Class means are where random labels put them."
+        if facts.neighbours_lead(report):
+            text = "Class means coincide, and yet rows held out get their class: classes lie in "
+            yield "interleaved", f"{text}several places, or around each other."
     if report.merged and labels_matter(report):
         text = f"Classes have merged: these rows cannot tell apart {_pairs_named(report.merged)}."
         yield "classes merged", text
