@@ -9,7 +9,6 @@ import numpy as np
 from gramax.audits.report import Number, Report
 from gramax.audits.thresholds import (
     A_POINT,
-    CONE_COSINE,
     LARGEST_SHARE,
     LOST_RANK,
     SIMPLEX_ERROR,
@@ -118,11 +117,6 @@ def common_share(report: Report) -> float:
     if report.findings and math.isfinite(report.findings.common):
         return report.findings.common
     return math.nan if is_imbalanced(report) else number_of(report, "mean_cosine").value
-
-
-def is_cone(report: Report) -> bool:
-    """Whether the rows of all classes share a direction, by `CONE_COSINE`."""
-    return common_share(report) > CONE_COSINE
 
 
 def point_classes(report: Report) -> list[str]:
