@@ -7,6 +7,8 @@ import pytest
 
 import gramax
 from gramax.audits.facts import directions_needed
+from gramax.audits.merged import told_apart
+from gramax.audits.verdict import tell_worth
 from tests import transcription as seed
 from tests.test_verdict import cloud, interleaved, simplex
 
@@ -112,6 +114,8 @@ def test_a_class_that_is_a_point_or_flat_is_named_though_all_else_is_well(rng):
     report = told(z, y)
     assert report.diagnosis.properties[0] == "point classes"
     assert "2 is a point" in report.diagnosis.text
+    assert report.findings.flat == ()
+    assert report.findings.outlier_count == 0  # it has forty copies
     z, y = well(rng)
     z[y == 1] = z[y == 1][0] + rng.normal(size=(40, 1)) * rng.normal(size=ROOM) / 10
     report = told(z, y)
@@ -164,6 +168,67 @@ def test_classes_are_merged_only_where_rows_held_out_are(rng):
     )
     assert len(same.merged) >= 4
     assert same.diagnosis.kind == "classes merged"
+
+
+def test_means_that_coincide_are_not_merged_classes(rng):
+    def with_last(last):  # the rows of the last of five classes, from those of the one before
+        z, y = well(rng, c=5, rows=60)
+        z[y == 4] = last(z[y == 3].mean(axis=0))
+        report = told(z, y, raw=True)
+        return [(pair.a, pair.b) for pair in report.merged], report.diagnosis.kind
+
+    noise = rng.normal(size=(60, ROOM)) * 0.4
+    assert with_last(lambda mean: mean + noise) == ([("3", "4")], "classes merged")
+    assert with_last(lambda mean: mean + 12 * noise)[0] == []  # around the other
+    y = np.arange(200) % 2
+    z = 20 * rng.normal(size=(200, ROOM))
+    z[:, 0] = 0.4 * z[:, 0] / 20 + y  # in a direction of little variance
+    report = told(z, y, raw=True)
+    assert report.worth.probe.accuracy > 0.8
+    assert (report.merged, report.diagnosis.kind) == ((), "overlapping")
+    assert statuses(report)["collapse"] == "fair"
+    few, y = well(rng, c=2, rows=8)
+    few[y == 1] = few[y == 0]
+    assert told(few + 0.1 * rng.normal(size=few.shape), y).merged == ()
+
+
+@pytest.mark.parametrize(("m", "d"), [(16, 256), (40, 24)])
+def test_rows_of_one_law_are_told_apart_in_few_draws(rng, m, d):
+    def draws(shift):
+        pairs = rng.standard_t(3, size=(60, 2, m, d)) * np.arange(1, d + 1) ** -0.5
+        return np.mean([told_apart(a, b + shift) for a, b in pairs])
+
+    assert draws(0.0) <= 0.05
+    assert draws(3.0) == 1
+
+
+def test_two_opposite_classes_are_not_poor(rng):
+    z, y = cloud(simplex(2, ROOM), 50, 0.5, rng)
+    report = told(z, y)
+    assert report.worth.best.accuracy == 1
+    assert "poor" not in statuses(report).values()
+
+
+def test_a_cone_in_which_classes_are_told_apart_is_no_point(rng):
+    z, y = well(rng)
+    report = told(z + 5e4, y)
+    assert report["mean_cosine"] > 1 - 1e-6
+    assert report.worth.best.accuracy > 0.95
+    assert report.diagnosis.kind == "healthy"
+    assert "cone" in report.diagnosis.properties
+
+
+def test_poor_geometry_of_classes_told_apart_says_so_and_merged_pairs_are_excepted(rng):
+    codes = 3 * rng.normal(size=(30, ROOM)) + 4 * rng.normal(size=ROOM)
+    codes[7] = codes[2] + 0.5
+    report = told(*cloud(codes, 40, 0.5, rng))
+    poor = [answer.text for answer in report.answers if answer.status == "poor"]
+    assert poor
+    for text in poor:
+        assert "all the same" in text or "not for search" in text
+    codes[7] = codes[2]
+    report = told(*cloud(codes, 40, 0.5, rng))
+    assert tell_worth(report)[1].startswith("The classes can be told apart, all but 2 and 7")
 
 
 @pytest.mark.parametrize("power", [0, 1, 1.5])

@@ -197,7 +197,8 @@ def _audited(
     of_rows, neighbours, notes = _of_rows(rows, moments, tell)
     many = 0 if targets is None else count_targets(targets, request.source, collected.rows)
     if many:
-        of_rows["nrc1"] = _regression(evidence, many)
+        value = float(regression_collapse(evidence, many))
+        of_rows["nrc1"] = value, None if math.isfinite(value) else METRICS["nrc1"].degenerate
     worth = None
     if wanted.probe and labelled and len(totals.blocks) > 1:
         tell("held-out rows", 0, 1, 0)
@@ -333,12 +334,6 @@ def _odd(
     if not names:
         found["corpus"] = measure_corpus(sample.rows, sample.numbers, normalize, neighbours)
     return found
-
-
-def _regression(evidence: Evidence, targets: int) -> tuple[float, str | None]:
-    """NRC1, with the reason where it is undefined."""
-    value = float(regression_collapse(evidence, targets))
-    return value, None if math.isfinite(value) else METRICS["nrc1"].degenerate
 
 
 def _worth(collected: Collected, neighbours: Neighbours | None, explain: bool) -> Worth | None:

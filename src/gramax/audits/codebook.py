@@ -18,7 +18,7 @@ from gramax.arrays.rows import spanned, unit_rows
 from gramax.audits import codebook_verdict
 from gramax.audits.build import Value, Wanted, left_out_by_reason, told, value_of
 from gramax.audits.codebook_findings import findings_of
-from gramax.audits.headroom import Headroom, measure
+from gramax.audits.headroom import measure
 from gramax.audits.portrait import Portrait, portrait_of
 from gramax.audits.report import ClassView, Diagnosis, Pair, Report
 from gramax.errors import InputError, telling_memory
@@ -59,7 +59,14 @@ def audit_codes(request: Request, wanted: Wanted) -> Report:
         report = report_of(e, collected, wanted)
         if math.isfinite(report["class_coherence"]) and not book.complex:
             tell("searching", 0, 1, 0)
-            report = replace(report, headroom=_headroom(e, report, wanted))
+            law = report.numbers["class_coherence"].chance
+            room = measure(
+                lambda: np.concatenate([x for _, x in e.book.directions()]),
+                *(e.count, e.dim, report["class_coherence"], law.mean if law else math.nan),
+                search=wanted.headroom,
+                report=wanted.searching,
+            )
+            report = replace(report, headroom=room)
         if not book.complex and wanted.pictures(report):
             tell("drawing", 0, 1, 0)
             report = _pictured(report, collected)
@@ -185,19 +192,6 @@ def _views(e: CodeEvidence, names: tuple[str, ...]) -> tuple[ClassView, ...]:
     return tuple(
         ClassView(names[k], 1, 0.0, 0.0, names[b], float(cosine))
         for k, b, cosine in zip(there, near, cosines, strict=True)
-    )
-
-
-def _headroom(e: CodeEvidence, report: Report, wanted: Wanted) -> Headroom:
-    law = report.numbers["class_coherence"].chance
-    return measure(
-        lambda: np.concatenate([x for _, x in e.book.directions()]),
-        e.count,
-        e.dim,
-        report["class_coherence"],
-        law.mean if law else math.nan,
-        search=wanted.headroom,
-        report=wanted.searching,
     )
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from gramax.audits.report import Number, Report
 from gramax.audits.thresholds import (
     A_POINT,
-    CONE_COSINE,
     LARGEST_SHARE,
     LOST_RANK,
     SIMPLEX_ERROR,
@@ -101,6 +100,15 @@ def labels_matter(report: Report) -> bool:
     )
 
 
+def neighbours_lead(report: Report) -> bool:
+    """Whether the nearest neighbour surely gets more rows right than any linear classifier."""
+    worth = report.worth
+    if worth is None or worth.nearest_neighbour is None:
+        return False
+    linear = max(worth.nearest_mean.accuracy, worth.probe.accuracy)
+    return worth.nearest_neighbour.low > linear
+
+
 def common_share(report: Report) -> float:
     """Share of the squared length of rows that is common to all classes, each weighing alike.
 
@@ -109,11 +117,6 @@ def common_share(report: Report) -> float:
     if report.findings and math.isfinite(report.findings.common):
         return report.findings.common
     return math.nan if is_imbalanced(report) else number_of(report, "mean_cosine").value
-
-
-def is_cone(report: Report) -> bool:
-    """Whether the rows of all classes share a direction, by `CONE_COSINE`."""
-    return common_share(report) > CONE_COSINE
 
 
 def point_classes(report: Report) -> list[str]:

@@ -17,8 +17,8 @@ TRIED_ROWS = 16, 128
 """Rows of either class that a pair is tried with: at least, as fewer would not show that two are
 apart, and at most."""
 
-SHRUNK = 0.1
-"""Ridge of the linear rule that tries a pair, beside the mean variance of its rows."""
+RIDGES = 1e-3, 0.1
+"""Of the linear rules that try a pair, beside the mean variance of its rows."""
 
 
 def merged_pairs(
@@ -38,7 +38,8 @@ def merged_pairs(
     gaps = np.sum((evidence.means - evidence.means[nearest]) ** 2, axis=1)
     bound = merged_gap(dimensions_within(evidence.moments))
     close = (nearest >= 0) & (gaps <= bound * (noise + noise[nearest]))
-    pairs = sorted({(min(k, nearest[k]), max(k, nearest[k])) for k in np.flatnonzero(close)})
+    ends = np.sort(np.stack([np.arange(len(nearest)), nearest])[:, close], axis=0)
+    pairs = sorted(set(zip(*ends.tolist(), strict=True)))
     if rows is None or labels is None or not len(rows):
         return pairs
     x = unit_rows(rows) if evidence.moments.normalize else rows
@@ -50,8 +51,8 @@ def merged_pairs(
 def told_apart(a: Float[np.ndarray, "m d"], b: Float[np.ndarray, "k d"]) -> bool:
     """Whether rows get their class of two surely more often than by tossing a coin.
 
-    As many rows of both are asked, each left out in turn: by the nearest other row, and by a linear
-    rule (ridge regression, whose predictions without a row follow from those with it).
+    As many rows of both are asked, each left out in turn: by the nearest other row, and by linear
+    rules (ridge regression, whose predictions without a row follow from those with it).
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -63,16 +64,16 @@ def told_apart(a: Float[np.ndarray, "m d"], b: Float[np.ndarray, "k d"]) -> bool
     x = np.concatenate([a[:m], b[:m]]).astype(np.float64)
     x, side = x - np.mean(x, axis=0), np.repeat([-1.0, 1.0], m)
     gram = x @ x.T
-    squares = np.diag(gram).copy()
-    ridge = SHRUNK * np.sum(squares) / min(x.shape) + np.finfo(float).tiny
-    hat = np.linalg.solve(gram + ridge * np.eye(2 * m), gram)
-    own = np.minimum(np.diag(hat), 1 - 1e-9)
-    linear = (side @ hat - own * side) / (1 - own)
-    gaps = squares - 2 * gram
+    gaps = np.diag(gram) - 2 * gram
     np.fill_diagonal(gaps, np.inf)
-    near = side[np.argmin(gaps, axis=1)]
-    right = max(np.mean(linear * side > 0), np.mean(near == side))
-    return bool(right - 0.5 > SURE * 0.5 / math.sqrt(2 * m))
+    right = [np.mean(side[np.argmin(gaps, axis=1)] == side)]
+    values, axes = np.linalg.eigh(gram)
+    for share in RIDGES:
+        ridge = share * np.sum(np.abs(values)) / min(x.shape) + np.finfo(float).tiny
+        hat = axes * (np.abs(values) / (np.abs(values) + ridge)) @ axes.T
+        own = np.diag(hat) + 0.5 / m  # the mean has seen each row too
+        right.append(np.mean((side @ hat - own * side) * side > 0))
+    return bool(max(right) - 0.5 > SURE * 0.5 / math.sqrt(2 * m))
 
 
 def dimensions_within(moments: ClassMoments) -> float:

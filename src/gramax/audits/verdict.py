@@ -12,7 +12,6 @@ from dataclasses import replace
 from gramax._text import listed, named, number, percent
 from gramax.audits import facts, thresholds
 from gramax.audits.facts import chance_of, defined, labels_matter, number_of, simplex_fits
-from gramax.audits.findings import Confused
 from gramax.audits.headline_metrics import HEADLINE, potential_floor, simplex_floor
 from gramax.audits.headroom import Headroom
 from gramax.audits.report import Answer, Diagnosis, Pair, Report
@@ -341,7 +340,7 @@ def _properties_seen(report: Report) -> dict[str, str]:
     """What holds of a space beside its kind, and what is seen of it."""
     seen, labelled = {}, report.c > 0
     lost = tell_worth(report)[0] != "good" and labels_matter(report)
-    if labelled and facts.is_cone(report):
+    if labelled and facts.common_share(report) > thresholds.CONE_COSINE:
         share = number(facts.common_share(report))
         seen["cone"] = (
             f"All classes share a direction, by {share} of the squared length of a row: centre "
@@ -429,13 +428,14 @@ def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
     if cosine > thresholds.POINT_COSINE and worth in ("poor", "open"):
         yield "point-collapsed", "All rows point in one direction, to float32's precision."
     if defined(report, "scatter_ratio") and not labels_matter(report):
-        if worth in ("good", "fair"):
-            text = "Class means coincide, and yet rows held out get their class: classes lie in "
-            yield "interleaved", f"{text}several places, or around each other."
-        text = "Class means are where random labels put them."
         if worth == "poor":
             text = "Labels and geometry are unrelated: the space is as good as random for them."
-        yield "random", text
+            yield "random", text
+        if worth == "open":
+            yield "random", "Class means are where random labels put them."
+        if facts.neighbours_lead(report):
+            text = "Class means coincide, and yet rows held out get their class: classes lie in "
+            yield "interleaved", f"{text}several places, or around each other."
     if report.merged and labels_matter(report):
         text = f"Classes have merged: these rows cannot tell apart {_pairs_named(report.merged)}."
         yield "classes merged", text
@@ -459,12 +459,8 @@ def _kinds_seen(report: Report) -> Iterator[tuple[str, str]]:
         simplex = ", but their means are no simplex" if simplex_fits(report) else ""
         yield "healthy", f"Classes are tight ({share} of the scatter){simplex}."
     if worth in ("fair", "poor"):
-        pairs = [f"{named(p.a)} and {named(p.b)}" for p in _most_confused(report)[:1]]
+        seen = report.findings.confused if report.findings else report.alike
+        pairs = [f"{named(pair.a)} and {named(pair.b)}" for pair in seen[:1]]
         most = f", {pairs[0]} most" if pairs else ""
         yield "overlapping", f"Classes differ, but overlap{most}."
     yield "healthy", "Classes differ, and none has collapsed."
-
-
-def _most_confused(report: Report) -> tuple[Pair | Confused, ...]:
-    """Pairs of classes that neighbours confuse, else those most alike."""
-    return report.findings.confused if report.findings else report.alike
