@@ -246,11 +246,14 @@ def _note_bad(task: Task, batch: Batch, rows: np.ndarray, bad: dict[str, LeftOut
 
 def _sampled(task: Task, batch: Batch) -> Sample:
     """The rows of the batch that belong to the sample, without those that count nowhere."""
-    stop = batch.start + len(batch.z)
-    at = task.sample[(task.sample >= batch.start) & (task.sample < stop)] - batch.start
-    z, y = batch.z[at], batch.y[at]
-    kept = (y >= 0) & (z.any(axis=1) | (not task.normalize))
+    first, stop = np.searchsorted(task.sample, [batch.start, batch.start + len(batch.z)])
+    found = Sample(batch.z, batch.y.astype(np.int32), batch.numbers, batch.groups.astype(np.int64))
+    if stop - first < len(batch.z):  # where all rows are, they are not copied yet
+        found = found.at(task.sample[first:stop] - batch.start)
+    kept = found.labels >= 0
+    if task.normalize:
+        zeros = np.flatnonzero(found.rows[:, 0] == 0)  # the only ones that may be zero throughout
+        kept[zeros] &= found.rows[zeros].any(axis=1)
     if task.skip_bad:
-        kept[_bad_rows(Batch(0, z, y, at))] = False
-    groups = batch.groups[at].astype(np.int64)
-    return Sample(z, y.astype(np.int32), at + batch.start, groups).at(kept)
+        kept[_bad_rows(Batch(0, *found[:2], found.groups))] = False
+    return found if kept.all() else found.at(kept)
