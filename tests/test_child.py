@@ -122,7 +122,7 @@ def test_a_file_that_kills_is_not_left_out_of_a_checkpoint_or_where_it_is_the_on
         def __init__(self, request, progress):
             self.request = request
 
-        def result(self):
+        def collected(self):
             raise child._LostError("parts/part-1.parquet", "part-1: crashed")
 
         def end(self):

@@ -8,6 +8,7 @@ blocks. On the host a block of rows, which stays in a cache, is such a batch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -187,34 +188,36 @@ def _add_sorted(
     begins = (moments.counts == 0) & (new > 0)
     anchor = np.where(begins[:, None], z[first if order is None else order[first]], moments.anchor)
     base = ratio(anchor, norms(anchor)) if moments.normalize else anchor
-    count, mean, spread = moments.counts.copy(), moments.mean.copy(), moments.spread.copy()
+    count, mean, spread = moments.counts.tolist(), moments.mean.copy(), moments.spread.copy()
     scatter = None if moments.scatter is None else moments.scatter.copy()
-    size = max(BLOCK_ROWS, BLOCK_NUMBERS // z.shape[1])
+    size, ends, k = max(BLOCK_ROWS, BLOCK_NUMBERS // z.shape[1]), stops.tolist(), 0
+    ones, panel, product = np.ones(min(n, size)), z[:size].astype(mean.dtype), None
     for start in range(0, n, size):
         stop = min(start + size, n)
-        rows = z[start:stop] if order is None else z[order[start:stop]]
-        rows = rows.astype(mean.dtype)
+        rows = panel[: stop - start]  # fresh memory would cost as much as a pass over it
+        rows[...] = z[start:stop] if order is None else z[order[start:stop]]
         length = norms(rows)
         if not np.isfinite(length).all() or (moments.normalize and not length.all()):
             return None
         if moments.normalize:
             rows *= 1 / length
-        k = int(np.searchsorted(stops, start, side="right"))
         at = start
         while at < stop:
-            end = min(int(stops[k]), stop)
-            if end > at:
-                part = rows[at - start : end - start]
+            m = min(ends[k], stop) - at
+            if m:
+                part = rows[at - start :][:m]
                 part -= base[k]
-                count[k] += end - at
-                share = (end - at) / count[k]
-                shift = np.ones(end - at) @ part / (end - at) - mean[k]
-                part -= mean[k] + share / (1 + np.sqrt(1 - share)) * shift
+                count[k] += m
+                share = m / count[k]
+                shift = ones[:m] @ part / m - mean[k]
+                part -= mean[k] + share / (1 + math.sqrt(1 - share)) * shift
                 mean[k] += share * shift
                 spread[k] += np.vdot(part, part)
-            at, k = end, k + 1
+                at += m
+            k += at == ends[k]
         if scatter is not None:
-            scatter += dot(rows.T, rows)
+            product = np.matmul(rows.T, rows, out=product)
+            scatter += product
     high = new.astype(mean.dtype)
     exact = np.stack([high, np.zeros_like(high)])
     return replace(

@@ -2,22 +2,14 @@
 
 `inputs` opens what the user named, `tasks` cuts it, `sums` is what a worker does with a task,
 `accumulation` hands tasks to an engine and merges what comes back, `checkpoint` keeps what is
-done, and `collection` does all of it here or in a child process.
+done, `collection` does all of it, and `isolation` says whether here or in a child process.
 """
 
 from gramax.streaming.accumulation import accumulate
-from gramax.streaming.collection import (
-    Collected,
-    Opened,
-    Request,
-    RowStream,
-    collect,
-    matrices_in,
-    reads_here,
-    streamed,
-)
+from gramax.streaming.collection import Collected, Opened, Request, RowStream
 from gramax.streaming.execution import Execution, Progress
 from gramax.streaming.inputs import Classes, classes_of, open_source
+from gramax.streaming.isolation import collect, matrices_in, reads_here, streamed
 from gramax.streaming.results import LeftOut, Sample, Totals, in_words, joined
 
 __all__ = [

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -35,7 +35,6 @@ from gramax.moments import ClassMoments
 from gramax.streaming.accumulation import physical_memory
 from gramax.streaming.collection import (
     Collected,
-    Listing,
     Opened,
     Request,
     RowStream,
@@ -56,6 +55,9 @@ GRACE_SECONDS = 10.0
 MAX_HEADER = 1 << 28
 """Bytes of one message's JSON."""
 
+ENVIRONMENT = {"MIMALLOC_PURGE_DELAY": "-1"}
+"""pyarrow keeps the memory of one batch for the next: fresh memory took a third of reading."""
+
 CODE = "from gramax.streaming.child import main; main()"
 
 
@@ -70,18 +72,18 @@ def collect_in_child(request: Request, progress: Progress | None = None) -> Coll
     while True:
         child = _Child(request, progress)
         try:
-            return child.result()
+            return child.collected()
         except _LostError as lost:
             request = _without(request, lost)
         finally:
             child.end()
 
 
-def list_in_child(listing: Listing) -> tuple[str, ...]:
+def matrices_from_child(file: str) -> tuple[str, ...]:
     """The names of the matrices in a file, as a process of its own finds them."""
-    child = _Child(listing, None)
+    child = _Child(file, None)
     try:
-        return child.result(lambda names: tuple(map(str, names)))
+        return tuple(map(str, child.result()))
     finally:
         child.end()
 
@@ -123,7 +125,7 @@ def _without(request: Request, lost: _LostError) -> Request:
 class _Child:
     """A child process, as its parent sees it."""
 
-    def __init__(self, request: Request | Listing | RowStream, progress: Progress | None):
+    def __init__(self, request: Request | RowStream | str, progress: Progress | None):
         """Start it, and tell it what is asked for."""
         try:
             asked = pickle.dumps(request)
@@ -141,7 +143,7 @@ class _Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 bufsize=0,  # a buffer would hide from the selector what waits in it
-                env={**os.environ, "PYTHONPATH": paths},
+                env={**ENVIRONMENT, **os.environ, "PYTHONPATH": paths},
             )
         assert self.process.stdin
         assert self.process.stdout
@@ -152,9 +154,9 @@ class _Child:
             while left:  # the stream stays open: its end tells the child that the parent is gone
                 left = left[self.stdin.write(left) :]
 
-    def result(self, read: Callable[[Any], Any] | None = None) -> Any:
-        """Listen up to the result, which is collected rows or what `read` makes of it."""
-        return (read or self._collected)(next(self.heard())["result"])
+    def result(self) -> Any:
+        """Listen up to the result."""
+        return next(self.heard())["result"]
 
     def rows(self) -> Iterator[np.ndarray]:
         """Chunks of rows as they are read, up to the last."""
@@ -228,7 +230,9 @@ class _Child:
             why = "the process that reads it ended in the middle of its answer"
             raise InputError(f"{self.name}: {why}") from None
 
-    def _collected(self, about: dict[str, Any]) -> Collected:
+    def collected(self) -> Collected:
+        """The result, and the arrays behind it."""
+        about = self.result()
         arrays = {str(name): self._array() for name in about.pop("arrays")}
         normalize, ambient = bool(about.pop("normalize")), about.pop("ambient")
         empty = ClassMoments.empty(1, 1, normalize=normalize, ambient=ambient)
@@ -269,8 +273,8 @@ def _exactly(stream: IO[bytes], size: int) -> bytes:
     return b"".join(parts)
 
 
-def _named(request: Request | Listing | RowStream) -> str:
-    source = request.source
+def _named(request: Request | RowStream | str) -> str:
+    source = request if isinstance(request, str) else request.source
     return str(source if isinstance(source, str | os.PathLike) else source[0])
 
 
@@ -315,12 +319,12 @@ def main() -> None:
 
 
 def _answer(
-    request: Request | Listing | RowStream, say: _Saying
+    request: Request | RowStream | str, say: _Saying
 ) -> tuple[dict[str, Any], Iterable[np.ndarray]]:
     """What there is to say at the end: what was collected, or why it was not."""
     try:
-        if isinstance(request, Listing):
-            return {"result": matrices_here(request.source)}, ()
+        if isinstance(request, str):
+            return {"result": matrices_here(request)}, ()
         if isinstance(request, RowStream):
             with streamed_here(request) as (opened, chunks):
                 say({"opened": [opened.name, opened.rows, opened.dim, opened.dtype.str]})

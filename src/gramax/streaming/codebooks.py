@@ -21,9 +21,10 @@ from gramax.data.chunks import numbered, rechunk
 from gramax.data.paths import extension
 from gramax.data.readers.numpy import npy_entries
 from gramax.errors import InputError
-from gramax.streaming.collection import Collected, Request, collect, reads_here
+from gramax.streaming.collection import Collected, Request
 from gramax.streaming.execution import Progress
 from gramax.streaming.inputs import is_places, open_source
+from gramax.streaming.isolation import collect, reads_here
 
 
 def collect_codes(request: Request, progress: Progress | None = None) -> tuple[Collected, Codebook]:

@@ -1,17 +1,14 @@
-"""`collect`: from what a user names to moments, sampled rows and classes, wherever that is done.
+"""From what a user names to moments, sampled rows and classes, in this very process.
 
-Plain files (.npy, .npz, .safetensors) and arrays are read in this process. Every other format is
-read by a library in C, which a damaged or hostile file may crash, hang, or make ask for all memory:
-such files are opened, read and summed in a child process with limits (see `child`).
+See `isolation` for which files are read here, and which in a child process.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -21,24 +18,15 @@ from gramax._shapes import Int
 from gramax.arrays.linalg import few_threads
 from gramax.data import Reading, Source, check_finite
 from gramax.data.checks import readable_numbers
-from gramax.data.formats import LABEL_READERS, READERS, Readers, list_entries, reads_in_process
+from gramax.data.formats import list_entries
 from gramax.data.ids import labels_taken, read_ids, taken
-from gramax.data.paths import addresses, extension, files_of, is_address, split_name
 from gramax.data.reading import hints
-from gramax.errors import InputError
 from gramax.moments import ClassMoments
 from gramax.moments.blocks import MEMORY, plan
 from gramax.streaming import engines
 from gramax.streaming.accumulation import accumulate
 from gramax.streaming.execution import Execution, Progress
-from gramax.streaming.inputs import (
-    Classes,
-    all_exist,
-    classes_of,
-    groups_of,
-    is_places,
-    open_source,
-)
+from gramax.streaming.inputs import Classes, classes_of, groups_of, open_source
 from gramax.streaming.results import LeftOut, Sample, Totals, in_words
 from gramax.streaming.tasks import CHUNK_BYTES
 
@@ -101,39 +89,8 @@ class Collected:
         return (*self.notes, *([in_words(self.left_out)] if self.left_out else []))
 
 
-def collect(request: Request, progress: Progress | None = None) -> Collected:
-    """Read and sum all rows, in this process or in a child that may die of what it reads."""
-    named = request.labels, request.groups, request.ids
-    plain = all(_is_no_file(one) or _is_plain(one, LABEL_READERS) for one in named)
-    if plain and reads_here(request.source):
-        return collect_here(request, progress)
-    from gramax.streaming.child import collect_in_child
-
-    return collect_in_child(request, progress)
-
-
-@dataclass(frozen=True)
-class Listing:
-    """A file whose matrices are to be listed."""
-
-    source: str
-
-
-def matrices_in(file: str) -> tuple[str, ...]:
-    """The names of the matrices in a file; a format that a library reads is listed in a child.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    if reads_in_process(split_name(file)[0]):
-        return matrices_here(file)
-    from gramax.streaming.child import list_in_child
-
-    return list_in_child(Listing(file))
-
-
 def matrices_here(file: str) -> tuple[str, ...]:
-    """`matrices_in` in this process."""
+    """The names of the matrices in a file."""
     entries = list_entries(file)
     return tuple(one.name for one in entries if one.rank == 2 and readable_numbers(one.dtype))
 
@@ -156,20 +113,9 @@ class Opened(NamedTuple):
     dtype: np.dtype
 
 
-def streamed(
-    wanted: RowStream,
-) -> AbstractContextManager[tuple[Opened, Iterator[np.ndarray]]]:
-    """A source, and its rows in chunks of some megabytes; read in a child as `collect` does."""
-    if _is_plain(wanted.source, READERS):
-        return streamed_here(wanted)
-    from gramax.streaming.child import streamed_from_child
-
-    return streamed_from_child(wanted)
-
-
 @contextmanager
 def streamed_here(wanted: RowStream) -> Iterator[tuple[Opened, Iterator[np.ndarray]]]:
-    """`streamed` in this process; rows that are not finite are refused."""
+    """A source, and its rows in chunks of some megabytes; those that are not finite are refused."""
     source, _ = open_source(wanted.source, wanted.column, reading=wanted.reading)
 
     def chunks() -> Iterator[np.ndarray]:
@@ -178,37 +124,6 @@ def streamed_here(wanted: RowStream) -> Iterator[tuple[Opened, Iterator[np.ndarr
             yield chunk
 
     yield Opened(source.name, source.rows, source.dim, source.dtype), chunks()
-
-
-def _is_no_file(labels: Any) -> bool:
-    """Whether these are labels themselves, or the name of an array beside the embeddings."""
-    if not isinstance(labels, str | os.PathLike):
-        return not (is_places(labels) and all_exist(labels))
-    spec = os.fspath(labels)
-    named = "://" not in spec and not set(spec) & set("*?[")
-    return named and not os.path.exists(split_name(spec)[0])
-
-
-def reads_here(source: Any) -> bool:
-    """Whether this process reads a source itself: an array, or plain files."""
-    return _is_plain(source, READERS)
-
-
-def _is_plain(given: Any, readers: Readers) -> bool:
-    """Whether it is no file, or files that this process reads itself."""
-    if not is_places(given):
-        return True
-    places = [split_name(place)[0] for place in addresses(given)]
-    # What is in the memory of this process is not in a child's.
-    local = [place for place in places if "memory://" not in place]
-    if any(map(is_address, local)):
-        return False
-    try:
-        files = files_of(local, readers) if local else []
-    except InputError:
-        return True  # it is said when they are opened
-    lines = readers is LABEL_READERS  # of .txt files, which this process reads itself
-    return all(reads_in_process(file) or (lines and extension(file) == ".txt") for file in files)
 
 
 def _blocks(classes: Classes, source: Source) -> int:
@@ -221,7 +136,7 @@ def _blocks(classes: Classes, source: Source) -> int:
 
 
 def collect_here(request: Request, progress: Progress | None = None) -> Collected:
-    """`collect` in this process."""
+    """Read and sum all rows."""
     how = request.execution
     given = (request.labels, request.groups, request.ids, *request.beside)
     opened, unopened = open_source(

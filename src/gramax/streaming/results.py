@@ -61,7 +61,9 @@ class Sample(NamedTuple):
 
 
 def together(samples: Sequence[Sample]) -> Sample:
-    """The rows of all samples."""
+    """The rows of all samples; of a single one without a copy."""
+    if len(samples) == 1:
+        return samples[0]
     return Sample(*map(np.concatenate, zip(*samples, strict=True)))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
@@ -28,9 +28,9 @@ from gramax.moments.class_moments import NOT_FINITE
 from gramax.streaming.results import LeftOut, Sample, Totals, joined, together
 from gramax.streaming.tasks import Task
 
-LANES, LANE_ROWS = 2, 8192
-"""Threads that sum, and the rows of a task from which on more than one does. The numbers must not
-depend on the machine, so neither do these."""
+LANES = 2
+"""Threads that sum, each every so many batches. The numbers must not depend on the machine, so
+neither does this."""
 
 Tick = Callable[[int], None]
 """Told how many more rows are done."""
@@ -52,23 +52,39 @@ def gather(task: Task, tick: Tick | None = None) -> Totals | BadFragmentError:
     Raises:
         MemoryError: there is not enough of it.
     """
-    parts: tuple[ClassMoments, ...] = ()
-    samples = []
+    samples: list[Sample] = []
     bad: dict[str, LeftOut] = {}
+    parts: dict[int, Future[ClassMoments]] = {}
+    under_way: deque[tuple[Batch, list[Future[ClassMoments]]]] = deque()
+
+    def finish(left: int) -> None:
+        """Wait for the oldest batches, until so many are left."""
+        while len(under_way) > left:
+            batch, futures = under_way.popleft()
+            if any(one.result().left_out[:, NOT_FINITE].any() for one in futures):
+                _refuse(task, batch)  # moments find out at no cost
+            if tick:
+                tick(len(batch.z))
+
     # Threads of ours instead of those of BLAS: they share all of the work, not the products alone.
     # Worker processes have the other cores.
     threads = 1 if multiprocessing.parent_process() else LANES
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, "blas"):
         try:
-            for batch in ahead(batches(task)):
+            for k, batch in enumerate(ahead(batches(task))):
                 samples.append(_sampled(task, batch))
-                parts = _added(task, parts, batch, pool, bad)
-                if tick:
-                    tick(len(batch.z))
+                z, y, shares = _shares(task, batch, k, bad)
+                for part, rows in shares.items():
+                    before = parts.get(part)
+                    parts[part] = pool.submit(_added, task, before, z, y, rows)
+                under_way.append((batch, [parts[part] for part in shares]))
+                finish(LANES - 1)
+            finish(0)
         except BadFragmentError as error:
             return error
-    parts = parts if task.blocks > 1 else (joined(parts),)
-    return Totals(parts, (together(samples),), tuple(bad.values()), done=1)
+    done = tuple(parts[part].result() for part in sorted(parts))
+    done = done if task.blocks > 1 else (joined(done),)
+    return Totals(done, (together(samples),), tuple(bad.values()), done=1)
 
 
 class Batch(NamedTuple):
@@ -150,19 +166,15 @@ def ahead(items: Iterator[T], held: int = 3) -> Iterator[T]:
         reader.shutdown(wait=False, cancel_futures=True)
 
 
-def _added(
-    task: Task,
-    parts: tuple[ClassMoments, ...],
-    batch: Batch,
-    pool: ThreadPoolExecutor,
-    bad: dict[str, LeftOut],
-) -> tuple[ClassMoments, ...]:
-    """The sums so far and the batch; a row's block depends on its number alone.
+def _shares(
+    task: Task, batch: Batch, number: int, bad: dict[str, LeftOut]
+) -> tuple[np.ndarray, np.ndarray, dict[int, Any]]:
+    """The batch's rows and classes to sum, and which of them belong to which part of the sums.
 
-    Rows that are left out as they are not finite are counted in `bad`, by file.
+    A row's block depends on its number alone. Rows that are left out as they are not finite are
+    counted in `bad`, by file.
     """
-    z, n, d = batch.z, *batch.z.shape
-    used = np.ones(n, bool)
+    z, used = batch.z, np.ones(len(batch.z), bool)
     if task.skip_bad or task.spanned:
         used[_bad_rows(batch)] = False
         if not used.all() and not task.skip_bad:
@@ -170,30 +182,26 @@ def _added(
         _note_bad(task, batch, np.flatnonzero(~used), bad)
     if task.spanned:
         z = spanned(np.where(np.isfinite(z), z, 0))
-    if not parts:
-        empty = ClassMoments.empty(
+    if task.blocks > 1:
+        block = blocks_of(batch.numbers, task.blocks, 0, batch.groups, task.groups)
+        return z, batch.y, {k: np.flatnonzero((block == k) & used) for k in range(task.blocks)}
+    return z, batch.y, {number % LANES: slice(None) if used.all() else used}
+
+
+def _added(
+    task: Task, before: Future[ClassMoments] | None, z: np.ndarray, y: np.ndarray, rows: Any
+) -> ClassMoments:
+    """One part of the sums and these rows; what was asked for before is done, or under way."""
+    if before:
+        moments = before.result()
+    else:
+        moments = ClassMoments.empty(
             task.num_classes,
             z.shape[1],
             normalize=task.normalize,
-            ambient=d if task.spanned else None,
+            ambient=task.pieces[0].fragment.entry.shape[1] if task.spanned else None,
         )
-        lanes = 1 if task.rows < LANE_ROWS else LANES
-        parts = (empty,) * (task.blocks if task.blocks > 1 else lanes)
-    if task.blocks > 1:
-        block = blocks_of(batch.numbers, task.blocks, 0, batch.groups, task.groups)
-        shares: list[Any] = [np.flatnonzero((block == k) & used) for k in range(task.blocks)]
-    elif not used.all():
-        shares = np.array_split(np.flatnonzero(used), len(parts))
-    else:
-        shares = [slice(n * k // len(parts), n * (k + 1) // len(parts)) for k in range(len(parts))]
-    after = tuple(pool.map(lambda part, rows: part.update(z[rows], batch.y[rows]), parts, shares))
-    if _not_finite(after) > _not_finite(parts):
-        _refuse(task, batch)  # moments find out at no cost
-    return after
-
-
-def _not_finite(parts: tuple[ClassMoments, ...]) -> float:
-    return float(sum(part.left_out[:, NOT_FINITE].sum() for part in parts))
+    return moments.update(z[rows], y[rows])
 
 
 def _bad_rows(batch: Batch) -> Int[np.ndarray, " k"]:
@@ -238,11 +246,14 @@ def _note_bad(task: Task, batch: Batch, rows: np.ndarray, bad: dict[str, LeftOut
 
 def _sampled(task: Task, batch: Batch) -> Sample:
     """The rows of the batch that belong to the sample, without those that count nowhere."""
-    stop = batch.start + len(batch.z)
-    at = task.sample[(task.sample >= batch.start) & (task.sample < stop)] - batch.start
-    z, y = batch.z[at], batch.y[at]
-    kept = (y >= 0) & (z.any(axis=1) | (not task.normalize))
+    first, stop = np.searchsorted(task.sample, [batch.start, batch.start + len(batch.z)])
+    found = Sample(batch.z, batch.y.astype(np.int32), batch.numbers, batch.groups.astype(np.int64))
+    if stop - first < len(batch.z):  # where all rows are, they are not copied yet
+        found = found.at(task.sample[first:stop] - batch.start)
+    kept = found.labels >= 0
+    if task.normalize:
+        zeros = np.flatnonzero(found.rows[:, 0] == 0)  # the only ones that may be zero throughout
+        kept[zeros] &= found.rows[zeros].any(axis=1)
     if task.skip_bad:
-        kept[_bad_rows(Batch(0, z, y, at))] = False
-    groups = batch.groups[at].astype(np.int64)
-    return Sample(z, y.astype(np.int32), at + batch.start, groups).at(kept)
+        kept[_bad_rows(Batch(0, *found[:2], found.groups))] = False
+    return found if kept.all() else found.at(kept)
