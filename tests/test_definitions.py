@@ -113,7 +113,8 @@ def test_nc1_by_traces_of_gram_matrices_without_noise(classes):
     across = np.linalg.svd(e.share[None])[2][1:].T
     values, turn = np.linalg.eigh(across.T @ g @ across)
     within, twice = (
-        np.einsum("ij,ij->j", across @ turn, h @ across @ turn) for h in (within, twice)
+        np.maximum(np.einsum("ij,ij->j", across @ turn, h @ across @ turn), 0)
+        for h in (within, twice)
     )
     h, excess = np.mean(e.noise), 0.0
     for (i, a), (j, b) in product(enumerate(values), repeat=2):
@@ -125,6 +126,25 @@ def test_nc1_by_traces_of_gram_matrices_without_noise(classes):
     right = np.sum(within / values**2) - excess
     assert abs(excess) > 0.03 * right
     assert e.found["nc1_pinv"].value == pytest.approx(right, rel=1e-9)
+
+
+def test_vci_of_more_rows_than_dimensions_has_wisharts_inverse(classes):
+    """E S⁻¹ is Σ⁻¹/(1 - d/f), near enough; the noise of each direction adds to 1/(1+s²)."""
+    e, d = classes, 5
+    root = np.sqrt(e.share)[:, None]
+    centring = np.eye(e.k) - e.share
+    centred = root * (centring @ e.means)
+    lone = root * (centring @ np.diag(e.noise) @ centring.T) * root.T * d  # in units of Σ_W
+    q = (1 - d / e.f) * centred @ np.linalg.inv(e.within) @ centred.T - lone
+    across = np.linalg.svd(root.T)[2][1:].T
+    s = np.linalg.eigvalsh(across.T @ q @ across)
+    h, added = np.mean(e.share * e.noise), 0.0
+    for (i, a), (j, b) in product(enumerate(s), repeat=2):
+        own = d * h**2 + h * (a + b) + (a + d * h) * (b + d * h) / (e.f - d)
+        added += (1 + (i == j)) * own * (2 + a + b) / ((1 + a) * (1 + b)) ** 2 / 2 / len(s)
+    right = np.mean(1 / (1 + s)) - added
+    assert added > 0.01 * right
+    assert e.found["vci"].value == pytest.approx(right, rel=1e-4)
 
 
 def test_squares_of_eigenvalues_are_without_bias():
