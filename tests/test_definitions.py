@@ -14,6 +14,7 @@ from gramax.arrays.rows import unit_rows
 from gramax.decide.codecs import Codecs, Way
 from gramax.decide.held_out import Judged, Neighbourhoods
 from gramax.decide.remedies import Axes
+from gramax.metrics import bulk_share, outlier_directions, wasserstein_uniformity
 from gramax.metrics.options import Options
 from gramax.moments import BlockMoments, ClassMoments
 from gramax.uncertainty.chance.laws import SHUFFLED
@@ -154,6 +155,35 @@ def test_squares_of_eigenvalues_are_without_bias():
         t, t2 = values.sum(), np.sum(values**2)
         trace, squares = f**2 * t**2 + 2 * f * t2, f * (f + 1) * t2 + f * t**2
         assert unbiased_squares(np.sqrt(trace), squares, f) == pytest.approx(f**2 * t2)
+
+
+# -- numbers of a spectrum ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n", "d"), [(50, 8), (30, 40)])
+def test_a_direction_stands_out_above_the_law_of_the_largest_eigenvalue(rng, n, d):
+    """2.0234 is the 99 % point of the Tracy-Widom law, σ² the mean eigenvalue."""
+    q = np.linalg.qr(rng.normal(size=(n, min(n - 1, d) + 1)) + np.eye(n)[:, :1])[0]
+    axes = np.linalg.qr(np.column_stack([np.ones(n), q]))[0][:, 1 : min(n - 1, d) + 1]
+    side = np.sqrt(n - 1) + np.sqrt(d)
+    edge = side**2 + 2.0234 * side * (1 / np.sqrt(n - 1) + 1 / np.sqrt(d)) ** (1 / 3)
+    edge /= (n - 1) * d  # as a share of the whole variance
+    for share, told in ((1.0001 * edge, 1), (0.9999 * edge, 0)):
+        values = np.full(axes.shape[1], (1 - share) / (axes.shape[1] - 1))
+        values[0] = share
+        assert values[1] < 0.99 * edge
+        z = np.pad(axes * np.sqrt(values), ((0, 0), (0, d - axes.shape[1])))
+        assert outlier_directions(z) == told
+        assert bulk_share(z) == pytest.approx(1 - told * share)
+
+
+def test_distance_from_uniform_is_that_of_two_normal_laws(rng):
+    z = unit_rows(rng.normal(size=(30, 6)) + np.eye(6)[0])
+    covariance = np.cov(z.T, bias=True)
+    root = np.sum(np.sqrt(np.linalg.eigvalsh(covariance)))
+    mean = z.mean(axis=0)
+    right = np.sqrt(mean @ mean + 1 + np.trace(covariance) - 2 / np.sqrt(6) * root)
+    assert wasserstein_uniformity(z) == pytest.approx(right, rel=1e-9)
 
 
 # -- chance under shuffled labels ---------------------------------------------------------------
