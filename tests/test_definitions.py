@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import combinations, permutations, product
 from types import SimpleNamespace
 
@@ -58,6 +59,8 @@ def test_participation_ratio_from_products_of_different_blocks(rng, center):
         fours = over_different(sizes, 4, lambda a, b, c, d: (s[a] @ s[b]) * (s[c] @ s[d]))
         above, below = above + fours, below + fours
     assert found["participation_ratio"].value == pytest.approx(above / below, rel=1e-10)
+    isotropic = (above / below - 1) / 5
+    assert found["isoscore"].value == pytest.approx(isotropic, rel=1e-10)
     two = companions(BlockMoments.of_parts(parts[:2]), Options(center=center))
     assert np.isfinite(two["participation_ratio"].value) == (center == "none")
 
@@ -303,14 +306,19 @@ def test_coordinates_are_stored_in_the_steps_that_their_rows_span(rng, n):
     np.testing.assert_array_equal(signs.g > 0, x > x.mean(axis=0))
 
 
-@pytest.fixture(scope="module")
-def pairs():
+@cache
+def pairs_of(spread):
     """Rows of seven classes of unlike sizes, some alike, and what `threshold` says of them."""
     rng = np.random.default_rng(5)
     y = np.repeat(np.arange(7), [30, 50, 25, 60, 40, 35, 45])
     means = rng.normal(size=(7, 6)) + np.arange(7)[:, None] / 4
-    z = means[y] + 0.8 * rng.normal(size=(len(y), 6))
+    z = means[y] + np.array(spread)[y, None] * rng.normal(size=(len(y), 6))
     return unit_rows(z), y, gramax.threshold(z, y)
+
+
+@pytest.fixture
+def pairs():
+    return pairs_of((0.8,) * 7)
 
 
 def left_out(pairs, number):
@@ -345,18 +353,25 @@ def test_the_interval_of_a_distance_is_the_jackknife_over_classes(pairs):
     )
 
 
-def test_the_interval_of_a_rate_is_the_jackknife_of_its_logit(pairs):
+@pytest.mark.parametrize("others", [0.8, 0.05], ids=["all", "one class alone"])
+def test_the_interval_of_a_rate_is_the_jackknife_of_its_logit(others):
+    """Where no pair fails without one class, half a pair stands for none."""
+    _, y, told = pairs = pairs_of((0.8, *(others,) * 6))
+    least = 0.5 / same_pairs(y).sum()
+
     def rejects(same, different):
         return np.mean(same <= np.quantile(different, 0.9))
 
     def logit(p):
         return np.log(p / (1 - p))
 
-    whole, others = left_out(pairs, rejects)
-    reach = student(0.95, worth(same_pairs(pairs[1])))
-    reach *= np.sqrt(6 / 7 * np.sum((logit(others) - logit(whole)) ** 2))
+    whole, without = left_out(pairs, rejects)
+    assert whole > 10 * least
+    assert (without.min() == 0) == (others < 0.1)
+    reach = student(0.95, worth(same_pairs(y)))
+    reach *= np.sqrt(6 / 7 * np.sum((logit(np.maximum(without, least)) - logit(whole)) ** 2))
     ends = (1 / (1 + np.exp(-(logit(whole) + sign * reach))) for sign in (-1, 1))
-    found = pairs[2].points[0].rejects
+    found = told.points[0].rejects
     assert (found.value, found.low, found.high) == pytest.approx((whole, *ends), rel=0.02)
 
 
