@@ -308,17 +308,17 @@ def test_coordinates_are_stored_in_the_steps_that_their_rows_span(rng, n):
 
 @cache
 def pairs_of(spread):
-    """Rows of seven classes of unlike sizes, some alike, and what `threshold` says of them."""
+    """Rows of eight classes of unlike sizes, one of one row, and what `threshold` says of them."""
     rng = np.random.default_rng(5)
-    y = np.repeat(np.arange(7), [30, 50, 25, 60, 40, 35, 45])
-    means = rng.normal(size=(7, 6)) + np.arange(7)[:, None] / 4
+    y = np.repeat(np.arange(8), [30, 50, 25, 60, 40, 35, 45, 1])
+    means = rng.normal(size=(8, 6)) + np.arange(8)[:, None] / 4
     z = means[y] + np.array(spread)[y, None] * rng.normal(size=(len(y), 6))
     return unit_rows(z), y, gramax.threshold(z, y)
 
 
 @pytest.fixture
 def pairs():
-    return pairs_of((0.8,) * 7)
+    return pairs_of((0.8,) * 8)
 
 
 def left_out(pairs, number):
@@ -326,7 +326,7 @@ def left_out(pairs, number):
     x, y, _ = pairs
     a, b = np.triu_indices(len(x), 1)
     cosines, same = np.sum(x[a] * x[b], axis=1), y[a] == y[b]
-    kept = [np.ones(len(a), bool), *((y[a] != k) & (y[b] != k) for k in range(7))]
+    kept = [np.ones(len(a), bool), *((y[a] != k) & (y[b] != k) for k in range(8))]
     whole, *others = (number(cosines[k & same], cosines[k & ~same]) for k in kept)
     return whole, np.array(others)
 
@@ -346,7 +346,7 @@ def test_the_interval_of_a_distance_is_the_jackknife_over_classes(pairs):
 
     whole, others = left_out(pairs, apart)
     reach = student(0.95, worth(same_pairs(pairs[1])))
-    reach *= np.sqrt(6 / 7 * np.sum((others - whole) ** 2))
+    reach *= np.sqrt(7 / 8 * np.sum((others - whole) ** 2))
     found = pairs[2].d_prime
     assert (found.value, found.low, found.high) == pytest.approx(
         (whole, whole - reach, whole + reach), rel=2e-3
@@ -356,7 +356,7 @@ def test_the_interval_of_a_distance_is_the_jackknife_over_classes(pairs):
 @pytest.mark.parametrize("others", [0.8, 0.05], ids=["all", "one class alone"])
 def test_the_interval_of_a_rate_is_the_jackknife_of_its_logit(others):
     """Where no pair fails without one class, half a pair stands for none."""
-    _, y, told = pairs = pairs_of((0.8, *(others,) * 6))
+    _, y, told = pairs = pairs_of((0.8, *(others,) * 7))
     least = 0.5 / same_pairs(y).sum()
 
     def rejects(same, different):
@@ -369,7 +369,7 @@ def test_the_interval_of_a_rate_is_the_jackknife_of_its_logit(others):
     assert whole > 10 * least
     assert (without.min() == 0) == (others < 0.1)
     reach = student(0.95, worth(same_pairs(y)))
-    reach *= np.sqrt(6 / 7 * np.sum((logit(np.maximum(without, least)) - logit(whole)) ** 2))
+    reach *= np.sqrt(7 / 8 * np.sum((logit(np.maximum(without, least)) - logit(whole)) ** 2))
     ends = (1 / (1 + np.exp(-(logit(whole) + sign * reach))) for sign in (-1, 1))
     found = told.points[0].rejects
     assert (found.value, found.low, found.high) == pytest.approx((whole, *ends), rel=0.02)
@@ -379,14 +379,14 @@ def test_the_interval_of_a_cosine_counts_each_pair_of_classes_once(pairs):
     """The jackknife leaves each out twice; Fafchamps & Gubert 2007 count it once."""
     x, y, found = pairs
     whole, others = left_out(pairs, lambda _, different: np.quantile(different, 0.9))
-    excess = np.zeros((7, 7))
-    for a, b in combinations(range(7), 2):
+    excess = np.zeros((8, 8))
+    for a, b in combinations(range(8), 2):
         passing = x[y == a] @ x[y == b].T > whole
         excess[a, b] = excess[b, a] = passing.sum() - 0.1 * passing.size
     part = 1 - np.sum(excess**2) / 2 / np.sum(excess.sum(axis=1) ** 2)
     assert 0.5 < part < 1
     reach = student(0.95, worth(np.bincount(y)))
-    reach *= np.sqrt(part * 6 / 7 * np.sum((others - whole) ** 2))
+    reach *= np.sqrt(part * 7 / 8 * np.sum((others - whole) ** 2))
     cosine = found.points[0].cosine
     assert (cosine.value, cosine.low, cosine.high) == pytest.approx(
         (whole, whole - reach, whole + reach), abs=3e-3
