@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import combinations, permutations, product
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from gramax.arrays.rows import unit_rows
 from gramax.decide.codecs import Codecs, Way
 from gramax.decide.held_out import Judged, Neighbourhoods
 from gramax.decide.remedies import Axes
+from gramax.metrics import bulk_share, outlier_directions, wasserstein_uniformity
 from gramax.metrics.options import Options
 from gramax.moments import BlockMoments, ClassMoments
 from gramax.uncertainty.chance.laws import SHUFFLED
@@ -57,6 +59,8 @@ def test_participation_ratio_from_products_of_different_blocks(rng, center):
         fours = over_different(sizes, 4, lambda a, b, c, d: (s[a] @ s[b]) * (s[c] @ s[d]))
         above, below = above + fours, below + fours
     assert found["participation_ratio"].value == pytest.approx(above / below, rel=1e-10)
+    isotropic = (above / below - 1) / 5
+    assert found["isoscore"].value == pytest.approx(isotropic, rel=1e-10)
     two = companions(BlockMoments.of_parts(parts[:2]), Options(center=center))
     assert np.isfinite(two["participation_ratio"].value) == (center == "none")
 
@@ -113,7 +117,8 @@ def test_nc1_by_traces_of_gram_matrices_without_noise(classes):
     across = np.linalg.svd(e.share[None])[2][1:].T
     values, turn = np.linalg.eigh(across.T @ g @ across)
     within, twice = (
-        np.einsum("ij,ij->j", across @ turn, h @ across @ turn) for h in (within, twice)
+        np.maximum(np.einsum("ij,ij->j", across @ turn, h @ across @ turn), 0)
+        for h in (within, twice)
     )
     h, excess = np.mean(e.noise), 0.0
     for (i, a), (j, b) in product(enumerate(values), repeat=2):
@@ -127,6 +132,25 @@ def test_nc1_by_traces_of_gram_matrices_without_noise(classes):
     assert e.found["nc1_pinv"].value == pytest.approx(right, rel=1e-9)
 
 
+def test_vci_of_more_rows_than_dimensions_has_wisharts_inverse(classes):
+    """E S⁻¹ is Σ⁻¹/(1 - d/f), near enough; the noise of each direction adds to 1/(1+s²)."""
+    e, d = classes, 5
+    root = np.sqrt(e.share)[:, None]
+    centring = np.eye(e.k) - e.share
+    centred = root * (centring @ e.means)
+    lone = root * (centring @ np.diag(e.noise) @ centring.T) * root.T * d  # in units of Σ_W
+    q = (1 - d / e.f) * centred @ np.linalg.inv(e.within) @ centred.T - lone
+    across = np.linalg.svd(root.T)[2][1:].T
+    s = np.linalg.eigvalsh(across.T @ q @ across)
+    h, added = np.mean(e.share * e.noise), 0.0
+    for (i, a), (j, b) in product(enumerate(s), repeat=2):
+        own = d * h**2 + h * (a + b) + (a + d * h) * (b + d * h) / (e.f - d)
+        added += (1 + (i == j)) * own * (2 + a + b) / ((1 + a) * (1 + b)) ** 2 / 2 / len(s)
+    right = np.mean(1 / (1 + s)) - added
+    assert added > 0.01 * right
+    assert e.found["vci"].value == pytest.approx(right, rel=1e-4)
+
+
 def test_squares_of_eigenvalues_are_without_bias():
     """Wishart's law: E tr W² = f(f+1) tr Σ² + f (tr Σ)², E (tr W)² = f² (tr Σ)² + 2f tr Σ²."""
     values = np.array([3.0, 1.0, 0.2])
@@ -134,6 +158,35 @@ def test_squares_of_eigenvalues_are_without_bias():
         t, t2 = values.sum(), np.sum(values**2)
         trace, squares = f**2 * t**2 + 2 * f * t2, f * (f + 1) * t2 + f * t**2
         assert unbiased_squares(np.sqrt(trace), squares, f) == pytest.approx(f**2 * t2)
+
+
+# -- numbers of a spectrum ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n", "d"), [(50, 8), (30, 40)])
+def test_a_direction_stands_out_above_the_law_of_the_largest_eigenvalue(rng, n, d):
+    """2.0234 is the 99 % point of the Tracy-Widom law, σ² the mean eigenvalue."""
+    q = np.linalg.qr(rng.normal(size=(n, min(n - 1, d) + 1)) + np.eye(n)[:, :1])[0]
+    axes = np.linalg.qr(np.column_stack([np.ones(n), q]))[0][:, 1 : min(n - 1, d) + 1]
+    side = np.sqrt(n - 1) + np.sqrt(d)
+    edge = side**2 + 2.0234 * side * (1 / np.sqrt(n - 1) + 1 / np.sqrt(d)) ** (1 / 3)
+    edge /= (n - 1) * d  # as a share of the whole variance
+    for share, told in ((1.0001 * edge, 1), (0.9999 * edge, 0)):
+        values = np.full(axes.shape[1], (1 - share) / (axes.shape[1] - 1))
+        values[0] = share
+        assert values[1] < 0.99 * edge
+        z = np.pad(axes * np.sqrt(values), ((0, 0), (0, d - axes.shape[1])))
+        assert outlier_directions(z) == told
+        assert bulk_share(z) == pytest.approx(1 - told * share)
+
+
+def test_distance_from_uniform_is_that_of_two_normal_laws(rng):
+    z = unit_rows(rng.normal(size=(30, 6)) + np.eye(6)[0])
+    covariance = np.cov(z.T, bias=True)
+    root = np.sum(np.sqrt(np.linalg.eigvalsh(covariance)))
+    mean = z.mean(axis=0)
+    right = np.sqrt(mean @ mean + 1 + np.trace(covariance) - 2 / np.sqrt(6) * root)
+    assert wasserstein_uniformity(z) == pytest.approx(right, rel=1e-9)
 
 
 # -- chance under shuffled labels ---------------------------------------------------------------
@@ -253,14 +306,19 @@ def test_coordinates_are_stored_in_the_steps_that_their_rows_span(rng, n):
     np.testing.assert_array_equal(signs.g > 0, x > x.mean(axis=0))
 
 
-@pytest.fixture(scope="module")
-def pairs():
-    """Rows of seven classes of unlike sizes, some alike, and what `threshold` says of them."""
+@cache
+def pairs_of(spread):
+    """Rows of eight classes of unlike sizes, one of one row, and what `threshold` says of them."""
     rng = np.random.default_rng(5)
-    y = np.repeat(np.arange(7), [30, 50, 25, 60, 40, 35, 45])
-    means = rng.normal(size=(7, 6)) + np.arange(7)[:, None] / 4
-    z = means[y] + 0.8 * rng.normal(size=(len(y), 6))
+    y = np.repeat(np.arange(8), [30, 50, 25, 60, 40, 35, 45, 1])
+    means = rng.normal(size=(8, 6)) + np.arange(8)[:, None] / 4
+    z = means[y] + np.array(spread)[y, None] * rng.normal(size=(len(y), 6))
     return unit_rows(z), y, gramax.threshold(z, y)
+
+
+@pytest.fixture
+def pairs():
+    return pairs_of((0.8,) * 8)
 
 
 def left_out(pairs, number):
@@ -268,7 +326,7 @@ def left_out(pairs, number):
     x, y, _ = pairs
     a, b = np.triu_indices(len(x), 1)
     cosines, same = np.sum(x[a] * x[b], axis=1), y[a] == y[b]
-    kept = [np.ones(len(a), bool), *((y[a] != k) & (y[b] != k) for k in range(7))]
+    kept = [np.ones(len(a), bool), *((y[a] != k) & (y[b] != k) for k in range(8))]
     whole, *others = (number(cosines[k & same], cosines[k & ~same]) for k in kept)
     return whole, np.array(others)
 
@@ -288,25 +346,32 @@ def test_the_interval_of_a_distance_is_the_jackknife_over_classes(pairs):
 
     whole, others = left_out(pairs, apart)
     reach = student(0.95, worth(same_pairs(pairs[1])))
-    reach *= np.sqrt(6 / 7 * np.sum((others - whole) ** 2))
+    reach *= np.sqrt(7 / 8 * np.sum((others - whole) ** 2))
     found = pairs[2].d_prime
     assert (found.value, found.low, found.high) == pytest.approx(
         (whole, whole - reach, whole + reach), rel=2e-3
     )
 
 
-def test_the_interval_of_a_rate_is_the_jackknife_of_its_logit(pairs):
+@pytest.mark.parametrize("others", [0.8, 0.05], ids=["all", "one class alone"])
+def test_the_interval_of_a_rate_is_the_jackknife_of_its_logit(others):
+    """Where no pair fails without one class, half a pair stands for none."""
+    _, y, told = pairs = pairs_of((0.8, *(others,) * 7))
+    least = 0.5 / same_pairs(y).sum()
+
     def rejects(same, different):
         return np.mean(same <= np.quantile(different, 0.9))
 
     def logit(p):
         return np.log(p / (1 - p))
 
-    whole, others = left_out(pairs, rejects)
-    reach = student(0.95, worth(same_pairs(pairs[1])))
-    reach *= np.sqrt(6 / 7 * np.sum((logit(others) - logit(whole)) ** 2))
+    whole, without = left_out(pairs, rejects)
+    assert whole > 10 * least
+    assert (without.min() == 0) == (others < 0.1)
+    reach = student(0.95, worth(same_pairs(y)))
+    reach *= np.sqrt(7 / 8 * np.sum((logit(np.maximum(without, least)) - logit(whole)) ** 2))
     ends = (1 / (1 + np.exp(-(logit(whole) + sign * reach))) for sign in (-1, 1))
-    found = pairs[2].points[0].rejects
+    found = told.points[0].rejects
     assert (found.value, found.low, found.high) == pytest.approx((whole, *ends), rel=0.02)
 
 
@@ -314,14 +379,14 @@ def test_the_interval_of_a_cosine_counts_each_pair_of_classes_once(pairs):
     """The jackknife leaves each out twice; Fafchamps & Gubert 2007 count it once."""
     x, y, found = pairs
     whole, others = left_out(pairs, lambda _, different: np.quantile(different, 0.9))
-    excess = np.zeros((7, 7))
-    for a, b in combinations(range(7), 2):
+    excess = np.zeros((8, 8))
+    for a, b in combinations(range(8), 2):
         passing = x[y == a] @ x[y == b].T > whole
         excess[a, b] = excess[b, a] = passing.sum() - 0.1 * passing.size
     part = 1 - np.sum(excess**2) / 2 / np.sum(excess.sum(axis=1) ** 2)
     assert 0.5 < part < 1
     reach = student(0.95, worth(np.bincount(y)))
-    reach *= np.sqrt(part * 6 / 7 * np.sum((others - whole) ** 2))
+    reach *= np.sqrt(part * 7 / 8 * np.sum((others - whole) ** 2))
     cosine = found.points[0].cosine
     assert (cosine.value, cosine.low, cosine.high) == pytest.approx(
         (whole, whole - reach, whole + reach), abs=3e-3
