@@ -92,6 +92,7 @@ def test_metrics_of_pairs(library, rng):
     assert np.isnan(library.run(alignment, np.zeros((9, 3)), X[:9]))
     assert np.isnan(library.run(alignment, np.full((9, 3), np.nan), X[:9]))
     assert np.isnan(library.run(mean_cosine, X[:1]))
+    same(library.run(mean_cosine, x + 100), field.mean_cosine(x + 100), rtol=rtol)
 
 
 def test_gradients_are_finite():
@@ -140,12 +141,6 @@ def test_uniformity_at_its_ends():
     assert -1e-6 < uniformity(np.ones((9, 3), np.float32)) <= 0
     with pytest.raises(ValueError, match="above 0; got 0"):
         uniformity(X, 0)
-
-
-@pytest.mark.parametrize("offset", [0, 100])
-def test_mean_cosine_of_rows(rng, offset):
-    x = narrow(rng.normal(size=(300, 5)) + offset)
-    same(mean_cosine(x), field.mean_cosine(x), rtol=1e-5, atol=1e-8)
 
 
 # -- neighbours -----------------------------------------------------------------------------------

@@ -69,7 +69,8 @@ def smooth_coherence_loss(x, beta=30.0):
     x = unit(x)
     n, d = x.shape
     tightness = np.sum((x.T @ x / n - np.eye(d) / d) ** 2)
-    return np.log(np.sum(np.exp(beta * off_diagonal(x)))) / beta + 0.15 * tightness
+    sizes = np.abs((x @ x.T)[~np.eye(n, dtype=bool)])
+    return np.log(np.sum(np.exp(beta * sizes))) / beta + 0.15 * tightness
 
 
 def frame_potential(x):

@@ -23,21 +23,10 @@ def there(x):
     return x[np.any(x != 0, axis=1)]
 
 
-def absolute_cosines(x):
-    x = field.unit(there(x))
-    return np.abs(field.off_pairs(x @ x.T))
-
-
 def class_means(z, y):
     found = np.zeros((C, D))
     found[np.unique(y)] = codes_of(seed.unit(z), y)
     return found
-
-
-def smooth_loss(x, beta):
-    x = field.unit(there(x))
-    tight = np.sum((x.T @ x / len(x) - np.eye(x.shape[1]) / x.shape[1]) ** 2)
-    return np.log(2 * np.sum(np.exp(beta * absolute_cosines(x)))) / beta + 0.15 * tight
 
 
 def simplex_step(x, lr):
@@ -47,12 +36,6 @@ def simplex_step(x, lr):
     slope = 4 / len(x) ** 2 * (gaps - np.diag(np.diag(gaps))) @ x
     slope -= np.sum(slope * x, axis=1, keepdims=True) * x
     return field.unit(x - lr * slope)
-
-
-def entropy_rank(z, eps):
-    values = seed.covariance_eigs(z)
-    p = values / values.sum()
-    return np.exp(-np.sum(p * np.log(p + eps)))
 
 
 def six(z, y):
@@ -87,7 +70,7 @@ CASES = {
     "effective_rank, eps": (
         lambda z: gramax.effective_rank(z, 0.25),
         (Z,),
-        lambda z: entropy_rank(z, 0.25),
+        lambda z: seed.effective_rank(z, 0.25),
     ),
     "simplex_error": (gramax.simplex_error, (MEANS,), lambda x: seed.simplex_error(LONG * x)),
     "simplex_error, many": (
@@ -100,12 +83,12 @@ CASES = {
         (MEANS,),
         lambda x: simplex_step(x, 0.01),
     ),
-    "coherence": (gramax.coherence, (CODES,), lambda x: absolute_cosines(x).max()),
+    "coherence": (gramax.coherence, (CODES,), lambda x: seed.coherence(LONG * there(x))),
     "welch_gap": (gramax.welch_gap, (CODES,), lambda x: seed.welch_gap(LONG * there(x))),
     "smooth_coherence_loss": (
         lambda x: gramax.smooth_coherence_loss(x, 9.0),
         (CODES,),
-        lambda x: smooth_loss(x, 9.0),
+        lambda x: seed.smooth_coherence_loss(LONG * there(x), 9.0),
     ),
     "frame_potential": (gramax.frame_potential, (CODES,), seed.frame_potential),
     "latent_geometry_report": (
