@@ -11,7 +11,8 @@ normal rows, and noise: there rows are drawn that are just that.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from rich.console import Console
@@ -45,6 +46,18 @@ def normal(rng: np.random.Generator, power: float, n: int, d: int) -> np.ndarray
     return rng.normal(size=(n, d)) * np.arange(1, d + 1.0) ** (-power / 2)
 
 
+def planted(rng: np.random.Generator) -> np.ndarray:
+    """Three strong directions in noise."""
+    axes = 4 * np.linalg.qr(rng.normal(size=(60, 3)))[0]
+    return rng.normal(size=(300, 60)) + rng.normal(size=(300, 3)) @ axes.T
+
+
+UNLABELLED = {
+    **{name: partial(normal, power=power, n=200, d=12) for name, power in POWERS.items()},
+    "strong directions": planted,
+}
+
+
 def sizes(n: int, zipf: bool) -> np.ndarray:
     """Classes of one size, or by Zipf's law."""
     if not zipf:
@@ -74,11 +87,13 @@ def with_labels(
     return beyond(law, found)
 
 
-def without_labels(power: float, draws: int, seed: int) -> dict[str, float]:
+def without_labels(
+    draw: Callable[[np.random.Generator], np.ndarray], draws: int, seed: int
+) -> dict[str, float]:
     """Of normal rows, drawn again and again; each has references of its own."""
     counts: dict[str, list[bool]] = {}
     for k in range(draws):
-        x = normal(np.random.default_rng([seed, k]), power, 200, 12).astype(np.float32)
+        x = draw(np.random.default_rng([seed, k])).astype(np.float32)
         e, rows = Evidence(ClassMoments.of(x, np.zeros(len(x), int), 1)), RowEvidence(x, True)
         law = references(e, x, labelled=False, codes=False, every=True)
         for name, one in law.items():
@@ -105,8 +120,8 @@ def main() -> None:
         found = with_labels(x, sizes(len(x), zipf), permuted, given.draws, given.seed)
         how = "permuted" if permuted else "by their law"
         table.add_row(name, "Zipf" if zipf else "alike", how, *_told(found))
-    for name, power in track(POWERS.items(), "no labels", console=Console(stderr=True)):
-        found = without_labels(power, given.draws, given.seed)
+    for name, draw in track(UNLABELLED.items(), "no labels", console=Console(stderr=True)):
+        found = without_labels(draw, given.draws, given.seed)
         table.add_row(name, "–", "normal rows", *_told(found))
     console.print(table)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from benchmarks.references import ALLOWED, normal, sizes, with_labels, without_labels
+from benchmarks.references import ALLOWED, UNLABELLED, normal, sizes, with_labels, without_labels
 from tests.test_verdict import cloud
 
 import gramax
@@ -71,9 +71,10 @@ def test_shuffled_labels_are_not_found_to_be_anything(zipf):
 
 
 def test_normal_rows_are_not_found_to_be_anything():
-    for power in (0.0, 1.0):
-        found = without_labels(power, 15, 4)
+    for name in ("isotropic", "spectrum 1/i", "strong directions"):
+        found = without_labels(UNLABELLED[name], 15, 4)
         assert {"two_nn", "mle_id", "hubness", "uniformity"} <= set(found)
+        assert ("alpha_req" in found) == (name != "spectrum 1/i")
         assert sum(found.values()) * 15 <= 1, found
 
 
