@@ -106,7 +106,7 @@ def codebook(
     form: str | None,
     as_json: bool,
 ) -> int:
-    """Build the best codebook of C codes in D dimensions that a formula or descent gives.
+    """Build the best codebook of C codes in D dimensions: by a formula or by descent.
 
     Ctrl-C (or SIGTERM) ends the search after the round, and the best so far is written; again, it
     ends at once.

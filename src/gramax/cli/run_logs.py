@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @click.option("--rows", metavar="NAME", help='Only audits of these rows, e.g. "val".')
 @click.option("--title", default="How the space changed", show_default=True)
 def timeline(runs: tuple[str, ...], out: str, rows: str | None, title: str) -> int:
-    """Draw run logs (.jsonl) over training: collapse, rank, simplex, crosstalk and their floors.
+    """Draw run logs (.jsonl) over training, one picture for each question.
+
+    Collapse, rank, simplex and crosstalk, with their floors.
 
     FILE ends in .png, .gif or .html; several runs are laid over each other.
     """
@@ -68,8 +70,9 @@ def _labelled(paths: tuple[str, ...], rows: str | None) -> dict[str, list[Entry]
     help="Seconds between looks at the file.",
 )
 def watch(run: str, once: bool, every: float) -> int:
-    """Follow a run log (.jsonl): the course of every headline number, its floor, the verdict.
+    """Follow a run log (.jsonl) as it grows.
 
+    It shows the course of every headline number, its floor, and the verdict.
     Waits for RUN where it is not there yet. Ctrl-C ends it.
     """
     from rich.console import Console
