@@ -244,13 +244,9 @@ def _add(
     sum_exact = (lambda total, more: more) if fresh else add_exact
     total = partial(over_shards, axis_name=axis_name)
     length = norms(z)
-    exists = xp.ones_like(y) > 0 if weight is None else weight > 0
-    reason = _reasons(y, length[:, 0], c, moments.normalize)
-    keep = exists & (reason < 0)
-    # Rows are counted by class, and those left out by reason, in one pass.
-    nowhere = c + moments.left_out.shape[1]
-    place = xp.where(keep, y, xp.where(exists, c + reason, nowhere))
+    place = _places(y, length[:, 0], weight, c, moments)
     rows, refused = _counted(place, c, moments.left_out, total)
+    keep = place < c
     y = xp.where(keep, y, 0)
     anchor = _anchors(moments, z, place, axis_name)
     base, radius = _scaled_anchors(anchor, norms(anchor), moments.normalize)
@@ -266,8 +262,8 @@ def _add(
     batch = xp.maximum(added[0], tiny)
     share = xp.ones_like(batch) if fresh else batch / xp.maximum(count[0], tiny)
     sums = total(_class_sums(relative, batch_rows, keep, c))
-    inverse = xp.where(added[0] > 0, 1 / batch, 0)
-    shift = sums * inverse[:, None] - xp.where((added[0] > 0)[:, None], moments.mean, 0)
+    part = xp.where(added[0] > 0, 1 / batch, 0)
+    shift = sums * part[:, None] - xp.where((added[0] > 0)[:, None], moments.mean, 0)
     # 1 - sqrt(1 - share), without cancellation where the batch is a small share of the class.
     left = xp.sqrt(xp.where(share < 1, 1 - share, 0.0))
     centre = moments.mean + (share / (1 + left))[:, None] * shift
@@ -385,15 +381,19 @@ def _weighed(
     return add_exact(exact, xp.stack([rest, 0 * rest]))
 
 
-def _reasons(
-    y: Int[Array, " n"], length: Float[Array, " n"], c: int, normalize: bool
+def _places(
+    y: Int[Array, " n"], length: Float[Array, " n"], weight: Any, c: int, moments: ClassMoments
 ) -> Int[Array, " n"]:
-    """Why each row is left out (a place in `class_moments.REASONS`), or -1."""
+    """The class of each row; or c and why it is left out, a place in `class_moments.REASONS`.
+
+    Rows of weight 0 do not exist, and are in no place: beyond both.
+    """
     xp = namespace(length)
-    reason = xp.where(length == 0, 3 if normalize else -1, 0 * y - 1)
-    reason = xp.where(xp.isfinite(length), reason, 2)
-    reason = xp.where((y < 0) | (y >= c), 1, reason)
-    return xp.where(y == -1, 0, reason)
+    place = xp.where(length == 0, c + 3, y) if moments.normalize else y
+    place = xp.where(xp.isfinite(length), place, c + 2)
+    place = xp.where((y < 0) | (y >= c), c + 1, place)
+    place = xp.where(y == -1, c, place)
+    return place if weight is None else xp.where(weight > 0, place, c + len(moments.left_out[0]))
 
 
 def _anchors(
