@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from benchmarks.ledger import TABLE
 from benchmarks.ledger_page import agreement, best, held_apart, parted, statements
-from benchmarks.ledger_words import ASKED, STATEMENTS, way, word
+from benchmarks.ledger_words import ASKED, STATEMENTS
 
 
 @pytest.fixture(scope="module")
