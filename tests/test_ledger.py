@@ -5,8 +5,8 @@ import csv
 import numpy as np
 import pytest
 from benchmarks.ledger import TABLE
-from benchmarks.ledger_page import agreement, best, held_apart, page, parted
-from benchmarks.ledger_words import STATEMENTS, way, word
+from benchmarks.ledger_page import agreement, best, held_apart, parted, statements
+from benchmarks.ledger_words import ASKED, STATEMENTS
 
 
 @pytest.fixture(scope="module")
@@ -26,31 +26,27 @@ def test_the_first_sentence_agrees_with_outcomes_that_were_measured_apart(rows):
     assert 0.2 < len(apart) / len(old) < 0.5
     assert agreement(apart) >= 0.9
     assert agreement(fresh) >= 0.9
-    assert all(
-        row["says_worth"] == word(way(row, "told")) or way(row, "told") < 0.2 for row in rows
-    )
 
 
 @pytest.mark.parametrize("statement", STATEMENTS, ids=lambda one: one.text)
 def test_each_statement_holds_where_it_is_made(rows, statement):
     said = [row for row in rows if statement.said(row)]
-    assert np.mean([statement.holds(row) for row in said] or [True]) >= 0.95
+    wrong = [row["name"] for row in said if not statement.holds(row)]
+    assert len(wrong) <= max(1, 0.05 * len(said)), wrong
 
 
 def test_every_statement_can_fail(rows):
     """Each is made of some space, and outcomes of the other end contradict it."""
-    ends = [
-        {f"outcome_{name}": end for name in ("probe", "nearest_neighbour", "nearest_mean")}
-        for end in ("1", "0", "0.5")
-    ]
+    ends = [{f"outcome_{name}": end for name in ASKED} for end in ("1", "0", "0.5")]
     for one in STATEMENTS[:-1]:
         row = rows[0] | {"largest": "0"}
         assert not all(one.holds(row | end) for end in ends), one.text
 
 
 def test_the_page_names_what_failed(rows):
-    assert "What did not hold" not in page(rows, 2) or "- *" in page(rows, 2)
     fresh = next(row for row in rows if row["fresh"] and row["says_worth"] == "good")
-    wrong = fresh | {f"outcome_{name}": "0" for name in ("probe", "nearest_neighbour")}
-    wrong |= {"outcome_nearest_mean": "0", "name": "a space that is told wrongly"}
-    assert "a space that is told wrongly" in page([*rows, wrong], 2)
+    wrong = fresh | {f"outcome_{name}": "0" for name in ASKED}
+    wrong["name"] = "a space that is told wrongly"
+    said = "\n".join(statements([*rows, wrong]))
+    assert "a space that is told wrongly*: the classes can be told apart" in said
+    assert "told wrongly" not in "\n".join(statements(rows))

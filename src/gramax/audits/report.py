@@ -158,7 +158,8 @@ class Diagnosis:
         text: what was seen.
         advice: what to try; empty where nothing is wrong.
         properties: what else holds of the space, beside its kind: "cone", "narrow spectrum",
-            "imbalance", "point classes", "flat classes", "copies", "outliers".
+            "imbalance", "point classes", "crowded codes", "well-packed codes", "flat classes",
+            "copies", "outliers".
     """
 
     kind: str
