@@ -32,9 +32,6 @@ CODECS = {
 }
 """What is undone: none of them runs code that a file brings along."""
 
-BFLOAT16 = "bfloat16"
-"""A type that TensorStore writes, and the zarr package does not know: it is read as its bits."""
-
 
 @dataclass(frozen=True)
 class ZarrArray(BlockArray):
@@ -118,12 +115,6 @@ def _described(folder: str, name: str, about: dict[str, Any], file: str) -> Zarr
     key = "dtype" if about["zarr_format"] == 2 else "data_type"
     shape, kind, why = tuple(about["shape"]), about[key], ""
     check_shape(shape, file)
-    if kind == BFLOAT16:
-        fill = str(about.get("fill_value") or 0)
-        # The bits of a bfloat16 are the upper half of a float32's.
-        bits = fill if fill.startswith("0x") else hex(np.float32(fill).view(np.uint32) >> 16)
-        integer = "<u2" if key == "dtype" else "uint16"
-        about = about | {key: integer, "fill_value": int(bits, 16)}
     unknown = set(_codecs(about)) - CODECS
     try:
         if unknown:
@@ -135,7 +126,7 @@ def _described(folder: str, name: str, about: dict[str, Any], file: str) -> Zarr
         else:
             text = array.dtype.kind == "T"
             known = (shape, TEXT, f"text {list(shape)}") if text else None
-            known = known or layout(shape, array.dtype, kind == BFLOAT16)
+            known = known or layout(shape, array.dtype)
             return ZarrArray(folder, name, *known, array.chunks, metadata=json.dumps(about))
     except MissingExtraError:
         raise
