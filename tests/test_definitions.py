@@ -70,7 +70,7 @@ def classes(rng):
     """Four unequal classes, and by loops over them what their companions are made of."""
     sizes, k = np.array([9, 14, 7, 20]), 4
     y, f = np.repeat(np.arange(k), sizes), 50 - k
-    z = 3 * rng.normal(size=(k, 5))[y] + rng.normal(size=(50, 5)) * [0.5, 1, 1, 1.5, 2]
+    z = 0.3 * rng.normal(size=(k, 5))[y] + 0.1 * rng.normal(size=(50, 5)) * [0.5, 1, 1, 1.5, 2]
     rows = [z[y == c] for c in range(k)]
     spread = np.array([np.var(x, axis=0, ddof=1).sum() for x in rows])
     within = sum((x - x.mean(axis=0)).T @ (x - x.mean(axis=0)) for x in rows) / f

@@ -131,6 +131,8 @@ def copies(folder: str) -> SimpleQueue[Path]:
         for name in ("src", "tests"):
             shutil.copytree(ROOT / name, tree / name)
         shutil.copy(ROOT / "pyproject.toml", tree)
+        for name in ("benchmarks", "docs"):  # which tests read or import
+            (tree / name).symlink_to(ROOT / name)
         trees.put(tree)
     return trees
 
