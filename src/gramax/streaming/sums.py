@@ -68,7 +68,7 @@ def gather(task: Task, tick: Tick | None = None) -> Totals | BadFragmentError:
                     before = parts.get(part)
                     parts[part] = pool.submit(_added, task, before, batch, z, rows)
                 under_way.append((batch, [parts[part] for part in shares]))
-                _finish(task, under_way, LANES - 1, tick)
+                _finish(task, under_way, threads - 1, tick)
             _finish(task, under_way, 0, tick)
         except BadFragmentError as error:
             return error
