@@ -55,17 +55,7 @@ def gather(task: Task, tick: Tick | None = None) -> Totals | BadFragmentError:
     samples: list[Sample] = []
     bad: dict[str, LeftOut] = {}
     parts: dict[int, Future[ClassMoments]] = {}
-    under_way: deque[tuple[Batch, list[Future[ClassMoments]]]] = deque()
-
-    def finish(left: int) -> None:
-        """Wait for the oldest batches, until so many are left."""
-        while len(under_way) > left:
-            batch, futures = under_way.popleft()
-            if any(one.result().left_out[:, NOT_FINITE].any() for one in futures):
-                _refuse(task, batch)  # moments find out at no cost
-            if tick:
-                tick(len(batch.z))
-
+    under_way: UnderWay = deque()
     # Threads of ours instead of those of BLAS: they share all of the work, not the products alone.
     # Worker processes have the other cores.
     threads = 1 if multiprocessing.parent_process() else LANES
@@ -73,13 +63,13 @@ def gather(task: Task, tick: Tick | None = None) -> Totals | BadFragmentError:
         try:
             for k, batch in enumerate(ahead(batches(task))):
                 samples.append(_sampled(task, batch))
-                z, y, shares = _shares(task, batch, k, bad)
+                z, shares = _shares(task, batch, k, bad)
                 for part, rows in shares.items():
                     before = parts.get(part)
-                    parts[part] = pool.submit(_added, task, before, z, y, rows)
+                    parts[part] = pool.submit(_added, task, before, batch, z, rows)
                 under_way.append((batch, [parts[part] for part in shares]))
-                finish(LANES - 1)
-            finish(0)
+                _finish(task, under_way, threads - 1, tick)
+            _finish(task, under_way, 0, tick)
         except BadFragmentError as error:
             return error
     done = tuple(parts[part].result() for part in sorted(parts))
@@ -99,6 +89,10 @@ class Batch(NamedTuple):
     def numbers(self) -> Int[np.ndarray, " n"]:
         """Of the rows, among all rows."""
         return np.arange(self.start, self.start + len(self.z))
+
+
+UnderWay = deque[tuple[Batch, list[Future[ClassMoments]]]]
+"""Batches that are being summed, the oldest first, and the sums that they are added to."""
 
 
 def batches(task: Task) -> Iterator[Batch]:
@@ -168,8 +162,8 @@ def ahead(items: Iterator[T], held: int = 3) -> Iterator[T]:
 
 def _shares(
     task: Task, batch: Batch, number: int, bad: dict[str, LeftOut]
-) -> tuple[np.ndarray, np.ndarray, dict[int, Any]]:
-    """The batch's rows and classes to sum, and which of them belong to which part of the sums.
+) -> tuple[np.ndarray, dict[int, Any]]:
+    """The batch's rows to sum, and which of them belong to which part of the sums.
 
     A row's block depends on its number alone. Rows that are left out as they are not finite are
     counted in `bad`, by file.
@@ -184,24 +178,31 @@ def _shares(
         z = spanned(np.where(np.isfinite(z), z, 0))
     if task.blocks > 1:
         block = blocks_of(batch.numbers, task.blocks, 0, batch.groups, task.groups)
-        return z, batch.y, {k: np.flatnonzero((block == k) & used) for k in range(task.blocks)}
-    return z, batch.y, {number % LANES: slice(None) if used.all() else used}
+        return z, {k: np.flatnonzero((block == k) & used) for k in range(task.blocks)}
+    return z, {number % LANES: slice(None) if used.all() else used}
 
 
 def _added(
-    task: Task, before: Future[ClassMoments] | None, z: np.ndarray, y: np.ndarray, rows: Any
+    task: Task, before: Future[ClassMoments] | None, batch: Batch, z: np.ndarray, rows: Any
 ) -> ClassMoments:
-    """One part of the sums and these rows; what was asked for before is done, or under way."""
+    """One part of the sums, and some rows of the batch as they are summed."""
     if before:
-        moments = before.result()
+        moments = before.result()  # whose thread was asked earlier: it does not wait for this one
     else:
-        moments = ClassMoments.empty(
-            task.num_classes,
-            z.shape[1],
-            normalize=task.normalize,
-            ambient=task.pieces[0].fragment.entry.shape[1] if task.spanned else None,
-        )
-    return moments.update(z[rows], y[rows])
+        ambient = batch.z.shape[1] if task.spanned else None
+        size = task.num_classes, z.shape[1]
+        moments = ClassMoments.empty(*size, normalize=task.normalize, ambient=ambient)
+    return moments.update(z[rows], batch.y[rows])
+
+
+def _finish(task: Task, under_way: UnderWay, left: int, tick: Tick | None) -> None:
+    """Wait for the oldest batches, until so many are left."""
+    while len(under_way) > left:
+        batch, sums = under_way.popleft()
+        if any(one.result().left_out[:, NOT_FINITE].any() for one in sums):
+            _refuse(task, batch)  # moments find out at no cost
+        if tick:
+            tick(len(batch.z))
 
 
 def _bad_rows(batch: Batch) -> Int[np.ndarray, " k"]:
