@@ -97,28 +97,7 @@ def build_report(
     moments, d = evidence.moments, evidence.moments.dim
     sizes = np.asarray(moments.rows).sum(axis=0)
     n, c = round(float(sizes.sum())), int((sizes > 0).sum()) if labelled else 0
-    classes, merged, worst_pairs, alike, opposite, room = (), (), (), (), (), None
-    if labelled:
-        with np.errstate(all="ignore"):
-            classes, merged = _classes(evidence, names, sample)
-            most = min(wanted.worst, max(1, c * (c - 1) // 2))
-            codes, coherence = evidence.codes, numbers["class_coherence"]
-            worst_pairs = _pairs(names, codes, most)
-            if c < n and 2 < c <= MAX_PAIRED:
-                alike = _pairs(names, evidence.centred_codes, most, 1)
-                opposite = _pairs(names, evidence.centred_codes, most, -1)
-            law = for_answers(moments, evidence.options).get("class_coherence")
-            random = float(law.mean) if law else math.nan
-            if math.isfinite(coherence.value):  # two codes at least
-                room = measure(
-                    lambda: np.pad(codes, ((0, 0), (0, d - codes.shape[1]))),
-                    int(codes.any(axis=1).sum()),
-                    d,
-                    coherence.value,
-                    random,
-                    search=wanted.headroom,
-                    report=wanted.searching,
-                )
+    seen = _of_classes(evidence, names, n, c, numbers, wanted, sample) if labelled else NO_CLASSES
     report = Report(
         source=name,
         n=n,
@@ -126,11 +105,6 @@ def build_report(
         c=c,
         normalized=moments.normalize,
         numbers=numbers,
-        worst_pairs=worst_pairs,
-        alike=alike,
-        opposite=opposite,
-        merged=merged,
-        classes=classes,
         answers=(),
         diagnosis=Diagnosis("", "", ""),
         # Without labels no class is too small.
@@ -138,13 +112,47 @@ def build_report(
         left_out=left_out_by_reason(moments),
         left_out_fragments=left_out,
         options=asdict(evidence.options),
-        headroom=room,
         worth=worth,
         findings=findings,
         corpus=corpus,
+        **seen,
     )
     report = replace(report, answers=judge(report))
     return replace(report, diagnosis=diagnose(report))
+
+
+NO_CLASSES: dict[str, Any] = {"classes": (), "merged": (), "worst_pairs": ()}
+
+
+def _of_classes(
+    evidence: Evidence,
+    names: tuple[str, ...],
+    n: int,
+    c: int,
+    numbers: dict[str, Number],
+    wanted: Wanted,
+    sample: Sample | None,
+) -> dict[str, Any]:
+    """What a report tells of single classes, of pairs of them, and of their codes' headroom."""
+    moments, codes, worst = evidence.moments, evidence.codes, numbers["class_coherence"].value
+    found: dict[str, Any] = {}
+    with np.errstate(all="ignore"):
+        found["classes"], found["merged"] = _classes(evidence, names, sample)
+        most = min(wanted.worst, max(1, c * (c - 1) // 2))
+        found["worst_pairs"] = _pairs(names, codes, most)
+        if c < n and 2 < c <= MAX_PAIRED:
+            found["alike"] = _pairs(names, evidence.centred_codes, most, 1)
+            found["opposite"] = _pairs(names, evidence.centred_codes, most, -1)
+        if math.isfinite(worst):  # two codes at least
+            law = for_answers(moments, evidence.options).get("class_coherence")
+            found["headroom"] = measure(
+                lambda: np.pad(codes, ((0, 0), (0, moments.dim - codes.shape[1]))),
+                *(int(codes.any(axis=1).sum()), moments.dim, worst),
+                float(law.mean) if law else math.nan,
+                search=wanted.headroom,
+                report=wanted.searching,
+            )
+    return found
 
 
 def _pairs(
