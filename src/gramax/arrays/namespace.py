@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from array_api_compat import is_array_api_obj as is_array
-from array_api_compat import is_jax_array, is_numpy_array, is_torch_array
+from array_api_compat import is_dask_array, is_jax_array, is_numpy_array, is_torch_array
 
 from gramax.arrays import pytree
 
@@ -44,8 +44,16 @@ def namespace(*arrays: Any) -> Any:
 
 
 def as_array(value: Any) -> Array:
-    """`value` as it is where a library of arrays made it; anything else (a list) as NumPy's."""
-    return value if is_array(value) else np.asarray(value)
+    """`value` as it is where a library of arrays made it; anything else (a list) as NumPy's.
+
+    Arrays of dask are computed: each look at a value of theirs would run the whole graph again.
+    """
+    return value if is_array(value) and not is_dask_array(value) else np.asarray(value)
+
+
+def is_foreign(value: Any) -> bool:
+    """Whether a library of arrays other than NumPy made it."""
+    return is_array(value) and not is_numpy_array(value)
 
 
 def like(value: Any, array: Array, dtype: Any = None) -> Array:

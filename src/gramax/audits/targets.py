@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gramax.arrays.namespace import is_torch_array, to_numpy
+from gramax.arrays.namespace import is_foreign, to_numpy
 from gramax.errors import InputError
 from gramax.metrics.evidence import Evidence
 from gramax.streaming import Request, collect, joined
@@ -52,5 +52,5 @@ def _request(targets: Any, source: Any) -> Request:
         if not place and is_places(source):
             return Request(source, column=name, normalize=False)
         return Request(name, normalize=False)
-    array = np.asarray(to_numpy(targets) if is_torch_array(targets) else targets)
+    array = np.asarray(to_numpy(targets) if is_foreign(targets) else targets)
     return Request(array[:, None] if array.ndim == 1 else array, normalize=False)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gramax.arrays.codebook import Codebook, Rows
-from gramax.arrays.namespace import is_torch_array, to_numpy
+from gramax.arrays.namespace import is_foreign, to_numpy
 from gramax.data import Reading, Source
 from gramax.data.chunks import numbered, rechunk
 from gramax.data.paths import extension
@@ -95,7 +95,7 @@ def _complex_parts(source: Any) -> tuple[str, np.ndarray | None]:
         if entry.dtype.kind != "c" or entry.rank != 2 or not entry.shape[0]:
             return "", None
         source = np.concatenate([rows for _, rows in entry.chunks(1 << 16)])
-    array = to_numpy(source) if is_torch_array(source) else source
+    array = to_numpy(source) if is_foreign(source) else source
     if isinstance(array, list | tuple):
         try:
             array = np.asarray(array)

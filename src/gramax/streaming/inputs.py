@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gramax.arrays.namespace import is_torch_array, to_numpy
+from gramax.arrays.namespace import is_foreign, to_numpy
 from gramax.data import (
     ArraySource,
     Labels,
@@ -92,8 +92,8 @@ def open_source(
 
 
 def _on_host(given: Any, name: str) -> Any:
-    """NumPy's array of a tensor of PyTorch; NumPy itself takes none with a graph or on a GPU."""
-    if not is_torch_array(given):
+    """NumPy's array of one that another library made: NumPy takes none with a graph or on a GPU."""
+    if not is_foreign(given):
         return given
     try:
         return to_numpy(given)
@@ -144,7 +144,7 @@ def groups_of(groups: Any, opened: Source) -> Labels | None:
     """The groups of the rows: an array, files or a column, read as labels are."""
     if groups is None:
         return None
-    given = to_numpy(groups) if is_torch_array(groups) else groups
+    given = to_numpy(groups) if is_foreign(groups) else groups
     found = _read_labels(given, opened, True, "groups")
     if len(found.names) < 2:
         raise InputError(
