@@ -120,7 +120,7 @@ def audit(
     from gramax.audits.audit import audit as run
     from gramax.render import search_progress
 
-    with showing() as progress:
+    with showing(explain=given["explain"]) as progress:
         report = run(
             options.one_or_all(embeddings),
             labels,

@@ -20,14 +20,19 @@ if TYPE_CHECKING:
 SECONDS = 2.0
 """Between two lines: nothing is silent for longer, and what takes less leaves no line."""
 
+PRODUCTS_A_SECOND = 8e10
+"""Multiply-adds a second of the products of all pairs of rows: a guess for the time left."""
+
 
 @contextmanager
-def showing(sides: int = 1) -> Iterator[Progress]:
+def showing(sides: int = 1, explain: bool = False) -> Iterator[Progress]:
     """What to call with (phase, done, in all, bytes done); shows it on standard error.
 
-    With 2 `sides` two spaces take their turns in each phase, "A" and "B".
+    Args:
+        sides: 2 where two spaces take their turns in each phase, "A" and "B".
+        explain: error bars are to come.
     """
-    phases = Phases(sides)
+    phases = Phases(sides, explain)
     if not sys.stderr.isatty():
         with Lines(phases) as lines:
             yield lines
@@ -36,7 +41,11 @@ def showing(sides: int = 1) -> Iterator[Progress]:
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}")
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[words]}"),
+    )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading", total=None, words="")
 
@@ -50,14 +59,19 @@ def showing(sides: int = 1) -> Iterator[Progress]:
 
 @dataclass
 class Phases:
-    """The words for how far a phase is, and how much time is left of it."""
+    """The words for how far a phase is, with a guess of the time that is left of all phases."""
 
     sides: int = 1
+    explain: bool = False
     phase: str = "starting"
     done: int = 0
     began: float = 0.0
-    before: tuple[int, int] = (0, 0)  # rows and bytes that were done before
+    before: tuple[int, int] = (0, 0)
     turns: Counter[str] = field(default_factory=Counter)
+    cost: float = 0.0
+    """Seconds that one side takes once it is read, about."""
+    due: float = 0.0
+    """When all that follows reading will be done, about."""
 
     @property
     def name(self) -> str:
@@ -70,21 +84,35 @@ class Phases:
 
         Example:
             >>> phases = Phases()
-            >>> phases.words("reading", 0, 1000, 0), phases.words("numbers", 0, 1, 0)
-            ('0 of 1,000 rows', '')
+            >>> phases.words("reading", 0, 1000, 0)
+            '0 of 1,000 rows'
+            >>> phases.words("numbers", 0, 1, 0)
+            ''
         """
         now = time.monotonic()
         if phase != self.phase or done < self.done:  # or the same phase, of the other side
+            if self.phase == "reading" != phase:
+                self.due = now + self.sides * self.cost
             self.phase, self.began, self.before = phase, now, (done, size)
             self.turns[phase] += 1
         self.done, seconds = done, now - self.began
-        steps, read = done - self.before[0], size - self.before[1]
-        parts = [f"{done / total:.0%}"] * (total > 1)
-        if phase == "reading":
-            speed = f"{read / seconds / 1e6:,.0f} MB/s" if read > 0 and seconds > 0 else ""
-            parts = [f"{done:,} of {total:,} rows", *filter(None, [speed])]
-        left = (total - done) * seconds / steps if steps > 0 else 0.0
-        return ", ".join([*parts, *[f"{left:.0f} s left"] * (left >= 1)])
+        if phase != "reading":
+            left = max(self.due - now, seconds * (total - done) / done if done else 0.0)
+            parts = [f"{done / total:.0%}"] * (total > 1) + [f"{left:.0f} s left"] * (left >= 1)
+            return ", ".join(parts)
+        text = f"{done:,} of {total:,} rows"
+        rows, read = done - self.before[0], size - self.before[1]
+        if rows <= 0 or read <= 0 or seconds <= 0:
+            return text
+        self.cost = self.after(total, size / done / 4)
+        others = (self.sides - self.turns[phase]) * total  # if they are as many
+        left = (total - done + others) * seconds / rows + self.sides * self.cost
+        return f"{text}, {read / seconds / 1e6:,.0f} MB/s, {left:.0f} s left"
+
+    def after(self, n: int, d: float) -> float:
+        """Seconds that numbers, neighbours and error bars take after rows are read, about."""
+        pairs = n * n * d / 2 if n <= 200_000 else 0.0
+        return (pairs + (1 + 20 * self.explain) * 10 * d**3) / PRODUCTS_A_SECOND
 
 
 @dataclass
