@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 import itertools
 import pprint
@@ -158,7 +159,12 @@ def _entry(module: Any, module_name: str, name: str) -> str:
     signature = "" if _has_no_signature(value) else signature_of(value)
     parts = [_told(f"### `{title}`", title, signature, inspect.getdoc(value))]
     if inspect.isclass(value) and not _is_error(value):
-        parts += [_member(name, method, member) for method, member in vars(value).items()]
+        # What a result has by its base (`to_dict`) is its own to whoever reads it.
+        bases = [one for one in value.__mro__[:0:-1] if dataclasses.is_dataclass(one)]
+        members = {
+            method: member for one in (*bases, value) for method, member in vars(one).items()
+        }
+        parts += [_member(name, method, member) for method, member in members.items()]
     return "".join(parts)
 
 

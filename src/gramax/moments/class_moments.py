@@ -31,8 +31,9 @@ from gramax._optional import drawing
 from gramax._shapes import Float
 from gramax.arrays import checks
 from gramax.arrays.namespace import Array, compiled, dot, is_numpy_array, like, namespace, to_numpy
-from gramax.arrays.pytree import mapped, pytree, static
+from gramax.arrays.pytree import mapped, pytree
 from gramax.arrays.rows import norms
+from gramax.moments.sums import Sums
 from gramax.moments.update import AxisName, add_exact, add_rows, displacement
 
 IGNORED, OUT_OF_RANGE, NOT_FINITE, NO_DIRECTION = range(4)
@@ -41,7 +42,7 @@ REASONS = ("ignored_label", "label_out_of_range", "not_finite_row", "zero_row")
 
 
 @pytree
-class ClassMoments:
+class ClassMoments(Sums):
     """Count, mean and scatter of every class, mergeable and exact near collapse.
 
     Attributes:
@@ -69,18 +70,6 @@ class ClassMoments:
         >>> print(moments.counts, moments.spread)
         [2. 1.] [2. 0.]
     """
-
-    count: Float[Array, "2 c"]
-    rows: Float[Array, "2 c"]
-    weight_squares: Float[Array, " c"]
-    anchor: Float[Array, "c d"]
-    mean: Float[Array, "c d"]
-    spread: Float[Array, " c"]
-    scatter: Float[Array, "d d"] | None
-    left_out: Float[Array, "2 4"]
-    normalize: bool = static(default=True)
-    summed: str | None = static(default=None)
-    ambient: int | None = static(default=None)
 
     @classmethod
     def empty(
@@ -131,21 +120,6 @@ class ClassMoments:
         y = np.zeros(z.shape[0], np.int32) if y is None else y
         start = cls.empty(num_classes, z.shape[1], normalize=normalize, scatter=scatter)
         return start.update(z, y, weight, axis_name=axis_name)
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes c that there is room for, absent ones included."""
-        return self.spread.shape[-1]
-
-    @property
-    def dim(self) -> int:
-        """Length d of a row."""
-        return self.ambient or self.mean.shape[-1]
-
-    @property
-    def counts(self) -> Float[Array, " c"]:
-        """Weight (or rows) of each class, rounded to one float; `count` holds it exactly."""
-        return self.count[0] + self.count[1]
 
     @property
     def total(self) -> Float[Array, ""]:

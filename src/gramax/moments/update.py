@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -31,9 +31,9 @@ from gramax.arrays.namespace import (
     take_rows,
 )
 from gramax.arrays.rows import inverse, norms, power_of_two, row_squares
+from gramax.moments.sums import Sums
 
-ClassMoments = Any
-"""The class itself is in a file that imports this one."""
+S = TypeVar("S", bound=Sums)
 
 AxisName = str | tuple[str, ...]
 
@@ -133,13 +133,13 @@ def add_exact(total: Float[Array, "2 ..."], more: Float[Array, "2 ..."]) -> Floa
 
 @compiled("axis_name", "fresh")
 def add_rows(
-    moments: ClassMoments,
+    moments: S,
     z: Float[Array, "n d"],
     y: Int[Array, " n"],
     weight: Float[Array, " n"] | None,
     axis_name: AxisName | None,
     fresh: bool,
-) -> ClassMoments:
+) -> S:
     """The moments with the rows added; over `axis_name`, with those of every shard.
 
     Outside of JAX by blocks. With many classes the sums by class outweigh the rows. Moments are
@@ -167,9 +167,7 @@ def add_rows(
     return moments
 
 
-def _add_sorted(
-    moments: ClassMoments, z: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"]
-) -> ClassMoments | None:
+def _add_sorted(moments: S, z: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"]) -> S | None:
     """The moments with rows whose classes have many of them each; None where that is not so.
 
     Sorted by class, the rows of a class are a slice, which is measured in place: half of the time
@@ -233,13 +231,13 @@ def _add_sorted(
 
 
 def _add(
-    moments: ClassMoments,
+    moments: S,
     z: Float[Array, "n d"],
     y: Int[Array, " n"],
     weight: Float[Array, " n"] | None,
     axis_name: AxisName | None,
     fresh: bool = False,
-) -> ClassMoments:
+) -> S:
     xp, c = namespace(z), moments.num_classes
     sum_exact = (lambda total, more: more) if fresh else add_exact
     total = partial(over_shards, axis_name=axis_name)
@@ -382,7 +380,7 @@ def _weighed(
 
 
 def _places(
-    y: Int[Array, " n"], length: Float[Array, " n"], weight: Any, c: int, moments: ClassMoments
+    y: Int[Array, " n"], length: Float[Array, " n"], weight: Any, c: int, moments: Sums
 ) -> Int[Array, " n"]:
     """The class of each row; or c and why it is left out, a place in `class_moments.REASONS`.
 
@@ -397,7 +395,7 @@ def _places(
 
 
 def _anchors(
-    moments: ClassMoments,
+    moments: Sums,
     z: Float[Array, "n d"],
     place: Int[Array, " n"],
     axis_name: AxisName | None,
