@@ -4,7 +4,9 @@ A participation ratio of 77.6 reads 43.9 from 100 rows, and classes look tighter
 since the noise of a class mean counts as distance between classes. A companion estimates the value
 of infinitely many rows. Ratios of unbiased numbers are right to first order. In simulations with
 n ≥ d/2 companions are within 5% on average (`tests/test_companions.py`); but the VCI is up to a
-third too large for n < 2d where the scatter within classes has a few large directions.
+third too large for n < 2d where the scatter within classes has a few large directions, and
+`nc1_pinv` a seventh too small where the thinnest axis of class means often drowns in noise (it is
+told in those samples alone where it does not).
 """
 
 from __future__ import annotations
