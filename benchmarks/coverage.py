@@ -1,6 +1,7 @@
 """How often intervals cover, and two draws of one space are called the same: docs/coverage.md.
 
 ``python -m benchmarks.coverage`` takes about half an hour on two cores; ``--draws 20`` a fifth.
+``--comparisons`` renews the last table alone.
 
 Rows are drawn from laws that are known (`LAWS`), n at a time. An interval of 95 % is to cover the
 mean of its number over samples of this size; that of a companion, what very many rows give; that of
@@ -10,6 +11,7 @@ a probe, the share of new rows that get their class. Comparisons are of two draw
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -238,30 +240,40 @@ def unchanged(pool: ProcessPoolExecutor, law: Law, draws: int) -> list[tuple[str
     return rows
 
 
+def of_samples(draws: int) -> str:
+    """How well the shares of a table are known."""
+    points = 100 * math.sqrt(0.95 * 0.05 / draws)
+    known = f"one of 95 % is itself known to within {points:.1f} points, two times of three"
+    return f"Every share is of {draws} samples: {known}."
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--comparisons", action="store_true", help="renew their table alone")
     asked = parser.parse_args()
     intervals, probes, nulls, numbers = [], [], [], {}
     with ProcessPoolExecutor(asked.workers) as pool:
         for name, law in LAWS.items():
-            shares = measured(pool, law, asked.draws)
+            nulls += [(name, *row) for row in unchanged(pool, law, asked.draws)]
+            shares = {} if asked.comparisons else measured(pool, law, asked.draws)
             for n, (*of_numbers, of_probes) in shares.items():
                 cells = [cell for one in of_numbers for cell in in_percent(one)]
                 intervals.append((name, f"{n:,}", *cells))
                 probes.append((name, f"{n:,}", *(f"{100 * of_probes[k]:.0f}" for k in PROBES)))
-            numbers[name] = shares[SHOWN]
-            nulls += [(name, *row) for row in unchanged(pool, law, asked.draws)]
+            numbers[name] = shares.get(SHOWN)
             print(f"{name}: done", flush=True)
-    parts = {
-        "intervals": table(INTERVAL_COLUMNS, intervals),
-        "probes": table(("law", "n", *PROBES.values()), probes),
-        "nulls": table(("law", "compared", "numbers", "pairs of classes", "uses"), nulls),
-        "numbers": by_metric(numbers),
-        "draws": f"Every share is of {asked.draws} samples.",
-        "laws": "\n".join(f"- **{name}**: {law.words}." for name, law in LAWS.items()),
-    }
+    heads = "law", "compared", "numbers", "pairs of classes", "uses"
+    parts = {"nulls": f"{of_samples(asked.draws)}\n\n{table(heads, nulls)}"}
+    if not asked.comparisons:
+        parts |= {
+            "intervals": table(INTERVAL_COLUMNS, intervals),
+            "probes": table(("law", "n", *PROBES.values()), probes),
+            "numbers": by_metric(numbers),
+            "draws": of_samples(asked.draws),
+            "laws": "\n".join(f"- **{name}**: {law.words}." for name, law in LAWS.items()),
+        }
     write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), parts))
 
 

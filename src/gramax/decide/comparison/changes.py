@@ -178,20 +178,23 @@ def most_moved(
     pairs = largest_moves(codes[0], codes[1], k)
     used = np.unique(pairs)
     compared = math.comb(min(np.count_nonzero(np.any(code, axis=1)) for code in codes), 2)
-    freedom = max(min(len(side.totals.blocks) for side in sides) - 1, 1)
-    sure = max(SURE, student_quantile(1 - FALSE_RATE / max(compared, 1), freedom))
-    found, both = [], []
+    found, both, rows = [], [], []
     for code, side in zip(codes, sides, strict=True):
         whole = np.einsum("kd,kd->k", code[pairs[:, 0]], code[pairs[:, 1]])
         places = [side.names.index(names[int(one)]) for one in used]
         left = _cosines_without_each(side.totals.blocks, places, np.searchsorted(used, pairs))
         both.append((whole, left))
+        rows.append(np.sum([block.rows[0] for block in side.totals.blocks], axis=0)[places])
     (before, a), (after, b) = both
+    # A class of fewer rows than blocks is in few of them: its errors rest on its rows.
+    least = np.min(rows, axis=0)[np.searchsorted(used, pairs)].min(axis=1)
+    freedom = np.minimum(least, min(len(a), len(b))) - 1
     for i, pair in enumerate(pairs):
         one, other = (float(before[i]), a[:, i]), (float(after[i]), b[:, i])
         error, _ = error_of(one, other, paired)
         first, second = (names[int(c)] for c in pair)
-        found.append(Moved(first, second, one[0], other[0], error, sure))
+        sure = student_quantile(1 - FALSE_RATE / max(compared, 1), max(int(freedom[i]), 1))
+        found.append(Moved(first, second, one[0], other[0], error, max(SURE, sure)))
     return tuple(found)
 
 
