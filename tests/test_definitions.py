@@ -13,7 +13,7 @@ from scipy import stats
 import gramax
 from gramax.arrays.rows import unit_rows
 from gramax.decide.codecs import Codecs, Way
-from gramax.decide.held_out import Judged, Neighbourhoods
+from gramax.decide.held_out import Judged, falls_of
 from gramax.decide.remedies import Axes
 from gramax.metrics import bulk_share, outlier_directions, wasserstein_uniformity
 from gramax.metrics.options import Options
@@ -256,7 +256,7 @@ def test_gains_are_paired_shares_as_far_as_blocks_bear_them_out():
 
 def test_the_fall_of_hubness_has_students_interval(rng):
     hubs = rng.normal(size=(2, 5))
-    found = Neighbourhoods(hubs, hubs).fall(1)
+    found = falls_of(hubs)[1]
     gaps = hubs[0] - hubs[1]
     ends = stats.t.interval(0.95, 4, gaps.mean(), stats.sem(gaps))
     assert (found.value, found.low, found.high) == pytest.approx((gaps.mean(), *ends), rel=1e-3)

@@ -204,6 +204,12 @@ def neighbourhoods(
             step()
 
     _by_folds(folds, len(remedies), work, tell)
-    t = student_quantile(0.95, folds.count - 1) / math.sqrt(folds.count)
+    return falls_of(hubs), overlap.mean(axis=1)
+
+
+def falls_of(hubs: Float[np.ndarray, "remedies folds"]) -> list[Estimate]:
+    """How much lower each is than the first, on average over the folds."""
+    count = hubs.shape[1]
+    t = student_quantile(0.95, count - 1) / math.sqrt(count)
     falls = [(float(np.mean(x)), t * float(np.std(x, ddof=1))) for x in hubs[0] - hubs]
-    return [Estimate(x, x - reach, x + reach) for x, reach in falls], overlap.mean(axis=1)
+    return [Estimate(x, x - reach, x + reach) for x, reach in falls]
