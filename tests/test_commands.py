@@ -34,8 +34,9 @@ def test_bounds_side_by_side(capsys):
     assert main(["bounds", "64", "4", "--field", "complex"]) == 0
     assert "Levenshtein" in capsys.readouterr().out
     assert main(["bounds", "0", "3"]) == 2
-    assert main(["bounds", "1000000000000", "3"]) == 0
-    capsys.readouterr()
+    assert main(["bounds", "1000000000", "3"]) == 0
+    assert main(["bounds", "1000000001", "3"]) == 2
+    assert "up to 1,000,000,000" in capsys.readouterr().err
     assert main(["bounds", "3", "1" + 30 * "0" + "1"]) == 2
     assert "about 32 digits" in capsys.readouterr().err
 
