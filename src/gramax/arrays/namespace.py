@@ -115,7 +115,8 @@ def compiled(*static: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
 
         @wraps(function)
         def call(*args: Any, **kwargs: Any) -> R:
-            if any(is_jax_array(leaf) for leaf in pytree.leaves((args, kwargs))):
+            known = "jax" in sys.modules
+            if known and any(is_jax_array(leaf) for leaf in pytree.leaves((args, kwargs))):
                 return under_jit()(*args, **kwargs)
             with np.errstate(all="ignore"):
                 return _plain(function(*args, **kwargs))

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from importlib.util import find_spec
-from itertools import combinations
+from itertools import accumulate
 
 import numpy as np
 
@@ -319,10 +319,20 @@ def tied_rows(
 
     alone = [right(rest, f) for f, rest in enumerate(merges_without(parts))]
     total = np.zeros(2)
-    for f, g in combinations(range(many if many > 2 else 0), 2):
-        rest = merged([one for k, one in enumerate(parts) if k not in (f, g)])
+    for f, g, rest in _without_two(parts) if many > 2 else ():
         total += 2 * (alone[f] - right(rest, f)) * (alone[g] - right(rest, g))
     return np.maximum(total, 0) * len(rows) / len(some) ** 2
+
+
+def _without_two(parts: list[ClassMoments]) -> Iterator[tuple[int, int, ClassMoments]]:
+    """Two places and all other parts together: those before, between and after them."""
+    before = list(accumulate(parts, ClassMoments.merge))
+    after = list(accumulate(parts[::-1], lambda rest, part: part.merge(rest)))[::-1]
+    for f in range(len(parts)):
+        near = before[f - 1 : f] if f else []
+        for g in range(f + 1, len(parts)):
+            yield f, g, merged([*near, *after[g + 1 : g + 2]])
+            near = [merged([*near, parts[g]])]
 
 
 def _outcome(
