@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from importlib.util import find_spec
-from itertools import accumulate
+from itertools import accumulate, islice
 
 import numpy as np
 
@@ -39,8 +39,9 @@ WIDE, WIDE_FOLDS = 1024, 5
 TILE_NUMBERS = 1 << 22
 """Scores that are held at once."""
 
-PAIRED_FOLDS, PAIRED_ROWS = 10, 5000
-"""Parts of the rows of which two are left out at a time, and rows that are judged then."""
+PAIRED_FOLDS, PAIRED_WIDE, PAIRED_ROWS = (10, 5), 128, 5000
+"""Parts of the rows of which two are left out at a time, fewer where there are more dimensions than
+this, as every pair costs a solution; and rows that are judged then."""
 
 
 @dataclass(frozen=True)
@@ -303,7 +304,7 @@ def tied_rows(
     seldom (Bates, Hastie & Tibshirani 2024). Told as the part of one row's variance, for Σ/n.
     """
     some = np.random.default_rng(0).permutation(len(rows))[:PAIRED_ROWS]
-    many = min(PAIRED_FOLDS, len(groups))
+    many = min(PAIRED_FOLDS[groups[0].mean.shape[1] > PAIRED_WIDE], len(groups))
     part = fold[some] * many // len(groups)
     parts = [
         merged([one for k, one in enumerate(groups) if k * many // len(groups) == f])
@@ -311,16 +312,17 @@ def tied_rows(
     ]
     strength, kind = (STRENGTHS[best // 2],), 1 + best % 2
 
-    def right(moments: ClassMoments, f: int) -> np.ndarray:
-        """How many rows of a part are right."""
-        heads = list(heads_of(moments, strength))
-        found = judged([heads[0], heads[kind]], rows, labels, some[part == f])
-        return found.sum(axis=1, dtype=np.float64)
+    def right(moments: ClassMoments, *asked: int) -> list[np.ndarray]:
+        """How many rows of these parts are right."""
+        mean, *_, other = islice(heads_of(moments, strength), kind + 1)
+        found = (judged([mean, other], rows, labels, some[part == f]) for f in asked)
+        return [hits.sum(axis=1, dtype=np.float64) for hits in found]
 
-    alone = [right(rest, f) for f, rest in enumerate(merges_without(parts))]
+    alone = [right(rest, f)[0] for f, rest in enumerate(merges_without(parts))]
     total = np.zeros(2)
     for f, g, rest in _without_two(parts) if many > 2 else ():
-        total += 2 * (alone[f] - right(rest, f)) * (alone[g] - right(rest, g))
+        one, other = right(rest, f, g)
+        total += 2 * (alone[f] - one) * (alone[g] - other)
     return np.maximum(total, 0) * len(rows) / len(some) ** 2
 
 
