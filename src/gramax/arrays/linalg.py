@@ -149,3 +149,11 @@ def _attempt(solve: Callable[[], Any], a: Array, *shapes: tuple[int, ...]) -> tu
             pass
     nothing = xp.sum(a) * 0 + xp.nan  # on the device of `a`, in its dtype
     return tuple(xp.broadcast_to(nothing, shape) for shape in shapes)
+
+
+def solved(matrix: Float[np.ndarray, "d d"], right: Float[np.ndarray, "d c"]) -> np.ndarray:
+    """The solution, or the least one where the matrix is singular (classes that are points)."""
+    try:
+        return np.linalg.solve(matrix, right)
+    except np.linalg.LinAlgError:
+        return np.linalg.lstsq(matrix, right, rcond=None)[0]

@@ -21,6 +21,7 @@ from itertools import accumulate, islice
 import numpy as np
 
 from gramax._shapes import Float, Int
+from gramax.arrays.linalg import solved
 from gramax.arrays.nearest import Neighbours
 from gramax.arrays.rows import unit_rows
 from gramax.metrics.evidence import Evidence
@@ -242,20 +243,12 @@ def heads_of(moments: ClassMoments, strengths: tuple[float, ...] | None = None) 
     yield head(means, -0.5 * np.sum(means**2, axis=1))
     for strength in strengths or STRENGTHS:
         ground = np.eye(d) * (strength * np.trace(within) / d + np.finfo(float).tiny)
-        weights = _solved((1 - strength) * within + ground, means.T).T
+        weights = solved((1 - strength) * within + ground, means.T).T
         yield head(weights, prior - 0.5 * np.sum(weights * means, axis=1))
         total = within + between
         ground = np.eye(d) * (strength * np.trace(total) / d + np.finfo(float).tiny)
-        weights = _solved(total + ground, (means * share[:, None]).T).T
+        weights = solved(total + ground, (means * share[:, None]).T).T
         yield head(weights, share)
-
-
-def _solved(matrix: Float[np.ndarray, "d d"], right: Float[np.ndarray, "d c"]) -> np.ndarray:
-    """The solution, or the least one where the matrix is singular (classes that are points)."""
-    try:
-        return np.linalg.solve(matrix, right)
-    except np.linalg.LinAlgError:
-        return np.linalg.lstsq(matrix, right, rcond=None)[0]
 
 
 def judged(
