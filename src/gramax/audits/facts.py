@@ -20,6 +20,9 @@ from gramax.frames import coherence_floor
 from gramax.uncertainty.chance.laws import Chance
 from gramax.uncertainty.intervals import NORMAL_95
 
+MAX_DECOMPOSED = 512
+"""Classes up to which the spectrum of their simplex is found; of more it is known well enough."""
+
 
 def number_of(report: Report, name: str) -> Number:
     """One number of a report, NaN where the report does not have it."""
@@ -53,10 +56,6 @@ def crosstalk_floor(report: Report) -> tuple[float, str]:
     else:
         best = coherence_floor(report.c, report.d)
     return best.value, best.bound
-
-
-MAX_DECOMPOSED = 512
-"""Classes up to which the spectrum of their simplex is found; of more it is known well enough."""
 
 
 def directions_needed(report: Report) -> float:

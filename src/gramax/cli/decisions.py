@@ -51,9 +51,7 @@ def _decide(
 @options.file_option(
     "--merge-out", metavar="OUT", help="Write the classes to merge, or to look at (.csv)."
 )
-@options.reading_options
-@options.engine_options
-@options.output_options
+@options.decision_options
 def threshold(embeddings: tuple[str, ...], merge_out: str | None, **given: Any) -> int:
     """Find the cosine above which two rows are the same.
 
@@ -90,9 +88,7 @@ def threshold(embeddings: tuple[str, ...], merge_out: str | None, **given: Any) 
 @click.option(
     "--remedy", metavar="NAME", help="Write this one to OUT, whatever is recommended: whiten_0.5."
 )
-@options.reading_options
-@options.engine_options
-@options.output_options
+@options.decision_options
 def fix(embeddings: tuple[str, ...], out: str | None, remedy: str | None, **given: Any) -> int:
     """Whether to centre, cut or whiten EMBEDDINGS, or to leave them as they are.
 
@@ -155,9 +151,7 @@ def apply(transform: str, embeddings: tuple[str, ...], out: str, **given: Any) -
     type=click.Choice(("recall", "nearest_neighbour", "nearest_mean", "probe")),
     help="The quality that decides.  [default: nearest_neighbour with labels, else recall]",
 )
-@options.reading_options
-@options.engine_options
-@options.output_options
+@options.decision_options
 def shrink(embeddings: tuple[str, ...], **given: Any) -> int:
     """How few bytes a row will do: fewer dimensions, float16, int8, bits.
 
@@ -181,9 +175,7 @@ def shrink(embeddings: tuple[str, ...], **given: Any) -> int:
 )
 @options.column_option
 @options.raw_option
-@options.reading_options
-@options.engine_options
-@options.output_options
+@options.decision_options
 def rank(sources: tuple[str, ...], **given: Any) -> int:
     """Which of many layers, checkpoints or models of the same rows to take.
 
@@ -212,9 +204,7 @@ def rank(sources: tuple[str, ...], **given: Any) -> int:
 @options.file_option(
     "--save-centres", metavar="OUT", help="Write the centroids to subtract (.safetensors)."
 )
-@options.reading_options
-@options.engine_options
-@options.output_options
+@options.decision_options
 def sides(a: str, b: str, save_centres: str | None, **given: Any) -> int:
     """Two sides of one space: would centring each help search?
 

@@ -120,6 +120,7 @@ output_options = _together(
     file_option("--html", "html_out", metavar="OUT", help="Write it as one HTML file."),
     file_option("--json", "json_out", metavar="OUT", help="Write it as JSON (- for stdout)."),
 )
+decision_options = _together(reading_options, engine_options, output_options)
 
 
 def one_or_all(embeddings: tuple[str, ...]) -> str | list[str]:

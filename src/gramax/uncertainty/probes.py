@@ -287,14 +287,14 @@ def tied_rows(
     fold: Int[np.ndarray, " m"],
     best: int,
 ) -> Float[np.ndarray, " 2"]:
-    """By how much rows that train each other's classifiers count for fewer: by nearest mean, probe.
+    """What to add to the variance of one row, as rows train each other's classifiers.
 
-    Each row is judged by a classifier that most others have trained, and has trained theirs. With
-    D_fg how many more rows of fold f are right for having fold g in training, the mean square
-    distance of the share that is right from that of new rows exceeds the variance of independent
-    rows by Σ D_fg D_gf/n², f ≠ g, to first order: all other products have mean zero, as rows are
-    independent (Rogers & Wagner 1978). That is why plain intervals of cross-validation cover too
-    seldom (Bates, Hastie & Tibshirani 2024). Told as the part of one row's variance, for Σ/n.
+    The first number is for the nearest mean, the second for the probe. Each row is judged by a
+    classifier that most other rows have trained, and has itself trained theirs, so that outcomes
+    are not independent. Let D_fg be how many more rows of fold f are right with fold g in training.
+    To first order, the mean squared error of the accuracy exceeds that of n independent rows by
+    Σ D_fg D_gf/n² over f ≠ g; all other products are zero on average (Rogers & Wagner 1978). Plain
+    intervals of cross-validation leave this out (Bates, Hastie & Tibshirani 2024).
     """
     some = np.random.default_rng(0).permutation(len(rows))[:PAIRED_ROWS]
     many = min(PAIRED_FOLDS[groups[0].mean.shape[1] > PAIRED_WIDE], len(groups))
@@ -370,9 +370,8 @@ def labels_nearby(
 ) -> tuple[Int[np.ndarray, " m"], float]:
     """The class of the closest row of another group; -1 for copies, and where there is none.
 
-    And by how much groups that are each other's closest count for fewer rows, as `tied_rows` tells
-    of classifiers: D_fg is then how many more rows of group f are right for having group g beside
-    them.
+    The second result is what to add to the variance of one row, as in `tied_rows`: here D_fg is how
+    many more rows of group f are right with group g among the rows that are searched.
 
     Args:
         rows: `[m, d]` as they were read.

@@ -274,10 +274,11 @@ class Comparison(Decision, Mapping[str, Change]):
             ("±", "error", lambda pair: pair.error),
             ("", "verdict", lambda pair: pair.kind),
         ]
-        sure = self.moved[0].sure if self.moved else SURE
+        sures = sorted({f"{pair.sure:.1f}" for pair in self.moved}, key=float)
+        rare = f", or up to {sures[-1]} where a class has few rows" if len(sures) > 1 else ""
         note = (
-            f"Cosines of the codes of both classes. A move is real beyond {sure:.2g} of its "
-            "standard errors ±, as the largest of all pairs."
+            "Cosines of the codes of both classes. Since the largest moves of all pairs are shown, "
+            f"a move counts as real beyond {sures[0] if sures else SURE} standard errors ±{rare}."
         )
         return Table.of("Pairs of classes that moved most", self.moved, columns, note)
 
