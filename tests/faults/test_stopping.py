@@ -135,7 +135,7 @@ def test_codebook_writes_its_best_at_sigterm(folder):
     run = started(command)
     assert "gap" in run.stderr.readline()  # the first round is over
     run.send_signal(signal.SIGTERM)
-    out, _ = run.communicate(timeout=120)
-    assert run.returncode == 143
+    out, told = run.communicate(timeout=120)
+    assert run.returncode == 143, told
     assert "written:  codes.npy" in out
     assert os.path.exists("codes.npy")
