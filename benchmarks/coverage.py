@@ -50,8 +50,8 @@ PROBES = {
     "nearest_neighbour": "nearest neighbour",
 }
 INTERVAL_COLUMNS = (
-    *("law", "n", "mean at n, %", "least"),
-    *("many rows, by the number, %", "least", "many rows, by the companion, %", "least"),
+    *("law", "n", "mean at n, %"),
+    *("many rows, by the number, %", "many rows, by the companion, %"),
 )
 COMPARED = (((60, 60), False), ((1000, 1000), False), ((1000, 250), False), ((300, 300), True))
 
@@ -178,11 +178,11 @@ def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join(lines)
 
 
-def in_percent(shares: dict[str, float]) -> tuple[str, str]:
+def in_percent(shares: dict[str, float]) -> str:
     """The median over numbers, and the least with its name."""
     least = min(shares, key=lambda name: shares[name])
     middle = np.median(list(shares.values()))
-    return f"{100 * middle:.0f}", f"{100 * shares[least]:.0f} (`{least}`)"
+    return f"{100 * middle:.0f}; {100 * shares[least]:.0f} (`{least}`)"
 
 
 def of(draws: list[dict[str, tuple[float, ...]]], names: dict[str, float]) -> list:
@@ -259,8 +259,7 @@ def main() -> None:
             nulls += [(name, *row) for row in unchanged(pool, law, asked.draws)]
             shares = {} if asked.comparisons else measured(pool, law, asked.draws)
             for n, (*of_numbers, of_probes) in shares.items():
-                cells = [cell for one in of_numbers for cell in in_percent(one)]
-                intervals.append((name, f"{n:,}", *cells))
+                intervals.append((name, f"{n:,}", *map(in_percent, of_numbers)))
                 probes.append((name, f"{n:,}", *(f"{100 * of_probes[k]:.0f}" for k in PROBES)))
             numbers[name] = shares.get(SHOWN)
             print(f"{name}: done", flush=True)

@@ -204,7 +204,7 @@ def _crosstalk(report: Report) -> Answer:
     more = ", which is more" if worst <= floor * (1 - thresholds.AT_FLOOR) else ""
     how = {
         "good": f"; {ideal}{more}.",
-        "open": f"; {ideal}, and {others} have less.",
+        "open": f"; {ideal}, which {others} reach as well{random}.",
         "fair": f" is about what {others} have.",
         "poor": f" is above that of {others}{random}.",
     }
@@ -269,7 +269,7 @@ def _by_chance(chance: Chance, ideal: float = -math.inf) -> str:
     if not math.isfinite(chance.mean):
         return ""
     value = f", {number(chance.mean)} {thresholds.held_against(chance)}"
-    return value + " (less)" * (chance.mean < ideal)
+    return value + ", below that" * (chance.mean < ideal)
 
 
 def _random_cosine(report: Report, signed: bool = False) -> float:
