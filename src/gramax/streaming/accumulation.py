@@ -14,6 +14,8 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from gramax.data import Source
 from gramax.errors import InputError
 from gramax.streaming.checkpoint import Checkpoint
@@ -48,7 +50,8 @@ def accumulate(
     _check_memory(source, classes.summed, blocks)
     tasks = tasks_of(source, classes, blocks, normalize)
     left_tasks = [replace(task, skip_bad=skip_bad) for task in tasks]
-    with ExitStack() as stack:
+    # A thread of BLAS that has worked once keeps a core busy while it waits for more.
+    with ExitStack() as stack, threadpool_limits(1, "blas"):
         saved, totals = None, Totals()
         if checkpoint is not None:
             saved = Checkpoint.of(checkpoint, source, classes, blocks, normalize, tasks)

@@ -72,8 +72,8 @@ def gather(task: Task, tick: Tick | None = None) -> Totals | BadFragmentError:
             _finish(task, under_way, 0, tick)
         except BadFragmentError as error:
             return error
-    done = tuple(parts[part].result() for part in sorted(parts))
-    done = done if task.blocks > 1 else (joined(done),)
+        done = tuple(parts[part].result() for part in sorted(parts))
+        done = done if task.blocks > 1 else (joined(done),)
     return Totals(done, (together(samples),), tuple(bad.values()), done=1)
 
 
