@@ -52,7 +52,7 @@ def inverse(power: Float[Array, "..."]) -> Float[Array, "..."]:
 def row_squares(x: Float[Array, "n d"]) -> Float[Array, " n"]:
     """Sum of the squares of each row."""
     if is_numpy_array(x):
-        return np.vecdot(x, x)  # without an array of the squares
+        return np.einsum("ij,ij->i", x, x)  # without an array of the squares
     return namespace(x).sum(x * x, axis=-1)
 
 
