@@ -10,6 +10,9 @@ export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.jax-cache
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.1
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= 0
 
+# Tests start the command some hundred times; without bytecode each would compile the package.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test test-nightly test-lowest test-newest sbom vulnerabilities lint types contract wheel figures bench numerics fuzz mutants docs clean
 
 setup: $(STAMP)

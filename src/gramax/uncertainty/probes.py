@@ -34,8 +34,8 @@ from gramax.uncertainty.intervals import NORMAL_95, wilson
 STRENGTHS = (1e-4, 1e-3, 1e-2, 0.1, 0.4)
 """Regularisation that is tried: the share of the mean variance that is put in all directions."""
 
-WIDE, WIDE_FOLDS = 1024, 5
-"""Dimensions from which on the folds are fewer, as each takes time like their cube."""
+WIDE_FOLDS = ((1024, 5), (256, 10))
+"""Dimensions from which on the folds are no more than this, as each takes time like their cube."""
 
 TILE_NUMBERS = 1 << 22
 """Scores that are held at once."""
@@ -161,7 +161,7 @@ def worth_of(
     normalize, many = parts[0].normalize, len(parts)
     axes, rows, parts = turned_alike(parts, rows, labels, block)
     d = rows.shape[1]
-    folds = many if d < WIDE else min(many, WIDE_FOLDS)
+    folds = next((min(many, few) for wide, few in WIDE_FOLDS if d >= wide), many)
     fold = block * folds // many
     groups = [
         merged([part for k, part in enumerate(parts) if k * folds // many == f])
