@@ -1,6 +1,7 @@
 """Signals: one is enough at any moment, with each engine, and says so in one line."""
 
 import gc
+import io
 import os
 import random
 import signal
@@ -11,6 +12,7 @@ import weakref
 import pytest
 from tests.faults.processes import GRAMAX, alive, slow_audit, started, wait_for_a_save
 
+from gramax.cli.codebook import _asked_to_stop
 from gramax.cli.stopping import stoppable
 
 SLOW = pytest.mark.slow
@@ -128,6 +130,22 @@ def test_a_signal_that_the_parent_ignores_stays_ignored(signals):
     with stoppable():
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_a_signal_may_arrive_while_a_line_is_written(monkeypatch, capfd):
+    class Interrupted(io.RawIOBase):
+        def writable(self):
+            return True
+
+        def write(self, data):
+            signal.raise_signal(signal.SIGTERM)
+            return len(data)
+
+    monkeypatch.setattr("sys.stderr", io.TextIOWrapper(io.BufferedWriter(Interrupted())))
+    with _asked_to_stop() as asked:
+        print("a line", file=sys.stderr, flush=True)
+    assert asked == [signal.SIGTERM]
+    assert capfd.readouterr().err.startswith("stopping after this round")
 
 
 def test_codebook_writes_its_best_at_sigterm(folder):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from gramax.frames import Packing
+
+STDERR = 2
+"""Its file descriptor."""
 
 number_of_codes = click.argument("c", type=click.IntRange(min=1))
 dimensions = click.argument("d", type=click.IntRange(min=1))
@@ -162,7 +166,9 @@ def _asked_to_stop() -> Iterator[list[int]]:
         if asked:
             raise KeyboardInterrupt
         asked.append(number)
-        click.echo("stopping after this round; Ctrl-C again leaves at once", err=True)
+        # Past Python's buffer, which the line that this signal interrupts may be going through.
+        with suppress(OSError):
+            os.write(STDERR, b"stopping after this round; Ctrl-C again leaves at once\n")
 
     main = threading.current_thread() is threading.main_thread()
     stops = (signal.SIGINT, signal.SIGTERM) if main else ()
