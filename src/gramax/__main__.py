@@ -3,7 +3,7 @@
 import os
 import sys
 
-from gramax.cli.stopping import stoppable
+from gramax._stopping import stoppable  # not in `cli`: its imports can be interrupted too
 
 
 def run() -> None:
