@@ -108,6 +108,25 @@ LIMITS = (
         "all there is. Give labels, or fit the leading ranks alone (`last=`)",
     ),
     Limit(
+        ("bulk_share",),
+        SPHERE,
+        ("n < d", "1:10⁵"),
+        "NaN at a ratio of 1e-12, and at offset 1e4 in the same flat cap, where all that does not "
+        "stand out is below the rounding of what does",
+    ),
+    Limit(
+        ("bulk_share",),
+        RAW,
+        ("n < d",),
+        "NaN at a ratio of 1e-12, for the same reason",
+    ),
+    Limit(
+        ("bulk_share",),
+        UNLABELLED,
+        ("n < d",),
+        "NaN from a ratio of 1e-6 on, where Σ_W is all there is. With labels it is right",
+    ),
+    Limit(
         ("rankme",),
         UNLABELLED,
         ("tight", "tight and far", "scale", "n < d"),

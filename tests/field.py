@@ -200,6 +200,7 @@ def nrc1(z, targets):
 
 def bulk_share(z):
     values = eigenvalues(z)
+    values = values * (values > 1e-22 * values[0])  # what is smaller is rounding
     return values[outlier_directions(z) :].sum() / values.sum()
 
 

@@ -105,6 +105,17 @@ def test_points_for_classes_are_not_too_small(rng, array):
     assert found["nc1_quotient"] == found["scatter_ratio"] == 0
 
 
+def test_what_does_not_stand_out_keeps_its_digits_beside_class_means(rng):
+    """Without labels float32 cannot tell it from rounding, and says so; it gave 0."""
+    y = np.arange(400) % 10
+    z = (rng.normal(size=(10, 96)) + 5)[y] + 10**-2.5 * rng.normal(size=(400, 96))
+    right = numbers(evidence(z, y, 10, np.asarray))["bulk_share"]
+    assert numbers(evidence(z, y, 10))["bulk_share"] == pytest.approx(right, rel=1e-3)
+    alone = evidence(z)
+    assert np.isnan(numbers(alone)["bulk_share"])
+    assert "float32" in METRICS["bulk_share"].reason(alone)
+
+
 def test_a_flat_axis_of_the_means_is_not_guessed(rng):
     """Nine means in four dimensions, one of them 1e-4 thin: Σ_W there is below rounding."""
     z, y = clouds(rng, N, 4, 9)

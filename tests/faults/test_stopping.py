@@ -5,6 +5,7 @@ import io
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 import weakref
@@ -12,8 +13,8 @@ import weakref
 import pytest
 from tests.faults.processes import GRAMAX, alive, slow_audit, started, wait_for_a_save
 
+from gramax.__main__ import stoppable
 from gramax.cli.codebook import _asked_to_stop
-from gramax.cli.stopping import stoppable
 
 SLOW = pytest.mark.slow
 
@@ -50,8 +51,9 @@ def test_one_ctrl_c_is_enough_at_any_moment(folder):
     """From the first import to the last line; JAX's callbacks swallowed a fifth of them."""
     rng = random.Random(20261123)
     command = [*GRAMAX, "audit", "z.npy", "--labels", "y.npy", "--json", "out.json"]
-    began, codes = time.monotonic(), []
-    assert started(command).wait(120) == 0
+    began, codes, run = time.monotonic(), [], started(command)
+    run.communicate(timeout=120)
+    assert run.returncode == 0
     whole = time.monotonic() - began
     for _ in range(60):
         run = started(command)
@@ -63,6 +65,11 @@ def test_one_ctrl_c_is_enough_at_any_moment(folder):
         codes.append(run.returncode)
         assert set(os.listdir()) <= {"z.npy", "y.npy", "out.json"}
     assert codes.count(130) > 30
+
+
+def test_signals_are_heard_before_the_command_is_loaded():
+    code = "import sys, gramax.__main__; sys.exit('gramax.cli' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.fixture

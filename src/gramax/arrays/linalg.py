@@ -22,6 +22,9 @@ MAX_LONE_SIDE = 512
 """Side up to which a matrix is decomposed by one thread, which is faster than several that wait for
 each other: ten times so where the machine is busy."""
 
+SIGNIFICANT_UNITS = 64
+"""Rounding units of the largest singular value (or eigenvalue) that hide all that are smaller."""
+
 
 def few_threads(side: int) -> Any:
     """Within it, matrices of this side are worked on by as many threads of BLAS as do it fastest.
@@ -130,7 +133,7 @@ def compressed(x: Float[Array, "c d"]) -> Float[Array, "r d"]:
 
 def significant(values: Float[Array, " r"]) -> Bool[Array, " r"]:
     """Which singular values or eigenvalues are more than the rounding of the largest."""
-    return values > 64 * epsilon(values) * namespace(values).max(values)
+    return values > SIGNIFICANT_UNITS * epsilon(values) * namespace(values).max(values)
 
 
 def _attempt(solve: Callable[[], Any], a: Array, *shapes: tuple[int, ...]) -> tuple[Array, ...]:

@@ -15,6 +15,7 @@ from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import Array, compiled
 from gramax.metrics.evidence import Evidence
 from gramax.metrics.functions import declares, moments_of, of_rows
+from gramax.metrics.rank import DOUBT
 from gramax.metrics.registry import CONDITIONS, METRICS, MOVED, SCALED, SQUARED, Condition
 
 TRACY_WIDOM_99 = 2.0234
@@ -29,27 +30,39 @@ _SHARED: dict[str, Any] = {
 }
 _of_rows = partial(of_rows, **_SHARED)
 
+
+def _hidden_words(e: Evidence) -> str:
+    return "it hangs on eigenvalues below the rounding of float32 sums: use float64"
+
+
 # -- distance from uniform ----------------------------------------------------------------------
 
 
 def _wasserstein(e: Evidence) -> Float[Array, ""]:
     """√(2 - 2 tr Σ^½/√(d E|x|²))."""
-    xp, values = e.xp, e.eigenvalues * (e.n - 1) / e.n
+    xp, values = e.xp, e.fine_eigenvalues * (e.n - 1) / e.n
     root = xp.sum(safe_sqrt(ratio(values, ratio(e.square_sum, e.weight)))) / math.sqrt(e.dim)
     return safe_sqrt(xp.maximum(2 - 2 * root, 0 * root))
 
 
+def _hidden(e: Evidence) -> tuple[Array, Array]:
+    """How many eigenvalues float32 sums hide, and what none of them exceeds."""
+    if e.exact:
+        return e.zero, e.zero
+    return e.hidden(e.fine_eigenvalues, e.n - 1), e.hidden_size(e.fine_eigenvalues)
+
+
 def _root_hangs(e: Evidence) -> Array:
     """Whether roots of eigenvalues that float32 sums hide would change it by 1 %."""
-    hidden = e.hidden(e.eigenvalues, e.n - 1)
-    share = safe_sqrt(ratio(e.hidden_size, ratio(e.square_sum, e.weight))) if not e.exact else 0.0
-    return e.zero + hidden * share / math.sqrt(e.dim) > 0.005
+    hidden, size = _hidden(e)
+    share = safe_sqrt(ratio(size, ratio(e.square_sum, e.weight)))
+    return hidden * share / math.sqrt(e.dim) > 0.005
 
 
 CONDITIONS["hidden_root"] = Condition(
     "eigenvalues below the rounding of float32 sums that would change it by 1 %",
     _root_hangs,
-    lambda e: "it hangs on eigenvalues below the rounding of float32 sums: use float64",
+    _hidden_words,
 )
 
 wasserstein_uniformity = _of_rows(
@@ -79,13 +92,27 @@ def _outliers(e: Evidence) -> tuple[Float[Array, ""], Float[Array, ""]]:
     Those above what is exceeded once in 100 times by the largest of as many isotropic rows of the
     same variance.
     """
-    xp, values, root = e.xp, e.eigenvalues, math.sqrt(e.dim)
+    xp, values, root = e.xp, e.fine_eigenvalues, math.sqrt(e.dim)
     total, free = xp.sum(values), safe_sqrt(e.only(e.n > 1, e.n - 1))
     side = free + root
     width = side * (ratio(1.0, free) + 1 / root) ** (1 / 3)
     edge = ratio(side**2 + TRACY_WIDOM_99 * width, free**2)
     out = values > edge * total / e.dim
-    return e.count(out), ratio(e.xp.sum(e.only(~out, values)), total)
+    return e.count(out), ratio(xp.sum(e.only(~out, values)), total)
+
+
+def _bulk_hangs(e: Evidence) -> Array:
+    """Whether eigenvalues that float32 sums hide would change the share by 1 %."""
+    hidden, size = _hidden(e)
+    total = e.xp.sum(e.fine_eigenvalues)
+    return hidden * size > DOUBT * e.once(_outliers)[1] * total
+
+
+CONDITIONS["hidden_bulk"] = Condition(
+    "eigenvalues below the rounding of float32 sums that would change it by 1 %",
+    _bulk_hangs,
+    _hidden_words,
+)
 
 
 outlier_directions = _of_rows(
@@ -110,6 +137,7 @@ bulk_share = _of_rows(
     source="Horn 1965; Johnstone 2001",
     interval=(0.0, 1.0),
     best="0 for collapsed classes; 1 for noise",
+    undefined=(*_SHARED["undefined"], "hidden_bulk"),
     compute=lambda e: e.once(_outliers)[1],
     invariant=frozenset({"rotation", "permutation", "scale", "translation"}),
     degenerate="1 for rows on a line that are few, 0 for many",

@@ -241,13 +241,17 @@ class Evidence:
         return self._without_rounding(values), vectors
 
     @cached_property
+    def _unbiased(self) -> Float[Array, ""]:
+        """n/(n-1); NaN for a single row."""
+        return self.n / self.xp.where(self.n > 1, self.n - 1, self.xp.nan)
+
+    @cached_property
     def covariance(self) -> Float[Array, "d d"]:
         """Covariance of all rows about their mean, divisor n-1."""
-        unbiased = self.n / self.xp.where(self.n > 1, self.n - 1, self.xp.nan)
         if self.moments.num_classes == 1:
-            return ratio(self.moments.scatter, self.weight / unbiased)
+            return ratio(self.moments.scatter, self.weight / self._unbiased)
         spread = safe_sqrt(self.row_share)[:, None] * self.about(self.row_share)
-        return (self.within + dot(spread.T, spread)) * unbiased
+        return (self.within + dot(spread.T, spread)) * self._unbiased
 
     @cached_property
     def second_moment(self) -> Float[Array, "d d"]:
@@ -283,18 +287,24 @@ class Evidence:
         """Squared singular values of the rows over n, ascending; at most n of them are not 0."""
         return self._of_rank(self._stacked(self.origin_means, self.second_moment), self.n)
 
-    @cached_property
+    @property
     def spread_values(self) -> Float[Array, " d"]:
         """Eigenvalues of the scatter about `center`, ascending, small ones to their digits."""
-        if self.options.center == "none":
-            return self.squares
-        if self.exact:
+        return self.squares if self.options.center == "none" else self.fine_eigenvalues
+
+    @cached_property
+    def fine_eigenvalues(self) -> Float[Array, " d"]:
+        """`eigenvalues`, where classes are labelled small ones to their digits."""
+        if self.exact or self.moments.num_classes == 1:
             return self.eigenvalues
         spread = self.about(self.row_share)
-        return self._of_rank(self._stacked(spread, self.covariance), self.n - 1)
+        values = self._stacked(spread, self.covariance, self._unbiased)
+        return self._of_rank(values, self.n - 1)
 
-    def _stacked(self, means: Float[Array, "c d"], whole: Float[Array, "d d"]) -> Array:
-        """Eigenvalues, ascending, of Σ_W and the scatter of these means together: of `whole`.
+    def _stacked(
+        self, means: Float[Array, "c d"], whole: Float[Array, "d d"], times: Array | float = 1.0
+    ) -> Array:
+        """Eigenvalues, ascending, of `whole`: Σ_W and the scatter of these means, `times` that.
 
         In float32 a small Σ_W (tight classes, rows far from the origin) loses its digits beside the
         means in that sum: there they are the squares of the singular values of the means on top of
@@ -311,12 +321,13 @@ class Evidence:
         )
         # Below the rounding of the singular values themselves there is nothing.
         squares = self.only(linalg.significant(sigma), sigma) ** 2
-        return xp.flip(squares) + direct - stop_gradient(direct)
+        return times * xp.flip(squares) + direct - stop_gradient(direct)
 
-    @cached_property
-    def hidden_size(self) -> Float[Array, ""]:
-        """No eigenvalue that sums in float32 hide is larger: the rounding of Σ_W."""
-        return self.resolution * self.xp.max(self.within_spectrum[0])
+    def hidden_size(self, values: Float[Array, " d"]) -> Float[Array, ""]:
+        """No eigenvalue that `_stacked` hides is larger: the rounding of Σ_W, or of its roots."""
+        xp, units = self.xp, linalg.SIGNIFICANT_UNITS * epsilon(values)
+        within = self.resolution * xp.max(self.within_spectrum[0])
+        return xp.maximum(within, units**2 * xp.max(values))
 
     def hidden(self, values: Float[Array, " d"], rank: Float[Array, ""]) -> Float[Array, ""]:
         """How many eigenvalues of a spectrum of this rank float32 sums cannot tell from 0.
@@ -333,5 +344,5 @@ class Evidence:
         spanned = xp.minimum(self.n - self.present_count, self.count(inner)) + means
         possible = xp.minimum(xp.minimum(rank, self.count(used)), spanned)
         # An axis along which the class means alone are seen is hidden too; NaN hides nothing.
-        hidden = possible - self.count(~(values <= self.hidden_size))
+        hidden = possible - self.count(~(values <= self.hidden_size(values)))
         return xp.where(hidden > 0, hidden, 0.0)

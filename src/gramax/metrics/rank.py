@@ -100,9 +100,10 @@ def _rankme_at_most(e: Evidence) -> Float[Array, ""]:
     """RankMe if what rounding hides were as large as it may be: at the floor of the resolution."""
     xp, values = e.xp, e.squares
     places = values.shape[0] - xp.arange(values.shape[0])
-    rank = e.count(values > e.hidden_size) + e.hidden(values, e.n)
-    hidden = (values <= e.hidden_size) & (xp.astype(places, values.dtype) <= rank)
-    return _rankme(xp.where(hidden, values + e.hidden_size, values), e)
+    most = e.hidden_size(values)
+    rank = e.count(values > most) + e.hidden(values, e.n)
+    hidden = (values <= most) & (xp.astype(places, values.dtype) <= rank)
+    return _rankme(xp.where(hidden, values + most, values), e)
 
 
 def _rankme_hangs(e: Evidence) -> Bool[Array, ""]:
