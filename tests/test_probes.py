@@ -71,7 +71,7 @@ def test_folds_are_those_of_a_reference(normalize, offset, monkeypatch):
 
 
 KNOWN = {
-    "noise": ("poor", 768, 0.0, 800),
+    "noise": ("poor", 256, 0.0, 300),
     "far apart": ("good", 32, 3.0, 500),
     "fewer rows than dimensions": ("good", 2048, 1.0, 100),
     "in part": ("fair", 16, 0.4, 2000),
