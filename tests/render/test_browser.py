@@ -268,7 +268,10 @@ def test_pairs_that_moved_say_what_is_real(visit, found):
     page = visit(decision_page(replace(found, moved=moved)))
     assert column(page, "table-4", 6) == ["◆ changed", "= same", "? unknown"]
     assert [column(page, "table-4", k)[0] for k in (0, 1)] == ["(empty)", "(3 spaces)"]
-    assert "real beyond 3.0 standard errors" in page.locator("section", has_text="moved most").text_content()
+    assert (
+        "real beyond 3.0 standard errors"
+        in page.locator("section", has_text="moved most").text_content()
+    )
     out = Console(file=io.StringIO(), width=110)
     show(replace(found, moved=moved), out)
     lines = [line for line in out.file.getvalue().splitlines() if "(empty)" in line]
