@@ -26,6 +26,10 @@ demo: setup  ## train on digits, audit, leave everything in demo/
 # One thread of BLAS each: tests run beside each other, one on each core.
 test test-nightly test-lowest test-newest types: export OPENBLAS_NUM_THREADS ?= 1
 
+# Hundreds of processes that the tests start import gramax: where Python is told to keep no bytecode,
+# each of them would compile it anew.
+test test-nightly test-lowest test-newest: export PYTHONDONTWRITEBYTECODE :=
+
 # Tests run many small programs once: what XLA does to make them fast does not pay, and is most of
 # the time of compiling; test-lowest and test-newest do not,
 # and pages with thousands of codes need LLVM.
