@@ -87,7 +87,7 @@ SPACES = {
 def test_each_kind_of_space_is_told(name):
     make, kind = SPACES[name]
     for draw in range(3):
-        report = gramax.audit(*make(np.random.default_rng(draw)))
+        report = gramax.audit(*make(np.random.default_rng(draw)), portrait=False)
         assert report.diagnosis.kind == kind, report.diagnosis
         told = report.diagnosis
         needed = [one for one in told.properties if one != "crowded codes"]
