@@ -10,9 +10,6 @@ export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.jax-cache
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.1
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= 0
 
-# Tests start the command some hundred times; without bytecode each would compile the package.
-unexport PYTHONDONTWRITEBYTECODE
-
 .PHONY: setup demo test test-nightly test-lowest test-newest sbom vulnerabilities lint types contract wheel figures bench numerics fuzz mutants docs clean
 
 setup: $(STAMP)
@@ -28,6 +25,10 @@ demo: setup  ## train on digits, audit, leave everything in demo/
 
 # One thread of BLAS each: tests run beside each other, one on each core.
 test test-nightly test-lowest test-newest types: export OPENBLAS_NUM_THREADS ?= 1
+
+# Hundreds of processes that the tests start import gramax: where Python is told to keep no bytecode,
+# each of them would compile it anew.
+test test-nightly test-lowest test-newest: export PYTHONDONTWRITEBYTECODE :=
 
 # Tests run many small programs once: what XLA does to make them fast does not pay, and is most of
 # the time of compiling; test-lowest and test-newest do not,

@@ -272,11 +272,11 @@ def test_intervals_of_companions_cover_what_many_rows_give():
     truth, hits, plain = report(whole), dict.fromkeys(names, 0), dict.fromkeys(names, 0)
     for _ in range(24):
         blocks = of_rows(*draw(200), c)
-        bars = error_bars(blocks)
+        bars = error_bars(blocks, names=names)
         for name, one in companions_with_intervals(blocks, bars).items():
-            if name in names:
-                hits[name] += one.low is not None and one.low <= truth[name] <= one.high
-                plain[name] += bars[name].low <= truth[name] <= bars[name].high
+            hits[name] += one.low is not None and one.low <= truth[name] <= one.high
+            plain[name] += bars[name].low <= truth[name] <= bars[name].high
+    bars = error_bars(blocks)
     few, enough = ({*companions_with_intervals(blocks, bars, None, groups)} for groups in (23, 24))
     assert few == {"participation_ratio", "isoscore"}
     assert few | {"cdnv", "rankme"} <= enough

@@ -76,7 +76,7 @@ def folder(tmp_path_factory):
     """Digits, a noisy copy of them, and their classes."""
     path = tmp_path_factory.mktemp("digits")
     z, y = load_digits(return_X_y=True)
-    z, y = z[:500].astype(np.float32), y[:500]
+    z, y = z[:250].astype(np.float32), y[:250]
     noisy = z + 2 * np.random.default_rng(0).normal(size=z.shape)
     for name, array in (("z", z), ("noisy", noisy), ("y", y)):
         np.save(path / f"{name}.npy", array)

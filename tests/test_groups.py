@@ -17,6 +17,13 @@ GROUPS, VIEWS = 60, 8
 CENTRES = 0.5 * np.random.default_rng(0).standard_normal((3, 6))
 
 
+@pytest.fixture(autouse=True)
+def errors_alone(monkeypatch):
+    """What else stands beside numbers takes most of the time, and is asked for by no test here."""
+    for name in ("references", "companions_with_intervals"):
+        monkeypatch.setattr(f"gramax.audits.audit.{name}", lambda *_, **__: {})
+
+
 def clustered(rng):
     """Eight views of each of 60 objects of three classes, sorted by object."""
     y, g = rng.integers(0, 3, GROUPS), np.repeat(np.arange(GROUPS), VIEWS)

@@ -14,6 +14,7 @@ from gramax.decide.differences import of_blocks, of_hits
 from gramax.errors import InputError
 from gramax.moments import ClassMoments
 from gramax.moments.blocks import dealt
+from gramax.uncertainty import probes
 from gramax.uncertainty.probes import worth_of
 
 
@@ -26,19 +27,20 @@ def flagged(found, values):
 @pytest.mark.parametrize("shared", [0.0, 0.8])
 def test_equal_spaces_are_told_apart_in_one_of_twenty_at_most(shared):
     """Numbers with a jackknife: means of 20 blocks, independent or nearly one."""
-    rng = np.random.default_rng(0)
-    draws, false = 200, 0
-    for _ in range(draws):
+    rng, false = np.random.default_rng(0), 0
+    for _ in range(100):
         common = rng.normal(size=(1, 20))
         blocks = np.sqrt(shared) * common + np.sqrt(1 - shared) * rng.normal(size=(8, 20))
         left = (blocks.sum(axis=1, keepdims=True) - blocks) / 19
         false += flagged(of_blocks(blocks.mean(axis=1), left), blocks.mean(axis=1))
-    assert false <= 20  # 10 are expected, with a deviation of 3
+    assert false <= 11  # 5 are expected, with a deviation of 2
     assert false >= 1  # and not none, as for an interval that is far too wide
 
 
-def test_equal_classifiers_are_told_apart_in_one_of_twenty_at_most():
+def test_equal_classifiers_are_told_apart_in_one_of_twenty_at_most(monkeypatch):
     """Layers that are the same signal under noises of their own, learnt from few rows."""
+    # Which intervals of each layer alone ask for, and which takes most of the time.
+    monkeypatch.setattr(probes, "tied_rows", lambda *_: np.zeros(2))
     n, d, c, m, false = 240, 8, 3, 4, 0
     block = dealt(0, n, 20, seed=0)
     for seed in range(40):

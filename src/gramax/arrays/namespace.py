@@ -33,7 +33,8 @@ def namespace(*arrays: Any) -> Any:
         >>> namespace(np.ones(2)).sum(np.ones(2))
         np.float64(2.0)
     """
-    known = [a for a in arrays if not is_numpy_array(a) and is_array(a)]
+    known = [a for a in arrays if type(a) is not np.ndarray and not is_numpy_array(a)]
+    known = [a for a in known if is_array(a)]
     if not known:
         return np
     if is_jax_array(known[0]):
@@ -81,6 +82,11 @@ def is_traced(array: Any) -> bool:
     return is_jax_array(array) and isinstance(array, sys.modules["jax"].core.Tracer)
 
 
+def _is_jax(leaf: Any) -> bool:
+    """`is_jax_array`, quick for the many that are of NumPy."""
+    return type(leaf) is not np.ndarray and is_jax_array(leaf)
+
+
 def is_visible(array: Any) -> bool:
     """Whether values can be looked at now: not while JAX traces, nor if other processes hold some.
 
@@ -117,8 +123,7 @@ def compiled(*static: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
 
         @wraps(function)
         def call(*args: Any, **kwargs: Any) -> R:
-            known = "jax" in sys.modules
-            if known and any(is_jax_array(leaf) for leaf in pytree.leaves((args, kwargs))):
+            if "jax" in sys.modules and any(map(_is_jax, pytree.leaves((args, kwargs)))):
                 return under_jit()(*args, **kwargs)
             with np.errstate(all="ignore"):
                 return _plain(function(*args, **kwargs))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
@@ -32,6 +33,7 @@ def pytree(cls: type[T]) -> type[T]:
     return cls
 
 
+@cache
 def _names(cls: Any, static: bool) -> tuple[str, ...]:
     fields = dataclasses.fields(cls)
     return tuple(f.name for f in fields if bool(f.metadata.get("static")) == static)
@@ -67,17 +69,22 @@ def _tell(tree_util: Any, cls: type) -> None:
 
 def leaves(tree: Any) -> Iterator[Any]:
     """The arrays and numbers in nested tuples, lists, dicts and such dataclasses."""
-    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        tree = [getattr(tree, name) for name in _names(tree, False)]
-    if isinstance(tree, tuple | list | dict):
-        for one in tree.values() if isinstance(tree, dict) else tree:
-            yield from leaves(one)
-    elif tree is not None:
-        yield tree
+    if isinstance(tree, dict):
+        parts: Iterable[Any] = tree.values()
+    elif isinstance(tree, tuple | list):
+        parts = tree
+    elif hasattr(type(tree), "__dataclass_fields__"):
+        parts = map(tree.__getattribute__, _names(type(tree), False))
+    else:
+        if tree is not None:
+            yield tree
+        return
+    for one in parts:
+        yield from leaves(one)
 
 
 def mapped(function: Callable[[Any], Any], tree: T) -> T:
     """The dataclass with `function` of every leaf that is not None."""
-    found = {name: getattr(tree, name) for name in _names(tree, False)}
+    found = {name: getattr(tree, name) for name in _names(type(tree), False)}
     changed = {name: function(leaf) for name, leaf in found.items() if leaf is not None}
     return dataclasses.replace(tree, **changed)  # type: ignore[type-var]

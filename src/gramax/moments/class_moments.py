@@ -141,6 +141,8 @@ class ClassMoments(Sums):
 
         What was summed in float32 is known to its rounding, and `summed` keeps that in mind.
         """
+        if is_numpy_array(self.mean) and self.mean.dtype == np.float64:
+            return self
         wide = mapped(lambda leaf: to_numpy(leaf).astype(np.float64), self)
         return replace(wide, summed=_narrower(self, wide))
 
@@ -231,7 +233,9 @@ def _merge(a: ClassMoments, b: ClassMoments) -> ClassMoments:
     xp = namespace(a.mean)
     mine, theirs = a.counts, b.counts
     anchor = xp.where((mine > 0)[:, None], a.anchor, b.anchor)
-    moved = displacement(b.anchor, norms(b.anchor), anchor, norms(anchor), a.normalize)
+    # Of raw rows no length is asked: any number stands for it.
+    lengths = [norms(x) if a.normalize else x[:, :1] for x in (b.anchor, anchor)]
+    moved = displacement(b.anchor, lengths[0], anchor, lengths[1], a.normalize)
     # A class that is new here keeps its anchor: nothing is added, not even rounding.
     mean_b = xp.where((mine > 0)[:, None], b.mean + moved, b.mean)
     mean_a = xp.where((mine > 0)[:, None], a.mean, mean_b)
