@@ -17,7 +17,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt 'pip>=25.1'
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]' --group dev --group docs
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]' --group dev --group docs --group contract
 	touch $@
 
 demo: setup  ## train on digits, audit, leave everything in demo/
@@ -48,6 +48,7 @@ test-nightly:  ## the tests that need torch, Lightning, transformers, Keras and 
 	$(NIGHTLY) -m pip install --quiet --disable-pip-version-check -c constraints-nightly.txt -e '.[train,demo]' --group nightly
 	KERAS_BACKEND=torch $(NIGHTLY) -m pytest -m nightly tests/training tests/sinks tests/inputs tests/test_reference.py
 	KERAS_BACKEND=jax $(NIGHTLY) -m pytest -m nightly tests/training -k keras
+	$(NIGHTLY) -m pytest -k "torch or gradients" tests/libraries tests/test_undefined.py tests/test_transform.py
 
 test-lowest: LOWEST = .venv-lowest/bin/python
 # jaxlib 0.10.0 writes a line to stderr for programs that come from the cache; tests read stderr.

@@ -66,11 +66,14 @@ def stoppable() -> Iterator[Stop]:
     stop = Stop()
     stops = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     ours = [number for number, usual in stops.items() if signal.getsignal(number) == usual]
-    for number in [*ours, *([signal.SIGALRM] if hasattr(signal, "SIGALRM") else [])]:
+    ours += [signal.SIGALRM] if hasattr(signal, "setitimer") else []
+    for number in ours:
         signal.signal(number, stop.hear)
     try:
         yield stop
     finally:
+        if hasattr(signal, "setitimer"):  # an alarm while Python shuts down would kill it
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number in ours:
             signal.signal(number, signal.SIG_DFL)
 

@@ -132,6 +132,13 @@ def test_a_signal_where_an_exception_would_be_lost_comes_after_it(
         assert sys.modules.pop("signalling").done
 
 
+def test_a_signal_just_before_the_end_rings_no_more(signals):
+    with stoppable():
+        in_the_collector()
+    time.sleep(0.1)
+    assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+
+
 def test_a_signal_that_the_parent_ignores_stays_ignored(signals):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with stoppable():

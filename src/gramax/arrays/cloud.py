@@ -71,9 +71,10 @@ def chunks(count: int, numbers: int) -> Iterator[slice]:
 
 
 def representatives(x: Cloud, unit: float) -> Int[np.ndarray, " n"]:
-    """For every row, the lowest row of its group of copies: rows closer than their rounding.
+    """For every row, the lowest row of its group of copies.
 
-    Representatives lie further apart than that. Where they do not yet, their groups are joined.
+    A row is a copy of any lower row that it is closer to than their rounding, in whatever order and
+    library rows are searched: representatives lie further apart than that.
 
     Args:
         x: `[n, d]` finite rows.
@@ -81,49 +82,40 @@ def representatives(x: Cloud, unit: float) -> Int[np.ndarray, " n"]:
     """
     n, d = x.shape
     directions = np.linalg.qr(np.random.default_rng(0).normal(size=(d, min(d, 8))))[0]
-    along, lengths = np.empty((n, directions.shape[1])), np.empty(n)
+    along, lengths = np.empty((n, directions.shape[1]), order="F"), np.empty(n)
     for part in chunks(n, d):
         rows = x[part].astype(np.float64)
         along[part], lengths[part] = rows @ directions, np.linalg.norm(rows, axis=1)
     rounding = 2 * np.sqrt(d) * float(np.finfo(np.float64).eps)  # that of the products themselves
-    radius = ((SAME_POINT_UNITS + 1) * unit + rounding) * lengths
-    lowest = np.arange(n)
-    while True:
-        some = np.flatnonzero(lowest == np.arange(n))
-        order = some[np.argsort(along[some, 0], kind="stable")]
-        joined = _joined(x, order, along, radius, SAME_POINT_UNITS * unit * lengths)
-        if np.array_equal(joined[some], some):
-            return lowest
-        lowest = joined[lowest]
+    allowed = SAME_POINT_UNITS * unit * lengths
+    radius = allowed + (unit + rounding) * lengths
+    order = np.argsort(along[:, 0], kind="stable")
+    places = along[order, 0]
+    first = np.searchsorted(places, places - radius[order])
+    last = np.searchsorted(places, places + radius[order], side="right") - 1
+    original, left, reach = np.arange(n), np.flatnonzero(last > first), 1
 
-
-def _joined(
-    x: Cloud, order: np.ndarray, along: np.ndarray, radius: np.ndarray, allowed: np.ndarray
-) -> Int[np.ndarray, " n"]:
-    """The lowest row of the group of each of the rows `order`; other rows stay alone.
-
-    Rows come sorted along the first of a few directions. Copies lie next to each other there, so
-    that rows are compared with the next one, the one after, and so on, as long as any lie within
-    their `radius`; copies are those within the larger of what is `allowed` to them.
-    """
-    n = x.shape[0]
-    parent = np.arange(n)
-    shift = 1
-    while shift < len(order):
-        a, b = order[:-shift], order[shift:]
-        near = np.flatnonzero(along[b, 0] - along[a, 0] <= radius[a])
-        if not len(near):
-            break
-        a, b = a[near], b[near]
-        near = np.flatnonzero(np.all(np.abs(along[b] - along[a]) <= radius[a, None], axis=1))
-        a, b = a[near], b[near]
+    def look(some: np.ndarray, steps: np.ndarray) -> None:
+        """Compare the rows at some places with the lower ones so many places further on."""
+        at = some[:, None] + steps
+        k, j = np.nonzero((first[some, None] <= at) & (at <= last[some, None]))
+        a, b = order[some[k]], order[at[k, j]]
+        a, b = a[b < a], b[b < a]
+        for axis in along.T[1:]:
+            near = np.abs(axis[a] - axis[b]) <= radius[a]
+            a, b = a[near], b[near]
         gap = np.sqrt(squared_distances(x, a, b[:, None])[:, 0])
         same = gap <= np.maximum(allowed[a], allowed[b])
-        parent[b[same]] = a[same]
-        order = order[~np.isin(order, b[same])] if np.any(same) else order
-        shift = 1 if np.any(same) else shift + 1
-    while np.any(parent != parent[parent]):
-        parent = parent[parent]
-    lowest = np.full(n, n)
-    np.minimum.at(lowest, parent, np.arange(n))
-    return lowest[parent]
+        original[a[same]] = b[same]
+
+    while len(left):  # twice as far each time: of many copies half as many rows are left
+        steps = np.arange(reach, 2 * reach)
+        steps = np.concatenate([-steps, steps])
+        for some in np.array_split(left, len(left) * len(steps) // CHUNK_NUMBERS + 1):
+            look(some, steps)
+        reach *= 2
+        alone = original[order[left]] == order[left]
+        left = left[alone & ((first[left] <= left - reach) | (left + reach <= last[left]))]
+    while np.any(original != original[original]):
+        original = original[original]
+    return original

@@ -13,9 +13,8 @@ from typing import Any
 from gramax._shapes import Float
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import Array, compiled
-from gramax.metrics.evidence import Evidence
+from gramax.metrics.evidence import DOUBT, Evidence
 from gramax.metrics.functions import declares, moments_of, of_rows
-from gramax.metrics.rank import DOUBT
 from gramax.metrics.registry import CONDITIONS, METRICS, MOVED, SCALED, SQUARED, Condition
 
 TRACY_WIDOM_99 = 2.0234

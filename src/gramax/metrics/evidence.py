@@ -32,6 +32,9 @@ MEAN_UNITS = 64
 EXACT = 1e-10
 """Sums that round to less than this need no doubt: what rounding hides does not matter."""
 
+DOUBT = 0.01
+"""The largest share of a number that may hang on eigenvalues that float32 sums hide."""
+
 
 class Evidence:
     """Quantities that several metrics share, each computed at most once.

@@ -16,12 +16,9 @@ from gramax._shapes import Bool, Float
 from gramax.arrays import linalg
 from gramax.arrays.linalg import ratio, safe_sqrt
 from gramax.arrays.namespace import Array, compiled, dot
-from gramax.metrics.evidence import Evidence
+from gramax.metrics.evidence import DOUBT, Evidence
 from gramax.metrics.functions import declares, moments_of, of_classes, of_rows
 from gramax.metrics.registry import CONDITIONS, METRICS, SCALED, SQUARED, Condition
-
-DOUBT = 0.01
-"""The largest share of a number that may hang on eigenvalues that float32 sums hide."""
 
 RANKME_EPSILON = 1e-7
 """As published, added to p and not normalised away."""
