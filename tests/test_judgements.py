@@ -231,7 +231,7 @@ def test_poor_geometry_of_classes_told_apart_says_so_and_merged_pairs_are_except
     assert tell_worth(report)[1].startswith("The classes can be told apart, all but 2 and 7")
 
 
-@pytest.mark.parametrize("power", [0, 1, 1.5])
+@pytest.mark.parametrize("power", [0, 1.5])
 @pytest.mark.parametrize(("n", "c"), [(400, 10), (60, 2), (400, 60)])
 def test_noise_earns_nothing_whatever_its_spectrum(rng, power, n, c):
     z = rng.normal(size=(n, 64)) * np.arange(1, 65.0) ** (-power / 2)
