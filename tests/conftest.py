@@ -10,6 +10,8 @@ import jax
 import numpy as np
 import pytest
 
+from gramax.streaming import collection
+
 hypothesis.settings.register_profile(
     "gramax",
     deadline=None,
@@ -23,6 +25,13 @@ hypothesis.settings.load_profile("gramax")
 @pytest.fixture
 def rng():
     return np.random.default_rng(20261123)
+
+
+@pytest.fixture
+def read_here(monkeypatch):
+    """Files are read in this process; `test_child` tells what a process of their own is for."""
+    monkeypatch.setattr("gramax.streaming.child.collect_in_child", collection.collect_here)
+    monkeypatch.setattr("gramax.streaming.child.matrices_from_child", collection.matrices_here)
 
 
 @pytest.fixture(autouse=True, scope="session")
