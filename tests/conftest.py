@@ -10,8 +10,6 @@ import jax
 import numpy as np
 import pytest
 
-from gramax.streaming import collection
-
 hypothesis.settings.register_profile(
     "gramax",
     deadline=None,
@@ -30,6 +28,8 @@ def rng():
 @pytest.fixture
 def read_here(monkeypatch):
     """Files are read in this process; `test_child` tells what a process of their own is for."""
+    from gramax.streaming import collection  # late: `make types` watches gramax as it is imported
+
     monkeypatch.setattr("gramax.streaming.child.collect_in_child", collection.collect_here)
     monkeypatch.setattr("gramax.streaming.child.matrices_from_child", collection.matrices_here)
 
