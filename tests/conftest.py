@@ -25,6 +25,15 @@ def rng():
     return np.random.default_rng(20261123)
 
 
+@pytest.fixture
+def read_here(monkeypatch):
+    """Files are read in this process; `test_child` tells what a process of their own is for."""
+    from gramax.streaming import collection  # late: `make types` watches gramax as it is imported
+
+    monkeypatch.setattr("gramax.streaming.child.collect_in_child", collection.collect_here)
+    monkeypatch.setattr("gramax.streaming.child.matrices_from_child", collection.matrices_here)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def no_progress():
     """What a command says does not depend on how busy the machine is."""

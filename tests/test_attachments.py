@@ -16,6 +16,8 @@ from gramax.data import Reading
 from gramax.errors import InputError
 from gramax.streaming import tasks
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 N, D, C = 400, 12, 5
 NAMES = ["ant", "bee", "cat", "dog", "eel"]
 

@@ -12,6 +12,8 @@ from gramax.cli import main
 from gramax.errors import InputError
 from gramax.moments.blocks import blocks_of, dealt, random_parts
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 SEED = 5
 GROUPS, VIEWS = 60, 8
 CENTRES = 0.5 * np.random.default_rng(0).standard_normal((3, 6))

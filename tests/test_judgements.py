@@ -231,7 +231,7 @@ def test_poor_geometry_of_classes_told_apart_says_so_and_merged_pairs_are_except
     assert tell_worth(report)[1].startswith("The classes can be told apart, all but 2 and 7")
 
 
-@pytest.mark.parametrize("power", [0, 1, 1.5])
+@pytest.mark.parametrize("power", [0, 1.5])
 @pytest.mark.parametrize(("n", "c"), [(400, 10), (60, 2), (400, 60)])
 def test_noise_earns_nothing_whatever_its_spectrum(rng, power, n, c):
     z = rng.normal(size=(n, 64)) * np.arange(1, 65.0) ** (-power / 2)
@@ -298,17 +298,18 @@ def test_pairs_most_alike_and_most_opposite_and_those_that_are_confused(rng):
 def test_an_answer_tells_of_the_number_that_stands_beside_it(draw):
     rng = np.random.default_rng(draw)
     z, y = cloud(rng.normal(size=(6, 12)), 30, 0.5 + draw, rng)
-    for answer in told(z + draw % 2, y).answers:
+    report = told(z + draw % 2, y)
+    for answer in report.answers:
         text = answer.text.replace(",", "")
         if answer.question == "collapse":
             assert f"{float(f'{100 * answer.value:.3g}'):g} %" in text
         elif answer.question != "reach":
             assert f"{answer.value:.3g}" in text
-    simplex_text = next(a.text for a in told(z, y).answers if a.question == "simplex")
+    simplex_text = next(a.text for a in report.answers if a.question == "simplex")
     if "On the way" in simplex_text:
         here, there = (float(part.split()[0]) for part in simplex_text.split(" off, ")[0:1] * 2)
         assert here == there  # the same number; the reference is at least a tenth above
-        assert told(z, y).numbers["class_simplex_error_centred"].chance.mean > 1.1 * here
+        assert report.numbers["class_simplex_error_centred"].chance.mean > 1.1 * here
 
 
 # -- without labels -------------------------------------------------------------------------------

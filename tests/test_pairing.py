@@ -12,6 +12,8 @@ from gramax.decide.comparison.pairing import thinned
 from gramax.errors import InputError
 from gramax.streaming import Request, collect, tasks
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 N, D, C = 300, 10, 4
 CENTRES = 0.2 * np.random.default_rng(0).standard_normal((4, 64))
 

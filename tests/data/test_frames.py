@@ -10,6 +10,8 @@ import pytest
 import gramax
 from gramax import InputError
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 Z = np.random.default_rng(9).normal(size=(60, 8)).astype(np.float32)
 Y = np.array(["a", "b", "c"])[np.arange(60) % 3]
 WANTED = gramax.audit(Z, Y)

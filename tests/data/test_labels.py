@@ -16,6 +16,8 @@ import gramax
 from gramax.data import labels_from_array, open_embeddings, read_labels
 from gramax.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 
 @settings(deadline=None)
 @given(st.lists(st.integers(-1, 2**40), min_size=1).filter(lambda y: max(y) >= 0))

@@ -15,6 +15,8 @@ from gramax import Execution
 from gramax.data import open_embeddings
 from gramax.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 N, D = 40, 3
 Z = np.random.default_rng(5).normal(size=(N, D)) * 10
 Y = [f"c{k % 4}" for k in range(N)]

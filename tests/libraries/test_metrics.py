@@ -1,5 +1,7 @@
 """Every metric of the registry on every array library, held to formulas in float64."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from tests import field
@@ -11,6 +13,7 @@ from gramax import ClassMoments, Options
 from gramax.metrics.registry import METRICS
 
 
+@cache  # one function, one program
 def reported(normalize, options=None):
     return lambda z, y: gramax.report(ClassMoments.of(z, y, C, normalize=normalize), options)
 
