@@ -44,7 +44,7 @@ HDF5 fills up a chunk that inflates to too few bytes with what lay in its memory
 
 FOUND = sorted(file for file in CORPUS.rglob("*") if file.is_file())
 
-INPUTS = 80
+INPUTS = 120
 """Of every reader, at each run of the tests."""
 
 MEMORY_BYTES, SECONDS = 4 << 30, 30
