@@ -101,9 +101,7 @@ def test_bad_options(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_ctrl_c_keeps_the_best_so_far_and_twice_leaves_at_once(
-    tmp_path, monkeypatch, capsys, times
-):
+def test_ctrl_c_keeps_the_best_so_far_and_twice_leaves_at_once(tmp_path, monkeypatch, capfd, times):
     @contextmanager
     def display(*_):
         def press(_):
@@ -120,7 +118,7 @@ def test_ctrl_c_keeps_the_best_so_far_and_twice_leaves_at_once(
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
-    told = capsys.readouterr()
+    told = capfd.readouterr()
     assert out.exists() == (times == 1)
     if times == 1:
         assert coherence(np.load(out)) == pytest.approx(BEST, abs=1e-9)
