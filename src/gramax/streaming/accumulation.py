@@ -68,7 +68,7 @@ def accumulate(
         out = totals.left_out
         why = f"the first of {len(out)} is {out[0].reason}"
         raise InputError(f"{source.name}: no fragment can be read; {why}")
-    return totals
+    return replace(totals, samples=(totals.sample,))  # joined once: it may be all of the rows
 
 
 def _check_memory(source: Source, c: int, blocks: int) -> None:
