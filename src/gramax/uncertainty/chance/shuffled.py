@@ -35,9 +35,9 @@ and draws with fewer of which nothing is said."""
 PERMUTED_NUMBERS = 1 << 19
 """Numbers in the rows up to which they are permuted themselves."""
 
-ANSWER_NUMBERS, MAX_WORK = 8e6, 1e11
-"""Numbers drawn for the answers in all; multiply-adds of the fewest draws beyond which a number is
-left without a reference."""
+ANSWER_NUMBERS, HELD_DRAWS, MAX_WORK = 8e6, 100, 1e11
+"""Numbers drawn for the answers in all, and draws held at once; multiply-adds of the fewest draws
+beyond which a number is left without a reference."""
 
 DECOMPOSITIONS = 10.0
 """Decompositions of one report, in cubes of their side."""
@@ -154,10 +154,13 @@ def shuffled_answers(
     if draws >= FEWEST_DRAWS or (draws >= FEWEST_DRAWS // 2 and s.classes > 256):  # of many pairs
         rng = np.random.default_rng(0)
         with few_threads(len(deck.middle)), np.errstate(all="ignore"):
-            deals = (deck.deal(rng) for _ in range(draws))
-            means, variances = map(np.stack, zip(*deals, strict=True))
-            found = answers_of_means(s, means + deck.middle, variances)
-        known = {name: summed_up(x, SHUFFLED, _method(deck)) for name, x in found.items()} | known
+            found = []
+            for start in range(0, draws, HELD_DRAWS):
+                deals = (deck.deal(rng) for _ in range(start, min(start + HELD_DRAWS, draws)))
+                means, variances = map(np.stack, zip(*deals, strict=True))
+                found.append(answers_of_means(s, means + deck.middle, variances))
+        every = {name: np.concatenate([one[name] for one in found]) for name in found[0]}
+        known = {name: summed_up(x, SHUFFLED, _method(deck)) for name, x in every.items()} | known
     return {name: one for name, one in known.items() if one.sd >= 0}
 
 
