@@ -45,7 +45,7 @@ def test_equal_classifiers_are_told_apart_in_one_of_twenty_at_most(monkeypatch):
     monkeypatch.setattr(probes, "tied_rows", lambda *_: np.zeros(2))
     n, d, c, m, false = 240, 8, 3, 4, 0
     block = dealt(0, n, 20, seed=0)
-    for seed in range(40):
+    for seed in range(25):
         rng = np.random.default_rng(seed)
         y, hits = rng.integers(0, c, n), []
         signal = (0.5 * rng.normal(size=(c, d)))[y] + 0.7 * rng.normal(size=(n, d))
@@ -55,7 +55,7 @@ def test_equal_classifiers_are_told_apart_in_one_of_twenty_at_most(monkeypatch):
             hits.append(worth_of(parts, z, y, block).hits["probe"])
         found = of_hits(np.array(hits), 20)
         false += flagged(found, found.values)
-    assert false <= 4
+    assert false <= 3
 
 
 def test_errors_of_differences_are_those_of_pairs():

@@ -12,6 +12,7 @@ def test_exponent_is_the_power():
     assert growth.exponent(x, [7.0, 7.0, 7.0]) == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_point_reports_all_that_the_table_shows(capsys):
     growth.main(["--point", "50", "4", "3"])
     got = json.loads(capsys.readouterr().out)
@@ -19,6 +20,7 @@ def test_point_reports_all_that_the_table_shows(capsys):
     assert set(growth.MEASURED) < set(got)
 
 
+@pytest.mark.slow
 def test_gpu_tables_at_the_smallest_sizes():
     sizes = gpu.Sizes(((64, 8, 3),), ((32, 8),), product=16, batch=128, width=8, layers=1)
     tables = [f(sizes, 1) for f in (gpu.over_product, gpu.coherence_speed, gpu.logging_overhead)]
