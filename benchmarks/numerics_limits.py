@@ -111,8 +111,8 @@ LIMITS = (
         ("bulk_share",),
         SPHERE,
         ("n < d", "1:10⁵"),
-        "NaN at a ratio of 1e-12, and at offset 1e4 in the same flat cap, where all that does not "
-        "stand out is below the rounding of what does",
+        "NaN at a ratio of 1e-12, and at offset 1e4 in the same flat cap: the directions that do "
+        "not stand out are below the rounding of those that do",
     ),
     Limit(
         ("bulk_share",),

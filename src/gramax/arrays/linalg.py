@@ -38,7 +38,9 @@ def few_threads(side: int) -> Any:
 
 @cache
 def _libraries(of_scipy: bool) -> Any:
-    """Those of BLAS that are loaded, which takes milliseconds; SciPy brings one of its own."""
+    """The BLAS libraries that are loaded. To look for them takes milliseconds, so it is done once,
+    and once more when SciPy is loaded, which brings a library of its own.
+    """
     from threadpoolctl import ThreadpoolController  # looks for libraries: imported late
 
     return ThreadpoolController()

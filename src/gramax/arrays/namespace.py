@@ -62,7 +62,7 @@ def like(value: Any, array: Array, dtype: Any = None) -> Array:
     xp = namespace(array)
     if is_array(value) and namespace(value) is not xp:
         value = to_numpy(value)
-    if is_torch_array(value):  # `asarray` cuts it from its graph, or warns, by torch's version
+    if is_torch_array(value):  # torch's `asarray` may cut it from its graph
         return value.to(array.device, dtype)
     place = {"device": array.device} if is_torch_array(array) else {}
     return xp.asarray(value, dtype=dtype, **place)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gramax.frames import Packing
 
 STDERR = 2
-"""Its file descriptor."""
+"""The file descriptor of the standard error stream."""
 
 number_of_codes = click.argument("c", type=click.IntRange(min=1))
 dimensions = click.argument("d", type=click.IntRange(min=1))

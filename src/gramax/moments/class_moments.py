@@ -233,7 +233,7 @@ def _merge(a: ClassMoments, b: ClassMoments) -> ClassMoments:
     xp = namespace(a.mean)
     mine, theirs = a.counts, b.counts
     anchor = xp.where((mine > 0)[:, None], a.anchor, b.anchor)
-    # Of raw rows no length is asked: any number stands for it.
+    # Raw rows are not scaled, so their lengths are not used: a column stands in for them.
     lengths = [norms(x) if a.normalize else x[:, :1] for x in (b.anchor, anchor)]
     moved = displacement(b.anchor, lengths[0], anchor, lengths[1], a.normalize)
     # A class that is new here keeps its anchor: nothing is added, not even rounding.

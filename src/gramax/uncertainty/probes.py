@@ -35,7 +35,7 @@ STRENGTHS = (1e-4, 1e-3, 1e-2, 0.1, 0.4)
 """Regularisation that is tried: the share of the mean variance that is put in all directions."""
 
 WIDE_FOLDS = ((1024, 5), (256, 10))
-"""Dimensions from which on the folds are no more than this, as each takes time like their cube."""
+"""From so many dimensions on there are at most so many folds: a fold takes time like their cube."""
 
 TILE_NUMBERS = 1 << 22
 """Scores that are held at once."""
