@@ -38,8 +38,10 @@ def few_threads(side: int) -> Any:
 
 @cache
 def _libraries(of_scipy: bool) -> Any:
-    """The BLAS libraries that are loaded. To look for them takes milliseconds, so it is done once,
-    and once more when SciPy is loaded, which brings a library of its own.
+    """The BLAS libraries that are loaded.
+
+    To look for them takes milliseconds, so it is done once, and once more when SciPy is loaded,
+    which brings a library of its own.
     """
     from threadpoolctl import ThreadpoolController  # looks for libraries: imported late
 
